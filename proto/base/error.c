@@ -1,0 +1,103 @@
+#include "proto/base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/check.h"
+
+struct error_row {
+    int code;
+    enum error_class class;
+    bool retryable;
+    const char *name;
+    const char *zh;
+    const char *en;
+};
+
+static const struct error_row rows[] = {
+#define X(name, number, class, retryable, zh, en)                                                  \
+    {-(number), ERROR_CLASS_##class, retryable, #name, zh, en},
+#include "proto/base/errors.def"
+#undef X
+};
+
+enum { ROW_COUNT = sizeof rows / sizeof rows[0], NAME_LEN_MAX = 40 };
+
+/* The names are lower case everywhere outside C; the table is spelt once, in upper case, for the enum. */
+static const char *const names[] = {
+#define X(name, number, class, retryable, zh, en) #name,
+#include "proto/base/errors.def"
+#undef X
+};
+static char lower_names[ROW_COUNT][NAME_LEN_MAX];
+
+__attribute__((constructor)) static void lower_all_names(void)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        size_t len = strlen(names[i]);
+        CHECK(len < NAME_LEN_MAX);
+        for (size_t k = 0; k < len; k++) {
+            char c = names[i][k];
+            lower_names[i][k] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+        }
+    }
+}
+
+static const struct error_row *row_of(int code)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (rows[i].code == code) return &rows[i];
+    return NULL;
+}
+
+int error_set(struct error *ret_error, int code, const char *field, const char *format, ...)
+{
+    if (!ret_error) return code;
+    ret_error->code = code;
+    snprintf(ret_error->field, sizeof ret_error->field, "%s", field ? field : "");
+    va_list args;
+    va_start(args, format);
+    vsnprintf(ret_error->detail, sizeof ret_error->detail, format, args);
+    va_end(args);
+    return code;
+}
+
+const char *error_name(int code)
+{
+    if (code == 0) return "ok";
+    const struct error_row *row = row_of(code);
+    return row ? lower_names[row - rows] : "unknown";
+}
+
+const char *error_text(int code, enum lang lang)
+{
+    const struct error_row *row = row_of(code);
+    if (!row) return lang == LANG_ZH ? "未知错误" : "unknown error";
+    return lang == LANG_ZH ? row->zh : row->en;
+}
+
+enum error_class error_class(int code)
+{
+    const struct error_row *row = row_of(code);
+    return row ? row->class : ERROR_CLASS_ENVIRONMENT;
+}
+
+bool error_retryable(int code)
+{
+    const struct error_row *row = row_of(code);
+    return row && row->retryable;
+}
+
+int error_code_of(const char *name)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (strcmp(lower_names[i], name) == 0) return rows[i].code;
+    return 0;
+}
+
+int error_code_at(size_t index)
+{
+    return index < ROW_COUNT ? rows[index].code : 0;
+}
