@@ -1,5 +1,5 @@
-/* limits: every bound of the bus in one place. Units last in names. At a bound the sender is told; nothing is cut silently.
- * docs/PROTOCOL.md repeats these numbers; tests compare the two. */
+/* limits: every bound of the bus in one place. Units last in names. At a bound the sender is told;
+ * nothing is cut silently. docs/PROTOCOL.md repeats these numbers; tests compare the two. */
 #ifndef PROTO_BASE_LIMITS_H
 #define PROTO_BASE_LIMITS_H
 
@@ -7,8 +7,9 @@ enum {
     /* envelope */
     LIMIT_RECIPIENT_COUNT_MAX = 128,
     LIMIT_SECTION_COUNT_MAX = 4,
-    LIMIT_SECTION_BYTES_MAX = 131072 + 4096, /* ciphertext of one section, padding and tag included */
-    LIMIT_PLAINTEXT_BYTES_MAX = 131072,      /* payload of one section before padding */
+    LIMIT_SECTION_BYTES_MAX =
+        131072 + 4096,                  /* ciphertext of one section, padding and tag included */
+    LIMIT_PLAINTEXT_BYTES_MAX = 131072, /* payload of one section before padding */
     LIMIT_HEADER_BYTES_MAX = 24576,
     LIMIT_WRAPS_BYTES_MAX = 24576,
     LIMIT_MANIFEST_BYTES_MAX = 4096,
@@ -25,7 +26,10 @@ enum {
     LIMIT_RECORD_BYTES_MAX = 65535, /* tlog-tiles entry bundles carry a 16-bit length */
     LIMIT_NOTE_BYTES_MAX = 65536,
     LIMIT_NOTE_SIGNATURE_COUNT_MAX = 64,
+    LIMIT_NOTE_NAME_LEN_MAX = 255,
     LIMIT_PROOF_HASH_COUNT_MAX = 63,
+    LIMIT_PROOF_EXTRA_BYTES_MAX = 65535,
+    LIMIT_TLOGPROOF_BYTES_MAX = 163840,
     LIMIT_EXCEPTION_COUNT_MAX = 64, /* in one acknowledgement */
     LIMIT_CREDIT_MAX = 4096,        /* deliveries in flight to one unit and lane */
     LIMIT_SEQ_WINDOW = 1024,
@@ -36,9 +40,12 @@ enum {
     LIMIT_BUNDLE_PART_COUNT_MAX = 64,
 };
 
-#define LIMIT_CREATED_SKEW_MS (15ull * 60 * 1000)              /* how far ahead of bus time a header may be dated */
-#define LIMIT_CREATED_AGE_MS (30ull * 24 * 3600 * 1000)        /* how old an unsent header may be */
-#define LIMIT_EXPIRY_AHEAD_MS (30ull * 24 * 3600 * 1000)       /* longest life of a kind that may expire */
-#define LIMIT_BUNDLE_GRACE_MS (24ull * 3600 * 1000)            /* the previous bundle is taken this long after a new one's record */
+#define LIMIT_CREATED_SKEW_MS                                                                      \
+    (15ull * 60 * 1000) /* how far ahead of bus time a header may be dated */
+#define LIMIT_CREATED_AGE_MS (30ull * 24 * 3600 * 1000) /* how old an unsent header may be */
+#define LIMIT_EXPIRY_AHEAD_MS                                                                      \
+    (30ull * 24 * 3600 * 1000) /* longest life of a kind that may expire */
+#define LIMIT_BUNDLE_GRACE_MS                                                                      \
+    (24ull * 3600 * 1000) /* the previous bundle is taken this long after a new one's record */
 
 #endif
