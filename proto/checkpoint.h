@@ -16,6 +16,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/base/limits.h"
+#include "proto/merkle.h"
 
 struct checkpoint {
     char origin[LIMIT_NOTE_NAME_LEN_MAX + 1]; /* note_name_valid: it is also the log key's name */
@@ -38,5 +39,11 @@ int checkpoint_sign(const struct checkpoint *checkpoint, const uint8_t secret_ke
  * key's signature is missing or bad; E_ORIGIN_MISMATCH: another journal's checkpoint (found before the signature). */
 int checkpoint_verify(struct bytes note, const char *origin, const uint8_t log_public_key[static 32],
                       struct checkpoint *ret_checkpoint, struct error *ret_error) MUST_USE;
+
+/* Does `newer` extend `older`, both verified heads? The rule by which a holder moves on to a newer head. From an older
+ * head of size 0 there is nothing to prove (the proof must be empty).
+ * E_ORIGIN_MISMATCH: of two journals; E_PROOF_INVALID: smaller, or the proof does not hold: keep the older, raise alarm. */
+int checkpoint_verify_extends(const struct checkpoint *older, const struct checkpoint *newer,
+                              const struct merkle_proof *proof, struct error *ret_error) MUST_USE;
 
 #endif

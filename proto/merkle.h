@@ -76,11 +76,11 @@ struct merkle_proof {
 /* For a proof that arrives hash by hash ({0} first). E_PROOF_INVALID: not 32 bytes, or one too many. */
 int merkle_proof_add(struct merkle_proof *proof, struct bytes hash, struct error *ret_error) MUST_USE;
 
-/* PATH(index, D[size]); O(log^2 size) reads at worst. E_BAD_VALUE: index >= size, or size beyond MERKLE_SIZE_MAX.
+/* PATH(index, D[size]); O(log size) reads and hashes. E_BAD_VALUE: index >= size, or size beyond MERKLE_SIZE_MAX.
  * Otherwise the reader's errors. */
 int merkle_prove_inclusion(const struct merkle_reader *reader, uint64_t index, uint64_t size,
                            struct merkle_proof *ret_proof, struct error *ret_error) MUST_USE;
-/* PROOF(size1, D[size2]); empty when the sizes are equal or size1 is 0. E_BAD_VALUE: size1 > size2, or size2 beyond
+/* PROOF(size1, D[size2]); empty when the sizes are equal. E_BAD_VALUE: size1 is 0 or over size2, or size2 beyond
  * MERKLE_SIZE_MAX. Otherwise the reader's errors. */
 int merkle_prove_consistency(const struct merkle_reader *reader, uint64_t size1, uint64_t size2,
                              struct merkle_proof *ret_proof, struct error *ret_error) MUST_USE;
@@ -91,8 +91,8 @@ int merkle_verify_inclusion(const uint8_t leaf_hash[static 32], uint64_t index, 
                             const struct merkle_proof *proof, const uint8_t root[static 32],
                             struct error *ret_error) MUST_USE;
 /* Is the tree (size1, root1) a prefix of (size2, root2)? 0, or E_PROOF_INVALID: the second is smaller, wrong number of
- * hashes, or other roots. Equal sizes need equal roots and no hash; size1 = 0 needs root1 to be that of the empty tree
- * and no hash. */
+ * hashes, or other roots. Equal sizes need equal roots and no hash. From an empty tree there is nothing to prove:
+ * size1 = 0 is refused as in the published vectors (checkpoint_verify_extends lets callers not think of it). */
 int merkle_verify_consistency(uint64_t size1, const uint8_t root1[static 32], uint64_t size2,
                               const uint8_t root2[static 32], const struct merkle_proof *proof,
                               struct error *ret_error) MUST_USE;
