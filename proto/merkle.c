@@ -80,8 +80,8 @@ static int read_node(const struct merkle_reader *reader, unsigned level, uint64_
     return 0;
 }
 
-/* Root over the leaves [start, end), start being a multiple of a power of two that is not less than their number. It is
- * folded from full subtrees, the smallest and rightmost first. */
+/* Root over the leaves [start, end), start being a multiple of a power of two that is not less than
+ * their number. It is folded from full subtrees, the smallest and rightmost first. */
 static int range_root(const struct merkle_reader *reader, uint64_t start, uint64_t end,
                       uint8_t ret_root[static 32], struct error *ret_error)
 {
@@ -155,11 +155,12 @@ int merkle_proof_add(struct merkle_proof *proof, struct bytes hash, struct error
     return 0;
 }
 
-/* Adds the siblings met on the way from the full node (level, index) to the root of the tree of `size`. Where the right
- * sibling is cut by the edge, its root is folded; that happens at most once on a path, since from there on the path
- * itself runs along the edge and has only full left siblings. */
-static int add_path(const struct merkle_reader *reader, unsigned level, uint64_t index, uint64_t size,
-                    struct merkle_proof *proof, struct error *ret_error)
+/* Adds the siblings met on the way from the full node (level, index) to the root of the tree of
+ * `size`. Where the right sibling is cut by the edge, its root is folded; that happens at most once
+ * on a path, since from there on the path itself runs along the edge and has only full left
+ * siblings. */
+static int add_path(const struct merkle_reader *reader, unsigned level, uint64_t index,
+                    uint64_t size, struct merkle_proof *proof, struct error *ret_error)
 {
     for (; (size - 1) >> level != 0; level++, index >>= 1) {
         uint64_t sibling = index ^ 1;
@@ -203,8 +204,9 @@ int merkle_prove_consistency(const struct merkle_reader *reader, uint64_t size1,
                          (unsigned long long)size1, (unsigned long long)size2);
     struct merkle_proof proof = {0};
     if (size1 < size2) {
-        /* The last full subtree of the smaller tree is where both trees are walked up from. A smaller tree that is
-         * one full subtree has its root there, which the verifier knows already. */
+        /* The last full subtree of the smaller tree is where both trees are walked up from. A
+         * smaller tree that is one full subtree has its root there, which the verifier knows
+         * already. */
         unsigned level = (unsigned)__builtin_ctzll(size1);
         uint64_t index = (size1 >> level) - 1;
         if (index != 0) {
@@ -229,7 +231,8 @@ int merkle_verify_inclusion(const uint8_t leaf_hash[static 32], uint64_t index, 
                             struct error *ret_error)
 {
     if (index >= size) return proof_invalid("the index is outside the tree", ret_error);
-    if (proof->count > LIMIT_PROOF_HASH_COUNT_MAX) return proof_invalid("too many hashes", ret_error);
+    if (proof->count > LIMIT_PROOF_HASH_COUNT_MAX)
+        return proof_invalid("too many hashes", ret_error);
     uint64_t node = index;
     uint64_t last = size - 1; /* the last node of the same level */
     uint8_t hash[32];
@@ -238,7 +241,8 @@ int merkle_verify_inclusion(const uint8_t leaf_hash[static 32], uint64_t index, 
         if (last == 0) return proof_invalid("too many hashes", ret_error);
         if ((node & 1) || node == last) {
             merkle_node_hash(proof->hashes[i], hash, hash);
-            /* A last node without a sibling stands for its parents up to where it is a right child. */
+            /* A last node without a sibling stands for its parents up to where it is a right child.
+             */
             for (; !(node & 1) && node != 0; node >>= 1) last >>= 1;
         } else {
             merkle_node_hash(hash, proof->hashes[i], hash);
@@ -293,7 +297,8 @@ int merkle_verify_consistency(uint64_t size1, const uint8_t root1[static 32], ui
 {
     if (size1 == 0) return proof_invalid("nothing to prove from an empty tree", ret_error);
     if (size2 < size1) return proof_invalid("the second tree is smaller", ret_error);
-    if (proof->count > LIMIT_PROOF_HASH_COUNT_MAX) return proof_invalid("too many hashes", ret_error);
+    if (proof->count > LIMIT_PROOF_HASH_COUNT_MAX)
+        return proof_invalid("too many hashes", ret_error);
     if (size1 < size2) return verify_growth(size1, root1, size2, root2, proof, ret_error);
     if (proof->count != 0) return proof_invalid("too many hashes", ret_error);
     if (memcmp(root1, root2, 32) != 0)
