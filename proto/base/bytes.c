@@ -154,18 +154,22 @@ static int hex_digit(char c)
     return -1;
 }
 
-int hex_decode(const char *text, size_t text_len, uint8_t *ret_data, size_t len, struct error *ret_error)
+int hex_decode(const char *text, size_t text_len, uint8_t *ret_data, size_t len,
+               struct error *ret_error)
 {
     if (text_len != 2 * len)
-        return error_set(ret_error, E_BAD_FORM, NULL, "expected %zu hex digits, got %zu", 2 * len, text_len);
+        return error_set(ret_error, E_BAD_FORM, NULL, "expected %zu hex digits, got %zu", 2 * len,
+                         text_len);
     for (size_t i = 0; i < text_len; i++)
-        if (hex_digit(text[i]) < 0) return error_set(ret_error, E_BAD_FORM, NULL, "not a hex digit at %zu", i);
+        if (hex_digit(text[i]) < 0)
+            return error_set(ret_error, E_BAD_FORM, NULL, "not a hex digit at %zu", i);
     for (size_t i = 0; i < len; i++)
         ret_data[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
     return 0;
 }
 
-static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void base64_append(struct buf *buf, struct bytes bytes)
 {
@@ -193,7 +197,8 @@ static int base64_digit(char c)
 
 int base64_decode(const char *text, size_t text_len, struct buf *ret_buf, struct error *ret_error)
 {
-    if (text_len % 4 != 0) return error_set(ret_error, E_BAD_FORM, NULL, "base64 length is not a multiple of four");
+    if (text_len % 4 != 0)
+        return error_set(ret_error, E_BAD_FORM, NULL, "base64 length is not a multiple of four");
     size_t kept = ret_buf->len;
     for (size_t i = 0; i < text_len; i += 4) {
         bool last = i + 4 == text_len;
@@ -226,10 +231,12 @@ int uuid_parse_text(const char *text, uint8_t ret_id[16], struct error *ret_erro
 {
     char hex[33];
     size_t len = 0;
-    if (strlen(text) != 36) return error_set(ret_error, E_BAD_FORM, NULL, "an id has 36 characters");
+    if (strlen(text) != 36)
+        return error_set(ret_error, E_BAD_FORM, NULL, "an id has 36 characters");
     for (size_t i = 0; i < 36; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash != (text[i] == '-')) return error_set(ret_error, E_BAD_FORM, NULL, "not an id: dash expected or misplaced");
+        if (dash != (text[i] == '-'))
+            return error_set(ret_error, E_BAD_FORM, NULL, "not an id: dash expected or misplaced");
         if (!dash) hex[len++] = text[i];
     }
     return hex_decode(hex, 32, ret_id, 16, ret_error);

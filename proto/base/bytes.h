@@ -18,17 +18,18 @@ static inline struct bytes bytes_of(const void *data, size_t len)
 {
     return (struct bytes){(const uint8_t *)data, len};
 }
-struct bytes bytes_of_str(const char *text); /* without the terminator */
+struct bytes bytes_of_str(const char *text);      /* without the terminator */
 bool bytes_equal(struct bytes a, struct bytes b); /* not constant time: never for secrets */
 
-/* A growing buffer that owns its memory. {0} is a valid empty one. Out of memory is our environment: buf_* CHECKs on
- * allocation failure, sizes being bounded by limits.h before anything is appended. */
+/* A growing buffer that owns its memory. {0} is a valid empty one. Out of memory is our
+ * environment: buf_* CHECKs on allocation failure, sizes being bounded by limits.h before anything
+ * is appended. */
 struct buf {
     uint8_t *data;
     size_t len;
     size_t cap;
 };
-void buf_fini(struct buf *buf); /* frees; {0} again; NULL accepted */
+void buf_fini(struct buf *buf);  /* frees; {0} again; NULL accepted */
 void buf_reset(struct buf *buf); /* len = 0, memory kept */
 void buf_append(struct buf *buf, const void *data, size_t len);
 void buf_append_bytes(struct buf *buf, struct bytes bytes);
@@ -37,10 +38,12 @@ void buf_append_u8(struct buf *buf, uint8_t value);
 void buf_append_u16(struct buf *buf, uint16_t value); /* big endian, as the next two */
 void buf_append_u32(struct buf *buf, uint32_t value);
 void buf_append_u64(struct buf *buf, uint64_t value);
-/* u16 length, then the bytes: the length prefix of every HKDF info field. len <= 65535 is CHECKed. */
+/* u16 length, then the bytes: the length prefix of every HKDF info field. len <= 65535 is CHECKed.
+ */
 void buf_append_prefixed(struct buf *buf, struct bytes bytes);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-uint8_t *buf_grow(struct buf *buf, size_t len); /* room for len more bytes, counted in; returns their start */
+uint8_t *buf_grow(struct buf *buf,
+                  size_t len); /* room for len more bytes, counted in; returns their start */
 static inline struct bytes buf_bytes(const struct buf *buf)
 {
     return (struct bytes){buf->data, buf->len};
@@ -53,12 +56,15 @@ void store_u16(uint8_t *data, uint16_t value);
 void store_u32(uint8_t *data, uint32_t value);
 void store_u64(uint8_t *data, uint64_t value);
 
-/* Lower-case hex; ret_text has room for 2*len+1. Parsing is strict: even length, exact size, E_BAD_FORM otherwise. */
+/* Lower-case hex; ret_text has room for 2*len+1. Parsing is strict: even length, exact size,
+ * E_BAD_FORM otherwise. */
 void hex_encode(struct bytes bytes, char *ret_text);
-int hex_decode(const char *text, size_t text_len, uint8_t *ret_data, size_t len, struct error *ret_error) MUST_USE;
+int hex_decode(const char *text, size_t text_len, uint8_t *ret_data, size_t len,
+               struct error *ret_error) MUST_USE;
 /* RFC 4648 section 4, padded, strict (non-canonical trailing bits refused). */
 void base64_append(struct buf *buf, struct bytes bytes);
-int base64_decode(const char *text, size_t text_len, struct buf *ret_buf, struct error *ret_error) MUST_USE;
+int base64_decode(const char *text, size_t text_len, struct buf *ret_buf,
+                  struct error *ret_error) MUST_USE;
 
 /* UUID bytes to the canonical 36 characters and back. */
 void uuid_text(const uint8_t id[16], char ret_text[37]);

@@ -25,21 +25,16 @@ static const struct error_row rows[] = {
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0], NAME_LEN_MAX = 40 };
 
-/* The names are lower case everywhere outside C; the table is spelt once, in upper case, for the enum. */
-static const char *const names[] = {
-#define X(name, number, class, retryable, zh, en) #name,
-#include "proto/base/errors.def"
-#undef X
-};
+/* The table spells each name once, in upper case for the enum; everywhere outside C it is lower
+ * case. C cannot lower a literal at compile time, so this is done once, before main. */
 static char lower_names[ROW_COUNT][NAME_LEN_MAX];
 
 __attribute__((constructor)) static void lower_all_names(void)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        size_t len = strlen(names[i]);
-        CHECK(len < NAME_LEN_MAX);
-        for (size_t k = 0; k < len; k++) {
-            char c = names[i][k];
+        CHECK(strlen(rows[i].name) < NAME_LEN_MAX);
+        for (size_t k = 0; rows[i].name[k]; k++) {
+            char c = rows[i].name[k];
             lower_names[i][k] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
         }
     }

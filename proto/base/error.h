@@ -11,7 +11,8 @@
 
 #define MUST_USE __attribute__((warn_unused_result))
 
-/* What kind of trouble it is: decides the HTTP status, the exit code and whether to page somebody. */
+/* What kind of trouble it is: decides the HTTP status, the exit code and whether to page somebody.
+ */
 enum error_class {
     ERROR_CLASS_INPUT,       /* the caller's bytes are wrong: mend and send again */
     ERROR_CLASS_REFUSED,     /* well formed but not allowed */
@@ -32,17 +33,20 @@ enum lang { LANG_ZH, LANG_EN };
 enum { ERROR_FIELD_LEN_MAX = 95, ERROR_DETAIL_LEN_MAX = 255 };
 
 struct error {
-    int code;                              /* 0 or E_* */
-    char field[ERROR_FIELD_LEN_MAX + 1];   /* path of the field at fault, "full.persons[0].id_number"; or empty */
-    char detail[ERROR_DETAIL_LEN_MAX + 1]; /* what was found and what is allowed; never a secret or plaintext */
+    int code; /* 0 or E_* */
+    char field[ERROR_FIELD_LEN_MAX +
+               1]; /* path of the field at fault, "full.persons[0].id_number"; or empty */
+    char detail[ERROR_DETAIL_LEN_MAX +
+                1]; /* what was found and what is allowed; never a secret or plaintext */
 };
 
-/* Fills *ret_error (NULL: nothing) and returns code, so that `return error_set(...)` reads well. `field` may be NULL. */
+/* Fills *ret_error (NULL: nothing) and returns code, so that `return error_set(...)` reads well.
+ * `field` may be NULL. */
 int error_set(struct error *ret_error, int code, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Static strings; an unknown code gives "unknown". The name is the lower-case word of errors.def ("route_mismatch"):
- * stable, the same in JSON, logs and the wire. */
+/* Static strings; an unknown code gives "unknown". The name is the lower-case word of errors.def
+ * ("route_mismatch"): stable, the same in JSON, logs and the wire. */
 const char *error_name(int code);
 const char *error_text(int code, enum lang lang);
 enum error_class error_class(int code);

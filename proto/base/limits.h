@@ -7,9 +7,8 @@ enum {
     /* envelope */
     LIMIT_RECIPIENT_COUNT_MAX = 128,
     LIMIT_SECTION_COUNT_MAX = 4,
-    LIMIT_SECTION_BYTES_MAX =
-        131072 + 4096,                  /* ciphertext of one section, padding and tag included */
-    LIMIT_PLAINTEXT_BYTES_MAX = 131072, /* payload of one section before padding */
+    LIMIT_SECTION_BYTES_MAX = 131072 + 4096, /* ciphertext of one section: padding, tag */
+    LIMIT_PLAINTEXT_BYTES_MAX = 131072,      /* payload of one section before padding */
     LIMIT_HEADER_BYTES_MAX = 24576,
     LIMIT_WRAPS_BYTES_MAX = 24576,
     LIMIT_MANIFEST_BYTES_MAX = 4096,
@@ -40,12 +39,12 @@ enum {
     LIMIT_BUNDLE_PART_COUNT_MAX = 64,
 };
 
-#define LIMIT_CREATED_SKEW_MS                                                                      \
-    (15ull * 60 * 1000) /* how far ahead of bus time a header may be dated */
-#define LIMIT_CREATED_AGE_MS (30ull * 24 * 3600 * 1000) /* how old an unsent header may be */
-#define LIMIT_EXPIRY_AHEAD_MS                                                                      \
-    (30ull * 24 * 3600 * 1000) /* longest life of a kind that may expire */
-#define LIMIT_BUNDLE_GRACE_MS                                                                      \
-    (24ull * 3600 * 1000) /* the previous bundle is taken this long after a new one's record */
+/* How far ahead of bus time a header may be dated, and how old an unsent one may be. */
+#define LIMIT_CREATED_SKEW_MS (15ull * 60 * 1000)
+#define LIMIT_CREATED_AGE_MS  (30ull * 24 * 3600 * 1000)
+/* The longest life of a kind that may expire. */
+#define LIMIT_EXPIRY_AHEAD_MS (30ull * 24 * 3600 * 1000)
+/* The previous bundle is taken this long after a new one's record. */
+#define LIMIT_BUNDLE_GRACE_MS (24ull * 3600 * 1000)
 
 #endif
