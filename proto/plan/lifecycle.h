@@ -3,7 +3,8 @@
  * A leg is what one unit owes for one message that it must sign for: the message's kind makes legs
  * (plan_kind_makes_legs) and the recipient's act is sign. Copies, the originator and the office have no leg.
  * An act is an envelope whose kind has `act` set: receipt.signed, receipt.accepted, ... sent by the leg's unit with the
- * leg's message as parent. supervision.urge and a stand-down (alert cancel) act on the whole thread: ask for every leg.
+ * leg's message as parent. supervision.urge and a stand-down (alert cancel) act on the whole thread: ask for every leg, skip
+ * those that refuse with E_LIFECYCLE_ORDER (a stand-down moves legs of alerts only).
  *
  *     submitted -> delivered -> signed -> accepted -> progress* -> closed
  *                                  |-> returned (ends the leg; re-routing is a new message)

@@ -33,6 +33,8 @@ struct plan_part {
 
 enum {
     PLAN_UNIT_NONE = 0xffff,
+    PLAN_FIELD_LEN_MAX = 1023,
+    PLAN_ROW_COUNT_MAX = 8192, /* of any table that has no narrower bound */
     PLAN_KIND_COUNT_MAX = 256,
     PLAN_TASK_COUNT_MAX = 1024,
     PLAN_TASK_UNIT_COUNT_MAX = 64, /* in one half of a clause's brackets */
@@ -197,7 +199,7 @@ struct plan_kind {
     bool topic_required;  /* an empty topic is refused */
     enum plan_position position;
     uint32_t expects;     /* PLAN_ACT_BIT()s that each must-sign unit owes; 0: its recipients have no leg (receipts) */
-    enum plan_act act;    /* what a message of this kind does to a leg; PLAN_ACT_NONE: it makes legs of its own */
+    enum plan_act act;    /* what a message of this kind does to an earlier leg or thread; PLAN_ACT_NONE: nothing */
     bool returnable;      /* receipt.returned is allowed; never so for urgency 1 */
     bool last_resort;     /* the addressee may not refuse: nobody stands behind it (implies !returnable) */
     bool may_expire;      /* expires_ms may be set */
@@ -228,7 +230,7 @@ struct plan;
 
 /* Parses and compiles the parts; they are borrowed during the call only. ret_plan is untouched on failure.
  * Errors: E_BAD_TABLE (error field "plan/units.tsv:17"; a missing or doubled part too: field names the part),
- * E_TOO_LARGE (a table above LIMIT_TABLE_BYTES_MAX or more rows than a limit). A bundle whose plan does not parse must
+ * E_TOO_LARGE (a table above LIMIT_TABLE_BYTES_MAX), E_NO_MEMORY. A bundle whose plan does not parse must
  * not be installed. About 200 us for the plan of 2022. */
 int plan_parse(const struct plan_part *parts, size_t count, struct plan **ret_plan,
                struct error *ret_error) MUST_USE;
@@ -277,7 +279,7 @@ static inline bool plan_kind_expects(const struct plan_kind *kind, enum plan_act
 /* True when each sign recipient of a message of this kind gets a leg of its own. */
 static inline bool plan_kind_makes_legs(const struct plan_kind *kind)
 {
-    return kind->expects != 0 && kind->act == PLAN_ACT_NONE;
+    return kind->expects != 0;
 }
 
 const char *plan_named_key(const struct plan *plan, struct plan_named named);

@@ -7,9 +7,10 @@
  * The sender never receives its own message. If rows named units to sign and all of them were the sender, the rows marked
  * `origin-only` are walked too (flag ONLY_ORIGIN_LEFT). Street offices are the one of the area, unless the row says all; an
  * area that is empty, the district's or outside it selects no street (flag AREA_UNKNOWN, where a row wanted one), never all.
- * Group membership is that of `at_ms`. If a message that may open a thread then has nobody to sign it, and did not for the
- * reason just named, the rows of the kind `*` apply: the police in full, the office as notice (flag READDRESSED; set
- * HEADER_FLAG_READDRESSED). The first sign recipient is the primary unit (主责).
+ * Group membership is that of `at_ms`. If a lead, anomaly or handoff then has nobody to sign it, and not because the sender is
+ * the one who would, the rows of the kind `*` apply: the police in full, the office as notice (flag READDRESSED; set
+ * HEADER_FLAG_READDRESSED). The first sign recipient is the primary unit (主责). A recipient whose sections are 0 has the
+ * header alone: it learns that, when and with which outcome code, not what.
  *
  * No allocation; results borrow strings of the plan. A typical kind takes about a microsecond. Thread-safe. */
 #ifndef PROTO_PLAN_ROUTE_H
@@ -123,7 +124,11 @@ size_t route_explain(const struct route_query *query, const struct route *route,
                      struct route_skip *ret_skips, size_t cap);
 const char *route_skip_text(enum route_skip_reason reason, enum lang lang);
 
-/* The reason behind a citation, in words: the clause's title or the duty's text. NULL: does not resolve in this plan. */
+/* Why the row with this citation is in the kind's routes, in words. NULL: no such row. */
+const char *route_reason(const struct plan *plan, const struct plan_kind *kind,
+                         const char *citation, enum lang lang);
+
+/* What a citation points to, in words: the clause's title or the duty's text. NULL: does not resolve in this plan. */
 const char *route_citation_text(const struct plan *plan, const char *citation, enum lang lang);
 
 #endif

@@ -1,0 +1,193 @@
+#include "proto/plan/lifecycle.h"
+
+#include "proto/base/check.h"
+
+#define ROLE(role) (1u << LIFECYCLE_ROLE_##role)
+#define LEG ROLE(LEG)
+#define BUS ROLE(BUS)
+#define CHASE (ROLE(ORIGINATOR) | ROLE(OFFICE))
+#define SENDER ROLE(ORIGINATOR)
+#define TELLS LIFECYCLE_EFFECT_DELIVERED
+#define ENDS LIFECYCLE_EFFECT_ENDS_LEG
+#define BIT(act) PLAN_ACT_BIT(PLAN_ACT_##act)
+#define ROW(state, act, roles, next, effects, wants, forbids)                                      \
+    {                                                                                              \
+        LIFECYCLE_##state, PLAN_ACT_##act, roles, LIFECYCLE_##next, effects, wants, forbids        \
+    }
+
+/* Columns: state, act, roles, next, effects, the kind must expect, the kind must not expect. */
+static const struct lifecycle_row lifecycle_table[] = {
+    /* The machine's acknowledgement may come after the person's act; it changes nothing then. */
+    ROW(SUBMITTED, DELIVER, BUS, DELIVERED, TELLS, 0, 0),
+    ROW(DELIVERED, DELIVER, BUS, DELIVERED, 0, 0, 0),
+    ROW(SIGNED, DELIVER, BUS, SIGNED, 0, 0, 0),
+    ROW(ACCEPTED, DELIVER, BUS, ACCEPTED, 0, 0, 0),
+    ROW(RETURNED, DELIVER, BUS, RETURNED, 0, 0, 0),
+    ROW(PROGRESS, DELIVER, BUS, PROGRESS, 0, 0, 0),
+    ROW(CLOSED, DELIVER, BUS, CLOSED, 0, 0, 0),
+    ROW(STOOD_DOWN, DELIVER, BUS, STOOD_DOWN, 0, 0, 0),
+    /* The chain. */
+    ROW(SUBMITTED, SIGN, LEG, SIGNED, TELLS, BIT(SIGN), 0),
+    ROW(DELIVERED, SIGN, LEG, SIGNED, 0, BIT(SIGN), 0),
+    ROW(SIGNED, ACCEPT, LEG, ACCEPTED, 0, BIT(ACCEPT), 0),
+    ROW(SIGNED, RETURN, LEG, RETURNED, ENDS, BIT(ACCEPT), 0),
+    ROW(ACCEPTED, PROGRESS, LEG, PROGRESS, 0, 0, 0),
+    ROW(PROGRESS, PROGRESS, LEG, PROGRESS, 0, 0, 0),
+    ROW(SIGNED, CLOSE, LEG, CLOSED, ENDS, BIT(CLOSE), BIT(ACCEPT)),
+    ROW(ACCEPTED, CLOSE, LEG, CLOSED, ENDS, BIT(CLOSE), 0),
+    ROW(PROGRESS, CLOSE, LEG, CLOSED, ENDS, BIT(CLOSE), 0),
+    /* Chasing changes no state; a leg that has ended is not chased. */
+    ROW(SUBMITTED, URGE, CHASE, SUBMITTED, 0, 0, 0),
+    ROW(DELIVERED, URGE, CHASE, DELIVERED, 0, 0, 0),
+    ROW(SIGNED, URGE, CHASE, SIGNED, 0, 0, 0),
+    ROW(ACCEPTED, URGE, CHASE, ACCEPTED, 0, 0, 0),
+    ROW(PROGRESS, URGE, CHASE, PROGRESS, 0, 0, 0),
+    /* Only who issued an alert takes it back, whatever a leg has done so far. */
+    ROW(SUBMITTED, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
+    ROW(DELIVERED, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
+    ROW(SIGNED, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
+    ROW(ACCEPTED, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
+    ROW(PROGRESS, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
+};
+enum { LIFECYCLE_ROW_COUNT = sizeof lifecycle_table / sizeof lifecycle_table[0] };
+
+const struct lifecycle_row *lifecycle_rows(size_t *ret_count)
+{
+    *ret_count = LIFECYCLE_ROW_COUNT;
+    return lifecycle_table;
+}
+
+static bool lifecycle_role_may(enum plan_act act, enum lifecycle_role role)
+{
+    for (size_t i = 0; i < LIFECYCLE_ROW_COUNT; i++) {
+        if (lifecycle_table[i].act == act && (lifecycle_table[i].roles >> role & 1) != 0)
+            return true;
+    }
+    return false;
+}
+
+static const struct lifecycle_row *lifecycle_find(const struct plan_kind *kind,
+                                                  enum lifecycle_state state, enum plan_act act,
+                                                  enum lifecycle_role role)
+{
+    for (size_t i = 0; i < LIFECYCLE_ROW_COUNT; i++) {
+        const struct lifecycle_row *row = &lifecycle_table[i];
+        if (row->state != state || row->act != act) continue;
+        if ((row->roles >> role & 1) == 0) continue;
+        if (row->wants != 0 && (row->wants & kind->expects) == 0) continue;
+        if ((row->forbids & kind->expects) != 0) continue;
+        return row;
+    }
+    return NULL;
+}
+
+int lifecycle_next(const struct plan_kind *kind, enum lifecycle_state state, enum plan_act act,
+                   enum lifecycle_role role, struct lifecycle_step *ret_step,
+                   struct error *ret_error)
+{
+    if ((unsigned)state >= LIFECYCLE_STATE_COUNT || (unsigned)act >= PLAN_ACT_COUNT ||
+        (unsigned)role >= LIFECYCLE_ROLE_COUNT)
+        return error_set(ret_error, E_LIFECYCLE_ORDER, NULL, "no such state, act or role");
+    if (!lifecycle_role_may(act, role))
+        return error_set(ret_error, E_LIFECYCLE_ROLE, NULL, "%s by %s", plan_act_name(act),
+                         lifecycle_role_name(role));
+    if (act == PLAN_ACT_RETURN && !kind->returnable)
+        return error_set(ret_error, E_RETURN_NOT_ALLOWED, "kind", "%s may not be returned",
+                         kind->slug);
+    if (act == PLAN_ACT_STAND_DOWN && kind->family != PLAN_FAMILY_ALERT)
+        return error_set(ret_error, E_LIFECYCLE_ORDER, "kind", "%s is no alert: not stood down",
+                         kind->slug);
+    const struct lifecycle_row *row = lifecycle_find(kind, state, act, role);
+    if (!row)
+        return error_set(ret_error, E_LIFECYCLE_ORDER, NULL, "%s does not follow %s for %s",
+                         plan_act_name(act), lifecycle_state_name(state), kind->slug);
+    *ret_step = (struct lifecycle_step){row->next, row->effects};
+    return 0;
+}
+
+/* The furthest act of the chain that a state has behind it. */
+static enum plan_act lifecycle_reached(enum lifecycle_state state)
+{
+    switch (state) {
+    case LIFECYCLE_DELIVERED: return PLAN_ACT_DELIVER;
+    case LIFECYCLE_SIGNED: return PLAN_ACT_SIGN;
+    case LIFECYCLE_ACCEPTED: return PLAN_ACT_ACCEPT;
+    case LIFECYCLE_PROGRESS: return PLAN_ACT_PROGRESS;
+    case LIFECYCLE_SUBMITTED:
+    case LIFECYCLE_RETURNED:
+    case LIFECYCLE_CLOSED:
+    case LIFECYCLE_STOOD_DOWN:
+    case LIFECYCLE_STATE_COUNT: break;
+    }
+    return PLAN_ACT_NONE;
+}
+
+bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state)
+{
+    if (state == LIFECYCLE_CLOSED || state == LIFECYCLE_RETURNED || state == LIFECYCLE_STOOD_DOWN)
+        return true;
+    if (plan_kind_expects(kind, PLAN_ACT_CLOSE)) return false;
+    enum plan_act reached = lifecycle_reached(state);
+    /* Nothing is expected beyond what is reached. */
+    return reached != PLAN_ACT_NONE && kind->expects >> (reached + 1) == 0;
+}
+
+enum lifecycle_thread lifecycle_thread(const struct lifecycle_leg *legs, size_t count)
+{
+    if (count == 0) return LIFECYCLE_THREAD_NONE;
+    for (size_t i = 0; i < count; i++) {
+        if (!lifecycle_leg_done(legs[i].kind, legs[i].state)) return LIFECYCLE_THREAD_OPEN;
+    }
+    /* The youngest primary leg decides: a return is followed by a new message to somebody else. */
+    for (size_t i = count; i-- > 0;) {
+        if (legs[i].primary)
+            return legs[i].state == LIFECYCLE_RETURNED ? LIFECYCLE_THREAD_OPEN
+                                                       : LIFECYCLE_THREAD_CLOSED;
+    }
+    return LIFECYCLE_THREAD_CLOSED;
+}
+
+static const char *const lifecycle_state_names[LIFECYCLE_STATE_COUNT] = {
+    "submitted", "delivered", "signed", "accepted", "returned", "progress", "closed", "stood-down",
+};
+static const char *const lifecycle_state_texts[LIFECYCLE_STATE_COUNT][2] = {
+    {"已提交", "submitted"}, {"已送达", "delivered"},   {"已签收", "signed for"},
+    {"已受理", "accepted"},  {"已退回", "returned"},    {"办理中", "in progress"},
+    {"已办结", "closed"},    {"已解除", "stood down"},
+};
+static const char *const lifecycle_act_texts[PLAN_ACT_COUNT][2] = {
+    {"", ""},
+    {"送达", "deliver"},
+    {"签收", "sign for"},
+    {"受理", "accept"},
+    {"退回", "return"},
+    {"反馈", "report progress"},
+    {"办结", "close"},
+    {"催办", "urge"},
+    {"解除", "stand down"},
+};
+static const char *const lifecycle_role_names[LIFECYCLE_ROLE_COUNT] = {
+    "leg", "originator", "copy", "office", "bus", "none",
+};
+
+const char *lifecycle_state_name(enum lifecycle_state state)
+{
+    return (unsigned)state < LIFECYCLE_STATE_COUNT ? lifecycle_state_names[state] : "unknown";
+}
+
+const char *lifecycle_state_text(enum lifecycle_state state, enum lang lang)
+{
+    if ((unsigned)state >= LIFECYCLE_STATE_COUNT) return lang == LANG_EN ? "unknown" : "未知";
+    return lifecycle_state_texts[state][lang == LANG_EN];
+}
+
+const char *lifecycle_act_text(enum plan_act act, enum lang lang)
+{
+    if ((unsigned)act >= PLAN_ACT_COUNT) return lang == LANG_EN ? "unknown" : "未知";
+    return lifecycle_act_texts[act][lang == LANG_EN];
+}
+
+const char *lifecycle_role_name(enum lifecycle_role role)
+{
+    return (unsigned)role < LIFECYCLE_ROLE_COUNT ? lifecycle_role_names[role] : "unknown";
+}

@@ -1,0 +1,234 @@
+#include "proto/plan/table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/check.h"
+#include "proto/plan/plan.h"
+
+int table_refuse(const struct table *table, struct error *ret_error, const char *format, ...)
+{
+    char field[ERROR_FIELD_LEN_MAX + 1];
+    char detail[ERROR_DETAIL_LEN_MAX + 1];
+    va_list args;
+
+    if (!ret_error) return E_BAD_TABLE;
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    (void)snprintf(field, sizeof field, "%s:%zu", table->name, table->line);
+    return error_set(ret_error, E_BAD_TABLE, field, "%s", detail);
+}
+
+/* Length of the well-formed UTF-8 sequence at data (Unicode table 3-7), 0 if there is none. */
+static size_t table_utf8_len(const uint8_t *data, size_t len)
+{
+    uint8_t low = 0x80;
+    uint8_t high = 0xbf;
+    size_t want = 0;
+
+    if (data[0] < 0x80) return 1;
+    if (data[0] >= 0xc2 && data[0] <= 0xdf) want = 2;
+    else if (data[0] >= 0xe0 && data[0] <= 0xef) want = 3;
+    else if (data[0] >= 0xf0 && data[0] <= 0xf4) want = 4;
+    else return 0;
+    if (len < want) return 0;
+    if (data[0] == 0xe0) low = 0xa0;
+    if (data[0] == 0xed) high = 0x9f;
+    if (data[0] == 0xf0) low = 0x90;
+    if (data[0] == 0xf4) high = 0x8f;
+    if (data[1] < low || data[1] > high) return 0;
+    for (size_t i = 2; i < want; i++) {
+        if (data[i] < 0x80 || data[i] > 0xbf) return 0;
+    }
+    return want;
+}
+
+static int table_check_text(struct table *table, struct error *ret_error)
+{
+    const uint8_t *data = (const uint8_t *)table->text;
+    size_t at = 0;
+
+    table->line = 1;
+    while (at < table->len) {
+        uint8_t byte = data[at];
+        size_t len = table_utf8_len(data + at, table->len - at);
+        if (len == 0) return table_refuse(table, ret_error, "not well-formed UTF-8");
+        if ((byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7f)
+            return table_refuse(table, ret_error, "control character 0x%02x", byte);
+        if (byte == '\n') table->line++;
+        at += len;
+    }
+    if (table->len == 0 || data[table->len - 1] != '\n')
+        return table_refuse(table, ret_error, "the table does not end with a line end: truncated?");
+    return 0;
+}
+
+/* The next line that is neither empty nor a comment, as a string; NULL at the end. */
+static char *table_line(struct table *table)
+{
+    while (table->at < table->len) {
+        char *line = table->text + table->at;
+        char *end = memchr(line, '\n', table->len - table->at);
+        CHECK(end != NULL); /* table_check_text saw the last one */
+        *end = '\0';
+        table->at = (size_t)(end - table->text) + 1;
+        table->line++;
+        if (line[0] != '\0' && line[0] != '#') return line;
+    }
+    return NULL;
+}
+
+/* Splits a line at its tabs into exactly column_count fields. */
+static int table_split(const struct table *table, char *line, char **ret_fields,
+                       struct error *ret_error)
+{
+    size_t count = 0;
+    char *field = line;
+
+    while (field) {
+        char *tab = strchr(field, '\t');
+        if (count == table->column_count)
+            return table_refuse(table, ret_error, "more than %zu fields", table->column_count);
+        if (tab) *tab = '\0';
+        size_t len = strlen(field);
+        if (len == 0)
+            return table_refuse(table, ret_error, "field %zu is empty; write -", count + 1);
+        if (len > PLAN_FIELD_LEN_MAX)
+            return table_refuse(table, ret_error, "field %zu has %zu bytes, at most %d allowed",
+                                count + 1, len, PLAN_FIELD_LEN_MAX);
+        if (field[0] == ' ' || field[len - 1] == ' ')
+            return table_refuse(table, ret_error, "field %zu starts or ends with a space",
+                                count + 1);
+        ret_fields[count++] = field;
+        field = tab ? tab + 1 : NULL;
+    }
+    if (count != table->column_count)
+        return table_refuse(table, ret_error, "%zu fields instead of %zu", count,
+                            table->column_count);
+    return 0;
+}
+
+static int table_header(struct table *table, const char *const *columns, struct error *ret_error)
+{
+    char *names[TABLE_COLUMN_COUNT_MAX];
+    bool seen[TABLE_COLUMN_COUNT_MAX] = {false};
+    char *line = table_line(table);
+
+    if (!line) return table_refuse(table, ret_error, "no line that names the columns");
+    int r = table_split(table, line, names, ret_error);
+    if (r < 0) return r;
+    for (size_t i = 0; i < table->column_count; i++) {
+        size_t column = 0;
+        while (column < table->column_count && strcmp(columns[column], names[i]) != 0) column++;
+        if (column == table->column_count)
+            return table_refuse(table, ret_error, "unknown column %.40s", names[i]);
+        if (seen[column])
+            return table_refuse(table, ret_error, "column %.40s appears twice", names[i]);
+        seen[column] = true;
+        table->order[i] = (uint8_t)column;
+    }
+    return 0;
+}
+
+int table_open(struct table *table, const char *name, char *text, size_t len,
+               const char *const *columns, size_t column_count, size_t row_count_max,
+               struct error *ret_error)
+{
+    CHECK(column_count > 0 && column_count <= TABLE_COLUMN_COUNT_MAX);
+    *table = (struct table){.name = name,
+                            .text = text,
+                            .len = len,
+                            .row_count_max = row_count_max,
+                            .column_count = column_count};
+    int r = table_check_text(table, ret_error);
+    if (r < 0) return r;
+    table->line = 0;
+    return table_header(table, columns, ret_error);
+}
+
+int table_next(struct table *table, char **ret_fields, bool *ret_row, struct error *ret_error)
+{
+    char *fields[TABLE_COLUMN_COUNT_MAX];
+    char *line = table_line(table);
+
+    if (!line) {
+        *ret_row = false;
+        return 0;
+    }
+    int r = table_split(table, line, fields, ret_error);
+    if (r < 0) return r;
+    if (table->row_count == table->row_count_max)
+        return table_refuse(table, ret_error, "more than %zu rows", table->row_count_max);
+    table->row_count++;
+    for (size_t i = 0; i < table->column_count; i++) {
+        bool blank = strcmp(fields[i], "-") == 0;
+        ret_fields[table->order[i]] = blank ? fields[i] + 1 : fields[i];
+    }
+    *ret_row = true;
+    return 0;
+}
+
+size_t table_list_count(const char *field)
+{
+    size_t count = field[0] != '\0';
+    for (; *field; field++) count += *field == ',';
+    return count;
+}
+
+int table_list(const struct table *table, char *field, const char **ret_items,
+               struct error *ret_error)
+{
+    size_t count = 0;
+
+    for (char *item = field[0] ? field : NULL; item;) {
+        char *comma = strchr(item, ',');
+        if (comma) *comma = '\0';
+        if (item[0] == '\0') return table_refuse(table, ret_error, "an empty item in a list");
+        ret_items[count++] = item;
+        item = comma ? comma + 1 : NULL;
+    }
+    return 0;
+}
+
+/* Days since 1970-01-01 in the proleptic Gregorian calendar; years from 1970 on. */
+static uint64_t table_days(unsigned year, unsigned month, unsigned day)
+{
+    static const unsigned before[12] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    unsigned past = year - 1; /* whole years before this one */
+    unsigned leaps = past / 4 - past / 100 + past / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    return (uint64_t)(year - 1970) * 365 + leaps + before[month - 1] + (leap && month > 2) + day -
+           1;
+}
+
+int table_day(const struct table *table, const char *field, uint64_t *ret_ms,
+              struct error *ret_error)
+{
+    static const unsigned lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    unsigned number[3] = {0, 0, 0};
+    bool good = strlen(field) == 10;
+
+    for (size_t i = 0, part = 0; good && i < 10; i++) {
+        if (i == 4 || i == 7) {
+            good = field[i] == '-';
+            part++;
+        } else {
+            good = field[i] >= '0' && field[i] <= '9';
+            number[part] = number[part] * 10 + (unsigned)(field[i] - '0');
+        }
+    }
+    good = good && number[0] >= 1970 && number[0] <= 2999 && number[1] >= 1 && number[1] <= 12;
+    if (good) {
+        bool leap = (number[0] % 4 == 0 && number[0] % 100 != 0) || number[0] % 400 == 0;
+        unsigned len = lengths[number[1] - 1] + (leap && number[1] == 2);
+        good = number[2] >= 1 && number[2] <= len;
+    }
+    if (!good) return table_refuse(table, ret_error, "%.40s is not a day (YYYY-MM-DD)", field);
+    uint64_t ms = table_days(number[0], number[1], number[2]) * 86400000u;
+    /* A day in China starts 8 hours before it does in UTC; the first one of 1970 is clamped. */
+    *ret_ms = ms >= 28800000u ? ms - 28800000u : 0;
+    return 0;
+}
