@@ -146,22 +146,24 @@ void hex_encode(struct bytes bytes, char *ret_text)
     ret_text[2 * bytes.len] = '\0';
 }
 
-static int hex_digit(char c)
+enum { NO_DIGIT = 255 };
+
+static unsigned hex_digit(char c)
 {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
+    if (c >= '0' && c <= '9') return (unsigned)(c - '0');
+    if (c >= 'a' && c <= 'f') return (unsigned)(c - 'a' + 10);
+    if (c >= 'A' && c <= 'F') return (unsigned)(c - 'A' + 10);
+    return NO_DIGIT;
 }
 
 int hex_decode(const char *text, size_t text_len, uint8_t *ret_data, size_t len,
                struct error *ret_error)
 {
-    if (text_len != 2 * len)
-        return error_set(ret_error, E_BAD_FORM, NULL, "expected %zu hex digits, got %zu", 2 * len,
-                         text_len);
+    if (text_len % 2 != 0 || text_len / 2 != len)
+        return error_set(ret_error, E_BAD_FORM, NULL, "expected %zu bytes in hex, got %zu digits",
+                         len, text_len);
     for (size_t i = 0; i < text_len; i++)
-        if (hex_digit(text[i]) < 0)
+        if (hex_digit(text[i]) == NO_DIGIT)
             return error_set(ret_error, E_BAD_FORM, NULL, "not a hex digit at %zu", i);
     for (size_t i = 0; i < len; i++)
         ret_data[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));

@@ -47,7 +47,7 @@ static const struct error_row *row_of(int code)
     return NULL;
 }
 
-int error_set(struct error *ret_error, int code, const char *field, const char *format, ...)
+int error_note(struct error *ret_error, int code, const char *field, const char *format, ...)
 {
     if (!ret_error) return code;
     ret_error->code = code;

@@ -41,9 +41,16 @@ struct error {
 };
 
 /* Fills *ret_error (NULL: nothing) and returns code, so that `return error_set(...)` reads well.
- * `field` may be NULL. */
-int error_set(struct error *ret_error, int code, const char *field, const char *format, ...)
+ * `field` may be NULL. A macro around two functions only so that compilers and analyzers see which
+ * code comes back; `code` is evaluated twice. */
+#define error_set(ret_error, code, ...) error_pass(code, error_note(ret_error, code, __VA_ARGS__))
+int error_note(struct error *ret_error, int code, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+static inline int error_pass(int code, int noted_code)
+{
+    (void)noted_code;
+    return code;
+}
 
 /* Static strings; an unknown code gives "unknown". The name is the lower-case word of errors.def
  * ("route_mismatch"): stable, the same in JSON, logs and the wire. */

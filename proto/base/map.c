@@ -76,25 +76,26 @@ static size_t probe(const struct map *map, const void *key, uint64_t hash)
 static int rehash(struct map *map, size_t cap, struct error *ret_error)
 {
     size_t words = map->key_words + 1;
-    struct map grown = *map;
-    grown.cap = cap;
-    grown.slots = cap <= SIZE_MAX / 8 / words ? malloc(cap * words * 8) : NULL;
-    grown.tags = calloc(cap, 1);
-    if (!grown.slots || !grown.tags) {
-        free(grown.slots);
-        free(grown.tags);
+    const struct map old = *map;
+    uint64_t *slots = cap <= SIZE_MAX / 8 / words ? malloc(cap * words * 8) : NULL;
+    uint8_t *tags = calloc(cap, 1);
+    if (!slots || !tags) {
+        free(slots);
+        free(tags);
         return error_set(ret_error, E_NO_MEMORY, NULL, "no memory for a map of %zu slots", cap);
     }
-    for (size_t i = 0; i < map->cap; i++) {
-        if (!map->tags[i]) continue;
-        uint64_t hash = hash_of(map, slot_at(map, i));
-        size_t k = probe(&grown, slot_at(map, i), hash);
-        memcpy(slot_at(&grown, k), slot_at(map, i), words * 8);
-        grown.tags[k] = tag_of(hash);
+    map->slots = slots;
+    map->tags = tags;
+    map->cap = cap;
+    for (size_t i = 0; i < old.cap; i++) {
+        if (!old.tags[i]) continue;
+        uint64_t hash = hash_of(map, slot_at(&old, i));
+        size_t k = probe(map, slot_at(&old, i), hash);
+        memcpy(slot_at(map, k), slot_at(&old, i), words * 8);
+        tags[k] = tag_of(hash);
     }
-    free(map->slots);
-    free(map->tags);
-    *map = grown;
+    free(old.slots);
+    free(old.tags);
     return 0;
 }
 
