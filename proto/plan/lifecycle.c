@@ -3,13 +3,13 @@
 #include "proto/base/check.h"
 
 #define ROLE(role) (1u << LIFECYCLE_ROLE_##role)
-#define LEG ROLE(LEG)
-#define BUS ROLE(BUS)
-#define CHASE (ROLE(ORIGINATOR) | ROLE(OFFICE))
-#define SENDER ROLE(ORIGINATOR)
-#define TELLS LIFECYCLE_EFFECT_DELIVERED
-#define ENDS LIFECYCLE_EFFECT_ENDS_LEG
-#define BIT(act) PLAN_ACT_BIT(PLAN_ACT_##act)
+#define LEG        ROLE(LEG)
+#define BUS        ROLE(BUS)
+#define CHASE      (ROLE(ORIGINATOR) | ROLE(OFFICE))
+#define SENDER     ROLE(ORIGINATOR)
+#define TELLS      LIFECYCLE_EFFECT_DELIVERED
+#define ENDS       LIFECYCLE_EFFECT_ENDS_LEG
+#define BIT(act)   PLAN_ACT_BIT(PLAN_ACT_##act)
 #define ROW(state, act, roles, next, effects, wants, forbids)                                      \
     {                                                                                              \
         LIFECYCLE_##state, PLAN_ACT_##act, roles, LIFECYCLE_##next, effects, wants, forbids        \
@@ -151,20 +151,14 @@ static const char *const lifecycle_state_names[LIFECYCLE_STATE_COUNT] = {
     "submitted", "delivered", "signed", "accepted", "returned", "progress", "closed", "stood-down",
 };
 static const char *const lifecycle_state_texts[LIFECYCLE_STATE_COUNT][2] = {
-    {"已提交", "submitted"}, {"已送达", "delivered"},   {"已签收", "signed for"},
-    {"已受理", "accepted"},  {"已退回", "returned"},    {"办理中", "in progress"},
+    {"已提交", "submitted"}, {"已送达", "delivered"},  {"已签收", "signed for"},
+    {"已受理", "accepted"},  {"已退回", "returned"},   {"办理中", "in progress"},
     {"已办结", "closed"},    {"已解除", "stood down"},
 };
 static const char *const lifecycle_act_texts[PLAN_ACT_COUNT][2] = {
-    {"", ""},
-    {"送达", "deliver"},
-    {"签收", "sign for"},
-    {"受理", "accept"},
-    {"退回", "return"},
-    {"反馈", "report progress"},
-    {"办结", "close"},
-    {"催办", "urge"},
-    {"解除", "stand down"},
+    {"", ""},           {"送达", "deliver"}, {"签收", "sign for"},
+    {"受理", "accept"}, {"退回", "return"},  {"反馈", "report progress"},
+    {"办结", "close"},  {"催办", "urge"},    {"解除", "stand down"},
 };
 static const char *const lifecycle_role_names[LIFECYCLE_ROLE_COUNT] = {
     "leg", "originator", "copy", "office", "bus", "none",

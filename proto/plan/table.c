@@ -29,10 +29,14 @@ static size_t table_utf8_len(const uint8_t *data, size_t len)
     size_t want = 0;
 
     if (data[0] < 0x80) return 1;
-    if (data[0] >= 0xc2 && data[0] <= 0xdf) want = 2;
-    else if (data[0] >= 0xe0 && data[0] <= 0xef) want = 3;
-    else if (data[0] >= 0xf0 && data[0] <= 0xf4) want = 4;
-    else return 0;
+    if (data[0] >= 0xc2 && data[0] <= 0xdf)
+        want = 2;
+    else if (data[0] >= 0xe0 && data[0] <= 0xef)
+        want = 3;
+    else if (data[0] >= 0xf0 && data[0] <= 0xf4)
+        want = 4;
+    else
+        return 0;
     if (len < want) return 0;
     if (data[0] == 0xe0) low = 0xa0;
     if (data[0] == 0xed) high = 0x9f;

@@ -1,0 +1,326 @@
+#include "proto/plan/route.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/check.h"
+#include "proto/plan/plan_inner.h"
+
+enum { ROUTE_PLACE_NONE = 0xff };
+
+/* What one computation carries along. */
+struct route_work {
+    const struct route_query *query;
+    const struct plan *plan;
+    struct route *route;
+    int topic; /* index, or -1 */
+    uint16_t from;
+    uint16_t street;    /* of the area, or PLAN_UNIT_NONE */
+    uint16_t reference; /* current unit of the sender of the parent, or PLAN_UNIT_NONE */
+    bool named_origin;  /* a sign row named the sender */
+    bool wanted_street;
+    bool full;               /* no room for one more */
+    struct plan_unit_set in; /* units that the route has */
+};
+
+static const char *route_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+/* ---- adding -----------------------------------------------------------------------------------
+ */
+
+static void route_add(struct route_work *work, const struct plan_row *row, uint16_t unit)
+{
+    struct route *route = work->route;
+    uint32_t all = (1u << route->kind->section_count) - 1;
+    uint32_t sections = row->sections;
+
+    unit = work->plan->units[unit].current;
+    if (unit == work->from) {
+        if (row->act == ROUTE_SIGN) work->named_origin = true;
+        return;
+    }
+    if (sections == PLAN_SECTIONS_COPIES) sections = plan_copy_sections(route->kind);
+    sections &= all;
+    if (plan_unit_set_has(&work->in, unit)) {
+        for (size_t i = 0; i < route->recipient_count; i++) {
+            struct route_recipient *other = &route->recipients[i];
+            if (other->unit == unit && other->act == row->act) other->sections |= sections;
+        }
+        return;
+    }
+    if (route->recipient_count == LIMIT_RECIPIENT_COUNT_MAX) {
+        work->full = true;
+        return;
+    }
+    plan_unit_set_add(&work->in, unit);
+    route->recipients[route->recipient_count] = (struct route_recipient){
+        .unit = unit,
+        .act = row->act,
+        .primary = route->recipient_count == 0 && row->act == ROUTE_SIGN,
+        .sections = sections,
+        .citation = row->citation,
+    };
+    route->recipient_count++;
+}
+
+static void route_add_group(struct route_work *work, const struct plan_row *row, uint16_t index)
+{
+    const struct plan_group *group = &work->plan->groups[index];
+    uint64_t at_ms = work->query->at_ms;
+
+    if (!row->all && !group->streets) return; /* a lint error: nobody is meant by accident */
+    if (!row->all) work->wanted_street = true;
+    if (!row->all && work->street == PLAN_UNIT_NONE) return;
+    for (size_t i = 0; i < group->member_count; i++) {
+        const struct plan_member *member = &group->members[i];
+        if (at_ms < member->valid_from_ms || at_ms >= member->valid_to_ms) continue;
+        if (!row->all && work->plan->units[member->unit].current != work->street) continue;
+        route_add(work, row, member->unit);
+    }
+}
+
+static void route_walk_row(struct route_work *work, const struct plan_row *row)
+{
+    const struct route_query *query = work->query;
+
+    if (row->source == PLAN_ROW_THREAD) {
+        for (size_t i = 0; i < query->participant_count; i++) {
+            if (query->participants[i].unit < work->plan->unit_count)
+                route_add(work, row, query->participants[i].unit);
+        }
+        return;
+    }
+    if (row->source == PLAN_ROW_SENDER) {
+        if (work->reference != PLAN_UNIT_NONE) route_add(work, row, work->reference);
+        return;
+    }
+    for (size_t i = 0; i < row->named_count; i++) {
+        if (row->named[i].group)
+            route_add_group(work, row, row->named[i].index);
+        else
+            route_add(work, row, row->named[i].index);
+    }
+}
+
+static void route_walk(struct route_work *work, const struct plan_row *rows, size_t count,
+                       enum plan_row_when when, enum route_act act)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct plan_row *row = &rows[i];
+        if (row->when != when || row->act != act) continue;
+        if (row->topic >= 0 && row->topic != work->topic) continue;
+        route_walk_row(work, row);
+    }
+}
+
+/* ---- the question -----------------------------------------------------------------------------
+ */
+
+bool route_sender_allowed(const struct plan *plan, const struct plan_kind *kind, uint16_t from,
+                          uint64_t at_ms, uint16_t reference_sender)
+{
+    if (from >= plan->unit_count) return false;
+    from = plan->units[from].current;
+    if (kind->senders_any || plan_unit_set_has(&kind->senders, from)) return true;
+    if (kind->senders_reference && reference_sender < plan->unit_count &&
+        plan->units[reference_sender].current == from)
+        return true;
+    for (size_t i = 0; i < kind->sender_group_count; i++) {
+        if (plan_group_has(plan, kind->sender_groups[i], from, at_ms)) return true;
+    }
+    return false;
+}
+
+static int route_topic_refuse(const struct plan_kind *kind, const char *topic,
+                              struct error *ret_error)
+{
+    char list[ERROR_DETAIL_LEN_MAX + 1] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < kind->topic_count && len < 160; i++) {
+        int put =
+            snprintf(list + len, sizeof list - len, "%s%s", i ? " " : "", kind->topics[i].slug);
+        len += (size_t)put;
+    }
+    return error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "%.*s is none of: %s", LIMIT_SLUG_LEN_MAX,
+                     topic[0] ? topic : "(empty)",
+                     kind->topic_count ? list : "(this kind has none)");
+}
+
+static int route_prepare(struct route_work *work, struct error *ret_error)
+{
+    const struct route_query *query = work->query;
+    const struct plan *plan = work->plan;
+    const char *topic = route_or_empty(query->topic);
+    const char *area = route_or_empty(query->area);
+    const struct plan_kind *kind = plan_kind_find(plan, query->kind);
+
+    if (!kind)
+        return error_set(ret_error, E_KIND_UNKNOWN, "kind", "%.*s", LIMIT_SLUG_LEN_MAX,
+                         route_or_empty(query->kind));
+    work->topic = -1;
+    if (topic[0]) {
+        const struct plan_topic *found = plan_topic_find(kind, topic);
+        if (!found) return route_topic_refuse(kind, topic, ret_error);
+        work->topic = (int)(found - kind->topics);
+    } else if (kind->topic_required) {
+        return route_topic_refuse(kind, topic, ret_error);
+    }
+    work->from = plan_unit_current(plan, query->from);
+    if (work->from == PLAN_UNIT_NONE)
+        return error_set(ret_error, E_UNIT_UNKNOWN, "from", "%.*s", LIMIT_SLUG_LEN_MAX,
+                         route_or_empty(query->from));
+    work->reference = plan_unit_current(plan, query->reference_sender);
+    if (!route_sender_allowed(plan, kind, work->from, query->at_ms, work->reference))
+        return error_set(ret_error, E_SENDER_NOT_ALLOWED, "from", "%s may not send %s", query->from,
+                         kind->slug);
+    work->street = PLAN_UNIT_NONE;
+    if (area[0]) {
+        if (!plan_area_well_formed(area))
+            return error_set(ret_error, E_AREA_UNKNOWN, "area", "%.*s: 6, 9 or 12 digits wanted",
+                             LIMIT_AREA_LEN_MAX, area);
+        const struct plan_area *found = plan_area_find(plan, area);
+        if (found && found->street != PLAN_UNIT_NONE) work->street = found->street;
+    }
+    work->route->kind = kind;
+    work->route->flags = 0;
+    work->route->recipient_count = 0;
+    return 0;
+}
+
+static bool route_may_readdress(const struct plan_kind *kind)
+{
+    return kind->family == PLAN_FAMILY_LEAD || kind->family == PLAN_FAMILY_ANOMALY ||
+           kind->family == PLAN_FAMILY_HANDOFF;
+}
+
+/* The street came into it: as the one of the area. */
+static bool route_has_street(const struct route_work *work)
+{
+    return work->street != PLAN_UNIT_NONE &&
+           (plan_unit_set_has(&work->in, work->street) || work->street == work->from);
+}
+
+int route_compute(const struct route_query *query, struct route *ret_route, struct error *ret_error)
+{
+    struct route_work work = {.query = query, .plan = query->plan, .route = ret_route};
+
+    int r = route_prepare(&work, ret_error);
+    if (r < 0) return r;
+    const struct plan *plan = work.plan;
+    const struct plan_kind *kind = ret_route->kind;
+    const struct plan_row *rows = plan_rows(kind);
+    size_t count = kind->row_count;
+
+    route_walk(&work, rows, count, PLAN_ROW_ALWAYS, ROUTE_SIGN);
+    bool only_origin = ret_route->recipient_count == 0 && work.named_origin;
+    bool no_rule =
+        ret_route->recipient_count == 0 && !work.named_origin && route_may_readdress(kind);
+    if (only_origin) route_walk(&work, rows, count, PLAN_ROW_ORIGIN_ONLY, ROUTE_SIGN);
+    if (no_rule)
+        route_walk(&work, plan->fallback, plan->fallback_count, PLAN_ROW_NO_RULE, ROUTE_SIGN);
+    route_walk(&work, rows, count, PLAN_ROW_ALWAYS, ROUTE_COPY);
+    if (only_origin) route_walk(&work, rows, count, PLAN_ROW_ORIGIN_ONLY, ROUTE_COPY);
+    if (no_rule)
+        route_walk(&work, plan->fallback, plan->fallback_count, PLAN_ROW_NO_RULE, ROUTE_COPY);
+    if (work.full)
+        return error_set(ret_error, E_TOO_LARGE, "recipients", "more than %d",
+                         LIMIT_RECIPIENT_COUNT_MAX);
+    if (ret_route->recipient_count == 0)
+        return error_set(ret_error, E_ROUTE_EMPTY, "recipients", "nobody receives %s from %s%s",
+                         kind->slug, plan->units[work.from].key,
+                         kind->position == PLAN_FOLLOWS && work.reference == PLAN_UNIT_NONE
+                             ? " without the sender of a parent"
+                             : "");
+    if (only_origin) ret_route->flags |= ROUTE_FLAG_ONLY_ORIGIN_LEFT;
+    if (no_rule) ret_route->flags |= ROUTE_FLAG_READDRESSED;
+    if (work.wanted_street && !route_has_street(&work)) ret_route->flags |= ROUTE_FLAG_AREA_UNKNOWN;
+    return 0;
+}
+
+/* ---- header and route -------------------------------------------------------------------------
+ */
+
+int route_restrict(struct route *route, const char *const *sections, size_t count,
+                   struct error *ret_error)
+{
+    const struct plan_kind *kind = route->kind;
+    uint8_t place[LIMIT_SECTION_COUNT_MAX]; /* section of the kind -> section of the header */
+    size_t next = 0;
+
+    for (size_t i = 0; i < kind->section_count; i++) {
+        bool here = next < count && strcmp(sections[next], kind->sections[i].name) == 0;
+        place[i] = here ? (uint8_t)next++ : ROUTE_PLACE_NONE;
+        if (!here && !kind->sections[i].optional)
+            return error_set(ret_error, E_LEVEL_MISMATCH, "sections", "%s is missing or misplaced",
+                             kind->sections[i].name);
+    }
+    if (next != count)
+        return error_set(ret_error, E_LEVEL_MISMATCH, "sections", "%.*s is not expected here",
+                         LIMIT_SLUG_LEN_MAX, sections[next]);
+    for (size_t i = 0; i < route->recipient_count; i++) {
+        uint32_t mask = 0;
+        for (size_t j = 0; j < kind->section_count; j++) {
+            if ((route->recipients[i].sections >> j & 1) != 0 && place[j] != ROUTE_PLACE_NONE)
+                mask |= 1u << place[j];
+        }
+        route->recipients[i].sections = mask;
+    }
+    return 0;
+}
+
+static size_t route_find(const struct plan *plan, const struct route *route, const char *unit)
+{
+    size_t at = 0;
+    while (at < route->recipient_count &&
+           strcmp(plan->units[route->recipients[at].unit].key, unit) != 0)
+        at++;
+    return at;
+}
+
+static int route_differs(struct error *ret_error, size_t at, int code, const char *what,
+                         const char *unit)
+{
+    char field[32];
+    (void)snprintf(field, sizeof field, "recipients[%zu]", at);
+    return error_set(ret_error, code, field, "%s: %.*s", what, LIMIT_SLUG_LEN_MAX, unit);
+}
+
+int route_compare(const struct plan *plan, const struct route *route,
+                  const struct route_stated *stated, size_t count, struct error *ret_error)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool same = i < route->recipient_count &&
+                    strcmp(plan->units[route->recipients[i].unit].key, stated[i].unit) == 0;
+        if (!same) {
+            for (size_t j = 0; j < i; j++) {
+                if (strcmp(stated[j].unit, stated[i].unit) == 0)
+                    return route_differs(ret_error, i, E_RECIPIENT_DUPLICATE, "twice",
+                                         stated[i].unit);
+            }
+            if (route_find(plan, route, stated[i].unit) == route->recipient_count)
+                return route_differs(ret_error, i, E_ROUTE_MISMATCH, "added", stated[i].unit);
+            const char *wanted = plan->units[route->recipients[i].unit].key;
+            for (size_t j = i; j < count; j++) {
+                if (strcmp(stated[j].unit, wanted) == 0)
+                    return route_differs(ret_error, i, E_ROUTE_MISMATCH, "out of order",
+                                         stated[i].unit);
+            }
+            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "missing", wanted);
+        }
+        const struct route_recipient *own = &route->recipients[i];
+        if (own->act != stated[i].act)
+            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "wrong act", stated[i].unit);
+        if (strcmp(own->citation, stated[i].citation) != 0)
+            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "wrong citation", stated[i].unit);
+        if (own->sections != stated[i].sections)
+            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "wrong sections", stated[i].unit);
+    }
+    if (count < route->recipient_count)
+        return route_differs(ret_error, count, E_ROUTE_MISMATCH, "missing",
+                             plan->units[route->recipients[count].unit].key);
+    return 0;
+}
