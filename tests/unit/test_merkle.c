@@ -287,6 +287,29 @@ static void a_forked_tree_is_not_consistent(void **state)
     assert_int_equal(merkle_verify_consistency(20, root1, 40, fork, &proof, NULL), E_PROOF_INVALID);
 }
 
+/* Roots made to measure for one hash more than the sizes allow: only the count gives it away. */
+static void a_longer_proof_is_refused_even_where_its_roots_fit(void **state)
+{
+    struct merkle_reader reader = tree_reader(&tree);
+    struct merkle_proof proof;
+    const uint8_t more[32] = {0x77};
+    uint8_t root1[32];
+    uint8_t root2[32];
+    (void)state;
+    naive_root(0, 6, root1);
+    naive_root(0, 7, root2);
+    assert_int_equal(merkle_prove_consistency(&reader, 6, 7, &proof, NULL), 0);
+    assert_int_equal(merkle_proof_add(&proof, bytes_of(more, 32), NULL), 0);
+    merkle_node_hash(more, root1, root1);
+    merkle_node_hash(more, root2, root2);
+    assert_int_equal(merkle_verify_consistency(6, root1, 7, root2, &proof, NULL), E_PROOF_INVALID);
+
+    assert_int_equal(merkle_prove_inclusion(&reader, 6, 7, &proof, NULL), 0);
+    assert_int_equal(merkle_proof_add(&proof, bytes_of(more, 32), NULL), 0);
+    assert_int_equal(merkle_verify_inclusion(tree.rows[6][0], 6, 7, &proof, root2, NULL),
+                     E_PROOF_INVALID);
+}
+
 static void numbers_at_the_edge_are_judged_not_feared(void **state)
 {
     struct merkle_proof proof = {0};
@@ -433,6 +456,7 @@ int main(void)
         cmocka_unit_test(spoilt_inclusion_proofs_are_refused),
         cmocka_unit_test(spoilt_consistency_proofs_are_refused),
         cmocka_unit_test(a_forked_tree_is_not_consistent),
+        cmocka_unit_test(a_longer_proof_is_refused_even_where_its_roots_fit),
         cmocka_unit_test(numbers_at_the_edge_are_judged_not_feared),
         cmocka_unit_test(the_largest_tree_has_proofs_within_the_limit),
         cmocka_unit_test(what_cannot_be_proved_is_refused_and_outputs_kept),

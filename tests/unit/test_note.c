@@ -372,6 +372,30 @@ static void cosignatures_bind_time_and_text(void **state)
     buf_fini(&forged);
 }
 
+/* A rightly signed line with a time that the format does not have. */
+static void times_beyond_the_format_are_refused(void **state)
+{
+    static const char message[] = "cosignature/v1\ntime 9223372036854775808\ntext\n";
+    struct note_key witness = key_of(4, "w", NOTE_KEY_COSIGNATURE);
+    struct signer signer = signer_of(4);
+    struct buf buf = {0};
+    struct note note;
+    uint8_t signature[76];
+    uint64_t time_s;
+    (void)state;
+    memcpy(signature, witness.id, 4);
+    store_u64(signature + 4, 1ull << 63);
+    crypto_sign_detached(signature + 12, NULL, (const uint8_t *)message, sizeof message - 1,
+                         signer.secret);
+    begin(&buf, "text\n");
+    buf_append_str(&buf, "\xe2\x80\x94 w ");
+    base64_append(&buf, bytes_of(signature, sizeof signature));
+    buf_append_u8(&buf, '\n');
+    assert_int_equal(note_parse(buf_bytes(&buf), &note, NULL), 0);
+    assert_int_equal(note_verify_cosignature(&note, &witness, &time_s, NULL), E_NOTE_INVALID);
+    buf_fini(&buf);
+}
+
 static void only_what_parses_again_is_signed(void **state)
 {
     struct buf buf = {0};
@@ -463,6 +487,7 @@ int main(void)
         cmocka_unit_test(a_bad_signature_of_a_known_key_spoils_the_note),
         cmocka_unit_test(name_and_id_must_both_fit),
         cmocka_unit_test(cosignatures_bind_time_and_text),
+        cmocka_unit_test(times_beyond_the_format_are_refused),
         cmocka_unit_test(only_what_parses_again_is_signed),
         cmocka_unit_test(verifier_keys_have_one_spelling),
     };
