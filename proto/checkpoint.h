@@ -41,7 +41,7 @@ int checkpoint_sign(const struct checkpoint *checkpoint, const uint8_t secret_ke
 /* Parses the note, verifies the log's signature and gives the head. E_NOTE_INVALID, E_TOO_LARGE:
  * malformed, or the log key's signature is missing or bad; E_ORIGIN_MISMATCH: another journal's
  * checkpoint (found before the signature). */
-int checkpoint_verify(struct bytes note, const char *origin,
+int checkpoint_verify(struct bytes note_data, const char *origin,
                       const uint8_t log_public_key[static 32], struct checkpoint *ret_checkpoint,
                       struct error *ret_error) MUST_USE;
 
