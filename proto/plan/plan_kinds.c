@@ -323,7 +323,7 @@ static int plan_kinds_topics(struct plan_reader *reader, char *const *topic_word
         const struct plan_kind *found = plan_kind_find(plan, f[0]);
         if (!found) return table_refuse(table, ret_error, "no kind %.60s", f[0]);
         struct plan_kind *kind = &plan->kinds[found - plan->kinds];
-        if (kind != last && kind->topic_count > 0)
+        if (kind->topic_count > 0 && kind != last)
             return table_refuse(table, ret_error, "the topics of %s do not stand together", f[0]);
         if (strcmp(topic_words[kind - plan->kinds], "none") == 0)
             return table_refuse(table, ret_error, "%s has no topics by its row", f[0]);

@@ -7,7 +7,7 @@
 #include "proto/base/check.h"
 #include "proto/plan/plan.h"
 
-int table_refuse(const struct table *table, struct error *ret_error, const char *format, ...)
+int table_note(const struct table *table, struct error *ret_error, const char *format, ...)
 {
     char field[ERROR_FIELD_LEN_MAX + 1];
     char detail[ERROR_DETAIL_LEN_MAX + 1];

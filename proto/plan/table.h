@@ -35,8 +35,10 @@ int table_open(struct table *table, const char *name, char *text, size_t len,
 int table_next(struct table *table, char **ret_fields, bool *ret_row,
                struct error *ret_error) MUST_USE;
 
-/* E_BAD_TABLE at the current line. */
-int table_refuse(const struct table *table, struct error *ret_error, const char *format, ...)
+/* E_BAD_TABLE at the current line; a macro as error_set is one, so that analyzers see the code. */
+#define table_refuse(table, ret_error, ...)                                                        \
+    error_pass(E_BAD_TABLE, table_note(table, ret_error, __VA_ARGS__))
+int table_note(const struct table *table, struct error *ret_error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Number of items of a comma list; 0 for "". */
