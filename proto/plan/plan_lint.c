@@ -1,5 +1,4 @@
 /* plan_lint: what parses but is not right, or still has to be confirmed. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 

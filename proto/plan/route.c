@@ -284,7 +284,7 @@ static size_t route_find(const struct plan *plan, const struct route *route, con
 static int route_differs(struct error *ret_error, size_t at, int code, const char *what,
                          const char *unit)
 {
-    char field[32];
+    char field[48];
     (void)snprintf(field, sizeof field, "recipients[%zu]", at);
     return error_set(ret_error, code, field, "%s: %.*s", what, LIMIT_SLUG_LEN_MAX, unit);
 }
