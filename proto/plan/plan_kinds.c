@@ -539,7 +539,7 @@ static int plan_kinds_routes(struct plan_reader *reader, struct error *ret_error
 
 int plan_kinds_parse(struct plan_reader *reader, struct error *ret_error)
 {
-    char *topic_words[PLAN_KIND_COUNT_MAX];
+    char *topic_words[PLAN_KIND_COUNT_MAX] = {NULL};
 
     int r = plan_kinds_all(reader, topic_words, ret_error);
     if (r == 0) r = plan_kinds_topics(reader, topic_words, ret_error);
