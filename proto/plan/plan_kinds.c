@@ -304,6 +304,12 @@ static int plan_kinds_all(struct plan_reader *reader, char **ret_topic_words,
 /* ---- topics -----------------------------------------------------------------------------------
  */
 
+/* What a kind's row says of its topics: none at all. */
+static bool plan_kinds_topicless(const char *words)
+{
+    return words && strcmp(words, "none") == 0;
+}
+
 static int plan_kinds_topics(struct plan_reader *reader, char *const *topic_words,
                              struct error *ret_error)
 {
@@ -325,7 +331,7 @@ static int plan_kinds_topics(struct plan_reader *reader, char *const *topic_word
         struct plan_kind *kind = &plan->kinds[found - plan->kinds];
         if (kind->topic_count > 0 && kind != last)
             return table_refuse(table, ret_error, "the topics of %s do not stand together", f[0]);
-        if (strcmp(topic_words[kind - plan->kinds], "none") == 0)
+        if (plan_kinds_topicless(topic_words[kind - plan->kinds]))
             return table_refuse(table, ret_error, "%s has no topics by its row", f[0]);
         r = plan_reader_slug(table, f[1], "topic", ret_error);
         if (r == 0) r = plan_reader_text(table, f[2], "name_zh", ret_error);
@@ -338,7 +344,7 @@ static int plan_kinds_topics(struct plan_reader *reader, char *const *topic_word
         last = kind;
     }
     for (size_t i = 0; r == 0 && i < plan->kind_count; i++) {
-        if (plan->kinds[i].topic_count == 0 && strcmp(topic_words[i], "none") != 0)
+        if (plan->kinds[i].topic_count == 0 && !plan_kinds_topicless(topic_words[i]))
             return table_refuse(table, ret_error, "no topic of %s", plan->kinds[i].slug);
     }
     return r;
