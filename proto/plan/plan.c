@@ -169,11 +169,13 @@ const struct plan_group *plan_group_find(const struct plan *plan, const char *ke
 
 bool plan_group_has(const struct plan *plan, size_t group, uint16_t unit, uint64_t at_ms)
 {
-    if (group >= plan->group_count) return false;
+    if (group >= plan->group_count || unit >= plan->unit_count) return false;
+    uint16_t current = plan->units[unit].current;
     const struct plan_group *found = &plan->groups[group];
     for (size_t i = 0; i < found->member_count; i++) {
         const struct plan_member *member = &found->members[i];
-        if (member->unit == unit && member->valid_from_ms <= at_ms && at_ms < member->valid_to_ms)
+        if (plan->units[member->unit].current == current && member->valid_from_ms <= at_ms &&
+            at_ms < member->valid_to_ms)
             return true;
     }
     return false;

@@ -94,7 +94,7 @@ struct plan_area {
 
 /* One dated membership: valid_from_ms <= t < valid_to_ms (UINT64_MAX: open). */
 struct plan_member {
-    uint16_t unit;        /* current unit */
+    uint16_t unit;        /* as named: its successor stands for it in routes */
     uint64_t valid_from_ms;
     uint64_t valid_to_ms;
     const char *to_confirm;

@@ -169,7 +169,7 @@ static size_t plan_lint_width(const struct plan *plan, const struct plan_kind *k
             }
             const struct plan_group *group = &plan->groups[row->named[j].index];
             for (size_t k = 0; k < group->member_count; k++)
-                plan_unit_set_add(&units, group->members[k].unit);
+                plan_unit_set_add(&units, plan->units[group->members[k].unit].current);
         }
     }
     for (uint16_t i = 0; i < plan->unit_count; i++) count += plan_unit_set_has(&units, i);

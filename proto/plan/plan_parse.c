@@ -312,7 +312,7 @@ static int plan_parse_member(struct plan *plan, const struct table *table, char 
 
     if (!group || strcmp(group->key, f[G_GROUP]) != 0)
         return table_refuse(table, ret_error, "members follow the row that names their group");
-    member.unit = plan_unit_current(plan, f[G_MEMBER]);
+    member.unit = plan_unit_find(plan, f[G_MEMBER]);
     if (member.unit == PLAN_UNIT_NONE)
         return table_refuse(table, ret_error, "no unit %.60s", f[G_MEMBER]);
     int r = table_day(table, f[G_FROM], &member.valid_from_ms, ret_error);

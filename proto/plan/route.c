@@ -28,6 +28,11 @@ static const char *route_or_empty(const char *text)
     return text ? text : "";
 }
 
+static const char *route_shown(const char *text)
+{
+    return text && text[0] ? text : "(empty)";
+}
+
 /* ---- adding -----------------------------------------------------------------------------------
  */
 
@@ -146,8 +151,7 @@ static int route_topic_refuse(const struct plan_kind *kind, const char *topic,
         len += (size_t)put;
     }
     return error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "%.*s is none of: %s", LIMIT_SLUG_LEN_MAX,
-                     topic[0] ? topic : "(empty)",
-                     kind->topic_count ? list : "(this kind has none)");
+                     route_shown(topic), kind->topic_count ? list : "(this kind has none)");
 }
 
 static int route_prepare(struct route_work *work, struct error *ret_error)
@@ -160,7 +164,7 @@ static int route_prepare(struct route_work *work, struct error *ret_error)
 
     if (!kind)
         return error_set(ret_error, E_KIND_UNKNOWN, "kind", "%.*s", LIMIT_SLUG_LEN_MAX,
-                         route_or_empty(query->kind));
+                         route_shown(query->kind));
     work->topic = -1;
     if (topic[0]) {
         const struct plan_topic *found = plan_topic_find(kind, topic);
@@ -172,7 +176,7 @@ static int route_prepare(struct route_work *work, struct error *ret_error)
     work->from = plan_unit_current(plan, query->from);
     if (work->from == PLAN_UNIT_NONE)
         return error_set(ret_error, E_UNIT_UNKNOWN, "from", "%.*s", LIMIT_SLUG_LEN_MAX,
-                         route_or_empty(query->from));
+                         route_shown(query->from));
     work->reference = plan_unit_current(plan, query->reference_sender);
     if (!route_sender_allowed(plan, kind, work->from, query->at_ms, work->reference))
         return error_set(ret_error, E_SENDER_NOT_ALLOWED, "from", "%s may not send %s", query->from,

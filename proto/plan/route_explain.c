@@ -48,7 +48,8 @@ static enum route_skip_reason route_explain_reason(const struct route_explain_wo
             if (!group && plan->units[index].current != unit) continue;
             if (group && !plan_group_has(plan, index, unit, work->query->at_ms)) {
                 for (size_t k = 0; k < plan->groups[index].member_count; k++) {
-                    if (plan->groups[index].members[k].unit == unit) reason = ROUTE_SKIP_NOT_MEMBER;
+                    if (plan->units[plan->groups[index].members[k].unit].current == unit)
+                        reason = ROUTE_SKIP_NOT_MEMBER;
                 }
                 continue;
             }

@@ -1,4 +1,5 @@
-/* plan_files: reads the tables of proto/hedong-2022 for tests, and lets a test change one of them. */
+/* plan_files: reads the tables of proto/hedong-2022 for tests, and lets a test change one of them.
+ */
 #ifndef TESTS_LIB_PLAN_FILES_H
 #define TESTS_LIB_PLAN_FILES_H
 
@@ -45,7 +46,8 @@ static inline void plan_files_load(struct plan_files *files)
 
 static inline void plan_files_free(struct plan_files *files)
 {
-    for (size_t i = 0; i < PLAN_PART_COUNT; i++) free((void *)(uintptr_t)files->parts[i].content.data);
+    for (size_t i = 0; i < PLAN_PART_COUNT; i++)
+        free((void *)(uintptr_t)files->parts[i].content.data);
 }
 
 static inline struct plan_part *plan_files_part(struct plan_files *files, const char *name)

@@ -1,0 +1,337 @@
+/* The plan's tables: what parses, what is refused and where, and what lint says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/plan_files.h"
+
+static void plan_of_2022_is_whole(void **unused)
+{
+    (void)unused;
+    struct plan *plan = plan_files_parse();
+    assert_int_equal(plan_unit_count(plan), 28 + 1 + 13);
+    assert_int_equal(plan_task_count(plan), 73);
+    assert_int_equal(plan_kind_count(plan), 17);
+    assert_int_equal(plan_group_find(plan, "street-offices")->member_count, 13);
+    assert_true(plan_group_find(plan, "street-offices")->streets);
+    assert_false(plan_group_find(plan, "joint-conference-members")->streets);
+    assert_string_equal(plan_about(plan)->name, "hedong-2022");
+    assert_int_equal(plan_lint(plan, NULL, NULL), 0);
+    plan_free(plan);
+}
+
+static void plan_finds_units_kinds_tasks_and_areas(void **unused)
+{
+    (void)unused;
+    struct plan *plan = plan_files_parse();
+    for (uint16_t i = 0; i < plan_unit_count(plan); i++)
+        assert_int_equal(plan_unit_find(plan, plan_unit(plan, i)->key), i);
+    for (size_t i = 0; i < plan_kind_count(plan); i++)
+        assert_ptr_equal(plan_kind_find(plan, plan_kind(plan, i)->slug), plan_kind(plan, i));
+    for (size_t i = 0; i < plan_task_count(plan); i++)
+        assert_ptr_equal(plan_task_find(plan, plan_task(plan, i)->id), plan_task(plan, i));
+    static const char *const nobody[] = {"", "police", "police-hedong ", "POLICE-HEDONG"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(plan_unit_find(plan, nobody[i]), PLAN_UNIT_NONE);
+        assert_null(plan_kind_find(plan, nobody[i]));
+        assert_null(plan_task_find(plan, nobody[i]));
+    }
+    assert_null(plan_unit(plan, (uint16_t)plan_unit_count(plan)));
+    assert_null(plan_unit(plan, PLAN_UNIT_NONE));
+    assert_null(plan_area_find(plan, ""));
+    assert_null(plan_area_find(plan, "1201"));
+    assert_null(plan_area_find(plan, "330106001"));
+    assert_string_equal(plan_area_find(plan, "120102013")->code, "120102013");
+    assert_string_equal(plan_area_find(plan, "120102013002")->code, "120102013");
+    assert_string_equal(plan_area_find(plan, "120102999")->code, "120102");
+    plan_free(plan);
+}
+
+/* Parses with one change and expects a refusal that names this place. */
+static void refused(const char *part, const char *old, const char *new, const char *where)
+{
+    struct plan_files files;
+    struct plan *plan = NULL;
+    struct error error = {0};
+    plan_files_load(&files);
+    plan_files_replace(&files, part, old, new);
+    int r = plan_parse(files.parts, PLAN_PART_COUNT, &plan, &error);
+    if (r != E_BAD_TABLE || strcmp(error.field, where) != 0)
+        fail_msg("%s: '%s' for '%s': %s at '%s': %s", part, new, old, error_name(r), error.field,
+                 error.detail);
+    assert_true(error.detail[0] != '\0');
+    assert_null(plan);
+    plan_files_free(&files);
+}
+
+static void plan_refuses_wrong_rows_by_line(void **unused)
+{
+    (void)unused;
+    const char *court =
+        "court\t区法院\tDistrict People's Court\t天津市河东区人民法院\tcourt\t-\t-\t-\t-\n";
+    char doubled[512];
+    (void)snprintf(doubled, sizeof doubled, "%s%s", court, court);
+    refused("units.tsv", court, doubled, "plan/units.tsv:11");
+    refused("units.tsv", "\ncourt\t", "\nCourt\t", "plan/units.tsv:10");
+    refused("units.tsv", "\ncourt\t", "\n\t", "plan/units.tsv:10");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt", "plan/units.tsv:10");
+    refused("units.tsv", "\ncourt\t", "\ncourt\t-\t", "plan/units.tsv:10");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t区\xff院", "plan/units.tsv:10");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t区\xed\xa0\x80院", "plan/units.tsv:10");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t\xc0\xaf", "plan/units.tsv:10");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t区法院\r", "plan/units.tsv:10");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t 区法院", "plan/units.tsv:10");
+    refused("units.tsv", "key\tname_zh", "key\tname_de", "plan/units.tsv:4");
+    refused("units.tsv", "key\tname_zh", "name_zh\tname_zh", "plan/units.tsv:4");
+    refused("units.tsv", "bureau\t-\tpolice", "bureau\t-\t-", "plan/units.tsv:46");
+    refused("units.tsv", "天津市河东区人民法院\tcourt\t-\t-\t-\t-",
+            "天津市河东区人民法院\tcourt\t-\tpolice\t-\t-", "plan/units.tsv:10");
+    refused("units.tsv", "天津市河东区人民法院\tcourt\t-\t-\t-\t-",
+            "天津市河东区人民法院\tcourt\t-\t-\tcourt\t-", "plan/units.tsv:10");
+    refused("units.tsv", "天津市河东区人民法院\tcourt\t-\t-\t-\t-",
+            "天津市河东区人民法院\tcourt\t-\t-\tnobody\t-", "plan/units.tsv:10");
+    refused("units.tsv", "天津市河东区人民法院\tcourt", "天津市河东区人民法院\tcastle",
+            "plan/units.tsv:10");
+    refused("areas.tsv", "120102005", "120102004", "plan/areas.tsv:8");
+    refused("areas.tsv", "\tst-fuminlu", "\tcourt", "plan/areas.tsv:7");
+    refused("areas.tsv", "\tst-fuminlu", "\tst-chunhua", "plan/areas.tsv:7");
+    refused("groups.tsv", "\thousing\t2022-03-10", "\thousing\t2022-02-29", "plan/groups.tsv:23");
+    refused("groups.tsv", "\thousing\t2022-03-10\t-", "\thousing\t2022-03-10\t2022-03-10",
+            "plan/groups.tsv:23");
+    refused("groups.tsv", "\thousing\t", "\tcourt\t", "plan/groups.tsv:23");
+    refused("groups.tsv", "\thousing\t", "\thouse\t", "plan/groups.tsv:23");
+    refused("tasks.tsv", "\n2.1.3.2\t", "\n2.1.3.1\t", "plan/tasks.tsv:21");
+    refused("tasks.tsv", "\n2.1.3.2\t", "\n2.1.3.02\t", "plan/tasks.tsv:21");
+    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tcivil-affairs,,",
+            "plan/tasks.tsv:14");
+    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tcivil-affairs,civil-affairs,",
+            "plan/tasks.tsv:14");
+    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tcivil-affairs,education,",
+            "plan/tasks.tsv:14");
+    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tnobody,", "plan/tasks.tsv:14");
+    refused("duties.tsv", "p3.1.b\t", "p3.1.a\t", "plan/duties.tsv:8");
+    refused("kinds.tsv", "anomaly.birth\t", "anomaly.marriage\t", "plan/kinds.tsv:12");
+    refused("kinds.tsv", "anomaly.birth\t", "oddity.birth\t", "plan/kinds.tsv:12");
+    refused("kinds.tsv", "HEALTH,MINOR", "HEALTH,MINORS", "plan/kinds.tsv:12");
+    refused("kinds.tsv", "summary:BirthSummary:copy,", "summary:BirthSummary:copy,full:BirthFull,",
+            "plan/kinds.tsv:12");
+    refused("kinds.tsv", "summary:BirthSummary:copy", "summary:BirthSummary:copies",
+            "plan/kinds.tsv:12");
+    refused("kinds.tsv", "summary:BirthSummary:copy", "summary", "plan/kinds.tsv:12");
+    refused("kinds.tsv", "sensitive,last-resort", "sensitive,returnable", "plan/kinds.tsv:15");
+    refused("kinds.tsv", "deliver,sign,close", "sign,deliver,close", "plan/kinds.tsv:17");
+    refused("kinds.tsv", "2.1.3.1,2.1.3.4,2.1.2.5,2.4.2.1", "2.1.3.1,2.1.3.9", "plan/kinds.tsv:17");
+    refused("topics.tsv", "anomaly.birth\tmother-unknown", "anomaly.birth\tassumed-identity",
+            "plan/topics.tsv:6");
+    refused("topics.tsv", "alert.missing-child\tissue", "anomaly.marriage\tissue",
+            "plan/topics.tsv:8");
+    refused("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.9=civil-affairs",
+            "plan/routes.tsv:27");
+    refused("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.4=nobody", "plan/routes.tsv:27");
+    refused("routes.tsv", "lead:2.2.4=civil-affairs", "head:2.2.4=civil-affairs",
+            "plan/routes.tsv:27");
+    refused("routes.tsv", "lead:2.2.4=civil-affairs", "text:2.2.4", "plan/routes.tsv:27");
+}
+
+static void plan_keeps_least_knowledge_whatever_the_table_says(void **unused)
+{
+    (void)unused;
+    /* a copy may not open what is not marked copy */
+    refused("routes.tsv", "coop:2.1.3.1=womens-federation\tone\tcopy\tsummary",
+            "coop:2.1.3.1=womens-federation\tone\tcopy\tsummary,full", "plan/routes.tsv:18");
+    /* the reporter goes to the police alone */
+    refused("routes.tsv", "lead:2.1.2.8=civil-affairs\tone\tsign\tsummary,full",
+            "lead:2.1.2.8=civil-affairs\tone\tsign\tsummary,full,reporter", "plan/routes.tsv:15");
+    refused("routes.tsv", "duty:readdress=joint-conference-office\tone\tcopy\tcopies",
+            "duty:readdress=joint-conference-office\tone\tcopy\tall", "plan/routes.tsv:8");
+    refused("kinds.tsv", "full:BirthFull", "full:BirthFull:copy+police", "plan/kinds.tsv:12");
+    /* a lead never expires */
+    refused("kinds.tsv", "none\tsensitive,last-resort", "none\tmay-expire,last-resort",
+            "plan/kinds.tsv:15");
+}
+
+static void plan_wants_every_part_once(void **unused)
+{
+    (void)unused;
+    struct plan_files files;
+    struct plan *plan = NULL;
+    struct error error = {0};
+    plan_files_load(&files);
+    for (size_t i = 0; i < PLAN_PART_COUNT; i++) {
+        struct plan_part parts[PLAN_PART_COUNT + 1];
+        memcpy(parts, files.parts, sizeof files.parts);
+        parts[PLAN_PART_COUNT] = parts[i];
+        assert_int_equal(plan_parse(parts, PLAN_PART_COUNT + 1, &plan, &error), E_BAD_TABLE);
+        assert_string_equal(error.field, files.parts[i].name);
+        parts[PLAN_PART_COUNT].name = "directory"; /* others are no concern of ours */
+        assert_int_equal(plan_parse(parts, PLAN_PART_COUNT + 1, &plan, &error), 0);
+        plan_free(plan);
+        plan = NULL;
+        parts[i].name = "plan/other.tsv";
+        assert_int_equal(plan_parse(parts, PLAN_PART_COUNT, &plan, &error), E_BAD_TABLE);
+        assert_string_equal(error.field, files.parts[i].name);
+    }
+    assert_int_equal(plan_parse(NULL, 0, &plan, &error), E_BAD_TABLE);
+    assert_null(plan);
+    plan_files_free(&files);
+}
+
+/* Every prefix of every table is refused or, at a line end, may parse: never more than that. */
+static void plan_survives_truncation_anywhere(void **unused)
+{
+    (void)unused;
+    struct plan_files files;
+    plan_files_load(&files);
+    for (size_t i = 0; i < PLAN_PART_COUNT; i++) {
+        struct plan_part parts[PLAN_PART_COUNT];
+        size_t full = files.parts[i].content.len;
+        memcpy(parts, files.parts, sizeof parts);
+        for (size_t len = 0; len < full; len += len % 7 + 1) {
+            struct plan *plan = NULL;
+            struct error error = {0};
+            parts[i].content.len = len;
+            int r = plan_parse(parts, PLAN_PART_COUNT, &plan, &error);
+            bool line_end = len > 0 && parts[i].content.data[len - 1] == '\n';
+            if (!line_end) assert_int_equal(r, E_BAD_TABLE);
+            if (r < 0) assert_int_equal(r, E_BAD_TABLE);
+            if (r < 0) assert_non_null(strstr(error.field, "plan/"));
+            plan_free(plan);
+        }
+    }
+    plan_files_free(&files);
+}
+
+/* Any byte changed: an error or a plan, never a crash (run under the sanitizers too). */
+static void plan_survives_any_changed_byte(void **unused)
+{
+    (void)unused;
+    static const uint8_t bytes[] = {0x00, '\t', '\n', ',', ':', '=', '-', 0x80, 0xff, '9'};
+    struct plan_files files;
+    uint32_t random = 12345;
+    plan_files_load(&files);
+    for (size_t i = 0; i < PLAN_PART_COUNT; i++) {
+        uint8_t *data = (uint8_t *)(uintptr_t)files.parts[i].content.data;
+        for (size_t n = 0; n < 400; n++) {
+            struct plan *plan = NULL;
+            random = random * 1664525u + 1013904223u;
+            size_t at = (random >> 4) % files.parts[i].content.len;
+            uint8_t kept = data[at];
+            data[at] = bytes[n % sizeof bytes];
+            int r = plan_parse(files.parts, PLAN_PART_COUNT, &plan, NULL);
+            assert_true(r == 0 || r == E_BAD_TABLE);
+            if (r == 0) (void)plan_lint(plan, NULL, NULL);
+            plan_free(plan);
+            data[at] = kept;
+        }
+    }
+    plan_files_free(&files);
+}
+
+static void expect_code(const char *part, const void *data, size_t len, int code)
+{
+    struct plan_files files;
+    struct plan *plan = NULL;
+    struct error error = {0};
+    plan_files_load(&files);
+    plan_files_set(&files, part, data, len);
+    assert_int_equal(plan_parse(files.parts, PLAN_PART_COUNT, &plan, &error), code);
+    assert_non_null(strstr(error.field, part));
+    plan_files_free(&files);
+}
+
+static void plan_bounds_its_tables(void **unused)
+{
+    (void)unused;
+    size_t len = LIMIT_TABLE_BYTES_MAX + 1;
+    char *big = malloc(len);
+    assert_non_null(big);
+    memset(big, 'a', len);
+    big[len - 1] = '\n';
+    expect_code("units.tsv", big, len, E_TOO_LARGE);
+    expect_code("units.tsv", big + 1, len - 1, E_BAD_TABLE); /* one line of 4 MB */
+    memset(big, '\t', len - 1);
+    expect_code("units.tsv", big + 1, len - 1, E_BAD_TABLE);
+    memset(big, '\n', len);
+    expect_code("units.tsv", big, len - 1, E_BAD_TABLE);
+    memset(big, ',', len - 1);
+    expect_code("tasks.tsv", big + 1, len - 1, E_BAD_TABLE);
+    expect_code("tasks.tsv", "", 0, E_BAD_TABLE);
+    free(big);
+    struct buf units = {0};
+    struct plan_files files;
+    plan_files_load(&files);
+    buf_append_bytes(&units, plan_files_part(&files, "units.tsv")->content);
+    for (int i = 0; i < LIMIT_UNIT_COUNT_MAX; i++)
+        buf_printf(&units, "u%d\t单位\tunit\t-\tbureau\t-\t-\t-\t-\n", i);
+    expect_code("units.tsv", units.data, units.len, E_BAD_TABLE);
+    buf_fini(&units);
+    plan_files_free(&files);
+}
+
+/* ---- lint -------------------------------------------------------------------------------------
+ */
+
+struct wanted {
+    const char *code;
+    size_t line;
+    bool seen;
+};
+
+static void look(void *ctx, const struct plan_finding *finding)
+{
+    struct wanted *wanted = ctx;
+    assert_true(finding->text_zh[0] && finding->text_en[0]);
+    if (finding->grave && strcmp(finding->code, wanted->code) == 0 && finding->line == wanted->line)
+        wanted->seen = true;
+}
+
+static void finds(const char *part, const char *old, const char *new, const char *code, size_t line)
+{
+    struct plan_files files;
+    struct plan *plan = NULL;
+    struct error error = {0};
+    struct wanted wanted = {code, line, false};
+    plan_files_load(&files);
+    plan_files_replace(&files, part, old, new);
+    int r = plan_parse(files.parts, PLAN_PART_COUNT, &plan, &error);
+    if (r < 0) fail_msg("%s: %s", error.field, error.detail);
+    size_t grave = plan_lint(plan, look, &wanted);
+    if (grave == 0 || !wanted.seen) fail_msg("%s not found for %s", code, new);
+    plan_free(plan);
+    plan_files_free(&files);
+}
+
+static void lint_finds_what_parses_but_is_wrong(void **unused)
+{
+    (void)unused;
+    finds("tasks.tsv", "2.5.3.2\tcivil-affairs,health\t", "2.5.3.2\t-\t", "task-without-lead", 73);
+    finds("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.4=court", "selector-empty", 27);
+    finds("routes.tsv", "text:2.1.2.6=joint-conference-members\tall",
+          "text:2.1.2.6=joint-conference-members\tone", "group-not-expanded", 46);
+    finds("areas.tsv", "\tst-fuminlu", "\t-", "street-without-area", 37);
+    finds("areas.tsv", "\tst-fuminlu", "\t-", "area-without-street", 0);
+    finds("routes.tsv", "lead:2.2.4=civil-affairs\tone\tsign\tsummary,full",
+          "lead:2.2.4=civil-affairs\tone\tcopy\tsummary", "kind-without-sign", 15);
+    finds("routes.tsv", "lead:2.3.4.1=education\tone\tsign\tsummary,full",
+          "lead:2.3.4.1=education\tone\tcopy\tsummary", "kind-without-sign", 16);
+    finds("kinds.tsv", "-\taccept\t-\tany", "-\tprogress\t-\tany", "kind-unanswerable", 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plan_of_2022_is_whole),
+        cmocka_unit_test(plan_finds_units_kinds_tasks_and_areas),
+        cmocka_unit_test(plan_refuses_wrong_rows_by_line),
+        cmocka_unit_test(plan_keeps_least_knowledge_whatever_the_table_says),
+        cmocka_unit_test(plan_wants_every_part_once),
+        cmocka_unit_test(plan_survives_truncation_anywhere),
+        cmocka_unit_test(plan_survives_any_changed_byte),
+        cmocka_unit_test(plan_bounds_its_tables),
+        cmocka_unit_test(lint_finds_what_parses_but_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
