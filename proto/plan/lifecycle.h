@@ -1,17 +1,20 @@
-/* lifecycle: what may follow what on a leg. One table (state x act x role), from which a picture can be drawn.
+/* lifecycle: what may follow what on a leg. One table (state x act x role), from which a picture
+ * can be drawn.
  *
  * A leg is what one unit owes for one message that it must sign for: the message's kind makes legs
- * (plan_kind_makes_legs) and the recipient's act is sign. Copies, the originator and the office have no leg.
- * An act is an envelope whose kind has `act` set: receipt.signed, receipt.accepted, ... sent by the leg's unit with the
- * leg's message as parent. supervision.urge and a stand-down (alert cancel) act on the whole thread: ask for every leg, skip
- * those that refuse with E_LIFECYCLE_ORDER (a stand-down moves legs of alerts only).
+ * (plan_kind_makes_legs) and the recipient's act is sign. Copies, the originator and the office
+ * have no leg. An act is an envelope whose kind has `act` set: receipt.signed, receipt.accepted,
+ * ... sent by the leg's unit with the leg's message as parent. supervision.urge and a stand-down
+ * (alert cancel) act on the whole thread: ask for every leg, skip those that refuse with
+ * E_LIFECYCLE_ORDER (a stand-down moves legs of alerts only).
  *
  *     submitted -> delivered -> signed -> accepted -> progress* -> closed
  *                                  |-> returned (ends the leg; re-routing is a new message)
  *
- * Signing implies delivery (a file link may bring the receipt first). A kind that expects only some acts (alerts: sign) ends
- * its legs with the last one it expects; acts it does not expect are out of order, except progress, which anybody who
- * accepted may send. Pure, no allocation, thread-safe. */
+ * Signing implies delivery (a file link may bring the receipt first). A kind that expects only some
+ * acts (alerts: sign) ends its legs with the last one it expects; acts it does not expect are out
+ * of order, except progress, which anybody who accepted may send. Pure, no allocation, thread-safe.
+ */
 #ifndef PROTO_PLAN_LIFECYCLE_H
 #define PROTO_PLAN_LIFECYCLE_H
 
@@ -40,9 +43,9 @@ enum lifecycle_role {
     LIFECYCLE_ROLE_LEG = 0,    /* the unit that must sign: primary or not */
     LIFECYCLE_ROLE_ORIGINATOR, /* sent the message */
     LIFECYCLE_ROLE_COPY,
-    LIFECYCLE_ROLE_OFFICE,     /* the joint-conference office, whatever else it is */
-    LIFECYCLE_ROLE_BUS,        /* the machine: delivery */
-    LIFECYCLE_ROLE_NONE,       /* not on the thread */
+    LIFECYCLE_ROLE_OFFICE, /* the joint-conference office, whatever else it is */
+    LIFECYCLE_ROLE_BUS,    /* the machine: delivery */
+    LIFECYCLE_ROLE_NONE,   /* not on the thread */
     LIFECYCLE_ROLE_COUNT,
 };
 
@@ -52,21 +55,24 @@ enum lifecycle_effect {
 };
 
 struct lifecycle_step {
-    enum lifecycle_state next;      /* may equal the old state: a repeated progress, an urge */
+    enum lifecycle_state next; /* may equal the old state: a repeated progress, an urge */
     uint32_t effects;
 };
 
 /* `kind` is the kind of the message that made the leg. Errors, ret_step untouched:
- * E_LIFECYCLE_ROLE: this role may never do that act; E_LIFECYCLE_ORDER: not in this state, or the kind does not expect it;
- * E_RETURN_NOT_ALLOWED: the kind may not be returned (immediate, or last resort): pass it on or handle it. */
+ * E_LIFECYCLE_ROLE: this role may never do that act; E_LIFECYCLE_ORDER: not in this state, or the
+ * kind does not expect it; E_RETURN_NOT_ALLOWED: the kind may not be returned (immediate, or last
+ * resort): pass it on or handle it. */
 int lifecycle_next(const struct plan_kind *kind, enum lifecycle_state state, enum plan_act act,
                    enum lifecycle_role role, struct lifecycle_step *ret_step,
                    struct error *ret_error) MUST_USE;
 
-/* Nothing more is owed on this leg: closed, returned, stood down, or the last act that the kind expects is done. */
+/* Nothing more is owed on this leg: closed, returned, stood down, or the last act that the kind
+ * expects is done. */
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state);
 
-/* One row of the table, for drawing and for the documents. `role` bits are 1 << enum lifecycle_role. */
+/* One row of the table, for drawing and for the documents. `role` bits are 1 << enum
+ * lifecycle_role. */
 struct lifecycle_row {
     enum lifecycle_state state;
     enum plan_act act;
@@ -74,27 +80,30 @@ struct lifecycle_row {
     enum lifecycle_state next;
     uint32_t effects;
     uint32_t wants;   /* PLAN_ACT_BIT()s, one of which the kind must expect; 0: any kind */
-    uint32_t forbids; /* PLAN_ACT_BIT()s that the kind must not expect (a step that may be skipped only then) */
+    uint32_t forbids; /* PLAN_ACT_BIT()s that the kind must not expect (a step that may be skipped
+                         only then) */
 };
 const struct lifecycle_row *lifecycle_rows(size_t *ret_count);
 
-/* A thread as its legs have it. Closed when every leg is done; the primary's leg decides the outcome: a thread whose
- * primary leg was returned stays open until somebody else signs as primary of a new message. */
+/* A thread as its legs have it. Closed when every leg is done; the primary's leg decides the
+ * outcome: a thread whose primary leg was returned stays open until somebody else signs as primary
+ * of a new message. */
 struct lifecycle_leg {
     const struct plan_kind *kind;
     enum lifecycle_state state;
     bool primary;
 };
 enum lifecycle_thread {
-    LIFECYCLE_THREAD_NONE,   /* no legs: a bulletin's or a receipt's thread */
+    LIFECYCLE_THREAD_NONE, /* no legs: a bulletin's or a receipt's thread */
     LIFECYCLE_THREAD_OPEN,
     LIFECYCLE_THREAD_CLOSED,
 };
 enum lifecycle_thread lifecycle_thread(const struct lifecycle_leg *legs, size_t count);
 
-const char *lifecycle_state_name(enum lifecycle_state state);                   /* "signed" */
-const char *lifecycle_state_text(enum lifecycle_state state, enum lang lang);   /* "已签收", "signed for" */
-const char *lifecycle_act_text(enum plan_act act, enum lang lang);              /* "签收", "sign for" */
+const char *lifecycle_state_name(enum lifecycle_state state); /* "signed" */
+const char *lifecycle_state_text(enum lifecycle_state state,
+                                 enum lang lang);                  /* "已签收", "signed for" */
+const char *lifecycle_act_text(enum plan_act act, enum lang lang); /* "签收", "sign for" */
 const char *lifecycle_role_name(enum lifecycle_role role);
 
 #endif

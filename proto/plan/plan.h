@@ -1,14 +1,18 @@
-/* plan: the compiled tables of one district's plan: units, groups, areas, tasks, duties, kinds, topics, routes.
+/* plan: the compiled tables of one district's plan: units, groups, areas, tasks, duties, kinds,
+ * topics, routes.
  *
- * A plan travels as parts of the signed bundle and is parsed by this code in every program, so that sender, broker and
- * replay hold the same plan. Pure: reads only the bytes given; no I/O, clock or entropy. A parsed plan never changes and
- * may be read by any number of threads. Every pointer handed out is borrowed and lives as long as the plan.
+ * A plan travels as parts of the signed bundle and is parsed by this code in every program, so that
+ * sender, broker and replay hold the same plan. Pure: reads only the bytes given; no I/O, clock or
+ * entropy. A parsed plan never changes and may be read by any number of threads. Every pointer
+ * handed out is borrowed and lives as long as the plan.
  *
- * A table is UTF-8 text: `#` comment lines and empty lines anywhere, one line that names the columns (any order, each
- * column known, none missing, none twice), then rows with exactly as many tab-separated fields. Lines end in LF; CR, NUL
- * and other control characters are refused. Lists inside a field are separated by `,` without spaces.
+ * A table is UTF-8 text: `#` comment lines and empty lines anywhere, one line that names the
+ * columns (any order, each column known, none missing, none twice), then rows with exactly as many
+ * tab-separated fields. Lines end in LF; CR, NUL and other control characters are refused. Lists
+ * inside a field are separated by `,` without spaces.
  *
- * Indexes (units, kinds, groups, duties, tasks) are the row order of their table: stable inside one plan version only. */
+ * Indexes (units, kinds, groups, duties, tasks) are the row order of their table: stable inside one
+ * plan version only. */
 #ifndef PROTO_PLAN_PLAN_H
 #define PROTO_PLAN_PLAN_H
 
@@ -20,9 +24,10 @@
 #include "proto/base/error.h"
 #include "proto/base/limits.h"
 
-/* The parts, all required: "plan/about.tsv", "plan/units.tsv", "plan/areas.tsv", "plan/groups.tsv", "plan/tasks.tsv",
- * "plan/duties.tsv", "plan/kinds.tsv", "plan/topics.tsv", "plan/routes.tsv". plan_parse ignores parts of other names, so a
- * caller may hand over all parts of a bundle. File of a part: what follows "plan/". */
+/* The parts, all required: "plan/about.tsv", "plan/units.tsv", "plan/areas.tsv", "plan/groups.tsv",
+ * "plan/tasks.tsv", "plan/duties.tsv", "plan/kinds.tsv", "plan/topics.tsv", "plan/routes.tsv".
+ * plan_parse ignores parts of other names, so a caller may hand over all parts of a bundle. File of
+ * a part: what follows "plan/". */
 enum { PLAN_PART_COUNT = 9 };
 extern const char *const plan_part_names[PLAN_PART_COUNT];
 
@@ -66,35 +71,36 @@ enum plan_unit_kind {
     PLAN_UNIT_STREET,
 };
 
-/* What a unit is to the bus beyond its tasks; at most one current unit has each of these (plan_parse sees to it). */
+/* What a unit is to the bus beyond its tasks; at most one current unit has each of these
+ * (plan_parse sees to it). */
 enum plan_unit_duty {
-    PLAN_DUTY_POLICE = 1,   /* reads sections marked police; leads without a rule go there in full */
-    PLAN_DUTY_OFFICE = 2,   /* the joint-conference office: urges, is told of everything overdue */
+    PLAN_DUTY_POLICE = 1, /* reads sections marked police; leads without a rule go there in full */
+    PLAN_DUTY_OFFICE = 2, /* the joint-conference office: urges, is told of everything overdue */
 };
 
 struct plan_unit {
     const char *key;
-    const char *name_zh;  /* short, as the plan writes it */
+    const char *name_zh; /* short, as the plan writes it */
     const char *name_en;
-    const char *full_zh;  /* official name, or empty where it is not confirmed */
+    const char *full_zh; /* official name, or empty where it is not confirmed */
     enum plan_unit_kind kind;
-    const char *area;     /* GB/T 10114 code of a street office; NULL for others */
-    uint32_t duties;      /* bits of plan_unit_duty */
-    uint16_t successor;   /* PLAN_UNIT_NONE, or the unit that took this one's tasks over */
-    uint16_t current;     /* the end of the successor chain: itself when there is none */
+    const char *area;       /* GB/T 10114 code of a street office; NULL for others */
+    uint32_t duties;        /* bits of plan_unit_duty */
+    uint16_t successor;     /* PLAN_UNIT_NONE, or the unit that took this one's tasks over */
+    uint16_t current;       /* the end of the successor chain: itself when there is none */
     const char *to_confirm; /* empty, or what somebody must still confirm about this row */
 };
 
 struct plan_area {
-    const char *code;     /* 6 digits (the district) or 9 (a street) */
+    const char *code; /* 6 digits (the district) or 9 (a street) */
     const char *name_zh;
     const char *name_en;
-    uint16_t street;      /* its street office (current), or PLAN_UNIT_NONE */
+    uint16_t street; /* its street office (current), or PLAN_UNIT_NONE */
 };
 
 /* One dated membership: valid_from_ms <= t < valid_to_ms (UINT64_MAX: open). */
 struct plan_member {
-    uint16_t unit;        /* as named: its successor stands for it in routes */
+    uint16_t unit; /* as named: its successor stands for it in routes */
     uint64_t valid_from_ms;
     uint64_t valid_to_ms;
     const char *to_confirm;
@@ -104,7 +110,7 @@ struct plan_group {
     const char *key;
     const char *name_zh;
     const char *name_en;
-    bool streets;         /* every member is a street office: chosen by area unless a row says all */
+    bool streets; /* every member is a street office: chosen by area unless a row says all */
     const struct plan_member *members; /* table order */
     size_t member_count;
 };
@@ -112,7 +118,7 @@ struct plan_group {
 /* A unit or a group named in brackets. */
 struct plan_named {
     bool group;
-    uint16_t index;       /* of a unit (as named, not its successor) or of a group */
+    uint16_t index; /* of a unit (as named, not its successor) or of a group */
 };
 
 /* A responsibility clause. */
@@ -124,15 +130,15 @@ struct plan_task {
     size_t lead_count;
     const struct plan_named *coop;
     size_t coop_count;
-    const char *flags;    /* comma list: no-coop, group */
+    const char *flags; /* comma list: no-coop, group */
 };
 
 /* A duty outside the brackets: part three of the plan, prose of a clause, or a law and article. */
 struct plan_duty {
     const char *id;
     const struct plan_named *units;
-    size_t unit_count;    /* 0: a selector of the bus itself (thread, sender-of-reference) */
-    const char *source;   /* "plan 3.1.c", "plan 2.1.2.5", or law and article */
+    size_t unit_count;  /* 0: a selector of the bus itself (thread, sender-of-reference) */
+    const char *source; /* "plan 3.1.c", "plan 2.1.2.5", or law and article */
     const char *text_zh;
     const char *text_en;
     const char *to_confirm;
@@ -164,11 +170,11 @@ enum plan_act {
 #define PLAN_ACT_BIT(act) (1u << (act))
 
 struct plan_section {
-    const char *name;     /* "summary" */
-    const char *message;  /* payload message type without package: "LeadSummary" */
-    bool optional;        /* may be absent from an envelope: "reporter" */
-    bool copy;            /* copies may open it: closed codes, dates, street, thread pseudonym; no free text */
-    bool police;          /* only the police may ever open it */
+    const char *name;    /* "summary" */
+    const char *message; /* payload message type without package: "LeadSummary" */
+    bool optional;       /* may be absent from an envelope: "reporter" */
+    bool copy; /* copies may open it: closed codes, dates, street, thread pseudonym; no free text */
+    bool police; /* only the police may ever open it */
 };
 
 struct plan_topic {
@@ -184,42 +190,47 @@ enum plan_position {
 };
 
 struct plan_kind {
-    const char *slug;     /* "anomaly.marriage" */
+    const char *slug; /* "anomaly.marriage" */
     const char *name_zh;
     const char *name_en;
     enum plan_family family;
-    uint8_t urgency;      /* 1 immediate .. 4 routine; lane 0 (urgent) iff 1 */
-    uint8_t level;        /* 0..4 = C0..C4 */
+    uint8_t urgency;         /* 1 immediate .. 4 routine; lane 0 (urgent) iff 1 */
+    uint8_t level;           /* 0..4 = C0..C4 */
     const char *const *tags; /* in table order, as the header must carry them */
     size_t tag_count;
     const struct plan_section *sections; /* <= LIMIT_SECTION_COUNT_MAX, envelope order */
     size_t section_count;
     const struct plan_topic *topics;
-    size_t topic_count;   /* 0: the header's topic is empty */
-    bool topic_required;  /* an empty topic is refused */
+    size_t topic_count;  /* 0: the header's topic is empty */
+    bool topic_required; /* an empty topic is refused */
     enum plan_position position;
-    uint32_t expects;     /* PLAN_ACT_BIT()s that each must-sign unit owes; 0: its recipients have no leg (receipts) */
-    enum plan_act act;    /* what a message of this kind does to an earlier leg or thread; PLAN_ACT_NONE: nothing */
-    bool returnable;      /* receipt.returned is allowed; never so for urgency 1 */
-    bool last_resort;     /* the addressee may not refuse: nobody stands behind it (implies !returnable) */
-    bool may_expire;      /* expires_ms may be set */
-    bool sensitive;       /* the sender's session key serves one message only */
-    bool exempt;          /* never blocked by quota, expired bundle or a value that does not check; goes flagged */
-    const char *const *clauses; /* ids of the tasks and duties that it derives from, the main one first */
+    uint32_t expects;  /* PLAN_ACT_BIT()s that each must-sign unit owes; 0: its recipients have no
+                          leg (receipts) */
+    enum plan_act act; /* what a message of this kind does to an earlier leg or thread;
+                          PLAN_ACT_NONE: nothing */
+    bool returnable;   /* receipt.returned is allowed; never so for urgency 1 */
+    bool last_resort; /* the addressee may not refuse: nobody stands behind it (implies !returnable)
+                       */
+    bool may_expire;  /* expires_ms may be set */
+    bool sensitive;   /* the sender's session key serves one message only */
+    bool exempt;      /* never blocked by quota, expired bundle or a value that does not check; goes
+                         flagged */
+    const char *const
+        *clauses; /* ids of the tasks and duties that it derives from, the main one first */
     size_t clause_count;
     /* senders, before dates: see route_sender_allowed */
     bool senders_any;
-    bool senders_reference;              /* the sender of the message referred to */
-    struct plan_unit_set senders;        /* current units */
+    bool senders_reference;       /* the sender of the message referred to */
+    struct plan_unit_set senders; /* current units */
     const uint16_t *sender_groups;
     size_t sender_group_count;
-    const void *rows;     /* compiled recipient rows, for route.c */
+    const void *rows; /* compiled recipient rows, for route.c */
     size_t row_count;
 };
 
 /* What the plan is. */
 struct plan_about {
-    const char *name;     /* "hedong-2022" */
+    const char *name; /* "hedong-2022" */
     const char *title_zh;
     const char *title_en;
     const char *district; /* "120102" */
@@ -228,10 +239,10 @@ struct plan_about {
 
 struct plan;
 
-/* Parses and compiles the parts; they are borrowed during the call only. ret_plan is untouched on failure.
- * Errors: E_BAD_TABLE (error field "plan/units.tsv:17"; a missing or doubled part too: field names the part),
- * E_TOO_LARGE (a table above LIMIT_TABLE_BYTES_MAX), E_NO_MEMORY. A bundle whose plan does not parse must
- * not be installed. About 200 us for the plan of 2022. */
+/* Parses and compiles the parts; they are borrowed during the call only. ret_plan is untouched on
+ * failure. Errors: E_BAD_TABLE (error field "plan/units.tsv:17"; a missing or doubled part too:
+ * field names the part), E_TOO_LARGE (a table above LIMIT_TABLE_BYTES_MAX), E_NO_MEMORY. A bundle
+ * whose plan does not parse must not be installed. About 200 us for the plan of 2022. */
 int plan_parse(const struct plan_part *parts, size_t count, struct plan **ret_plan,
                struct error *ret_error) MUST_USE;
 void plan_free(struct plan *plan); /* NULL accepted */
@@ -239,17 +250,21 @@ void plan_free(struct plan *plan); /* NULL accepted */
 const struct plan_about *plan_about(const struct plan *plan);
 
 size_t plan_unit_count(const struct plan *plan);
-const struct plan_unit *plan_unit(const struct plan *plan, uint16_t unit); /* NULL when out of range */
-/* The unit of exactly this key, also one that has a successor. PLAN_UNIT_NONE: none. Constant time on average. */
+const struct plan_unit *plan_unit(const struct plan *plan,
+                                  uint16_t unit); /* NULL when out of range */
+/* The unit of exactly this key, also one that has a successor. PLAN_UNIT_NONE: none. Constant time
+ * on average. */
 uint16_t plan_unit_find(const struct plan *plan, const char *key);
 /* As plan_unit_find, then on to the current unit of the successor chain. */
 uint16_t plan_unit_current(const struct plan *plan, const char *key);
-/* The unit with this duty. PLAN_UNIT_NONE cannot happen: plan_parse refuses a plan without police or office. */
+/* The unit with this duty. PLAN_UNIT_NONE cannot happen: plan_parse refuses a plan without police
+ * or office. */
 uint16_t plan_unit_with_duty(const struct plan *plan, enum plan_unit_duty duty);
 
 size_t plan_area_count(const struct plan *plan);
 const struct plan_area *plan_area(const struct plan *plan, size_t index);
-/* Digits, 6, 9 or 12 of them. An empty code is not well formed; it means unknown and is handled by the caller. */
+/* Digits, 6, 9 or 12 of them. An empty code is not well formed; it means unknown and is handled by
+ * the caller. */
 bool plan_area_well_formed(const char *code);
 /* The area with the longest code that is a prefix of `code`; NULL: outside the district. */
 const struct plan_area *plan_area_find(const struct plan *plan, const char *code);
@@ -288,17 +303,19 @@ const char *plan_act_name(enum plan_act act); /* "sign", "accept", ...: as in ki
 const char *plan_family_name(enum plan_family family);
 
 /* Findings that do not stop a plan from being parsed but that its author must mend, or waive.
- * `table` is a part name, `line` 1-based or 0, `code` a stable word ("task-without-lead", "selector-empty", ...). */
+ * `table` is a part name, `line` 1-based or 0, `code` a stable word ("task-without-lead",
+ * "selector-empty", ...). */
 struct plan_finding {
-    bool grave;           /* false: to look at, or to be confirmed by the office */
+    bool grave; /* false: to look at, or to be confirmed by the office */
     const char *code;
     const char *table;
     size_t line;
     const char *text_zh;
     const char *text_en;
 };
-/* Calls `found` for each finding in a fixed order and returns how many are grave. Strings are borrowed for the call. */
-size_t plan_lint(const struct plan *plan, void (*found)(void *ctx, const struct plan_finding *finding),
-                 void *ctx);
+/* Calls `found` for each finding in a fixed order and returns how many are grave. Strings are
+ * borrowed for the call. */
+size_t plan_lint(const struct plan *plan,
+                 void (*found)(void *ctx, const struct plan_finding *finding), void *ctx);
 
 #endif

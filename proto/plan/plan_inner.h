@@ -13,21 +13,22 @@ enum plan_row_source {
     PLAN_ROW_THREAD, /* everybody on the thread */
     PLAN_ROW_SENDER, /* the sender of the message referred to */
 };
-#define PLAN_SECTIONS_ALL    0xffffffffu /* of a row of kind `*`: masked by the kind it is applied to */
+#define PLAN_SECTIONS_ALL                                                                          \
+    0xffffffffu /* of a row of kind `*`: masked by the kind it is applied to */
 #define PLAN_SECTIONS_COPIES 0xfffffffeu
 
 /* A recipient row of routes.tsv. */
 struct plan_row {
-    int16_t topic;       /* index in the kind's topics, -1: every topic */
-    uint8_t when;        /* enum plan_row_when */
-    uint8_t source;      /* enum plan_row_source */
-    uint8_t act;         /* 1 sign, 2 copy */
-    bool all;            /* a group as a whole; else only street groups, the one of the area */
+    int16_t topic;  /* index in the kind's topics, -1: every topic */
+    uint8_t when;   /* enum plan_row_when */
+    uint8_t source; /* enum plan_row_source */
+    uint8_t act;    /* 1 sign, 2 copy */
+    bool all;       /* a group as a whole; else only street groups, the one of the area */
     uint32_t sections;
     const struct plan_named *named; /* whom it selects; none: a selector that matches nothing */
     size_t named_count;
-    const char *citation;           /* the selector as written */
-    const char *clause;             /* id of the task or duty */
+    const char *citation; /* the selector as written */
+    const char *clause;   /* id of the task or duty */
     const char *reason_zh;
     const char *reason_en;
     size_t line;
@@ -42,11 +43,11 @@ struct plan {
     struct plan_about about;
     struct plan_unit *units;
     size_t unit_count;
-    struct plan_area *areas;   /* ascending codes */
+    struct plan_area *areas; /* ascending codes */
     size_t area_count;
     struct plan_group *groups;
     size_t group_count;
-    struct plan_task *tasks;   /* ascending ids */
+    struct plan_task *tasks; /* ascending ids */
     size_t task_count;
     struct plan_duty *duties;
     size_t duty_count;
@@ -56,10 +57,11 @@ struct plan {
     size_t fallback_count;
     uint16_t police;
     uint16_t office;
-    size_t *unit_lines;        /* lines of the tables, for findings */
+    size_t *unit_lines; /* lines of the tables, for findings */
     size_t *task_lines;
     size_t *kind_lines;
-    uint16_t unit_slots[PLAN_UNIT_SLOTS]; /* index + 1 by hash of the key, linear probing; 0 empty */
+    uint16_t
+        unit_slots[PLAN_UNIT_SLOTS]; /* index + 1 by hash of the key, linear probing; 0 empty */
     uint16_t kind_slots[PLAN_KIND_SLOTS];
 };
 

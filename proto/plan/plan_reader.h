@@ -1,4 +1,5 @@
-/* plan_reader: what plan_parse.c and plan_kinds.c share while a plan is read. Nobody else includes it. */
+/* plan_reader: what plan_parse.c and plan_kinds.c share while a plan is read. Nobody else includes
+ * it. */
 #ifndef PROTO_PLAN_PLAN_READER_H
 #define PROTO_PLAN_PLAN_READER_H
 

@@ -1,7 +1,9 @@
-/* table: reads one tab-separated table of the plan (form: plan.h). Strict, in place, over a copy that the caller owns.
+/* table: reads one tab-separated table of the plan (form: plan.h). Strict, in place, over a copy
+ * that the caller owns.
  *
- * Every error is E_BAD_TABLE with field "<part name>:<line>". Pure; no allocation. Hostile bytes end in an error: each byte is
- * looked at once, in order, and no field or row is kept that was not checked. */
+ * Every error is E_BAD_TABLE with field "<part name>:<line>". Pure; no allocation. Hostile bytes
+ * end in an error: each byte is looked at once, in order, and no field or row is kept that was not
+ * checked. */
 #ifndef PROTO_PLAN_TABLE_H
 #define PROTO_PLAN_TABLE_H
 
@@ -14,24 +16,25 @@
 enum { TABLE_COLUMN_COUNT_MAX = 16 };
 
 struct table {
-    const char *name;                     /* part name, for errors */
-    char *text;                           /* len bytes and a NUL; changed in place: fields become strings */
+    const char *name; /* part name, for errors */
+    char *text;       /* len bytes and a NUL; changed in place: fields become strings */
     size_t len;
-    size_t at;                            /* start of the next line */
-    size_t line;                          /* 1-based number of the row last read */
-    size_t row_count;                     /* rows read so far, the header row not counted */
+    size_t at;        /* start of the next line */
+    size_t line;      /* 1-based number of the row last read */
+    size_t row_count; /* rows read so far, the header row not counted */
     size_t row_count_max;
     size_t column_count;
     uint8_t order[TABLE_COLUMN_COUNT_MAX]; /* position in the row -> index in `columns` */
 };
 
-/* Checks that all of text is well-formed UTF-8 without control characters and reads the header row. `columns` are the names
- * wanted; text stays the caller's and must outlive the fields. */
+/* Checks that all of text is well-formed UTF-8 without control characters and reads the header row.
+ * `columns` are the names wanted; text stays the caller's and must outlive the fields. */
 int table_open(struct table *table, const char *name, char *text, size_t len,
                const char *const *columns, size_t column_count, size_t row_count_max,
                struct error *ret_error) MUST_USE;
 
-/* The next row's fields in the order of `columns`, "-" as "". *ret_row is false at the end, and fields are untouched. */
+/* The next row's fields in the order of `columns`, "-" as "". *ret_row is false at the end, and
+ * fields are untouched. */
 int table_next(struct table *table, char **ret_fields, bool *ret_row,
                struct error *ret_error) MUST_USE;
 
@@ -47,8 +50,8 @@ size_t table_list_count(const char *field);
 int table_list(const struct table *table, char *field, const char **ret_items,
                struct error *ret_error) MUST_USE;
 
-/* "2022-03-10" as the start of that day in China Standard Time (UTC+8, without summer time), UTC ms. Days that do not exist,
- * and years outside 1970..2999, are refused. */
+/* "2022-03-10" as the start of that day in China Standard Time (UTC+8, without summer time), UTC
+ * ms. Days that do not exist, and years outside 1970..2999, are refused. */
 int table_day(const struct table *table, const char *field, uint64_t *ret_ms,
               struct error *ret_error) MUST_USE;
 
