@@ -1,21 +1,21 @@
 /* trust: roots, bundles, certificates and the verdict on a key. Pure.
  *
- * The authority's keys and thresholds stand in a *root note* (a C2SP signed note, text below); the root of version N+1 is signed
- * by the thresholds of N and of N+1. A *bundle* is one atomic file: a manifest (signed note) by a threshold of the root's keys,
- * over the sha256 and length of every part. Certificates are rows of the part "directory": the manifest's signatures are
- * the authority's signatures on them. A distinct key counts once. Versions only grow. docs/PROTOCOL.md has the texts.
+ * The authority's keys and thresholds stand in a *root note* (a C2SP signed note, text below); the
+ * root of version N+1 is signed by the thresholds of N and of N+1. A *bundle* is one atomic file: a
+ * manifest (signed note) by a threshold of the root's keys, over the sha256 and length of every
+ * part. Certificates are rows of the part "directory": the manifest's signatures are the
+ * authority's signatures on them. A distinct key counts once. Versions only grow. docs/PROTOCOL.md
+ * has the texts.
  *
  *   leadbus/root/v1              leadbus/bundle/v1
  *   bus <name>                   bus <name>
  *   version <n>                  version <n>
  *   expires <ms>                 issued <ms>
  *   threshold-root <m>           expires <ms>            alarm from here on
- *   threshold-bundle <m>         hard-limit <ms>         past it: no new sends but immediate leads and mandatory reports
- *   key <vkey>   (one a line)    min-suite <n>
- *                                revocation <n>
- *                                previous <sha256 hex of the previous manifest's text, or 64 zeros>
- *                                root <version>
- *                                part <name> <sha256 hex> <length>     (one a line, in order)
+ *   threshold-bundle <m>         hard-limit <ms>         past it: no new sends but immediate leads
+ * and mandatory reports key <vkey>   (one a line)    min-suite <n> revocation <n> previous <sha256
+ * hex of the previous manifest's text, or 64 zeros> root <version> part <name> <sha256 hex>
+ * <length>     (one a line, in order)
  */
 #ifndef CERTS_TRUST_TRUST_H
 #define CERTS_TRUST_TRUST_H
@@ -45,11 +45,13 @@ struct trust_root {
     uint8_t hash[32]; /* SHA-256 of the note as received */
 };
 
-/* Reads the first root on trust in its place of storage: checks form, own threshold and key strength, not expiry. E_NOTE_INVALID,
- * E_THRESHOLD_NOT_MET, E_KEY_WEAK. */
+/* Reads the first root on trust in its place of storage: checks form, own threshold and key
+ * strength, not expiry. E_NOTE_INVALID, E_THRESHOLD_NOT_MET, E_KEY_WEAK. */
 int trust_root_open(struct bytes note, struct trust_root *ret, struct error *ret_error) MUST_USE;
-/* A successor: signed by the thresholds of both, version exactly one more, same bus. E_BUNDLE_ROLLBACK otherwise. */
-int trust_root_advance(const struct trust_root *current, struct bytes note, struct trust_root *ret, struct error *ret_error) MUST_USE;
+/* A successor: signed by the thresholds of both, version exactly one more, same bus.
+ * E_BUNDLE_ROLLBACK otherwise. */
+int trust_root_advance(const struct trust_root *current, struct bytes note, struct trust_root *ret,
+                       struct error *ret_error) MUST_USE;
 
 struct trust_certificate {
     uint64_t serial;
@@ -62,15 +64,19 @@ struct trust_certificate {
     uint64_t revoked_ms;
 };
 
-/* An opened bundle: immutable, reference counted by the caller's own means, freed by trust_bundle_free. */
+/* An opened bundle: immutable, reference counted by the caller's own means, freed by
+ * trust_bundle_free. */
 struct trust_bundle;
 
-/* Opens encoded Bundle bytes (copied). Walks bundle.roots from *root upwards (each advance checked) and verifies the manifest
- * under the newest; every part's hash and length; decodes directory, revocations, brokers; refuses weak keys, duplicate
- * serials, two valid certificates of one (unit, role), unknown parts being ignored; parses the plan (parts named plan/...).
- * Expiry is not judged here (see verdicts). E_NOTE_INVALID, E_THRESHOLD_NOT_MET, E_BAD_FORM, E_TOO_LARGE, E_KEY_WEAK, E_BAD_TABLE.
- * *root is not changed; trust_bundle_root() gives the newest root accepted on the way. */
-int trust_bundle_open(struct bytes bundle, const struct trust_root *root, struct trust_bundle **ret, struct error *ret_error) MUST_USE;
+/* Opens encoded Bundle bytes (copied). Walks bundle.roots from *root upwards (each advance checked)
+ * and verifies the manifest under the newest; every part's hash and length; decodes directory,
+ * revocations, brokers; refuses weak keys, duplicate serials, two valid certificates of one (unit,
+ * role), unknown parts being ignored; parses the plan (parts named plan/...). Expiry is not judged
+ * here (see verdicts). E_NOTE_INVALID, E_THRESHOLD_NOT_MET, E_BAD_FORM, E_TOO_LARGE, E_KEY_WEAK,
+ * E_BAD_TABLE. *root is not changed; trust_bundle_root() gives the newest root accepted on the way.
+ */
+int trust_bundle_open(struct bytes bundle, const struct trust_root *root, struct trust_bundle **ret,
+                      struct error *ret_error) MUST_USE;
 void trust_bundle_free(struct trust_bundle *bundle);
 
 const struct trust_root *trust_bundle_root(const struct trust_bundle *bundle);
@@ -81,31 +87,41 @@ uint64_t trust_bundle_expires_ms(const struct trust_bundle *bundle);
 uint64_t trust_bundle_hard_limit_ms(const struct trust_bundle *bundle);
 uint32_t trust_bundle_min_suite(const struct trust_bundle *bundle);
 const struct plan *trust_bundle_plan(const struct trust_bundle *bundle);
-struct bytes trust_bundle_bytes(const struct trust_bundle *bundle);    /* the encoded Bundle as received */
-struct bytes trust_bundle_manifest(const struct trust_bundle *bundle); /* the signed note as received */
+struct bytes
+trust_bundle_bytes(const struct trust_bundle *bundle); /* the encoded Bundle as received */
+struct bytes
+trust_bundle_manifest(const struct trust_bundle *bundle); /* the signed note as received */
 size_t trust_bundle_part_count(const struct trust_bundle *bundle);
-void trust_bundle_part(const struct trust_bundle *bundle, size_t i, const char **ret_name, struct bytes *ret_content, uint8_t ret_sha256[32]);
+void trust_bundle_part(const struct trust_bundle *bundle, size_t i, const char **ret_name,
+                       struct bytes *ret_content, uint8_t ret_sha256[32]);
 size_t trust_bundle_broker_count(const struct trust_bundle *bundle);
 const Leadbus__BrokerAddress *trust_bundle_broker(const struct trust_bundle *bundle, size_t i);
 size_t trust_bundle_epoch_key_count(const struct trust_bundle *bundle);
-const Leadbus__EpochKey *trust_bundle_epoch_key(const struct trust_bundle *bundle, size_t i); /* verified under its unit's identity */
+const Leadbus__EpochKey *trust_bundle_epoch_key(const struct trust_bundle *bundle,
+                                                size_t i); /* verified under its unit's identity */
 
 size_t trust_certificate_count(const struct trust_bundle *bundle);
 const struct trust_certificate *trust_certificate_at(const struct trust_bundle *bundle, size_t i);
-const struct trust_certificate *trust_certificate_by_serial(const struct trust_bundle *bundle, uint64_t serial);
-const struct trust_certificate *trust_certificate_by_transport(const struct trust_bundle *bundle, const uint8_t transport[32]);
+const struct trust_certificate *trust_certificate_by_serial(const struct trust_bundle *bundle,
+                                                            uint64_t serial);
+const struct trust_certificate *trust_certificate_by_transport(const struct trust_bundle *bundle,
+                                                               const uint8_t transport[32]);
 /* The certificate of a unit valid at a time, the newest serial first; NULL when none. */
-const struct trust_certificate *trust_certificate_of_unit(const struct trust_bundle *bundle, const char *unit, uint64_t at_ms);
+const struct trust_certificate *trust_certificate_of_unit(const struct trust_bundle *bundle,
+                                                          const char *unit, uint64_t at_ms);
 
-/* THE verdict: may this serial act as `unit` at that time with that suite? 0 and *ret_certificate, or E_UNKNOWN_SENDER,
- * E_IDENTITY_MISMATCH (unit differs), E_CERT_REVOKED, E_CERT_EXPIRED, E_CERT_UNKNOWN_SUITE, E_SUITE_UNSUPPORTED (below min-suite). Every caller,
- * broker, agent and replay, asks here and nowhere else. unit NULL = any. */
-int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char *unit, uint64_t at_ms, uint32_t suite,
-                  const struct trust_certificate **ret_certificate, struct error *ret_error) MUST_USE;
+/* THE verdict: may this serial act as `unit` at that time with that suite? 0 and *ret_certificate,
+ * or E_UNKNOWN_SENDER, E_IDENTITY_MISMATCH (unit differs), E_CERT_REVOKED, E_CERT_EXPIRED,
+ * E_CERT_UNKNOWN_SUITE, E_SUITE_UNSUPPORTED (below min-suite). Every caller, broker, agent and
+ * replay, asks here and nowhere else. unit NULL = any. */
+int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char *unit,
+                  uint64_t at_ms, uint32_t suite, const struct trust_certificate **ret_certificate,
+                  struct error *ret_error) MUST_USE;
 
-/* Verifies an epoch key announcement: form, validity span sane (<= 400 days), signed by the certificate's identity. E_SIGNATURE_INVALID,
- * E_IDENTITY_MISMATCH, E_KEY_WEAK, E_BAD_VALUE. */
-int trust_epoch_key_check(const struct trust_certificate *certificate, const Leadbus__EpochKey *key, struct arena *arena,
-                          const Leadbus__EpochKeyBody **ret_body, struct error *ret_error) MUST_USE;
+/* Verifies an epoch key announcement: form, validity span sane (<= 400 days), signed by the
+ * certificate's identity. E_SIGNATURE_INVALID, E_IDENTITY_MISMATCH, E_KEY_WEAK, E_BAD_VALUE. */
+int trust_epoch_key_check(const struct trust_certificate *certificate, const Leadbus__EpochKey *key,
+                          struct arena *arena, const Leadbus__EpochKeyBody **ret_body,
+                          struct error *ret_error) MUST_USE;
 
 #endif

@@ -1,0 +1,188 @@
+/* core: the deterministic state machine of the bus. The journal is the only truth; this is the fold
+ * over it.
+ *
+ *   core_admit(state, request) -> record bytes + verdict    decides; changes nothing
+ *   core_apply(state, index, record) -> effects             cannot fail, cannot refuse
+ *
+ * The same code runs in the broker, the simulator and the replay. Pure: no I/O, clock, entropy,
+ * threads. The caller makes a record durable before it releases the record's effects, and releases
+ * nothing that read an index not yet durable (verdict.read_index). Record time is monotonic: an
+ * earlier now_ms is clamped to the last record's. Memory: 16 bytes a queue entry; at most 512 bytes
+ * a lead with its thread. One owner thread. */
+#ifndef BROKER_CORE_CORE_H
+#define BROKER_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "certs/trust/trust.h"
+#include "proto/base/arena.h"
+#include "proto/base/bytes.h"
+#include "proto/envelope.h"
+#include "proto/plan/lifecycle.h"
+#include "proto/plan/route.h"
+#include "proto/record.h"
+
+struct core;
+
+/* hash_key seeds the hash tables only; state and digest do not depend on it. */
+struct core *core_new(const uint8_t hash_key[16]);
+void core_free(struct core *core);
+
+enum core_request_type {
+    CORE_GENESIS, /* first record of a journal */
+    CORE_BUNDLE,
+    CORE_CONFIGURE,
+    CORE_START,
+    CORE_SUBMIT,
+    CORE_ACK,
+    CORE_PUBLISH_KEY,
+    CORE_REWRAP,
+    CORE_TICK,
+};
+
+struct core_request {
+    enum core_request_type type;
+    uint64_t now_ms; /* wall clock as the shell read it */
+    /* Who speaks, as the transport authenticated it and HELLO confirmed; serial 0 = the broker
+     * itself. */
+    uint64_t conn_serial;
+    /* The key under which a signature was checked by the verify pool; whether it is the right key
+     * is decided here. */
+    bool signature_checked;
+    uint8_t checked_key[SUITE_PUBLIC_LEN];
+    union {
+        struct {
+            const char *origin, *bus;
+            const uint8_t *root; /* sha256 of the root note, 32 */
+            const char *previous_origin;
+            struct bytes previous_checkpoint;
+        } genesis;
+        const struct trust_bundle
+            *bundle; /* CORE_BUNDLE: borrowed by admit; handed to core_apply with the record */
+        const Leadbus__Configured *configured;
+        const char *version; /* CORE_START */
+        const struct envelope
+            *envelope; /* CORE_SUBMIT: ciphertext hashes already checked by the pool */
+        struct {
+            struct bytes body, signature; /* CORE_ACK, CORE_PUBLISH_KEY, CORE_REWRAP */
+        } signed_body;
+    };
+};
+
+struct core_verdict {
+    int code;           /* 0: ret_record holds the record; E_DUPLICATE: see index; else refused */
+    struct error error; /* field and detail of a refusal */
+    uint32_t retry_after_ms;
+    uint64_t read_index; /* journal size that the verdict depends on: hold the answer until it is
+                            durable */
+    uint64_t index;      /* E_DUPLICATE: where the original stands */
+    uint32_t accepted_flags;
+    /* E_THREAD_MOVED: the participants now, in order, and the journal size they are of. */
+    size_t participant_count;
+    const char *participants[LIMIT_RECIPIENT_COUNT_MAX];
+    uint64_t thread_index;
+};
+
+/* Decides a request against the state. On code 0 the record's bytes are appended to ret_record.
+ * CORE_TICK with nothing due gives E_NOT_FOUND. An acknowledgement that adds nothing gives
+ * E_DUPLICATE. Returns verdict.code. */
+int core_admit(const struct core *core, const struct core_request *request, struct buf *ret_record,
+               struct core_verdict *ret_verdict);
+
+/* What a record caused; released by the shell when the record is durable. */
+enum core_effect_type {
+    CORE_EFFECT_RECEIPT, /* unit/serial gets a receipt for the envelope at index */
+    CORE_EFFECT_QUEUED,  /* a unit's lane has a new entry */
+    CORE_EFFECT_ACKED,   /* a unit's acknowledgement is durable: position of lane */
+    CORE_EFFECT_KEY,     /* an epoch key was published */
+    CORE_EFFECT_BUNDLE,  /* another bundle is in force */
+};
+struct core_effect {
+    enum core_effect_type type;
+    uint64_t index;   /* of the record */
+    const char *unit; /* owned by core, valid for its life */
+    uint64_t serial;
+    unsigned lane;
+    uint64_t position;
+};
+struct core_effects { /* growing array in the caller's storage; {0} is empty */
+    struct core_effect *items;
+    size_t count, cap;
+};
+void core_effects_fini(struct core_effects *effects);
+
+/* Folds the record at `index` (which must be core_size()). `bundle` is needed for a BundleInstalled
+ * record only and is taken (owned by core from then on). effects NULL: not wanted (replay, start).
+ * A record that a correct admit cannot have produced is the journal's corruption, not a refusal:
+ * E_JOURNAL_CORRUPT, and the state must be thrown away. `trusted`: skip what start-up need not
+ * check again. */
+int core_apply(struct core *core, uint64_t index, struct bytes record,
+               struct trust_bundle *take_bundle, struct core_effects *effects,
+               struct error *ret_error) MUST_USE;
+
+/* Rebuilds the request of a record (replay): fills *ret_request borrowing from arena and record, so
+ * that admitting it again must give the same bytes. The caller checks signatures and sets
+ * signature_checked/checked_key. E_BAD_FORM. */
+int core_request_of_record(struct bytes record, struct arena *arena,
+                           struct core_request *ret_request, struct envelope *ret_envelope,
+                           struct error *ret_error) MUST_USE;
+
+uint64_t core_size(const struct core *core);    /* records folded */
+uint64_t core_time_ms(const struct core *core); /* record time of the last */
+const char *core_origin(const struct core *core);
+const struct trust_bundle *
+core_bundle(const struct core *core); /* in force; NULL before the first */
+const struct trust_bundle *
+core_bundle_previous(const struct core *core); /* NULL or the one before */
+/* SHA-256 of a canonical serialisation of the whole state: equal on every machine and run. */
+void core_digest(const struct core *core, uint8_t ret_digest[32]);
+uint64_t core_next_deadline_ms(
+    const struct core *core); /* earliest expiry; UINT64_MAX = none: when to send CORE_TICK */
+
+/* Delivery. Entries of a unit's lane in order of position, from 1. */
+enum core_entry_type { CORE_ENTRY_LEAD, CORE_ENTRY_NOTICE, CORE_ENTRY_TOMBSTONE };
+struct core_entry {
+    enum core_entry_type type;
+    uint64_t position;
+    uint64_t index;        /* journal index of the lead or notice */
+    uint8_t item_hash[32]; /* H, or leaf hash of the notice's record */
+};
+/* The entry after `position`; false when there is none. Serial order, O(1) amortised. */
+bool core_entry_after(const struct core *core, const char *unit, unsigned lane, uint64_t position,
+                      struct core_entry *ret_entry);
+/* What the journal holds as acknowledged: position and running hash. The shell continues the
+ * running hash from here. */
+void core_acknowledged(const struct core *core, const char *unit, unsigned lane,
+                       uint64_t *ret_position, uint8_t ret_running[32]);
+/* Highest sequence number admitted. */
+uint64_t core_seq(const struct core *core, uint64_t serial, unsigned lane);
+
+/* Published epoch keys (from bundles and journal), newest last; borrowed until the next apply. */
+size_t core_epoch_key_count(const struct core *core);
+void core_epoch_key_at(const struct core *core, size_t i, struct bytes *ret_body,
+                       struct bytes *ret_signature, uint64_t *ret_index);
+uint64_t core_keys_index(const struct core *core);
+
+/* Figures per unit, I3: accepted = delivered + waiting + expired + undeliverable + withdrawn. */
+struct core_unit_stats {
+    const char *unit;
+    uint64_t accepted, delivered, waiting, expired, undeliverable, withdrawn;
+    uint64_t oldest_waiting_index; /* UINT64_MAX = none */
+};
+size_t core_unit_count(const struct core *core);
+void core_unit_stats(const struct core *core, size_t i, struct core_unit_stats *ret_stats);
+
+/* A thread as the state has it, for explain, the agent's tests and the console. */
+struct core_leg {
+    const char *unit;
+    uint64_t index; /* of the message that made the leg */
+    enum lifecycle_state state;
+    bool primary;
+};
+/* Fills at most cap legs; returns the number there are; 0 and *ret_known=false for an unknown
+ * thread. */
+size_t core_thread_legs(const struct core *core, const uint8_t thread[16],
+                        struct core_leg *ret_legs, size_t cap, bool *ret_known);
+
+#endif
