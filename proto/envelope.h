@@ -42,8 +42,10 @@ static inline unsigned envelope_lane(const Leadbus__Header *head)
  * and manifest entries equal the header's; each wrap present exactly where epoch != 0 and exactly
  * as long as its section count demands; suite known. Computes H. Verifies no signature. The arena
  * must have been made with a cap (LIMIT_FRAME_BYTES_MAX * 4 is ample). E_BAD_FORM, E_TRUNCATED,
- * E_TOO_LARGE, E_UNKNOWN_FIELD, E_BAD_VALUE, E_SUITE_UNSUPPORTED, E_RECIPIENT_DUPLICATE with field
- * set: refuse the sender with it. */
+ * E_TOO_LARGE, E_UNKNOWN_FIELD, E_BAD_VALUE, E_SUITE_UNSUPPORTED, E_RECIPIENT_DUPLICATE,
+ * E_MISSING_FIELD (an empty part), E_KEY_WEAK (session key) with field set: refuse the sender with
+ * it. Flag UNKEYED must stand exactly where a recipient has no epoch; manifest sizes must be those
+ * of a bucket. */
 int envelope_decode(struct bytes input, struct arena *arena, struct envelope *ret,
                     struct error *ret_error) MUST_USE;
 /* The same from an already unpacked protobuf Envelope (inside a Frame), which must outlive ret. */
@@ -71,7 +73,8 @@ int envelope_recipient_find(const struct envelope *envelope, const char *unit);
 /* KEK_i, the key-encryption key between a sender's session and a recipient's epoch. The same
  * function at both ends: the sender passes (session secret, epoch public), the recipient (epoch
  * secret, session public) as own_secret, peer_public. Callers cache it per (session key, serial,
- * unit, epoch): it costs one X25519. E_KEY_WEAK. */
+ * unit, epoch): it costs one X25519. E_KEY_WEAK; E_SUITE_UNSUPPORTED;
+ * E_BAD_VALUE: a name that is no unit key. */
 struct envelope_kek_input {
     uint32_t suite;
     const uint8_t *own_secret;     /* 32 */
@@ -108,7 +111,8 @@ struct seal_section {
     struct bytes plaintext; /* the payload's protobuf bytes */
 };
 
-/* Everything of the header but salt, sections and recipients is taken from `head`, borrowed for the
+/* Everything of the header but salt, sections, recipients and flag UNKEYED (which follows from
+ * them) is taken from `head`, borrowed for the
  * call. */
 struct seal_input {
     const Leadbus__Header *head;
@@ -144,7 +148,9 @@ struct opened {
 };
 /* Unwrap, check commits (constant time), decrypt, compare the copy of H. The caller has verified
  * signature and ciphertext hashes. E_NOT_A_RECIPIENT, E_WRAP_INVALID, E_COMMIT_MISMATCH,
- * E_DECRYPT_FAILED, E_HEADER_COPY_MISMATCH: acknowledge with an exception of that code. ret is the
+ * E_DECRYPT_FAILED, E_HEADER_COPY_MISMATCH,
+ * E_BAD_FORM (length or padding inside), E_SECTION_HASH (a section that this unit may open is not
+ * carried), E_REWRAP_NEEDED (unkeyed): acknowledge with an exception of that code. ret is the
  * caller's to opened_fini, which wipes; untouched on failure. */
 int envelope_open(const struct envelope *envelope, const char *unit,
                   const uint8_t kek[SUITE_KEY_LEN], struct opened *ret,
@@ -153,7 +159,9 @@ void opened_fini(struct opened *opened);
 
 /* Rewrap: the original section keys, sealed to `unit`'s epoch key, bound to the original H and
  * signed by who does it. KEK as envelope_kek with the rewrap's own session key; wrap key =
- * Expand(KEK, "leadbus/1 rewrap" 00 || H || salt). */
+ * Expand(KEK, "leadbus/1 rewrap" 00 || LP(H) || LP(salt)),
+ * LP being a 16-bit length and the bytes; plaintext: the section keys in order; ad: H. ret_body is
+ * appended to. E_BAD_VALUE, E_KEY_WEAK. */
 struct rewrap_input {
     const struct envelope *original;
     const char *from;
@@ -171,9 +179,12 @@ struct rewrap_input {
 };
 int envelope_rewrap(const struct rewrap_input *input, struct buf *ret_body,
                     uint8_t ret_signature[64], struct error *ret_error) MUST_USE;
+/* Strict, as every signed body; lengths, names and key strength checked. Its signature is
+ * signed_body_verify's. */
 int envelope_rewrap_decode(struct bytes body, struct arena *arena, const Leadbus__RewrapBody **ret,
                            struct error *ret_error) MUST_USE;
-/* Opens the original with a rewrap made for `unit`. Errors as envelope_open. */
+/* Opens the original with a decoded rewrap; pair_seq and previous_hash are zero. Errors as
+ * envelope_open; E_HEADER_COPY_MISMATCH: the rewrap is of another envelope. */
 int envelope_open_rewrapped(const struct envelope *original, const Leadbus__RewrapBody *rewrap,
                             const uint8_t kek[SUITE_KEY_LEN], struct opened *ret,
                             struct error *ret_error) MUST_USE;

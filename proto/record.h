@@ -33,7 +33,9 @@ bool message_has_unknown(const ProtobufCMessage *message);
 
 /* Encodes any message; appended to buf. */
 void message_encode(const ProtobufCMessage *message, struct buf *ret_bytes);
-/* Decodes any message of `descriptor` within the arena; unknown fields refused. E_BAD_FORM,
+/* Decodes any message of `descriptor` within the arena. Strict: no unknown fields; the
+ * shortest encoding (no field twice, no default written, no long varint, no NUL in a string; the
+ * order of fields is free); strings are UTF-8 without control characters but newline. E_BAD_FORM,
  * E_UNKNOWN_FIELD, E_TOO_LARGE (arena cap). */
 int message_decode(const ProtobufCMessageDescriptor *descriptor, struct bytes input,
                    struct arena *arena, const ProtobufCMessage **ret,
