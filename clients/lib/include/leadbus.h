@@ -1,0 +1,434 @@
+/* leadbus: the C library of a unit on the bus. Stable ABI.
+ *
+ * A handle is one unit on this machine: its keyring, its store (outbox, inbox, threads) and its
+ * connection to the broker. What is handed to leadbus_submit is checked, routed by the plan, sealed
+ * to the units that the plan names, signed and durable before the call returns; the network may be
+ * down. What arrives is verified, proved to stand in the journal, opened, stored durably and only
+ * then acknowledged. Nothing is dropped silently: every message that was accepted has a row with a
+ * state, every refusal a code.
+ *
+ * Driving it. The library starts no thread and installs no signal handler. Either call leadbus_wait
+ * in a loop, or put leadbus_fd into an event loop: wait until it is readable or leadbus_timeout_ms
+ * has passed, then call leadbus_process. The descriptor is edge-triggered: after every call of any
+ * function of this header ask leadbus_timeout_ms again, it is 0 while something is left to do.
+ *
+ * Threads. A handle belongs to one thread at a time; there is no global state, so several handles
+ * may be used by several threads.
+ *
+ * Errors. Functions return 0 or a negative code; *ret_error (may be NULL) gets code, stable name,
+ * field and detail. Results are untouched on failure. Names and numbers never change meaning. After
+ * "io", "disk_full" or "no_memory" of a call that writes, nothing of that call has happened, but
+ * the handle is of no more use: close it and open again.
+ *
+ * Memory. `const` pointers inside results are borrowed from the result and live as long as it does;
+ * in a callback, until it returns. What comes as `**ret_x` is the caller's and goes back by the
+ * function named there. Inputs are borrowed for the call. Strings are UTF-8.
+ *
+ * Growth. Structs that the caller fills or that are filled for the caller start with `size`, which
+ * the caller sets to sizeof. Fields are only ever added at the end; fields beyond `size` are
+ * neither read nor written. Structs handed out by pointer only grow at the end; never make arrays
+ * of them part of your own ABI. */
+#ifndef LEADBUS_H
+#define LEADBUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LEADBUS_ABI_VERSION 1
+#if defined(__GNUC__)
+#define LEADBUS_API __attribute__((visibility("default")))
+#else
+#define LEADBUS_API
+#endif
+
+typedef struct leadbus leadbus;
+
+enum { LEADBUS_ID_LEN = 16 };
+
+struct leadbus_error {
+    int code;         /* 0 or negative */
+    char name[32];    /* "route_mismatch": stable */
+    char field[96];   /* path of the field at fault, or empty */
+    char detail[256]; /* what was found and what is allowed; never plaintext or a secret */
+};
+
+enum leadbus_lang { LEADBUS_LANG_ZH, LEADBUS_LANG_EN };
+/* What a code means and what to do; static. */
+LEADBUS_API const char *leadbus_error_text(int code, enum leadbus_lang lang);
+LEADBUS_API const char *leadbus_error_name(int code);
+LEADBUS_API const char *leadbus_version(void);
+
+/* ---- opening ----------------------------------------------------------------------------------
+ */
+
+/* What `changed` tells; bits may come together. */
+enum leadbus_change {
+    LEADBUS_CHANGED_INBOX = 1,      /* id: of the message that arrived (NULL: a notice) */
+    LEADBUS_CHANGED_OUTBOX = 2,     /* id: of the message whose state changed */
+    LEADBUS_CHANGED_THREAD = 4,     /* id: of the thread */
+    LEADBUS_CHANGED_CONNECTION = 8, /* connected or not: ask leadbus_stats; id NULL */
+    LEADBUS_CHANGED_BUNDLE = 16,    /* another bundle is in force here; id NULL */
+};
+
+struct leadbus_options {
+    size_t size;            /* sizeof(struct leadbus_options) */
+    const char *store_path; /* SQLite file, created when absent; one handle at a time */
+    const char *keyring_path;
+    const void *passphrase; /* of the keyring; kept in locked memory, since epoch keys rotate */
+    size_t passphrase_len;
+    const void *root; /* the signed root note to begin trust with */
+    size_t root_len;
+    const void *bundle; /* a bundle to begin with, or NULL once the store holds one; the newer
+                           of both is used */
+    size_t bundle_len;
+    const char *endpoint;  /* NULL: the brokers of the bundle, in turn */
+    uint32_t send_window;  /* submitted and not yet receipted; 0 = 256 */
+    uint32_t credit;       /* deliveries in flight to us per lane; 0 = 256 */
+    uint64_t outbox_max;   /* rows not yet receipted; 0 = 100000. Above: "outbox_full" */
+    uint64_t session_ms;   /* how long one session key is used for sealing; 0 = 15 min */
+    uint64_t epoch_ms;     /* life of one of our receiving keys; 0 = 7 days */
+    uint32_t epochs_ahead; /* published ahead; 0 = 5 */
+    /* Does this payload fit the kind's schema? Asked before sealing (the error goes to the caller
+     * of submit) and after opening (then the message is stored with the code and the broker is told
+     * by an exception). 0 = yes. NULL: everything fits. Must not call the library. */
+    int (*check_section)(void *ctx, const char *kind, const char *section, const void *data,
+                         size_t len, struct leadbus_error *ret_error);
+    /* Something changed durably. Called from within leadbus_process, _wait, _submit, _commit. May
+     * call functions that read; must not call process, wait, submit, close. NULL: not told. */
+    void (*changed)(void *ctx, unsigned changes, const uint8_t *id);
+    void *ctx; /* of both callbacks */
+    /* UTC milliseconds; NULL = the system's clock. For simulations and tests. */
+    uint64_t (*now_ms)(void *ctx);
+};
+
+/* Opens keyring, store and bundle and starts connecting (in the background of process). *ret_lb is
+ * the caller's to leadbus_close. Errors: keyring_sealed, keyring_permissions, store_locked,
+ * store_version, bundle_unknown (none given and none held), note_invalid and threshold_not_met (the
+ * bundle does not verify), unknown_sender (the bundle has no certificate of this keyring), io,
+ * bad_value (an option; field names it). */
+LEADBUS_API int leadbus_open(const struct leadbus_options *options, leadbus **ret_lb,
+                             struct leadbus_error *ret_error);
+/* Commits what is staged, closes the connection (at most a second) and wipes all keys. NULL
+ * accepted. */
+LEADBUS_API void leadbus_close(leadbus *lb);
+
+/* ---- event loop -------------------------------------------------------------------------------
+ */
+
+LEADBUS_API int leadbus_fd(leadbus *lb);
+/* Poll events to wait for on it: POLLIN. */
+LEADBUS_API short leadbus_events(leadbus *lb);
+/* Milliseconds until process must be called even if the descriptor stays silent; 0 = now. Never
+ * above 60000. */
+LEADBUS_API int leadbus_timeout_ms(leadbus *lb);
+/* Takes what has arrived, in one transaction per call, and sends what is due. Does not wait for the
+ * network. Errors: io, disk_full, no_memory: the handle is of no more use. Everything that a peer
+ * does wrong is counted and shown in leadbus_stats instead. */
+LEADBUS_API int leadbus_process(leadbus *lb, struct leadbus_error *ret_error);
+/* Waits until something happened or timeout_ms have passed, then processes. Returns 1 when
+ * something was processed, 0 at the timeout, or as process. */
+LEADBUS_API int leadbus_wait(leadbus *lb, int timeout_ms, struct leadbus_error *ret_error);
+
+/* ---- sending ----------------------------------------------------------------------------------
+ */
+
+struct leadbus_section {
+    const char *name; /* as kinds.tsv names it: "summary" */
+    const void *data; /* the payload message's protobuf bytes */
+    size_t len;
+};
+
+enum leadbus_draft_flag {
+    LEADBUS_DRAFT_AS_STATED = 1, /* a value does not check and travels as stated */
+    LEADBUS_DRAFT_LATE = 2,      /* entered later than it occurred */
+};
+
+struct leadbus_draft {
+    size_t size;
+    const char *kind;
+    const char *topic;     /* NULL or "": none. Of receipt.closed: the outcome */
+    const char *area;      /* NULL or "": unknown */
+    const char *officer;   /* officer code, or NULL */
+    const char *purpose;   /* purpose code, or NULL */
+    const uint8_t *thread; /* 16 bytes; NULL: the parent's, or a new one */
+    const uint8_t *parent; /* 16 bytes, the message answered or acted on; NULL: none */
+    const struct leadbus_section *sections;
+    size_t section_count;
+    uint64_t occurred_ms; /* 0, or when it happened on paper */
+    uint64_t expires_ms;  /* 0, or UTC ms; only kinds that may expire */
+    uint32_t flags;       /* leadbus_draft_flag */
+    /* NULL, or 1..255 bytes: the same key with the same draft returns the first id; with another
+     * draft "idempotency_conflict". Kept 30 days. */
+    const char *idempotency_key;
+    const uint8_t *id; /* NULL: a new one is made; or 16 bytes of the caller's own, unique */
+};
+
+/* Checks, routes, seals, signs and makes durable. ret_id has 16 bytes. Errors: those of the plan
+ * (kind_unknown, topic_unknown, sender_not_allowed, area_unknown, route_empty, level_mismatch),
+ * of the lifecycle (lifecycle_order, lifecycle_role, return_not_allowed, parent_unknown,
+ * thread_unknown, thread_closed), of the payload (payload_invalid or what check_section said),
+ * expiry_not_allowed, too_large, idempotency_conflict, outbox_full, bundle_expired, cert_expired,
+ * cert_revoked, io, disk_full. */
+LEADBUS_API int leadbus_submit(leadbus *lb, const struct leadbus_draft *draft, uint8_t *ret_id,
+                               struct leadbus_error *ret_error);
+/* The same in two steps, so that many share one commit: after stage the message has its id but is
+ * not durable and is not sent; commit makes all staged ones durable together. leadbus_process
+ * commits too. Tell nobody that it is taken before commit returned 0. */
+LEADBUS_API int leadbus_stage(leadbus *lb, const struct leadbus_draft *draft, uint8_t *ret_id,
+                              struct leadbus_error *ret_error);
+LEADBUS_API int leadbus_commit(leadbus *lb, struct leadbus_error *ret_error);
+
+/* An act on a message that was received (or, for urge and stand-down, sent): the kind receipt.* of
+ * the act, with the message as parent. `outcome`: topic of the act's kind (closed: required;
+ * returned: optional), else NULL. `data` is the payload of the kind's first section. */
+enum leadbus_act {
+    LEADBUS_ACT_SIGN = 2,       /* 签收 receipt.signed */
+    LEADBUS_ACT_ACCEPT = 3,     /* 受理 receipt.accepted */
+    LEADBUS_ACT_RETURN = 4,     /* 退回 receipt.returned */
+    LEADBUS_ACT_PROGRESS = 5,   /* 反馈 receipt.progress */
+    LEADBUS_ACT_CLOSE = 6,      /* 办结 receipt.closed */
+    LEADBUS_ACT_URGE = 7,       /* 催办 supervision.urge */
+    LEADBUS_ACT_STAND_DOWN = 8, /* 解除 alert.missing-child-cancel */
+};
+LEADBUS_API int leadbus_act(leadbus *lb, enum leadbus_act act, const uint8_t *parent,
+                            const char *officer, const char *outcome, const void *data, size_t len,
+                            uint8_t *ret_id, struct leadbus_error *ret_error);
+
+/* ---- preview: who would receive it and why ------------------------------------------------------
+ */
+
+typedef struct leadbus_preview leadbus_preview;
+
+struct leadbus_recipient {
+    const char *unit;
+    const char *name_zh, *name_en;
+    int must_sign;                         /* 1: must sign for it; 0: a copy */
+    int primary;                           /* 主责 */
+    const char *citation;                  /* "lead:2.1.3.1" */
+    const char *citation_zh, *citation_en; /* what it points to, in words; may be empty */
+    const char *reason_zh, *reason_en;     /* why the row is there; may be empty */
+    uint32_t sections; /* bit i: may open section i of the draft (as leadbus_preview_section) */
+    int keyed;         /* 0: has published no receiving key; gets it when somebody rewraps */
+};
+struct leadbus_skipped {
+    const char *unit;
+    const char *name_zh, *name_en;
+    const char *clause; /* the clause that names it */
+    const char *reason_zh, *reason_en;
+};
+/* draft->sections may be empty: then all sections of the kind are assumed. Errors: as submit's of
+ * plan and thread. Free with leadbus_preview_free. */
+LEADBUS_API int leadbus_preview_make(leadbus *lb, const struct leadbus_draft *draft,
+                                     leadbus_preview **ret_preview,
+                                     struct leadbus_error *ret_error);
+LEADBUS_API void leadbus_preview_free(leadbus_preview *preview);
+LEADBUS_API size_t leadbus_preview_recipient_count(const leadbus_preview *preview);
+LEADBUS_API const struct leadbus_recipient *
+leadbus_preview_recipient(const leadbus_preview *preview, size_t i);
+LEADBUS_API size_t leadbus_preview_skipped_count(const leadbus_preview *preview);
+LEADBUS_API const struct leadbus_skipped *leadbus_preview_skipped(const leadbus_preview *preview,
+                                                                  size_t i);
+LEADBUS_API size_t leadbus_preview_section_count(const leadbus_preview *preview);
+LEADBUS_API const char *leadbus_preview_section(const leadbus_preview *preview, size_t i);
+enum leadbus_preview_flag {
+    LEADBUS_PREVIEW_READDRESSED = 1,  /* no rule matched: police in full, office as notice */
+    LEADBUS_PREVIEW_ONLY_ORIGIN = 2,  /* all who must sign are the sender itself */
+    LEADBUS_PREVIEW_AREA_UNKNOWN = 4, /* a street was wanted and none is addressed */
+};
+LEADBUS_API uint32_t leadbus_preview_flags(const leadbus_preview *preview);
+
+/* ---- outbox -------------------------------------------------------------------------------------
+ */
+
+enum leadbus_outbox_state {
+    LEADBUS_QUEUED = 1,    /* durable here, waits for the network or for a time */
+    LEADBUS_SENT = 2,      /* on the wire, no answer yet */
+    LEADBUS_RECEIPTED = 3, /* proved to stand in the journal: cannot be denied or lost any more */
+    LEADBUS_REFUSED = 4,   /* for good; code says why */
+};
+struct leadbus_outgoing {
+    size_t size;
+    uint8_t id[16], thread[16];
+    int state; /* leadbus_outbox_state */
+    char kind[48], topic[48];
+    uint64_t created_ms;
+    uint32_t attempts;          /* times it was put on the wire */
+    uint64_t retry_ms;          /* QUEUED: not before then; 0 = as soon as possible */
+    uint64_t index;             /* RECEIPTED: journal index */
+    uint64_t record_ms;         /* RECEIPTED: record time */
+    int provisional;            /* RECEIPTED by a broker that no witness has vouched for yet */
+    struct leadbus_error error; /* REFUSED: why; QUEUED: why the last attempt was put off */
+};
+/* not_found. Fills up to ret_outgoing->size bytes. */
+LEADBUS_API int leadbus_outbox_get(leadbus *lb, const uint8_t *id,
+                                   struct leadbus_outgoing *ret_outgoing,
+                                   struct leadbus_error *ret_error);
+/* Newest first, those whose state is in `states` (bits 1 << state; 0 = all), at most `limit`.
+ * `each` returns 0 to go on. */
+LEADBUS_API int leadbus_outbox_each(leadbus *lb, unsigned states, size_t limit,
+                                    int (*each)(void *ctx, const struct leadbus_outgoing *outgoing),
+                                    void *ctx, struct leadbus_error *ret_error);
+/* The receipt as c2sp.org/tlog-proof text, which proves itself off line together with the record's
+ * bytes (leadbus_record). Free both with leadbus_free. not_found: none yet. */
+LEADBUS_API int leadbus_receipt(leadbus *lb, const uint8_t *id, char **ret_text, size_t *ret_len,
+                                struct leadbus_error *ret_error);
+LEADBUS_API int leadbus_record(leadbus *lb, const uint8_t *id, uint8_t **ret_record,
+                               size_t *ret_len, struct leadbus_error *ret_error);
+LEADBUS_API void leadbus_free(void *take_memory);
+
+/* ---- inbox and messages
+ * --------------------------------------------------------------------------- */
+
+enum leadbus_item_type {
+    LEADBUS_ITEM_MESSAGE = 1,
+    LEADBUS_ITEM_NOTICE = 2,    /* a journal record about something of ours: `notice` says what */
+    LEADBUS_ITEM_TOMBSTONE = 3, /* expired before it was delivered */
+    LEADBUS_ITEM_EXCEPTION = 4, /* could not be opened or does not fit: `code`; it was reported */
+    LEADBUS_ITEM_SENT = 5,      /* in threads only: our own message */
+};
+enum leadbus_notice {
+    LEADBUS_NOTICE_NONE = 0,
+    LEADBUS_NOTICE_EXPIRED = 1,   /* messages ran out of time; `count` of them */
+    LEADBUS_NOTICE_EXCEPTION = 2, /* unit `from` could not take message `id`: `code` */
+    LEADBUS_NOTICE_REWRAPPED = 3, /* unit `from` rewrapped message `id` for a reader */
+    LEADBUS_NOTICE_OTHER = 4,
+};
+struct leadbus_item {
+    uint64_t number; /* local, ascending in order of arrival, from 1; 0 for our own messages */
+    int type;        /* leadbus_item_type */
+    int notice;      /* leadbus_notice */
+    int code;        /* of an exception; 0 otherwise */
+    uint8_t id[16], thread[16], parent[16]; /* zeros where there is none */
+    const char *kind, *topic, *from, *officer, *area, *purpose, *citation; /* never NULL */
+    uint32_t urgency, level, flags; /* flags: HeaderFlag of envelope.proto */
+    int must_sign;                  /* we must sign for it */
+    int proved;                     /* its inclusion in the journal was proved */
+    uint32_t lane;
+    uint64_t position, index; /* of our lane; of the journal */
+    uint64_t created_ms, occurred_ms, expires_ms, record_ms, received_ms;
+    uint64_t count;
+    uint64_t missing_before; /* messages of this sender to us that have not arrived before this */
+    int state;               /* SENT: leadbus_outbox_state */
+};
+/* In order of number, from `after` (exclusive; 0 = the first), at most `limit`; without sections.
+ * `each` returns 0 to go on. */
+LEADBUS_API int leadbus_inbox_each(leadbus *lb, uint64_t after, size_t limit,
+                                   int (*each)(void *ctx, const struct leadbus_item *item),
+                                   void *ctx, struct leadbus_error *ret_error);
+LEADBUS_API uint64_t leadbus_inbox_last(leadbus *lb); /* highest number; 0 = empty */
+
+typedef struct leadbus_message leadbus_message;
+/* One message with what we may read of it, by id, received or our own. Wiped and freed by
+ * leadbus_message_free. not_found. */
+LEADBUS_API int leadbus_message_get(leadbus *lb, const uint8_t *id, leadbus_message **ret_message,
+                                    struct leadbus_error *ret_error);
+/* By inbox number: for notices and exceptions too. */
+LEADBUS_API int leadbus_inbox_get(leadbus *lb, uint64_t number, leadbus_message **ret_message,
+                                  struct leadbus_error *ret_error);
+LEADBUS_API void leadbus_message_free(leadbus_message *message);
+LEADBUS_API const struct leadbus_item *leadbus_message_item(const leadbus_message *message);
+LEADBUS_API size_t leadbus_message_section_count(const leadbus_message *message);
+/* 1, or 0 where i is out of range. Sections that we may not open are not listed. */
+LEADBUS_API int leadbus_message_section(const leadbus_message *message, size_t i,
+                                        struct leadbus_section *ret_section);
+/* All recipients, as the header states them: unit, must_sign, citation, sections, keyed, primary.
+ */
+LEADBUS_API size_t leadbus_message_recipient_count(const leadbus_message *message);
+LEADBUS_API const struct leadbus_recipient *
+leadbus_message_recipient(const leadbus_message *message, size_t i);
+
+/* ---- threads
+ * ------------------------------------------------------------------------------------- */
+
+typedef struct leadbus_thread leadbus_thread;
+
+enum leadbus_thread_state { LEADBUS_THREAD_NONE, LEADBUS_THREAD_OPEN, LEADBUS_THREAD_CLOSED };
+
+struct leadbus_leg {
+    const char *unit;
+    const char *name_zh, *name_en;
+    uint8_t message[16]; /* that made the leg */
+    const char *kind;
+    int primary;
+    int done;
+    const char *state;               /* "signed" */
+    const char *state_zh, *state_en; /* "已签收", "signed for" */
+    uint64_t changed_ms;             /* record time of the last act on it */
+    const char *outcome;             /* closed: its topic; else "" */
+};
+/* What this unit knows of the thread; each fact was in a message that it sent or got. not_found. */
+LEADBUS_API int leadbus_thread_get(leadbus *lb, const uint8_t *thread, leadbus_thread **ret_thread,
+                                   struct leadbus_error *ret_error);
+LEADBUS_API void leadbus_thread_free(leadbus_thread *thread);
+LEADBUS_API int leadbus_thread_status(const leadbus_thread *thread); /* leadbus_thread_state */
+LEADBUS_API size_t leadbus_thread_item_count(const leadbus_thread *thread);
+/* Journal order, our own not yet receipted ones last; without sections. */
+LEADBUS_API const struct leadbus_item *leadbus_thread_item(const leadbus_thread *thread, size_t i);
+LEADBUS_API size_t leadbus_thread_leg_count(const leadbus_thread *thread);
+LEADBUS_API const struct leadbus_leg *leadbus_thread_leg(const leadbus_thread *thread, size_t i);
+
+struct leadbus_thread_summary {
+    uint8_t thread[16];
+    const char *kind, *topic, *area, *from; /* of the opening message, as far as known */
+    uint32_t urgency;
+    uint64_t opened_ms, changed_ms;
+    uint64_t message_count;
+    int status;      /* leadbus_thread_state */
+    const char *leg; /* state of our own newest leg, or "" */
+};
+/* Newest change first, at most `limit`. */
+LEADBUS_API int leadbus_thread_each(leadbus *lb, size_t limit,
+                                    int (*each)(void *ctx,
+                                                const struct leadbus_thread_summary *one),
+                                    void *ctx, struct leadbus_error *ret_error);
+
+/* ---- state
+ * --------------------------------------------------------------------------------------- */
+
+struct leadbus_stats {
+    size_t size;
+    char unit[64];
+    uint64_t serial;
+    char bus[128], origin[256], endpoint[256];
+    int connected;           /* 1: greeted by the broker */
+    uint64_t connected_ms;   /* since when, or since when not */
+    uint64_t heard_ms;       /* last frame from the broker; 0 = never */
+    int64_t clock_offset_ms; /* broker's time minus ours, at the last greeting or pong */
+    int provisional;         /* the broker serves without a witness's word */
+    uint64_t queued, sent, receipted, refused;          /* outbox rows by state */
+    uint64_t received, notices, tombstones, exceptions; /* inbox rows by type */
+    uint64_t position[2];     /* per lane (0 urgent, 1 normal): durable here */
+    uint64_t acknowledged[2]; /* per lane: the broker's journal holds our acknowledgement */
+    uint64_t bundle;          /* version in force here */
+    uint64_t bundle_expires_ms, bundle_hard_limit_ms, certificate_not_after_ms;
+    uint64_t checkpoint_size; /* newest checkpoint trusted for good */
+    uint8_t checkpoint_root[32];
+    uint64_t epoch, epoch_not_after_ms;             /* our newest published receiving key */
+    uint64_t frames_in, frames_out, refused_frames; /* refused: from the broker and not believed */
+    struct leadbus_error last_error;                /* last thing that went wrong, with its time */
+    uint64_t last_error_ms;
+    uint64_t alarm_ms; /* a proof of the broker's did not hold; 0 = never. Tell
+                          the authority: the journal may be forked */
+    struct leadbus_error alarm;
+};
+/* Fills up to ret_stats->size bytes. */
+LEADBUS_API void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats);
+
+/* Installs a newer bundle that came by another way (a file). bundle_rollback, note_invalid,
+ * threshold_not_met, bad_form, bad_table, io. */
+LEADBUS_API int leadbus_bundle_install(leadbus *lb, const void *bundle, size_t len,
+                                       struct leadbus_error *ret_error);
+/* The encoded bundle in force; borrowed until the next call that is not a reading one. */
+LEADBUS_API void leadbus_bundle(leadbus *lb, const void **ret_bundle, size_t *ret_len);
+/* The newest checkpoint (signed note) trusted; empty when none. Borrowed as above. */
+LEADBUS_API void leadbus_checkpoint(leadbus *lb, const void **ret_note, size_t *ret_len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
