@@ -487,6 +487,8 @@ static void a_changed_rewrap_is_refused(void **state)
     const uint8_t salt[32] = {8};
     struct buf body = {0};
     uint8_t signature[64];
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES);
     maker_init(&scene->maker, 2, 2);
     seal(scene);
     struct rewrap_input input = rewrap_for(scene, salt);
@@ -500,9 +502,9 @@ static void a_changed_rewrap_is_refused(void **state)
     }
     for (size_t len = 0; len < body.len; len++) {
         const Leadbus__RewrapBody *rewrap = NULL;
-        arena_reset(&scene->arena);
+        arena_reset(&arena);
         assert_int_not_equal(
-            envelope_rewrap_decode(bytes_of(body.data, len), &scene->arena, &rewrap, NULL), 0);
+            envelope_rewrap_decode(bytes_of(body.data, len), &arena, &rewrap, NULL), 0);
         assert_null(rewrap);
     }
     input.sections = 0;
@@ -513,6 +515,7 @@ static void a_changed_rewrap_is_refused(void **state)
     input.session_public = (const uint8_t[32]){1};
     assert_int_equal(envelope_rewrap(&input, &body, signature, NULL), E_KEY_WEAK);
     buf_fini(&body);
+    arena_fini(&arena);
 }
 
 /* ---- header fields -------------------------------------------------------------------------- */
