@@ -181,7 +181,7 @@ int envelope_rewrap(const struct rewrap_input *input, struct buf *ret_body,
                     uint8_t ret_signature[64], struct error *ret_error) MUST_USE;
 /* Strict, as every signed body; lengths, names and key strength checked. Its signature is
  * signed_body_verify's. */
-int envelope_rewrap_decode(struct bytes body, struct arena *arena, const Leadbus__RewrapBody **ret,
+int envelope_rewrap_decode(struct bytes input, struct arena *arena, const Leadbus__RewrapBody **ret,
                            struct error *ret_error) MUST_USE;
 /* Opens the original with a decoded rewrap; pair_seq and previous_hash are zero. Errors as
  * envelope_open; E_HEADER_COPY_MISMATCH: the rewrap is of another envelope. */

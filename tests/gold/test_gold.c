@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "proto/base/bytes.h"
 #include "proto/plan/plan_inner.h"
 #include "proto/plan/route.h"
 #include "tests/lib/plan_files.h"
@@ -261,25 +262,27 @@ static void read_own_senders(const struct plan_kind *kind, struct addressees *se
 static void compare_attributes(const struct plan_kind *kind, char **row)
 {
     char level[8];
-    char tags[128] = "";
-    char receipts[16] = "";
+    struct buf tags = {0};
+    struct buf receipts = {0};
     static const char letters[] = {'\0', 'd', 's', 'a', 'r', 'p', 'c'};
 
     assert_string_equal(kind->name_en[0] ? row[2] : "", plan_family_name(kind->family));
     assert_int_equal(row[7][1] - '0', kind->urgency);
     (void)snprintf(level, sizeof level, "C%d", kind->level);
     assert_memory_equal(level, row[8], 2);
-    for (size_t i = 0; i < kind->tag_count; i++) {
-        strcat(tags, i ? " " : "");
-        strcat(tags, kind->tags[i]);
-    }
-    assert_string_equal(tags, row[8] + (row[8][2] ? 3 : 2));
+    for (size_t i = 0; i < kind->tag_count; i++)
+        buf_printf(&tags, "%s%s", i ? " " : "", kind->tags[i]);
+    buf_append_u8(&tags, '\0');
+    assert_string_equal((const char *)tags.data, row[8] + (row[8][2] ? 3 : 2));
     for (int act = PLAN_ACT_DELIVER; act <= PLAN_ACT_CLOSE; act++) {
         if (!plan_kind_expects(kind, (enum plan_act)act)) continue;
-        char letter[3] = {',', letters[act], '\0'};
-        strcat(receipts, receipts[0] ? letter : letter + 1);
+        buf_printf(&receipts, "%s%c", receipts.len ? "," : "", letters[act]);
     }
-    assert_string_equal(receipts[0] ? receipts : "-", row[9]);
+    if (receipts.len == 0) buf_append_u8(&receipts, '-');
+    buf_append_u8(&receipts, '\0');
+    assert_string_equal((const char *)receipts.data, row[9]);
+    buf_fini(&tags);
+    buf_fini(&receipts);
 }
 
 static void kinds_equal_the_gold_catalogue(void **unused)
