@@ -131,6 +131,7 @@ int core_request_of_record(struct bytes record, struct arena *arena,
 uint64_t core_size(const struct core *core);    /* records folded */
 uint64_t core_time_ms(const struct core *core); /* record time of the last */
 const char *core_origin(const struct core *core);
+const Leadbus__Configured *core_config(const struct core *core); /* defaults before the first */
 const struct trust_bundle *
 core_bundle(const struct core *core); /* in force; NULL before the first */
 const struct trust_bundle *
@@ -172,6 +173,9 @@ struct core_unit_stats {
 };
 size_t core_unit_count(const struct core *core);
 void core_unit_stats(const struct core *core, size_t i, struct core_unit_stats *ret_stats);
+/* I3 for every unit, with `waiting` counted anew from the queues. Walks them: for tests, the
+ * simulator and the console, not for every lead. */
+bool core_stats_balanced(const struct core *core);
 
 /* A thread as the state has it, for explain, the agent's tests and the console. */
 struct core_leg {

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/base/arena.h"
 #include "proto/base/bytes.h"
 #include "proto/plan/plan.h"
 #include "proto/schema/bundle.pb-c.h"

@@ -1,0 +1,205 @@
+/* Deciding about acknowledgements, epoch keys and rewraps: bodies with a signature beside them. */
+#include <string.h>
+
+#include "broker/core/core_inner.h"
+
+/* Walks the queue to the stated position: its running hash and the exceptions must be the queue's.
+ */
+static int check_ack_queue(const struct core *core, const struct core_lane *lane,
+                           const Leadbus__AckBody *body, struct error *ret_error)
+{
+    uint8_t running[32];
+    size_t next = 0;
+    memcpy(running, lane->running, sizeof running);
+    for (uint64_t position = lane->acked + 1; position <= body->position; position++) {
+        const struct core_place *place = core_lane_at(lane, position);
+        lane_running(core->origin, running, place->index, core->items[place->item].hash, running);
+        if (next == body->n_exceptions || body->exceptions[next]->position != position) continue;
+        if (body->exceptions[next]->index != place->index)
+            return error_set(ret_error, E_ACK_MISMATCH, "exceptions",
+                             "position %llu holds record %llu", (unsigned long long)position,
+                             (unsigned long long)place->index);
+        next++;
+    }
+    if (next != body->n_exceptions)
+        return error_set(ret_error, E_ACK_MISMATCH, "exceptions",
+                         "ascending positions from %llu to %llu",
+                         (unsigned long long)lane->acked + 1, (unsigned long long)body->position);
+    if (body->running.len != 32 || memcmp(body->running.data, running, 32) != 0)
+        return error_set(ret_error, E_ACK_MISMATCH, "running",
+                         "not the running hash of position %llu",
+                         (unsigned long long)body->position);
+    return 0;
+}
+
+static int check_ack(const struct core *core, const Leadbus__AckBody *body, struct error *ret_error)
+{
+    if (strcmp(body->origin, core->origin) != 0)
+        return error_set(ret_error, E_ORIGIN_MISMATCH, "origin", "%.64s, this is %.64s",
+                         body->origin, core->origin);
+    uint16_t unit = core_unit_find(core, body->unit);
+    if (unit == CORE_UNIT_NONE)
+        return error_set(ret_error, E_UNIT_UNKNOWN, "unit", "%.64s", body->unit);
+    if (body->lane >= ENVELOPE_LANE_COUNT)
+        return error_set(ret_error, E_BAD_VALUE, "lane", "%u", (unsigned)body->lane);
+    if (body->n_exceptions > LIMIT_EXCEPTION_COUNT_MAX)
+        return error_set(ret_error, E_TOO_LARGE, "exceptions", "%zu, at most %d",
+                         body->n_exceptions, LIMIT_EXCEPTION_COUNT_MAX);
+    for (size_t i = 0; i < body->n_exceptions; i++)
+        if (body->exceptions[i]->code == 0 || body->exceptions[i]->code > 999)
+            return error_set(ret_error, E_BAD_VALUE, "exceptions", "code %u",
+                             (unsigned)body->exceptions[i]->code);
+    const struct core_lane *lane = &core->units[unit]->lanes[body->lane];
+    if (body->position < lane->acked)
+        return error_set(ret_error, E_DUPLICATE, "position", "%llu is acknowledged",
+                         (unsigned long long)lane->acked);
+    if (body->position > lane->acked + lane->count)
+        return error_set(ret_error, E_ACK_MISMATCH, "position", "%llu, the queue ends at %llu",
+                         (unsigned long long)body->position,
+                         (unsigned long long)(lane->acked + lane->count));
+    int r = check_ack_queue(core, lane, body, ret_error);
+    if (r == 0 && body->position == lane->acked)
+        r = error_set(ret_error, E_DUPLICATE, "position", "%llu is acknowledged",
+                      (unsigned long long)lane->acked);
+    return r;
+}
+
+int core_admit_ack(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                   struct buf *ret_record, struct core_verdict *verdict)
+{
+    const ProtobufCMessage *message;
+    const struct trust_certificate *certificate;
+    struct error *error = &verdict->error;
+    int r = message_decode(&leadbus__ack_body__descriptor, request->signed_body.body, core->scratch,
+                           &message, error);
+    if (r != 0) return r;
+    const Leadbus__AckBody *body = (const Leadbus__AckBody *)message;
+    r = core_admit_speaker(core, request, body->serial, body->unit, SUITE_1, now_ms, &certificate,
+                           error);
+    if (r == 0) r = check_ack(core, body, error);
+    if (r != 0) return r;
+    Leadbus__Acknowledged acknowledged = LEADBUS__ACKNOWLEDGED__INIT;
+    acknowledged.body = core_data(request->signed_body.body);
+    acknowledged.signature = core_data(request->signed_body.signature);
+    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_ACKNOWLEDGED);
+    record.acknowledged = &acknowledged;
+    return record_encode(&record, ret_record, error);
+}
+
+static int check_key(const struct core *core, const Leadbus__EpochKeyBody *body, struct bytes raw,
+                     uint64_t now_ms, struct core_verdict *verdict)
+{
+    struct error *error = &verdict->error;
+    uint16_t unit = core_unit_find(core, body->unit);
+    if (unit == CORE_UNIT_NONE)
+        return error_set(error, E_UNIT_UNKNOWN, "unit", "%.64s", body->unit);
+    const struct core_epoch_key *known = core_key_find(core, unit, body->epoch);
+    if (known && bytes_equal(buf_bytes(&known->body), raw)) {
+        verdict->index = known->index;
+        return error_set(error, E_DUPLICATE, "epoch", "published at %llu",
+                         (unsigned long long)known->index);
+    }
+    if (body->epoch <= core->units[unit]->epoch)
+        return error_set(error, E_BAD_VALUE, "epoch", "%llu, %llu is published",
+                         (unsigned long long)body->epoch,
+                         (unsigned long long)core->units[unit]->epoch);
+    if (body->not_after_ms < now_ms)
+        return error_set(error, E_EPOCH_EXPIRED, "not_after_ms", "%llu, bus time is %llu",
+                         (unsigned long long)body->not_after_ms, (unsigned long long)now_ms);
+    if (core_key_usable_count(core, unit, now_ms) >= CORE_EPOCH_KEYS_PER_UNIT_MAX) {
+        verdict->retry_after_ms = CORE_RETRY_MS;
+        return error_set(error, E_BUSY, "epoch", "%d keys published ahead",
+                         CORE_EPOCH_KEYS_PER_UNIT_MAX);
+    }
+    return 0;
+}
+
+int core_admit_key(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                   struct buf *ret_record, struct core_verdict *verdict)
+{
+    const ProtobufCMessage *message;
+    const Leadbus__EpochKeyBody *body;
+    const struct trust_certificate *certificate;
+    struct error *error = &verdict->error;
+    int r = message_decode(&leadbus__epoch_key_body__descriptor, request->signed_body.body,
+                           core->scratch, &message, error);
+    if (r != 0) return r;
+    body = (const Leadbus__EpochKeyBody *)message;
+    r = core_admit_speaker(core, request, body->serial, body->unit, SUITE_1, now_ms, &certificate,
+                           error);
+    if (r != 0) return r;
+    Leadbus__EpochKey key = LEADBUS__EPOCH_KEY__INIT;
+    key.body = core_data(request->signed_body.body);
+    key.signature = core_data(request->signed_body.signature);
+    r = trust_epoch_key_check(certificate, &key, core->scratch, &body, error);
+    if (r == 0) r = check_key(core, body, request->signed_body.body, now_ms, verdict);
+    if (r != 0) return r;
+    Leadbus__KeyPublished published = LEADBUS__KEY_PUBLISHED__INIT;
+    published.body = key.body;
+    published.signature = key.signature;
+    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_KEY_PUBLISHED);
+    record.key_published = &published;
+    return record_encode(&record, ret_record, error);
+}
+
+/* Sections that a unit holds the keys of: the sender all, a recipient its own. */
+static uint32_t sections_held(const struct core *core, const struct core_message *message,
+                              uint16_t unit)
+{
+    if (core_unit_same(core, message->from, unit)) return (1u << LIMIT_SECTION_COUNT_MAX) - 1;
+    const struct core_party *party = core_party_find(core, message, unit);
+    return party ? (uint32_t)party->bits >> CORE_PARTY_SECTION_SHIFT : 0;
+}
+
+static int check_rewrap(const struct core *core, const Leadbus__RewrapBody *body, uint64_t now_ms,
+                        struct error *ret_error)
+{
+    const struct core_message *message = core_message_of_hash(core, body->header_hash.data);
+    uint16_t from = core_unit_find(core, body->from), unit = core_unit_find(core, body->unit);
+    if (!message || from == CORE_UNIT_NONE)
+        return error_set(ret_error, E_NOT_FOUND, "header_hash", "no such message of this unit");
+    uint32_t held = sections_held(core, message, from);
+    if (held == 0)
+        return error_set(ret_error, E_NOT_FOUND, "header_hash", "no such message of this unit");
+    const struct core_party *reader =
+        unit == CORE_UNIT_NONE ? NULL : core_party_find(core, message, unit);
+    if (!reader)
+        return error_set(ret_error, E_NOT_A_RECIPIENT, "unit", "%.64s is not on the original",
+                         body->unit);
+    uint32_t allowed = held & ((uint32_t)reader->bits >> CORE_PARTY_SECTION_SHIFT);
+    if (body->sections == 0 || (body->sections & ~allowed) != 0)
+        return error_set(ret_error, E_ROUTE_MISMATCH, "sections", "%x, at most %x",
+                         (unsigned)body->sections, (unsigned)allowed);
+    const struct core_epoch_key *key = core_key_find(core, unit, body->epoch);
+    if (!key || body->epoch_key.len != sizeof key->fingerprint ||
+        memcmp(body->epoch_key.data, key->fingerprint, sizeof key->fingerprint) != 0)
+        return error_set(ret_error, E_EPOCH_UNKNOWN, "epoch", "%.64s has not published %llu so",
+                         body->unit, (unsigned long long)body->epoch);
+    if (now_ms > key->not_after_ms)
+        return error_set(ret_error, E_EPOCH_EXPIRED, "epoch", "%llu held to %llu",
+                         (unsigned long long)body->epoch, (unsigned long long)key->not_after_ms);
+    if (body->created_ms > now_ms && body->created_ms - now_ms > core->config.created_skew_ms)
+        return error_set(ret_error, E_CREATED_OUT_OF_RANGE, "created_ms", "%llu, bus time is %llu",
+                         (unsigned long long)body->created_ms, (unsigned long long)now_ms);
+    return 0;
+}
+
+int core_admit_rewrap(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                      struct buf *ret_record, struct core_verdict *verdict)
+{
+    const Leadbus__RewrapBody *body;
+    const struct trust_certificate *certificate;
+    struct error *error = &verdict->error;
+    int r = envelope_rewrap_decode(request->signed_body.body, core->scratch, &body, error);
+    if (r != 0) return r;
+    r = core_admit_speaker(core, request, body->serial, body->from, body->suite, now_ms,
+                           &certificate, error);
+    if (r == 0) r = check_rewrap(core, body, now_ms, error);
+    if (r != 0) return r;
+    Leadbus__Rewrapped rewrapped = LEADBUS__REWRAPPED__INIT;
+    rewrapped.body = core_data(request->signed_body.body);
+    rewrapped.signature = core_data(request->signed_body.signature);
+    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_REWRAPPED);
+    record.rewrapped = &rewrapped;
+    return record_encode(&record, ret_record, error);
+}

@@ -1,0 +1,307 @@
+/* Deciding about an envelope. The order of the checks is the order of this file. */
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/core/core_inner.h"
+
+/* What the checks find out about one envelope on the way. */
+struct submission {
+    const struct core *core;
+    const struct envelope *envelope;
+    const Leadbus__Header *head;
+    uint64_t now_ms;
+    struct core_verdict *verdict;
+    const struct core_sender *sender; /* NULL: its first envelope */
+    unsigned lane;
+    const struct core_installed *installed; /* whose plan it was routed by */
+    const struct plan *plan;
+    const struct plan_kind *kind;
+    uint16_t from;
+    uint32_t flags;
+    const struct core_thread *thread;  /* NULL: it opens one */
+    const struct core_message *parent; /* NULL with it */
+};
+
+/* Sent before? Asked ahead of everything that changes with time: a sender that repeats itself after
+ * its bundle has gone must hear of its receipt and not be told to seal anew. */
+static int check_sequence(struct submission *s)
+{
+    struct error *error = &s->verdict->error;
+    const Leadbus__Header *head = s->head;
+    s->lane = envelope_lane(head);
+    s->sender = core_sender_find(s->core, head->serial);
+    uint64_t highest = s->sender ? s->sender->lanes[s->lane].highest : 0;
+    if (head->seq == 0) return error_set(error, E_BAD_VALUE, "seq", "sequence numbers begin at 1");
+    const struct core_seen *seen = core_sender_seen(s->sender, s->lane, head->seq);
+    if (seen) {
+        s->verdict->index = seen->index;
+        if (seen->hash == load_u64(s->envelope->hash))
+            return error_set(error, E_DUPLICATE, "seq", "stands at %llu",
+                             (unsigned long long)seen->index);
+        return error_set(error, E_SEQ_REPLAYED, "seq", "%llu stands at %llu with another content",
+                         (unsigned long long)head->seq, (unsigned long long)seen->index);
+    }
+    if (head->seq > highest + LIMIT_SEQ_WINDOW)
+        return error_set(error, E_SEQ_WINDOW, "seq", "%llu, at most %d above %llu",
+                         (unsigned long long)head->seq, LIMIT_SEQ_WINDOW,
+                         (unsigned long long)highest);
+    const struct core_message *known = core_message_find(s->core, core_binary(head->id));
+    if (known) {
+        s->verdict->index = known->index;
+        return error_set(error, E_SEQ_REPLAYED, "id", "this id stands at %llu",
+                         (unsigned long long)known->index);
+    }
+    return 0;
+}
+
+static int check_bundle(struct submission *s)
+{
+    struct error *error = &s->verdict->error;
+    const struct core *core = s->core;
+    uint64_t current = trust_bundle_version(core->now.bundle), stated = s->head->bundle;
+    s->installed = &core->now;
+    if (stated > current)
+        return error_set(error, E_BUNDLE_UNKNOWN, "bundle", "%llu, %llu is in force",
+                         (unsigned long long)stated, (unsigned long long)current);
+    if (stated < current) {
+        bool known = core->before.bundle && trust_bundle_version(core->before.bundle) == stated;
+        if (!known || s->now_ms - core->now.since_ms > core->config.bundle_grace_ms)
+            return error_set(error, E_BUNDLE_STALE, "bundle", "%llu, %llu is in force",
+                             (unsigned long long)stated, (unsigned long long)current);
+        s->installed = &core->before;
+        s->flags |= LEADBUS__ACCEPTED_FLAG__ACCEPTED_FLAG_PREVIOUS_BUNDLE;
+    }
+    s->plan = trust_bundle_plan(s->installed->bundle);
+    s->kind = plan_kind_find(s->plan, s->head->kind);
+    if (!s->kind) return error_set(error, E_KIND_UNKNOWN, "kind", "%s", s->head->kind);
+    if (s->now_ms > trust_bundle_hard_limit_ms(core->now.bundle)) {
+        if (!s->kind->exempt)
+            return error_set(error, E_BUNDLE_EXPIRED, "bundle",
+                             "version %llu is past its hard limit", (unsigned long long)current);
+        s->flags |= LEADBUS__ACCEPTED_FLAG__ACCEPTED_FLAG_BUNDLE_EXPIRED;
+    }
+    s->from = core_unit_find(core, s->head->from);
+    if (s->from == CORE_UNIT_NONE)
+        return error_set(error, E_UNIT_UNKNOWN, "from", "%s", s->head->from);
+    return 0;
+}
+
+/* A lead that nothing may block is taken whatever its sender's clock says: both times are in the
+ * record. */
+static int check_times(struct submission *s)
+{
+    struct error *error = &s->verdict->error;
+    const Leadbus__Header *head = s->head;
+    const Leadbus__Configured *config = &s->core->config;
+    bool ahead =
+        head->created_ms > s->now_ms && head->created_ms - s->now_ms > config->created_skew_ms;
+    bool old =
+        head->created_ms < s->now_ms && s->now_ms - head->created_ms > config->created_age_ms;
+    if ((ahead || old) && !s->kind->exempt)
+        return error_set(error, E_CREATED_OUT_OF_RANGE, "created_ms", "%llu, bus time is %llu",
+                         (unsigned long long)head->created_ms, (unsigned long long)s->now_ms);
+    if (head->seen_size > s->core->size)
+        return error_set(error, E_SEEN_AHEAD, "seen_size", "%llu, this journal has %llu",
+                         (unsigned long long)head->seen_size, (unsigned long long)s->core->size);
+    if (head->expires_ms == 0) return 0;
+    if (!s->kind->may_expire)
+        return error_set(error, E_EXPIRY_NOT_ALLOWED, "expires_ms", "%s never expires",
+                         s->kind->slug);
+    if (head->expires_ms <= head->created_ms ||
+        head->expires_ms - head->created_ms > LIMIT_EXPIRY_AHEAD_MS)
+        return error_set(error, E_EXPIRY_NOT_ALLOWED, "expires_ms",
+                         "at most %llu ms after created_ms",
+                         (unsigned long long)LIMIT_EXPIRY_AHEAD_MS);
+    if (head->expires_ms <= s->now_ms)
+        return error_set(error, E_EXPIRED, "expires_ms", "%llu, bus time is %llu",
+                         (unsigned long long)head->expires_ms, (unsigned long long)s->now_ms);
+    return 0;
+}
+
+static int check_kind(struct submission *s)
+{
+    struct error *error = &s->verdict->error;
+    const Leadbus__Header *head = s->head;
+    if (head->urgency != s->kind->urgency)
+        return error_set(error, E_LEVEL_MISMATCH, "urgency", "%u, %s has %u",
+                         (unsigned)head->urgency, s->kind->slug, (unsigned)s->kind->urgency);
+    if (head->level != s->kind->level)
+        return error_set(error, E_LEVEL_MISMATCH, "level", "%u, %s has %u", (unsigned)head->level,
+                         s->kind->slug, (unsigned)s->kind->level);
+    if (head->n_tags != s->kind->tag_count)
+        return error_set(error, E_LEVEL_MISMATCH, "tags", "%zu, %s has %zu", head->n_tags,
+                         s->kind->slug, s->kind->tag_count);
+    for (size_t i = 0; i < head->n_tags; i++)
+        if (strcmp(head->tags[i], s->kind->tags[i]) != 0)
+            return error_set(error, E_LEVEL_MISMATCH, "tags", "%s, not %s", head->tags[i],
+                             s->kind->tags[i]);
+    return 0;
+}
+
+static int say_moved(struct submission *s)
+{
+    struct core_verdict *verdict = s->verdict;
+    struct route_participant participants[LIMIT_RECIPIENT_COUNT_MAX];
+    verdict->participant_count = core_thread_participants(s->core, &s->core->now, s->thread,
+                                                          participants, LIMIT_RECIPIENT_COUNT_MAX);
+    const struct plan *plan = trust_bundle_plan(s->core->now.bundle);
+    for (size_t i = 0; i < verdict->participant_count; i++)
+        verdict->participants[i] = plan_unit(plan, participants[i].unit)->key;
+    verdict->thread_index = s->core->size;
+    return error_set(&verdict->error, E_THREAD_MOVED, "thread_index", "%llu, changed at %llu",
+                     (unsigned long long)s->head->thread_index,
+                     (unsigned long long)s->thread->changed_size);
+}
+
+static int check_thread(struct submission *s)
+{
+    struct error *error = &s->verdict->error;
+    const Leadbus__Header *head = s->head;
+    bool opens = bytes_equal(core_binary(head->id), core_binary(head->thread));
+    if (opens) {
+        if (s->kind->position == PLAN_FOLLOWS)
+            return error_set(error, E_THREAD_UNKNOWN, "thread", "%s follows an earlier message",
+                             s->kind->slug);
+        if (head->parent.len > 0)
+            return error_set(error, E_BAD_VALUE, "parent", "an opening message has none");
+        if (head->thread_index != 0)
+            return error_set(error, E_BAD_VALUE, "thread_index", "0 on an opening message");
+        return 0;
+    }
+    if (s->kind->position == PLAN_OPENS)
+        return error_set(error, E_BAD_VALUE, "thread", "%s always opens a thread", s->kind->slug);
+    s->thread = core_thread_find(s->core, core_binary(head->thread));
+    /* Who is not on a thread is told no more than who invents one. */
+    if (!s->thread || (!core_thread_has(s->core, s->thread, s->from) &&
+                       !core_unit_same(s->core, s->from, core_unit_office(s->core))))
+        return error_set(error, E_THREAD_UNKNOWN, "thread", "no such thread of this unit");
+    s->parent = core_message_find(s->core, core_binary(head->parent));
+    if (!s->parent || &s->core->threads[s->parent->thread] != s->thread)
+        return error_set(error, E_PARENT_UNKNOWN, "parent", "no such message on the thread");
+    if (head->thread_index > s->core->size)
+        return error_set(error, E_SEEN_AHEAD, "thread_index", "%llu, this journal has %llu",
+                         (unsigned long long)head->thread_index, (unsigned long long)s->core->size);
+    if (head->thread_index < s->thread->changed_size) return say_moved(s);
+    return 0;
+}
+
+static int check_route(struct submission *s)
+{
+    struct error *error = &s->verdict->error;
+    const Leadbus__Header *head = s->head;
+    struct route_participant participants[LIMIT_RECIPIENT_COUNT_MAX];
+    struct route_stated stated[LIMIT_RECIPIENT_COUNT_MAX];
+    struct route route;
+    struct route_query query = {
+        .plan = s->plan,
+        .at_ms = head->created_ms,
+        .kind = head->kind,
+        .topic = head->topic,
+        .area = head->area,
+        .from = head->from,
+        .participants = participants,
+    };
+    if (s->thread) {
+        query.participant_count = core_thread_participants(s->core, s->installed, s->thread,
+                                                           participants, LIMIT_RECIPIENT_COUNT_MAX);
+        query.reference_sender = s->core->units[s->parent->from]->key;
+    }
+    int r = route_compute(&query, &route, error);
+    if (r == 0)
+        r = route_restrict(&route, (const char *const *)head->sections, head->n_sections, error);
+    if (r != 0) return r;
+    for (size_t i = 0; i < head->n_recipients; i++) {
+        const Leadbus__Recipient *recipient = head->recipients[i];
+        stated[i] = (struct route_stated){recipient->unit, recipient->act, recipient->citation,
+                                          recipient->sections};
+    }
+    r = route_compare(s->plan, &route, stated, head->n_recipients, error);
+    if (r != 0) return r;
+    bool readdressed = (route.flags & ROUTE_FLAG_READDRESSED) != 0;
+    bool flagged = (head->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_READDRESSED) != 0;
+    if (readdressed != flagged)
+        return error_set(error, E_ROUTE_MISMATCH, "flags", "the message %s readdressed",
+                         readdressed ? "is" : "is not");
+    return 0;
+}
+
+static int check_epoch(struct submission *s, size_t i)
+{
+    struct error *error = &s->verdict->error;
+    const Leadbus__Recipient *recipient = s->head->recipients[i];
+    const Leadbus__Configured *config = &s->core->config;
+    uint16_t unit = core_unit_find(s->core, recipient->unit);
+    char field[ERROR_FIELD_LEN_MAX + 1];
+    (void)snprintf(field, sizeof field, "recipients[%zu].epoch", i);
+    CHECK(unit != CORE_UNIT_NONE); /* the route named it */
+    if (recipient->epoch == 0) {
+        if (core_key_usable_count(s->core, unit, s->now_ms) == 0) return 0;
+        return error_set(error, E_EPOCH_UNKNOWN, field, "%s has published a key", recipient->unit);
+    }
+    const struct core_epoch_key *key = core_key_find(s->core, unit, recipient->epoch);
+    if (!key || recipient->epoch_key.len != sizeof key->fingerprint ||
+        memcmp(recipient->epoch_key.data, key->fingerprint, sizeof key->fingerprint) != 0)
+        return error_set(error, E_EPOCH_UNKNOWN, field, "%s has not published %llu so",
+                         recipient->unit, (unsigned long long)recipient->epoch);
+    uint64_t created = s->head->created_ms;
+    if (created > key->not_after_ms || created + config->created_skew_ms < key->not_before_ms ||
+        s->now_ms > key->not_after_ms + config->created_age_ms)
+        return error_set(error, E_EPOCH_EXPIRED, field, "%s: %llu holds from %llu to %llu",
+                         recipient->unit, (unsigned long long)recipient->epoch,
+                         (unsigned long long)key->not_before_ms,
+                         (unsigned long long)key->not_after_ms);
+    return 0;
+}
+
+static int check_room(struct submission *s)
+{
+    struct error *error = &s->verdict->error;
+    const Leadbus__Configured *config = &s->core->config;
+    if (s->kind->exempt) return 0;
+    if (config->quota_per_minute > 0 && s->sender && s->sender->quota_minute == s->now_ms / 60000 &&
+        s->sender->quota_count >= config->quota_per_minute) {
+        s->verdict->retry_after_ms = (uint32_t)(60000 - s->now_ms % 60000);
+        return error_set(error, E_QUOTA, "serial", "%u in a minute",
+                         (unsigned)config->quota_per_minute);
+    }
+    for (size_t i = 0; config->waiting_max > 0 && i < s->head->n_recipients; i++) {
+        uint16_t unit = core_unit_find(s->core, s->head->recipients[i]->unit);
+        if (s->core->units[unit]->waiting < config->waiting_max) continue;
+        s->verdict->retry_after_ms = CORE_RETRY_MS;
+        return error_set(error, E_BUSY, "recipients", "%s has %llu leads waiting",
+                         s->head->recipients[i]->unit,
+                         (unsigned long long)s->core->units[unit]->waiting);
+    }
+    return 0;
+}
+
+int core_admit_submit(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                      struct buf *ret_record, struct core_verdict *verdict)
+{
+    const Leadbus__Header *head = request->envelope->head;
+    const struct trust_certificate *certificate;
+    struct submission s = {
+        .core = core,
+        .envelope = request->envelope,
+        .head = head,
+        .now_ms = now_ms,
+        .verdict = verdict,
+    };
+    int r = core_admit_speaker(core, request, head->serial, head->from, head->suite, now_ms,
+                               &certificate, &verdict->error);
+    if (r == 0) r = check_sequence(&s);
+    if (r == 0) r = check_bundle(&s);
+    if (r == 0) r = check_times(&s);
+    if (r == 0) r = check_kind(&s);
+    if (r == 0) r = check_thread(&s);
+    if (r == 0) r = check_route(&s);
+    for (size_t i = 0; r == 0 && i < head->n_recipients; i++) r = check_epoch(&s, i);
+    if (r == 0)
+        r = core_thread_act(core, NULL, s.kind->act, s.thread, s.parent, s.from, &verdict->error);
+    if (r == 0) r = check_room(&s);
+    if (r == 0)
+        r = record_of_accepted(RECORD_RULES_VERSION, now_ms, s.flags, request->envelope, ret_record,
+                               &verdict->error);
+    if (r == 0) verdict->accepted_flags = s.flags;
+    return r;
+}

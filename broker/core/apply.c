@@ -1,0 +1,140 @@
+/* Folding: the record's type decides who does it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/core/core_inner.h"
+
+static int apply_genesis(struct core *core, const struct core_folding *folding,
+                         const Leadbus__Genesis *genesis, struct error *ret_error)
+{
+    if (folding->index != 0) return core_corrupt(ret_error, folding->index, "a second genesis");
+    size_t origin_len = strlen(genesis->origin), bus_len = strlen(genesis->bus);
+    if (origin_len == 0 || origin_len > CORE_ORIGIN_LEN_MAX || bus_len == 0 ||
+        bus_len > CORE_ORIGIN_LEN_MAX || genesis->root.len != sizeof core->root)
+        return core_corrupt(ret_error, folding->index, "not a genesis");
+    memcpy(core->origin, genesis->origin, origin_len + 1);
+    memcpy(core->bus, genesis->bus, bus_len + 1);
+    memcpy(core->root, genesis->root.data, sizeof core->root);
+    return 0;
+}
+
+/* The keys that the directory carries; they were verified when the bundle was opened. */
+static int apply_bundle_keys(struct core *core, const struct core_folding *folding,
+                             const struct trust_bundle *bundle, struct error *ret_error)
+{
+    for (size_t i = 0; i < trust_bundle_epoch_key_count(bundle); i++) {
+        const Leadbus__EpochKey *key = trust_bundle_epoch_key(bundle, i);
+        const ProtobufCMessage *body;
+        int r = message_decode(&leadbus__epoch_key_body__descriptor, core_binary(key->body),
+                               core->scratch, &body, ret_error);
+        if (r != 0) return r;
+        const Leadbus__EpochKeyBody *epoch = (const Leadbus__EpochKeyBody *)body;
+        /* A certificate may stand in the directory for a unit that the plan does not know. */
+        if (core_unit_find(core, epoch->unit) == CORE_UNIT_NONE) continue;
+        r = core_key_put(core, epoch, core_binary(key->body), core_binary(key->signature),
+                         folding->index, folding->time_ms);
+        if (r != 0) return r;
+    }
+    return 0;
+}
+
+static int apply_bundle(struct core *core, const struct core_folding *folding,
+                        const Leadbus__BundleInstalled *installed, struct trust_bundle **take,
+                        struct error *ret_error)
+{
+    struct trust_bundle *bundle = *take;
+    if (!bundle) return core_corrupt(ret_error, folding->index, "its bundle is not there");
+    if (trust_bundle_version(bundle) != installed->version ||
+        !bytes_equal(trust_bundle_manifest(bundle), core_binary(installed->manifest)) ||
+        strcmp(trust_bundle_bus(bundle), core->bus) != 0 ||
+        (core->now.bundle && trust_bundle_version(core->now.bundle) >= installed->version))
+        return core_corrupt(ret_error, folding->index, "another bundle than the record's");
+    *take = NULL;
+    core_install(core, bundle, folding->index, folding->time_ms);
+    core_effect_add(folding->effects,
+                    (struct core_effect){.type = CORE_EFFECT_BUNDLE, .index = folding->index});
+    return apply_bundle_keys(core, folding, bundle, ret_error);
+}
+
+static void apply_configured(struct core *core, const struct core_folding *folding,
+                             const Leadbus__Configured *configured)
+{
+    core->config.credit_max = configured->credit_max;
+    core->config.created_skew_ms = configured->created_skew_ms;
+    core->config.created_age_ms = configured->created_age_ms;
+    core->config.bundle_grace_ms = configured->bundle_grace_ms;
+    core->config.quota_per_minute = configured->quota_per_minute;
+    core->config.waiting_max = configured->waiting_max;
+    core->config_index = folding->index;
+}
+
+static int apply(struct core *core, const struct core_folding *folding,
+                 const Leadbus__Record *record, struct trust_bundle **take, struct error *ret_error)
+{
+    switch (record->what_case) {
+    case LEADBUS__RECORD__WHAT_GENESIS:
+        return apply_genesis(core, folding, record->genesis, ret_error);
+    case LEADBUS__RECORD__WHAT_BUNDLE:
+        return apply_bundle(core, folding, record->bundle, take, ret_error);
+    case LEADBUS__RECORD__WHAT_CONFIGURED:
+        apply_configured(core, folding, record->configured);
+        return 0;
+    case LEADBUS__RECORD__WHAT_STARTED: return 0;
+    case LEADBUS__RECORD__WHAT_ACCEPTED:
+        return core_apply_accepted(core, folding, record->accepted, ret_error);
+    case LEADBUS__RECORD__WHAT_ACKNOWLEDGED:
+        return core_apply_ack(core, folding, record->acknowledged, ret_error);
+    case LEADBUS__RECORD__WHAT_KEY_PUBLISHED:
+        return core_apply_key(core, folding, record->key_published, ret_error);
+    case LEADBUS__RECORD__WHAT_TICK: return core_apply_tick(core, folding, record->tick, ret_error);
+    case LEADBUS__RECORD__WHAT_REWRAPPED:
+        return core_apply_rewrap(core, folding, record->rewrapped, ret_error);
+    case LEADBUS__RECORD__WHAT__NOT_SET:
+    case _LEADBUS__RECORD__WHAT__CASE_IS_INT_SIZE: break;
+    }
+    return core_corrupt(ret_error, folding->index, "no known body");
+}
+
+static int apply_checked(struct core *core, const struct core_folding *folding,
+                         const Leadbus__Record *record, struct trust_bundle **take,
+                         struct error *ret_error)
+{
+    if (record->rules == 0 || record->rules > RECORD_RULES_VERSION)
+        return core_corrupt(ret_error, folding->index, "decided by rules that are not known");
+    if (record->time_ms < core->time_ms)
+        return core_corrupt(ret_error, folding->index, "before the record ahead of it");
+    bool genesis = record->what_case == LEADBUS__RECORD__WHAT_GENESIS;
+    if (genesis != (folding->index == 0))
+        return core_corrupt(ret_error, folding->index, "the genesis is the first record");
+    return apply(core, folding, record, take, ret_error);
+}
+
+int core_apply(struct core *core, uint64_t index, struct bytes record,
+               struct trust_bundle *take_bundle, struct core_effects *effects,
+               struct error *ret_error)
+{
+    CHECK(!core->broken);
+    CHECK(index == core->size);
+    const Leadbus__Record *message;
+    struct error error = {0};
+    arena_reset(core->scratch);
+    int r = record_decode(record, core->scratch, &message, &error);
+    if (r == 0) {
+        struct core_folding folding = {index, message->time_ms, record, effects};
+        r = apply_checked(core, &folding, message, &take_bundle, &error);
+        if (r == 0) core->time_ms = message->time_ms;
+    }
+    trust_bundle_free(take_bundle);
+    if (r != 0) {
+        core->broken = true;
+        if (error.code == E_JOURNAL_CORRUPT) {
+            if (ret_error) *ret_error = error;
+            return E_JOURNAL_CORRUPT;
+        }
+        return error_set(ret_error, E_JOURNAL_CORRUPT, error.field, "record %llu: %.200s",
+                         (unsigned long long)index, error.detail);
+    }
+    core->size = index + 1;
+    core_due_settle(core);
+    return 0;
+}

@@ -1,0 +1,263 @@
+#include "broker/core/core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/core/core_inner.h"
+
+void *core_grow(void *items, size_t *cap, size_t need, size_t size)
+{
+    if (need <= *cap) return items;
+    size_t wanted = *cap ? *cap * 2 : 8;
+    while (wanted < need) wanted *= 2;
+    void *grown = realloc(items, wanted * size);
+    CHECK(grown != NULL);
+    *cap = wanted;
+    return grown;
+}
+
+void core_effect_add(struct core_effects *effects, struct core_effect effect)
+{
+    if (!effects) return;
+    effects->items =
+        core_grow(effects->items, &effects->cap, effects->count + 1, sizeof *effects->items);
+    effects->items[effects->count++] = effect;
+}
+
+void core_effects_fini(struct core_effects *effects)
+{
+    if (!effects) return;
+    free(effects->items);
+    *effects = (struct core_effects){0};
+}
+
+int core_corrupt(struct error *ret_error, uint64_t index, const char *what)
+{
+    return error_set(ret_error, E_JOURNAL_CORRUPT, NULL, "record %llu: %s",
+                     (unsigned long long)index, what);
+}
+
+struct core *core_new(const uint8_t hash_key[16])
+{
+    struct core *core = calloc(1, sizeof *core);
+    CHECK(core != NULL);
+    memcpy(core->hash_key, hash_key, sizeof core->hash_key);
+    map_init(&core->sender_of, 8, hash_key);
+    map_init(&core->message_of, 16, hash_key);
+    map_init(&core->hash_of, 32, hash_key);
+    leadbus__configured__init(&core->config);
+    core->config.credit_max = LIMIT_CREDIT_MAX;
+    core->config.created_skew_ms = LIMIT_CREATED_SKEW_MS;
+    core->config.created_age_ms = LIMIT_CREATED_AGE_MS;
+    core->config.bundle_grace_ms = LIMIT_BUNDLE_GRACE_MS;
+    core->item_free = CORE_NONE;
+    core->units = calloc(LIMIT_UNIT_COUNT_MAX, sizeof *core->units);
+    core->scratch = calloc(1, sizeof *core->scratch);
+    CHECK(core->units != NULL);
+    CHECK(core->scratch != NULL);
+    /* A bundle's roots and a record's longest list of numbers both fit. */
+    arena_init(core->scratch, (size_t)LIMIT_BUNDLE_BYTES_MAX * 4);
+    return core;
+}
+
+void core_free(struct core *core)
+{
+    if (!core) return;
+    for (size_t i = 0; i < core->unit_count; i++) {
+        for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
+            free(core->units[i]->lanes[lane].ring);
+        free(core->units[i]);
+    }
+    free(core->units);
+    for (size_t i = 0; i < core->kind_count; i++) free(core->kinds[i]);
+    free(core->kinds);
+    for (size_t i = 0; i < core->key_count; i++) {
+        buf_fini(&core->keys[i].body);
+        buf_fini(&core->keys[i].signature);
+    }
+    free(core->keys);
+    for (size_t i = 0; i < core->sender_count; i++)
+        for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
+            free(core->senders[i].lanes[lane].seen);
+    free(core->senders);
+    for (size_t i = 0; i < core->thread_count; i++) free(core->threads[i].participants);
+    free(core->threads);
+    free(core->messages);
+    free(core->parties);
+    free(core->items);
+    free(core->due);
+    map_fini(&core->sender_of);
+    map_fini(&core->message_of);
+    map_fini(&core->hash_of);
+    trust_bundle_free(core->now.bundle);
+    trust_bundle_free(core->before.bundle);
+    arena_fini(core->scratch);
+    free(core->scratch);
+    free(core);
+}
+
+uint64_t core_size(const struct core *core)
+{
+    return core->size;
+}
+
+uint64_t core_time_ms(const struct core *core)
+{
+    return core->time_ms;
+}
+
+const char *core_origin(const struct core *core)
+{
+    return core->origin;
+}
+
+const Leadbus__Configured *core_config(const struct core *core)
+{
+    return &core->config;
+}
+
+const struct trust_bundle *core_bundle(const struct core *core)
+{
+    return core->now.bundle;
+}
+
+const struct trust_bundle *core_bundle_previous(const struct core *core)
+{
+    return core->before.bundle;
+}
+
+uint64_t core_next_deadline_ms(const struct core *core)
+{
+    return core->due_count ? core->due[0].expires_ms : UINT64_MAX;
+}
+
+bool core_entry_after(const struct core *core, const char *unit, unsigned lane, uint64_t position,
+                      struct core_entry *ret_entry)
+{
+    uint16_t u = core_unit_find(core, unit);
+    if (u == CORE_UNIT_NONE || lane >= ENVELOPE_LANE_COUNT) return false;
+    const struct core_lane *queue = &core->units[u]->lanes[lane];
+    if (position < queue->acked) position = queue->acked;
+    const struct core_place *place = core_lane_at(queue, position + 1);
+    if (!place) return false;
+    const struct core_item *item = &core->items[place->item];
+    ret_entry->type = (place->flags & CORE_ENTRY_IS_NOTICE) ? CORE_ENTRY_NOTICE
+                      : item->expired                       ? CORE_ENTRY_TOMBSTONE
+                                                            : CORE_ENTRY_LEAD;
+    ret_entry->position = position + 1;
+    ret_entry->index = place->index;
+    memcpy(ret_entry->item_hash, item->hash, sizeof ret_entry->item_hash);
+    return true;
+}
+
+void core_acknowledged(const struct core *core, const char *unit, unsigned lane,
+                       uint64_t *ret_position, uint8_t ret_running[32])
+{
+    uint16_t u = core_unit_find(core, unit);
+    *ret_position = 0;
+    memset(ret_running, 0, 32);
+    if (u == CORE_UNIT_NONE || lane >= ENVELOPE_LANE_COUNT) return;
+    *ret_position = core->units[u]->lanes[lane].acked;
+    memcpy(ret_running, core->units[u]->lanes[lane].running, 32);
+}
+
+uint64_t core_seq(const struct core *core, uint64_t serial, unsigned lane)
+{
+    const struct core_sender *sender = core_sender_find(core, serial);
+    return sender && lane < ENVELOPE_LANE_COUNT ? sender->lanes[lane].highest : 0;
+}
+
+size_t core_epoch_key_count(const struct core *core)
+{
+    return core->key_count;
+}
+
+void core_epoch_key_at(const struct core *core, size_t i, struct bytes *ret_body,
+                       struct bytes *ret_signature, uint64_t *ret_index)
+{
+    CHECK(i < core->key_count);
+    *ret_body = buf_bytes(&core->keys[i].body);
+    *ret_signature = buf_bytes(&core->keys[i].signature);
+    *ret_index = core->keys[i].index;
+}
+
+uint64_t core_keys_index(const struct core *core)
+{
+    return core->keys_index;
+}
+
+size_t core_unit_count(const struct core *core)
+{
+    return core->unit_count;
+}
+
+void core_unit_stats(const struct core *core, size_t i, struct core_unit_stats *ret_stats)
+{
+    CHECK(i < core->unit_count);
+    const struct core_unit *unit = core->units[i];
+    *ret_stats = (struct core_unit_stats){
+        .unit = unit->key,
+        .accepted = unit->accepted,
+        .delivered = unit->delivered,
+        .waiting = unit->waiting,
+        .expired = unit->expired,
+        .undeliverable = unit->undeliverable,
+        .withdrawn = unit->withdrawn,
+        .oldest_waiting_index = UINT64_MAX,
+    };
+    for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
+        const struct core_lane *queue = &unit->lanes[lane];
+        for (uint32_t k = 0; k < queue->count; k++) {
+            const struct core_place *place = &queue->ring[(queue->head + k) & (queue->cap - 1)];
+            if (place->flags & (CORE_ENTRY_IS_NOTICE | CORE_ENTRY_TOLD)) continue;
+            if (place->index < ret_stats->oldest_waiting_index)
+                ret_stats->oldest_waiting_index = place->index;
+            break;
+        }
+    }
+}
+
+bool core_stats_balanced(const struct core *core)
+{
+    for (size_t i = 0; i < core->unit_count; i++) {
+        const struct core_unit *unit = core->units[i];
+        uint64_t waiting = 0;
+        for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
+            const struct core_lane *queue = &unit->lanes[lane];
+            for (uint32_t k = 0; k < queue->count; k++)
+                if (!(queue->ring[(queue->head + k) & (queue->cap - 1)].flags &
+                      (CORE_ENTRY_IS_NOTICE | CORE_ENTRY_TOLD)))
+                    waiting++;
+        }
+        if (waiting != unit->waiting) return false;
+        if (unit->accepted !=
+            unit->delivered + unit->waiting + unit->expired + unit->undeliverable + unit->withdrawn)
+            return false;
+    }
+    return true;
+}
+
+size_t core_thread_legs(const struct core *core, const uint8_t thread_id[16],
+                        struct core_leg *ret_legs, size_t cap, bool *ret_known)
+{
+    const struct core_thread *thread = core_thread_find(core, bytes_of(thread_id, 16));
+    size_t count = 0;
+    *ret_known = thread != NULL;
+    if (!thread) return 0;
+    for (uint32_t m = thread->first; m != CORE_NONE; m = core->messages[m].next) {
+        const struct core_message *message = &core->messages[m];
+        for (size_t i = 0; i < message->party_count; i++) {
+            const struct core_party *party = &core->parties[message->party + i];
+            if (!(party->bits & CORE_PARTY_LEG)) continue;
+            if (count < cap)
+                ret_legs[count] = (struct core_leg){
+                    .unit = core->units[party->unit]->key,
+                    .index = message->index,
+                    .state = (enum lifecycle_state)party->state,
+                    .primary = (party->bits & CORE_PARTY_PRIMARY) != 0,
+                };
+            count++;
+        }
+    }
+    return count;
+}

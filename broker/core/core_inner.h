@@ -1,0 +1,288 @@
+/* core_inner: the state of the core and what its files share. Not for anyone else.
+ *
+ * Everything in here is a function of the journal's records alone. Arrays keep the order in which
+ * records brought things; the maps only find them again, and nothing that is decided, written or
+ * hashed walks a map. Slots of the item pool are the one thing that depends on history in another
+ * way, so the digest never names a slot. */
+#ifndef BROKER_CORE_CORE_INNER_H
+#define BROKER_CORE_CORE_INNER_H
+
+#include "broker/core/core.h"
+#include "proto/base/check.h"
+#include "proto/base/limits.h"
+#include "proto/base/map.h"
+
+enum {
+    CORE_NONE = UINT32_MAX,
+    CORE_ORIGIN_LEN_MAX = 255,
+    CORE_EPOCH_KEYS_PER_UNIT_MAX = 64, /* unexpired ones */
+    CORE_TICK_COUNT_MAX = 4096,        /* leads expired by one record */
+    CORE_RETRY_MS = 5000,
+};
+
+/* One place in a lane: 16 bytes, and the digest's unit of it. */
+enum core_entry_flag {
+    CORE_ENTRY_IS_NOTICE = 1,
+    CORE_ENTRY_TOLD = 2, /* signed for before it was acknowledged: counted as delivered already */
+    CORE_ENTRY_UNKEYED = 4, /* waits for a rewrap */
+};
+struct core_place {
+    uint64_t index;
+    uint32_t item;
+    uint32_t flags;
+};
+
+struct core_lane {
+    struct core_place *ring; /* cap is a power of two */
+    uint32_t cap, head, count;
+    uint64_t acked; /* position of the last acknowledged entry; the ring starts behind it */
+    uint8_t running[32];
+};
+
+struct core_unit {
+    char key[LIMIT_SLUG_LEN_MAX + 1];
+    struct core_lane lanes[ENVELOPE_LANE_COUNT];
+    uint64_t accepted, delivered, waiting, expired, undeliverable, withdrawn;
+    uint64_t unkeyed; /* entries with CORE_ENTRY_UNKEYED */
+    uint64_t epoch;   /* highest number ever published */
+};
+
+/* What waits somewhere: a lead until its last recipient acknowledged, or a notice. */
+struct core_item {
+    uint8_t hash[32]; /* H of a lead, leaf hash of a notice's record */
+    uint64_t index;
+    uint64_t expires_ms; /* 0: never */
+    uint32_t refs;       /* 0: free, `message` is then the next free slot */
+    uint32_t message;    /* CORE_NONE: a notice */
+    bool expired;
+};
+
+/* An accepted envelope: what later messages may refer to. */
+struct core_message {
+    uint8_t id[16];
+    uint64_t index;
+    uint32_t thread;
+    uint32_t next;  /* next message of the thread, or CORE_NONE */
+    uint32_t party; /* its first recipient in core->parties */
+    uint32_t item;  /* while it waits; compare the item's index before use */
+    uint16_t from;
+    uint16_t kind; /* row of core->kinds */
+    uint8_t party_count;
+    uint8_t urgency;
+};
+
+enum core_party_bit {
+    CORE_PARTY_SIGN = 1,
+    CORE_PARTY_PRIMARY = 2,
+    CORE_PARTY_LEG = 4,
+    CORE_PARTY_SECTION_SHIFT = 4, /* the sections it may open, in the upper half */
+};
+struct core_party {
+    uint16_t unit;
+    uint8_t state; /* enum lifecycle_state of a leg */
+    uint8_t bits;
+};
+
+struct core_participant {
+    uint16_t unit;
+    uint8_t role; /* enum route_role */
+};
+
+struct core_thread {
+    uint32_t first, last; /* messages */
+    struct core_participant *participants;
+    uint32_t participant_count, participant_cap;
+    uint64_t changed_size; /* journal size at which the list became what it is */
+};
+
+struct core_seen {
+    uint64_t index; /* 0: this sequence number was not used (record 0 is the genesis) */
+    uint64_t hash;  /* first 8 bytes of H */
+};
+struct core_sender {
+    uint64_t serial;
+    struct {
+        uint64_t highest;
+        struct core_seen *seen; /* seq - 1 */
+        size_t cap;
+    } lanes[ENVELOPE_LANE_COUNT];
+    uint64_t quota_minute;
+    uint32_t quota_count;
+};
+
+/* A kind as the lifecycle needs it, kept for threads older than the plan in force. */
+struct core_kind {
+    char slug[LIMIT_SLUG_LEN_MAX + 1];
+    struct plan_kind kind; /* slug, expects, returnable, last_resort, family and act are set */
+};
+
+struct core_epoch_key {
+    uint16_t unit;
+    uint64_t epoch, not_before_ms, not_after_ms, index;
+    uint8_t fingerprint[16];
+    struct buf body, signature;
+};
+
+/* A bundle in force, or the one before it, and how its plan's numbers and ours go together. */
+struct core_installed {
+    struct trust_bundle *bundle; /* NULL: none */
+    uint64_t since_ms, index;
+    uint16_t unit_of_plan[LIMIT_UNIT_COUNT_MAX];
+    uint16_t plan_of_unit[LIMIT_UNIT_COUNT_MAX]; /* the current unit; PLAN_UNIT_NONE: not in it */
+    uint16_t kind_of_plan[PLAN_KIND_COUNT_MAX];
+};
+
+struct core_due {
+    uint64_t expires_ms, index;
+    uint32_t item;
+};
+
+struct core {
+    uint8_t hash_key[16];
+    char origin[CORE_ORIGIN_LEN_MAX + 1], bus[CORE_ORIGIN_LEN_MAX + 1];
+    uint8_t root[32]; /* hash of the newest root note */
+    uint64_t root_version;
+    uint64_t size, time_ms;
+    Leadbus__Configured config;
+    uint64_t config_index; /* 0: none yet, the defaults hold */
+    struct core_installed now, before;
+
+    struct core_unit **units; /* at most LIMIT_UNIT_COUNT_MAX; addresses never change */
+    size_t unit_count;
+    struct core_kind **kinds;
+    size_t kind_count, kind_cap;
+    struct core_epoch_key *keys;
+    size_t key_count, key_cap;
+    uint64_t keys_index;
+
+    struct map sender_of; /* serial, 8 bytes */
+    struct core_sender *senders;
+    size_t sender_count, sender_cap;
+
+    struct map message_of; /* id, 16 bytes */
+    struct map hash_of;    /* H, 32 bytes: for rewraps */
+    struct core_message *messages;
+    size_t message_count, message_cap;
+    struct core_party *parties;
+    size_t party_count, party_cap;
+    struct core_thread *threads;
+    size_t thread_count, thread_cap;
+
+    struct core_item *items;
+    size_t item_count, item_cap;
+    uint32_t item_free;
+    struct core_due
+        *due; /* heap by (expires_ms, index); entries of freed items may linger inside */
+    size_t due_count, due_cap;
+
+    struct arena *scratch; /* for decoding inside one call */
+    bool broken;           /* a record could not be folded: nothing may be asked any more */
+};
+
+/* Room for `need` items of `size` bytes in an array that doubles. */
+void *core_grow(void *items, size_t *cap, size_t need, size_t size);
+void core_effect_add(struct core_effects *effects, struct core_effect effect);
+int core_corrupt(struct error *ret_error, uint64_t index, const char *what);
+
+/* units.c: units, kinds, bundles, epoch keys */
+enum { CORE_UNIT_NONE = 0xffff };
+uint16_t core_unit_find(const struct core *core, const char *key);
+uint16_t core_unit_put(struct core *core, const char *key);
+uint16_t core_unit_office(const struct core *core);
+/* The same unit as of the plan in force, successors resolved? */
+bool core_unit_same(const struct core *core, uint16_t a, uint16_t b);
+void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t index,
+                  uint64_t time_ms);
+int core_key_put(struct core *core, const Leadbus__EpochKeyBody *body, struct bytes raw,
+                 struct bytes signature, uint64_t index, uint64_t time_ms);
+const struct core_epoch_key *core_key_find(const struct core *core, uint16_t unit, uint64_t epoch);
+size_t core_key_usable_count(const struct core *core, uint16_t unit, uint64_t at_ms);
+
+/* queue.c: lanes, items, expiry */
+uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index,
+                       uint64_t expires_ms, uint32_t message);
+void core_item_release(struct core *core, uint32_t item);
+uint64_t core_lane_push(struct core *core, uint16_t unit, unsigned lane, uint32_t item,
+                        uint32_t flags);
+struct core_place *core_lane_at(const struct core_lane *lane, uint64_t position);
+void core_lane_pop(struct core *core, struct core_lane *lane);
+/* The place of the record at `index`, or NULL. */
+struct core_place *core_lane_find(const struct core_lane *lane, uint64_t index);
+void core_notify(struct core *core, const uint16_t *units, size_t count, struct bytes record,
+                 uint64_t index, struct core_effects *effects);
+/* Indexes of leads that are due at a time and still wait, ascending, at most CORE_TICK_COUNT_MAX.
+ * The caller frees. */
+size_t core_due_list(const struct core *core, uint64_t time_ms, uint64_t **ret_indexes);
+void core_due_settle(struct core *core);
+struct core_item *core_due_find(struct core *core, uint64_t index);
+
+/* thread.c: messages, threads, legs */
+struct core_message *core_message_find(const struct core *core, struct bytes id);
+struct core_message *core_message_of_hash(const struct core *core, const uint8_t hash[32]);
+struct core_thread *core_thread_find(const struct core *core, struct bytes id);
+bool core_thread_has(const struct core *core, const struct core_thread *thread, uint16_t unit);
+/* Participants in the numbers of a plan. */
+size_t core_thread_participants(const struct core *core, const struct core_installed *installed,
+                                const struct core_thread *thread,
+                                struct route_participant *ret_participants, size_t cap);
+void core_thread_join(struct core_thread *thread, uint16_t unit, enum route_role role,
+                      uint64_t size);
+struct core_party *core_party_find(const struct core *core, const struct core_message *message,
+                                   uint16_t unit);
+/* What an act of `from` does to the legs. With `change` NULL it only asks. Legs that are told of
+ * their delivery by it are counted. */
+int core_thread_act(const struct core *core, struct core *change, enum plan_act act,
+                    const struct core_thread *thread, const struct core_message *parent,
+                    uint16_t from, struct error *ret_error) MUST_USE;
+
+/* senders.c */
+const struct core_sender *core_sender_find(const struct core *core, uint64_t serial);
+struct core_sender *core_sender_put(struct core *core, uint64_t serial);
+const struct core_seen *core_sender_seen(const struct core_sender *sender, unsigned lane,
+                                         uint64_t seq);
+void core_sender_note(struct core_sender *sender, unsigned lane, uint64_t seq, uint64_t index,
+                      const uint8_t hash[32]);
+
+/* admit_*.c. `now_ms` is record time. Each fills the verdict's error and returns the code. */
+int core_admit_submit(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                      struct buf *ret_record, struct core_verdict *verdict);
+int core_admit_ack(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                   struct buf *ret_record, struct core_verdict *verdict);
+int core_admit_key(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                   struct buf *ret_record, struct core_verdict *verdict);
+int core_admit_rewrap(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                      struct buf *ret_record, struct core_verdict *verdict);
+/* The certificate that may speak for (serial, unit) on this connection and whose key signed. */
+int core_admit_speaker(const struct core *core, const struct core_request *request, uint64_t serial,
+                       const char *unit, uint32_t suite, uint64_t now_ms,
+                       const struct trust_certificate **ret_certificate, struct error *ret_error);
+Leadbus__Record core_record(uint64_t now_ms, Leadbus__Record__WhatCase what);
+
+/* apply_*.c */
+struct core_folding {
+    uint64_t index;
+    uint64_t time_ms;
+    struct bytes bytes;
+    struct core_effects *effects;
+};
+int core_apply_accepted(struct core *core, const struct core_folding *folding,
+                        const Leadbus__Accepted *accepted, struct error *ret_error);
+int core_apply_ack(struct core *core, const struct core_folding *folding,
+                   const Leadbus__Acknowledged *acknowledged, struct error *ret_error);
+int core_apply_key(struct core *core, const struct core_folding *folding,
+                   const Leadbus__KeyPublished *published, struct error *ret_error);
+int core_apply_tick(struct core *core, const struct core_folding *folding,
+                    const Leadbus__Tick *tick, struct error *ret_error);
+int core_apply_rewrap(struct core *core, const struct core_folding *folding,
+                      const Leadbus__Rewrapped *rewrapped, struct error *ret_error);
+
+static inline struct bytes core_binary(ProtobufCBinaryData data)
+{
+    return bytes_of(data.data, data.len);
+}
+static inline ProtobufCBinaryData core_data(struct bytes bytes)
+{
+    return (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
+}
+
+#endif

@@ -1,0 +1,187 @@
+/* Lanes, what waits in them, and what expires. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/core/core_inner.h"
+#include "proto/merkle.h"
+
+/* ---- items -------------------------------------------------------------------------------- */
+
+static bool due_before(const struct core_due *a, const struct core_due *b)
+{
+    return a->expires_ms != b->expires_ms ? a->expires_ms < b->expires_ms : a->index < b->index;
+}
+
+static void due_push(struct core *core, struct core_due due)
+{
+    core->due = core_grow(core->due, &core->due_cap, core->due_count + 1, sizeof *core->due);
+    size_t at = core->due_count++;
+    while (at > 0 && due_before(&due, &core->due[(at - 1) / 2])) {
+        core->due[at] = core->due[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    core->due[at] = due;
+}
+
+static void due_pop(struct core *core)
+{
+    struct core_due last = core->due[--core->due_count];
+    size_t at = 0;
+    for (;;) {
+        size_t child = at * 2 + 1;
+        if (child >= core->due_count) break;
+        if (child + 1 < core->due_count && due_before(&core->due[child + 1], &core->due[child]))
+            child++;
+        if (!due_before(&core->due[child], &last)) break;
+        core->due[at] = core->due[child];
+        at = child;
+    }
+    if (core->due_count > 0) core->due[at] = last;
+}
+
+static bool due_live(const struct core *core, const struct core_due *due)
+{
+    const struct core_item *item = &core->items[due->item];
+    return item->refs > 0 && item->index == due->index && !item->expired;
+}
+
+void core_due_settle(struct core *core)
+{
+    while (core->due_count > 0 && !due_live(core, &core->due[0])) due_pop(core);
+}
+
+static int index_order(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+size_t core_due_list(const struct core *core, uint64_t time_ms, uint64_t **ret_indexes)
+{
+    uint64_t *indexes = NULL;
+    size_t count = 0, cap = 0;
+    for (size_t i = 0; i < core->due_count; i++) {
+        if (core->due[i].expires_ms > time_ms || !due_live(core, &core->due[i])) continue;
+        indexes = core_grow(indexes, &cap, count + 1, sizeof *indexes);
+        indexes[count++] = core->due[i].index;
+    }
+    if (count > 1) qsort(indexes, count, sizeof *indexes, index_order);
+    *ret_indexes = indexes;
+    return count < CORE_TICK_COUNT_MAX ? count : CORE_TICK_COUNT_MAX;
+}
+
+struct core_item *core_due_find(struct core *core, uint64_t index)
+{
+    for (size_t i = 0; i < core->due_count; i++)
+        if (core->due[i].index == index && due_live(core, &core->due[i]))
+            return &core->items[core->due[i].item];
+    return NULL;
+}
+
+uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index,
+                       uint64_t expires_ms, uint32_t message)
+{
+    uint32_t slot = core->item_free;
+    if (slot != CORE_NONE) {
+        core->item_free = core->items[slot].message;
+    } else {
+        CHECK(core->item_count < CORE_NONE);
+        core->items =
+            core_grow(core->items, &core->item_cap, core->item_count + 1, sizeof *core->items);
+        slot = (uint32_t)core->item_count++;
+    }
+    core->items[slot] =
+        (struct core_item){.index = index, .expires_ms = expires_ms, .message = message};
+    memcpy(core->items[slot].hash, hash, 32);
+    if (expires_ms) due_push(core, (struct core_due){expires_ms, index, slot});
+    return slot;
+}
+
+void core_item_release(struct core *core, uint32_t slot)
+{
+    struct core_item *item = &core->items[slot];
+    CHECK(item->refs > 0);
+    if (--item->refs > 0) return;
+    item->message = core->item_free;
+    core->item_free = slot;
+}
+
+/* ---- lanes -------------------------------------------------------------------------------- */
+
+uint64_t core_lane_push(struct core *core, uint16_t unit, unsigned lane, uint32_t item,
+                        uint32_t flags)
+{
+    struct core_lane *queue = &core->units[unit]->lanes[lane];
+    if (queue->count == queue->cap) {
+        uint32_t cap = queue->cap ? queue->cap * 2 : 8;
+        CHECK(cap > queue->cap);
+        struct core_place *ring = malloc(cap * sizeof *ring);
+        CHECK(ring != NULL);
+        for (uint32_t i = 0; i < queue->count; i++)
+            ring[i] = queue->ring[(queue->head + i) & (queue->cap - 1)];
+        free(queue->ring);
+        queue->ring = ring;
+        queue->cap = cap;
+        queue->head = 0;
+    }
+    queue->ring[(queue->head + queue->count) & (queue->cap - 1)] =
+        (struct core_place){core->items[item].index, item, flags};
+    queue->count++;
+    core->items[item].refs++;
+    if (flags & CORE_ENTRY_UNKEYED) core->units[unit]->unkeyed++;
+    return queue->acked + queue->count;
+}
+
+struct core_place *core_lane_at(const struct core_lane *lane, uint64_t position)
+{
+    if (position <= lane->acked || position - lane->acked > lane->count) return NULL;
+    return &lane->ring[(lane->head + (uint32_t)(position - lane->acked - 1)) & (lane->cap - 1)];
+}
+
+void core_lane_pop(struct core *core, struct core_lane *lane)
+{
+    CHECK(lane->count > 0);
+    core_item_release(core, lane->ring[lane->head].item);
+    lane->head = (lane->head + 1) & (lane->cap - 1);
+    lane->count--;
+    lane->acked++;
+}
+
+/* Indexes never fall along a lane. */
+struct core_place *core_lane_find(const struct core_lane *lane, uint64_t index)
+{
+    uint64_t low = lane->acked + 1, high = lane->acked + lane->count + 1;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (core_lane_at(lane, middle)->index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    struct core_place *place = core_lane_at(lane, low);
+    return place && place->index == index ? place : NULL;
+}
+
+void core_notify(struct core *core, const uint16_t *units, size_t count, struct bytes record,
+                 uint64_t index, struct core_effects *effects)
+{
+    uint8_t hash[32];
+    uint32_t item = CORE_NONE;
+    for (size_t i = 0; i < count; i++) {
+        if (units[i] == CORE_UNIT_NONE) continue;
+        size_t earlier = 0;
+        while (earlier < i && units[earlier] != units[i]) earlier++;
+        if (earlier < i) continue;
+        if (item == CORE_NONE) {
+            merkle_leaf_hash(record, hash);
+            item = core_item_new(core, hash, index, 0, CORE_NONE);
+        }
+        uint64_t position =
+            core_lane_push(core, units[i], ENVELOPE_LANE_NORMAL, item, CORE_ENTRY_IS_NOTICE);
+        core_effect_add(effects, (struct core_effect){.type = CORE_EFFECT_QUEUED,
+                                                      .index = index,
+                                                      .unit = core->units[units[i]]->key,
+                                                      .lane = ENVELOPE_LANE_NORMAL,
+                                                      .position = position});
+    }
+}

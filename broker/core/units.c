@@ -1,0 +1,158 @@
+/* Units, kinds, bundles and epoch keys of the core. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/core/core_inner.h"
+
+uint16_t core_unit_find(const struct core *core, const char *key)
+{
+    if (core->now.bundle) {
+        uint16_t planned = plan_unit_find(trust_bundle_plan(core->now.bundle), key);
+        if (planned != PLAN_UNIT_NONE) return core->now.unit_of_plan[planned];
+    }
+    /* Units of an older plan that the one in force does not name any more. */
+    for (size_t i = 0; i < core->unit_count; i++)
+        if (strcmp(core->units[i]->key, key) == 0) return (uint16_t)i;
+    return CORE_UNIT_NONE;
+}
+
+uint16_t core_unit_put(struct core *core, const char *key)
+{
+    for (size_t i = 0; i < core->unit_count; i++)
+        if (strcmp(core->units[i]->key, key) == 0) return (uint16_t)i;
+    CHECK(core->unit_count < LIMIT_UNIT_COUNT_MAX); /* admit has counted them */
+    CHECK(strlen(key) <= LIMIT_SLUG_LEN_MAX);
+    struct core_unit *unit = calloc(1, sizeof *unit);
+    CHECK(unit != NULL);
+    memcpy(unit->key, key, strlen(key));
+    core->units[core->unit_count] = unit;
+    return (uint16_t)core->unit_count++;
+}
+
+uint16_t core_unit_office(const struct core *core)
+{
+    if (!core->now.bundle) return CORE_UNIT_NONE;
+    uint16_t office = plan_unit_with_duty(trust_bundle_plan(core->now.bundle), PLAN_DUTY_OFFICE);
+    return office == PLAN_UNIT_NONE ? (uint16_t)CORE_UNIT_NONE : core->now.unit_of_plan[office];
+}
+
+bool core_unit_same(const struct core *core, uint16_t a, uint16_t b)
+{
+    if (a == b) return true;
+    if (a >= core->unit_count || b >= core->unit_count) return false;
+    return core->now.plan_of_unit[a] != PLAN_UNIT_NONE &&
+           core->now.plan_of_unit[a] == core->now.plan_of_unit[b];
+}
+
+static bool kind_equal(const struct plan_kind *a, const struct plan_kind *b)
+{
+    return a->expects == b->expects && a->returnable == b->returnable &&
+           a->last_resort == b->last_resort && a->family == b->family && a->act == b->act;
+}
+
+/* The newest row of that slug; another one when the lifecycle of the kind has changed. */
+static uint16_t kind_put(struct core *core, const struct plan_kind *kind)
+{
+    for (size_t i = core->kind_count; i-- > 0;) {
+        if (strcmp(core->kinds[i]->slug, kind->slug) != 0) continue;
+        if (kind_equal(&core->kinds[i]->kind, kind)) return (uint16_t)i;
+    }
+    struct core_kind *row = calloc(1, sizeof *row);
+    CHECK(row != NULL);
+    CHECK(strlen(kind->slug) <= LIMIT_SLUG_LEN_MAX);
+    CHECK(core->kind_count < UINT16_MAX);
+    memcpy(row->slug, kind->slug, strlen(kind->slug));
+    row->kind.slug = row->slug;
+    row->kind.expects = kind->expects;
+    row->kind.returnable = kind->returnable;
+    row->kind.last_resort = kind->last_resort;
+    row->kind.family = kind->family;
+    row->kind.act = kind->act;
+    core->kinds =
+        core_grow(core->kinds, &core->kind_cap, core->kind_count + 1, sizeof *core->kinds);
+    core->kinds[core->kind_count] = row;
+    return (uint16_t)core->kind_count++;
+}
+
+static void installed_map_units(const struct core *core, struct core_installed *installed)
+{
+    const struct plan *plan = trust_bundle_plan(installed->bundle);
+    for (size_t i = 0; i < core->unit_count; i++)
+        installed->plan_of_unit[i] = plan_unit_current(plan, core->units[i]->key);
+}
+
+void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t index,
+                  uint64_t time_ms)
+{
+    const struct plan *plan = trust_bundle_plan(take_bundle);
+    trust_bundle_free(core->before.bundle);
+    core->before = core->now;
+    core->now = (struct core_installed){.bundle = take_bundle, .since_ms = time_ms, .index = index};
+    for (size_t i = 0; i < plan_unit_count(plan); i++)
+        core->now.unit_of_plan[i] = core_unit_put(core, plan_unit(plan, (uint16_t)i)->key);
+    for (size_t i = 0; i < plan_kind_count(plan); i++)
+        core->now.kind_of_plan[i] = kind_put(core, plan_kind(plan, i));
+    installed_map_units(core, &core->now);
+    if (core->before.bundle) installed_map_units(core, &core->before);
+    const struct trust_root *root = trust_bundle_root(take_bundle);
+    memcpy(core->root, root->hash, sizeof core->root);
+    core->root_version = root->version;
+}
+
+const struct core_epoch_key *core_key_find(const struct core *core, uint16_t unit, uint64_t epoch)
+{
+    for (size_t i = core->key_count; i-- > 0;)
+        if (core->keys[i].unit == unit && core->keys[i].epoch == epoch) return &core->keys[i];
+    return NULL;
+}
+
+size_t core_key_usable_count(const struct core *core, uint16_t unit, uint64_t at_ms)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < core->key_count; i++)
+        if (core->keys[i].unit == unit && core->keys[i].not_after_ms >= at_ms) count++;
+    return count;
+}
+
+/* Nothing sealed to a key may still arrive once it is this old: it is forgotten. */
+static void keys_prune(struct core *core, uint64_t time_ms)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < core->key_count; i++) {
+        struct core_epoch_key *key = &core->keys[i];
+        bool old = time_ms > LIMIT_CREATED_AGE_MS + LIMIT_CREATED_SKEW_MS &&
+                   key->not_after_ms < time_ms - LIMIT_CREATED_AGE_MS - LIMIT_CREATED_SKEW_MS;
+        if (old) {
+            buf_fini(&key->body);
+            buf_fini(&key->signature);
+        } else {
+            core->keys[kept++] = *key;
+        }
+    }
+    core->key_count = kept;
+}
+
+int core_key_put(struct core *core, const Leadbus__EpochKeyBody *body, struct bytes raw,
+                 struct bytes signature, uint64_t index, uint64_t time_ms)
+{
+    uint16_t unit = core_unit_find(core, body->unit);
+    if (unit == CORE_UNIT_NONE || body->public_key.len != SUITE_PUBLIC_LEN)
+        return E_JOURNAL_CORRUPT;
+    if (body->epoch <= core->units[unit]->epoch) return 0; /* a bundle repeats what is known */
+    keys_prune(core, time_ms);
+    struct core_epoch_key key = {
+        .unit = unit,
+        .epoch = body->epoch,
+        .not_before_ms = body->not_before_ms,
+        .not_after_ms = body->not_after_ms,
+        .index = index,
+    };
+    envelope_epoch_fingerprint(body->public_key.data, key.fingerprint);
+    buf_append_bytes(&key.body, raw);
+    buf_append_bytes(&key.signature, signature);
+    core->keys = core_grow(core->keys, &core->key_cap, core->key_count + 1, sizeof *core->keys);
+    core->keys[core->key_count++] = key;
+    core->units[unit]->epoch = body->epoch;
+    core->keys_index = index;
+    return 0;
+}
