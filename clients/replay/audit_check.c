@@ -1,0 +1,387 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clients/replay/audit_inner.h"
+
+static struct bytes bytes_from(ProtobufCBinaryData data)
+{
+    return bytes_of(data.data, data.len);
+}
+
+int audit_fault(struct error *ret_error, int code, uint64_t index, const char *suffix,
+                const char *format, ...)
+{
+    char place[ERROR_FIELD_LEN_MAX + 1], detail[ERROR_DETAIL_LEN_MAX + 1];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    snprintf(place, sizeof place, "records[%llu]%s", (unsigned long long)index, suffix);
+    return error_set(ret_error, code, place, "%s", detail);
+}
+
+int audit_fault_from(struct error *ret_error, int code, uint64_t index, const char *suffix,
+                     const struct error *cause)
+{
+    return audit_fault(ret_error, code, index, suffix, "%s%s%s", cause->field,
+                       cause->field[0] != '\0' && cause->detail[0] != '\0' ? ": " : "",
+                       cause->detail);
+}
+
+/* ---- what stands beside a record --------------------------------------------------------------
+ */
+/* Reads blob `ordinal` and compares it. *ret_present false: erased, which is no fault here. */
+static int check_blob(struct audit *audit, uint64_t index, size_t ordinal, struct bytes digest,
+                      uint64_t size, bool *ret_present, struct error *ret_error)
+{
+    struct error cause = {0};
+    uint8_t hash[32];
+    char suffix[32];
+    snprintf(suffix, sizeof suffix, ".blobs[%zu]", ordinal);
+    buf_reset(&audit->blob);
+    int code = store_blob(audit->store, index, (unsigned)ordinal, &audit->blob, &cause);
+    if (code == E_NOT_FOUND) {
+        *ret_present = false;
+        return 0;
+    }
+    if (code != 0) return audit_fault_from(ret_error, code, index, suffix, &cause);
+    if (audit->blob.len != size)
+        return audit_fault(ret_error, E_SECTION_HASH, index, suffix, "%zu bytes instead of %llu",
+                           audit->blob.len, (unsigned long long)size);
+    sha256(buf_bytes(&audit->blob), hash);
+    if (!bytes_equal(bytes_of(hash, sizeof hash), digest))
+        return audit_fault(ret_error, E_SECTION_HASH, index, suffix,
+                           "its SHA-256 is not the one in the record");
+    *ret_present = true;
+    audit->totals.blobs++;
+    return 0;
+}
+
+/* ---- bundles ----------------------------------------------------------------------------------
+ */
+/* The root that bundles must verify under: the note given, or the one that genesis names. */
+static int settle_root(struct audit *audit, uint64_t index, struct bytes note,
+                       struct error *ret_error)
+{
+    struct error cause = {0};
+    uint8_t hash[32];
+    if (audit->root_known) return 0;
+    sha256(note, hash);
+    if (memcmp(hash, audit->genesis_root, 32) != 0)
+        return audit_fault(ret_error, E_NOTE_INVALID, index, ".root",
+                           "not the root of trust that record 0 names; give it with --root");
+    int code = trust_root_open(note, &audit->root, &cause);
+    if (code != 0) return audit_fault_from(ret_error, code, index, ".root", &cause);
+    audit->root_known = true;
+    return 0;
+}
+
+/* The next "part <name> ..." line of a manifest's text; false when there is none. */
+static bool next_part_name(struct bytes text, size_t *at, char *ret_name, size_t cap)
+{
+    while (*at < text.len) {
+        const uint8_t *line = text.data + *at;
+        const uint8_t *end = memchr(line, '\n', text.len - *at);
+        size_t len = end != NULL ? (size_t)(end - line) : text.len - *at;
+        *at += len + 1;
+        if (len < 6 || memcmp(line, "part ", 5) != 0) continue;
+        const uint8_t *space = memchr(line + 5, ' ', len - 5);
+        size_t name_len = space != NULL ? (size_t)(space - line) - 5 : 0;
+        if (name_len == 0 || name_len >= cap) continue;
+        memcpy(ret_name, line + 5, name_len);
+        ret_name[name_len] = '\0';
+        return true;
+    }
+    return false;
+}
+
+struct bundle_parts {
+    Leadbus__BundlePart parts[LIMIT_BUNDLE_PART_COUNT_MAX];
+    Leadbus__BundlePart *pointers[LIMIT_BUNDLE_PART_COUNT_MAX];
+    char names[LIMIT_BUNDLE_PART_COUNT_MAX][128];
+    size_t count;
+};
+
+/* Parts from the record's blobs, copied into the arena, named by the manifest. */
+static int gather_parts(struct audit *audit, uint64_t index, const Leadbus__BundleInstalled *record,
+                        struct bundle_parts *parts, struct error *ret_error)
+{
+    struct note note;
+    struct error cause = {0};
+    size_t at = 0;
+    int code = note_parse(bytes_from(record->manifest), &note, &cause);
+    if (code != 0) return audit_fault_from(ret_error, code, index, ".manifest", &cause);
+    if (record->n_parts > LIMIT_BUNDLE_PART_COUNT_MAX)
+        return audit_fault(ret_error, E_TOO_LARGE, index, ".parts", "%zu parts", record->n_parts);
+    for (size_t i = 0; i < record->n_parts; i++) {
+        bool present = false;
+        code = check_blob(audit, index, i, bytes_from(record->parts[i]->sha256),
+                          record->parts[i]->size, &present, ret_error);
+        if (code != 0) return code;
+        if (!present)
+            return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".blobs",
+                               "part %zu of the bundle is missing", i);
+        if (!next_part_name(note.text, &at, parts->names[i], sizeof parts->names[i]))
+            return audit_fault(ret_error, E_BAD_FORM, index, ".manifest",
+                               "names fewer parts than the record has");
+        uint8_t *copy = arena_alloc(&audit->arena, audit->blob.len + 1);
+        if (copy == NULL)
+            return audit_fault(ret_error, E_TOO_LARGE, index, ".parts", "bundle too large");
+        memcpy(copy, audit->blob.data, audit->blob.len);
+        leadbus__bundle_part__init(&parts->parts[i]);
+        parts->parts[i].name = parts->names[i];
+        parts->parts[i].content = (ProtobufCBinaryData){audit->blob.len, copy};
+        parts->pointers[i] = &parts->parts[i];
+        parts->count++;
+    }
+    return 0;
+}
+
+/* From now on checkpoints by these brokers count. */
+static void learn_log_keys(struct audit *audit, const struct trust_bundle *bundle)
+{
+    for (size_t i = 0; i < trust_certificate_count(bundle); i++) {
+        const struct trust_certificate *certificate = trust_certificate_at(bundle, i);
+        bool known = certificate->role != LEADBUS__ROLE__ROLE_BROKER;
+        for (size_t k = 0; k < audit->log_key_count && !known; k++)
+            known = memcmp(audit->log_keys[k], certificate->witness, 32) == 0;
+        if (!known && audit->log_key_count < AUDIT_LOG_KEY_COUNT_MAX)
+            memcpy(audit->log_keys[audit->log_key_count++], certificate->witness, 32);
+    }
+}
+
+static int check_bundle(struct audit *audit, uint64_t index, const Leadbus__BundleInstalled *record,
+                        struct error *ret_error)
+{
+    struct bundle_parts parts = {.count = 0};
+    struct buf encoded = {0};
+    struct trust_bundle *bundle = NULL, *second = NULL;
+    struct error cause = {0};
+    Leadbus__Bundle message = LEADBUS__BUNDLE__INIT;
+    ProtobufCBinaryData root = record->root;
+
+    int code = gather_parts(audit, index, record, &parts, ret_error);
+    if (code != 0) goto out;
+    code = settle_root(audit, index, bytes_from(record->root), ret_error);
+    if (code != 0) goto out;
+    message.manifest = record->manifest;
+    message.n_parts = parts.count;
+    message.parts = parts.pointers;
+    message.n_roots = root.len > 0 ? 1 : 0;
+    message.roots = &root;
+    message_encode(&message.base, &encoded);
+    code = trust_bundle_open(buf_bytes(&encoded), &audit->root, &bundle, &cause);
+    if (code == 0 && audit->core != NULL)
+        code = trust_bundle_open(buf_bytes(&encoded), &audit->root, &second, &cause);
+    if (code != 0) {
+        code = audit_fault_from(ret_error, code, index, ".manifest", &cause);
+        goto out;
+    }
+    if (trust_bundle_version(bundle) != record->version ||
+        strcmp(trust_bundle_bus(bundle), audit->root.bus) != 0) {
+        code = audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".version",
+                           "not the version or bus that the manifest states");
+        goto out;
+    }
+    audit->root = *trust_bundle_root(bundle);
+    learn_log_keys(audit, bundle);
+    trust_bundle_free(audit->previous);
+    audit->previous = audit->bundle;
+    audit->bundle = bundle;
+    audit->take_for_core = second;
+    audit->totals.bundles++;
+    audit->totals.signatures++;
+    bundle = second = NULL;
+out:
+    trust_bundle_free(bundle);
+    trust_bundle_free(second);
+    buf_fini(&encoded);
+    return code;
+}
+
+/* ---- signatures -------------------------------------------------------------------------------
+ */
+/* The certificate of a serial, in the bundle in force or the one before it. */
+static const struct trust_certificate *find_certificate(const struct audit *audit, uint64_t serial)
+{
+    const struct trust_certificate *found = NULL;
+    if (audit->bundle != NULL) found = trust_certificate_by_serial(audit->bundle, serial);
+    if (found == NULL && audit->previous != NULL)
+        found = trust_certificate_by_serial(audit->previous, serial);
+    return found;
+}
+
+/* Finds the signer and checks that the certificate is the unit's. */
+static int signer_of(const struct audit *audit, uint64_t index, uint64_t serial, const char *unit,
+                     const struct trust_certificate **ret, struct error *ret_error)
+{
+    const struct trust_certificate *certificate = find_certificate(audit, serial);
+    if (certificate == NULL)
+        return audit_fault(ret_error, E_UNKNOWN_SENDER, index, ".signature",
+                           "no certificate with serial %llu", (unsigned long long)serial);
+    if (strcmp(certificate->unit, unit) != 0)
+        return audit_fault(ret_error, E_IDENTITY_MISMATCH, index, ".signature",
+                           "serial %llu is %s's, not %s's", (unsigned long long)serial,
+                           certificate->unit, unit);
+    *ret = certificate;
+    return 0;
+}
+
+static void note_signer(struct audit *audit, struct audit_seen *seen,
+                        const struct trust_certificate *certificate)
+{
+    seen->is_signed = true;
+    memcpy(seen->signing_key, certificate->identity, 32);
+    audit->totals.signatures++;
+}
+
+static int check_signed_body(struct audit *audit, uint64_t index, const char *label,
+                             struct bytes body, struct bytes signature, uint64_t serial,
+                             const char *unit, struct audit_seen *seen, struct error *ret_error)
+{
+    const struct trust_certificate *certificate = NULL;
+    int code = signer_of(audit, index, serial, unit, &certificate, ret_error);
+    if (code != 0) return code;
+    if (signed_body_verify(label, body, signature, certificate->identity) != 0)
+        return audit_fault(ret_error, E_SIGNATURE_INVALID, index, ".signature",
+                           "does not verify under %s's identity key", unit);
+    note_signer(audit, seen, certificate);
+    return 0;
+}
+
+static int check_accepted(struct audit *audit, uint64_t index, const Leadbus__Accepted *record,
+                          struct audit_seen *seen, struct error *ret_error)
+{
+    struct bytes commits[LIMIT_SECTION_COUNT_MAX];
+    struct error cause = {0};
+    const struct trust_certificate *certificate = NULL;
+    if (record->n_commits > LIMIT_SECTION_COUNT_MAX)
+        return audit_fault(ret_error, E_BAD_FORM, index, ".commits", "too many");
+    for (size_t i = 0; i < record->n_commits; i++) commits[i] = bytes_from(record->commits[i]);
+    int code =
+        envelope_from_record(bytes_from(record->header), bytes_from(record->wraps), commits,
+                             record->n_commits, bytes_from(record->manifest),
+                             bytes_from(record->signature), &audit->arena, &seen->envelope, &cause);
+    if (code != 0) return audit_fault_from(ret_error, code, index, "", &cause);
+    const Leadbus__Header *head = seen->envelope.head;
+    code = signer_of(audit, index, head->serial, head->from, &certificate, ret_error);
+    if (code != 0) return code;
+    if (envelope_verify(&seen->envelope, certificate->identity) != 0)
+        return audit_fault(ret_error, E_SIGNATURE_INVALID, index, ".signature",
+                           "does not verify under %s's identity key", head->from);
+    note_signer(audit, seen, certificate);
+    for (size_t i = 0; i < seen->envelope.contents->n_sections; i++) {
+        const Leadbus__SectionDigest *digest = seen->envelope.contents->sections[i];
+        bool present = false;
+        code = check_blob(audit, index, i, bytes_from(digest->sha256), digest->size, &present,
+                          ret_error);
+        if (code != 0) return code;
+        if (!present) audit->totals.blobs_erased++;
+    }
+    seen->is_envelope = true;
+    audit->totals.accepted++;
+    return 0;
+}
+
+static int check_ack(struct audit *audit, uint64_t index, const Leadbus__Acknowledged *record,
+                     struct audit_seen *seen, struct error *ret_error)
+{
+    const ProtobufCMessage *message = NULL;
+    struct error cause = {0};
+    int code = message_decode(&leadbus__ack_body__descriptor, bytes_from(record->body),
+                              &audit->arena, &message, &cause);
+    if (code != 0) return audit_fault_from(ret_error, code, index, ".body", &cause);
+    const Leadbus__AckBody *body = (const Leadbus__AckBody *)message;
+    if (strcmp(body->origin, audit->origin) != 0)
+        return audit_fault(ret_error, E_ORIGIN_MISMATCH, index, ".body.origin",
+                           "of another journal");
+    code =
+        check_signed_body(audit, index, SIGNED_ACK, bytes_from(record->body),
+                          bytes_from(record->signature), body->serial, body->unit, seen, ret_error);
+    if (code != 0) return code;
+    seen->ack = body;
+    audit->totals.acknowledged++;
+    return 0;
+}
+
+static int check_key(struct audit *audit, uint64_t index, const Leadbus__KeyPublished *record,
+                     struct audit_seen *seen, struct error *ret_error)
+{
+    const ProtobufCMessage *message = NULL;
+    struct error cause = {0};
+    const struct trust_certificate *certificate = NULL;
+    const Leadbus__EpochKeyBody *body = NULL;
+    Leadbus__EpochKey key = LEADBUS__EPOCH_KEY__INIT;
+    int code = message_decode(&leadbus__epoch_key_body__descriptor, bytes_from(record->body),
+                              &audit->arena, &message, &cause);
+    if (code != 0) return audit_fault_from(ret_error, code, index, ".body", &cause);
+    body = (const Leadbus__EpochKeyBody *)message;
+    code = signer_of(audit, index, body->serial, body->unit, &certificate, ret_error);
+    if (code != 0) return code;
+    key.body = record->body;
+    key.signature = record->signature;
+    code = trust_epoch_key_check(certificate, &key, &audit->arena, &body, &cause);
+    if (code != 0) return audit_fault_from(ret_error, code, index, ".signature", &cause);
+    note_signer(audit, seen, certificate);
+    audit->totals.keys++;
+    return 0;
+}
+
+static int check_rewrap(struct audit *audit, uint64_t index, const Leadbus__Rewrapped *record,
+                        struct audit_seen *seen, struct error *ret_error)
+{
+    const Leadbus__RewrapBody *body = NULL;
+    struct error cause = {0};
+    int code = envelope_rewrap_decode(bytes_from(record->body), &audit->arena, &body, &cause);
+    if (code != 0) return audit_fault_from(ret_error, code, index, ".body", &cause);
+    audit->totals.rewraps++;
+    return check_signed_body(audit, index, SIGNED_REWRAP, bytes_from(record->body),
+                             bytes_from(record->signature), body->serial, body->from, seen,
+                             ret_error);
+}
+
+static int check_genesis(struct audit *audit, uint64_t index, const Leadbus__Genesis *record,
+                         struct error *ret_error)
+{
+    struct bytes origin = bytes_of_str(record->origin);
+    if (index != 0)
+        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, "", "a second genesis record");
+    if (!note_name_valid(origin) || record->root.len != 32)
+        return audit_fault(ret_error, E_BAD_FORM, index, ".genesis", "origin or root hash");
+    memcpy(audit->origin, origin.data, origin.len);
+    audit->origin[origin.len] = '\0';
+    memcpy(audit->genesis_root, record->root.data, 32);
+    if (!audit->root_known) return 0;
+    if (memcmp(audit->root.hash, audit->genesis_root, 32) != 0)
+        return audit_fault(ret_error, E_NOTE_INVALID, index, ".genesis.root",
+                           "this journal was opened under another root note than the one given");
+    audit->anchored = true;
+    return 0;
+}
+
+int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Record *record,
+                       struct audit_seen *ret_seen, struct error *ret_error)
+{
+    memset(ret_seen, 0, sizeof *ret_seen);
+    if (index == 0 && record->what_case != LEADBUS__RECORD__WHAT_GENESIS)
+        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, "", "not a genesis record");
+    switch (record->what_case) {
+    case LEADBUS__RECORD__WHAT_GENESIS:
+        return check_genesis(audit, index, record->genesis, ret_error);
+    case LEADBUS__RECORD__WHAT_BUNDLE: return check_bundle(audit, index, record->bundle, ret_error);
+    case LEADBUS__RECORD__WHAT_ACCEPTED:
+        return check_accepted(audit, index, record->accepted, ret_seen, ret_error);
+    case LEADBUS__RECORD__WHAT_ACKNOWLEDGED:
+        return check_ack(audit, index, record->acknowledged, ret_seen, ret_error);
+    case LEADBUS__RECORD__WHAT_KEY_PUBLISHED:
+        return check_key(audit, index, record->key_published, ret_seen, ret_error);
+    case LEADBUS__RECORD__WHAT_REWRAPPED:
+        return check_rewrap(audit, index, record->rewrapped, ret_seen, ret_error);
+    case LEADBUS__RECORD__WHAT_CONFIGURED: audit->totals.configured++; return 0;
+    case LEADBUS__RECORD__WHAT_STARTED: audit->totals.starts++; return 0;
+    case LEADBUS__RECORD__WHAT_TICK: audit->totals.ticks++; return 0;
+    case LEADBUS__RECORD__WHAT__NOT_SET:
+    default: return audit_fault(ret_error, E_BAD_FORM, index, "", "an unknown kind of record");
+    }
+}

@@ -1,0 +1,172 @@
+#include <getopt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "clients/replay/commands.h"
+#include "clients/replay/out.h"
+
+enum { TAKES_LEAD = 1, NEEDS_OUT = 2, TAKES_KEYS = 4, NEEDS_TRUST = 8 };
+
+static const struct command {
+    const char *name;
+    int (*run)(struct command_options *options);
+    unsigned flags;
+} commands[] = {
+    {"verify", command_verify, 0},
+    {"replay", command_replay, 0},
+    {"list", command_list, 0},
+    {"explain", command_explain, TAKES_LEAD},
+    {"prove", command_prove, TAKES_LEAD | NEEDS_OUT},
+    {"check", command_check, TAKES_KEYS | NEEDS_TRUST},
+};
+
+static void help(void)
+{
+    puts(T(
+        "用法：leadbus-replay 命令 [选项] 文件 [线索]\n"
+        "核查日志副本。不联网，不用任何密钥，不写日志。\n"
+        "\n"
+        "  verify  日志              逐条核对：哈希树、密文、签名、检查点\n"
+        "  replay  日志              verify 的全部，并逐条重新裁决，比对状态，给出各单位总账\n"
+        "  list    日志              列出每条消息及其接收单位（只有信头，没有正文）\n"
+        "  explain 日志 线索         一条线索：发给谁、依据哪一条、谁没有收到及原因、办理过程\n"
+        "  prove   日志 线索 -o 文件 生成证据文件：一条线索及其收到、签收的证明\n"
+        "  check   证据              只凭信任根的公钥核对证据文件\n"
+        "\n"
+        "  --root 文件      信任根（signed root note）；verify 等命令不给时采用日志自称的根并警告\n"
+        "  --key 公钥       check 用：信任根的公钥（vkey），可多次给出\n"
+        "  --threshold N    check 用：其中至少几个公钥须已签名（默认全部）\n"
+        "  -o, --output 文件\n"
+        "  --json           输出 JSON\n"
+        "  -h, --help  -V, --version\n"
+        "\n"
+        "线索：日志序号或消息编号（UUID）。日志须是已停写的副本（没有 -wal 文件）。\n"
+        "退出码：0 全部成立；1 不成立（指出第一处）；64 用法；65 版本；66、74 读写；75 "
+        "日志仍在写。",
+        "usage: leadbus-replay COMMAND [OPTIONS] FILE [LEAD]\n"
+        "Audits a copy of a journal. No network, no keys, writes nothing to the journal.\n"
+        "\n"
+        "  verify  JOURNAL              every record: hash tree, ciphertexts, signatures, heads\n"
+        "  replay  JOURNAL              all of verify; decides every record again, compares the\n"
+        "                               state, prints the account of every unit\n"
+        "  list    JOURNAL              every message and its recipients (headers, no contents)\n"
+        "  explain JOURNAL LEAD         one lead: to whom, by which clause, who was left out and\n"
+        "                               why, and what was done\n"
+        "  prove   JOURNAL LEAD -o FILE an evidence file: the lead, its delivery, its handling\n"
+        "  check   EVIDENCE             checks one with nothing but the root's public keys\n"
+        "\n"
+        "  --root FILE      the root of trust (signed root note); without it verify and the\n"
+        "                   others take the root that the journal names, and warn\n"
+        "  --key VKEY       check: a public key of the root; may be repeated\n"
+        "  --threshold N    check: how many of those keys must have signed (all by default)\n"
+        "  -o, --output FILE\n"
+        "  --json           print JSON\n"
+        "  -h, --help  -V, --version\n"
+        "\n"
+        "LEAD: a journal index or a message id (UUID). The journal must be a copy that nobody\n"
+        "writes to (no -wal file beside it).\n"
+        "exit: 0 all holds; 1 it does not (the first fault is named); 64 usage; 65 version;\n"
+        "66, 74 files; 75 the journal is still being written."));
+}
+
+static int add_key(struct command_options *options, const char *text)
+{
+    struct error error = {0};
+    if (options->trust.key_count == EVIDENCE_KEY_COUNT_MAX)
+        return out_usage(T("--key 过多", "too many --key"));
+    int code =
+        note_key_parse(bytes_of_str(text), &options->trust.keys[options->trust.key_count], &error);
+    if (code != 0) return out_usage("--key %s: %s", text, error.detail);
+    options->trust.key_count++;
+    return 0;
+}
+
+static int parse_options(int argc, char **argv, struct command_options *options)
+{
+    enum { OPT_ROOT = 256, OPT_KEY, OPT_THRESHOLD, OPT_JSON };
+    static const struct option longs[] = {{"root", required_argument, NULL, OPT_ROOT},
+                                          {"key", required_argument, NULL, OPT_KEY},
+                                          {"threshold", required_argument, NULL, OPT_THRESHOLD},
+                                          {"output", required_argument, NULL, 'o'},
+                                          {"json", no_argument, NULL, OPT_JSON},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {NULL, 0, NULL, 0}};
+    int option, status = 0;
+    while (status == 0 && (option = getopt_long(argc, argv, "o:hV", longs, NULL)) != -1) {
+        switch (option) {
+        case OPT_ROOT: options->root_path = optarg; break;
+        case OPT_KEY: status = add_key(options, optarg); break;
+        case OPT_THRESHOLD:
+            if (optarg[strspn(optarg, "0123456789")] != '\0' || atoi(optarg) < 1)
+                status = out_usage("--threshold %s", optarg);
+            else
+                options->trust.threshold = (size_t)atoi(optarg);
+            break;
+        case OPT_JSON: options->json = true; break;
+        case 'o': options->out_path = optarg; break;
+        case 'h': help(); exit(0);
+        case 'V': puts("leadbus-replay " LEADBUS_VERSION); exit(0);
+        default: status = out_usage(T("选项有误", "wrong option"));
+        }
+    }
+    return status;
+}
+
+static int load_root(struct command_options *options)
+{
+    struct error error = {0};
+    if (options->root_path == NULL) return 0;
+    int code = out_file_load(options->root_path, LIMIT_NOTE_BYTES_MAX, &options->root_note, &error);
+    if (code != 0) {
+        out_error(code, &error, false);
+        return EX_NOINPUT;
+    }
+    options->trust.root_note = buf_bytes(&options->root_note);
+    return 0;
+}
+
+static int run(const struct command *command, struct command_options *options, int count,
+               char **words)
+{
+    int wanted = command->flags & TAKES_LEAD ? 2 : 1;
+    if (count != wanted)
+        return out_usage(T("%s 需要 %d 个参数", "%s takes %d arguments"), command->name, wanted);
+    options->journal = words[0];
+    if (wanted == 2) options->lead = words[1];
+    if ((command->flags & NEEDS_OUT) != 0 && options->out_path == NULL)
+        return out_usage(T("%s 需要 -o 文件", "%s needs -o FILE"), command->name);
+    if ((command->flags & TAKES_KEYS) == 0 && options->trust.key_count > 0)
+        return out_usage(T("%s 不用 --key", "%s takes no --key"), command->name);
+    if ((command->flags & NEEDS_TRUST) != 0 &&
+        (options->root_path == NULL) == (options->trust.key_count == 0))
+        return out_usage(T("%s 需要 --root 或 --key，二者之一", "%s needs either --root or --key"),
+                         command->name);
+    if (options->trust.threshold == 0) options->trust.threshold = options->trust.key_count;
+    if (options->trust.threshold > options->trust.key_count)
+        return out_usage(T("--threshold 大于公钥个数", "--threshold is above the number of keys"));
+    int status = load_root(options);
+    return status != 0 ? status : command->run(options);
+}
+
+int main(int argc, char **argv)
+{
+    struct command_options options = {0};
+    if (sodium_init() < 0) return EX_SOFTWARE;
+    int status = parse_options(argc, argv, &options);
+    if (status == 0 && optind == argc) {
+        status = out_usage(T("缺少命令", "no command"));
+    } else if (status == 0) {
+        const struct command *command = NULL;
+        for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+            if (strcmp(commands[i].name, argv[optind]) == 0) command = &commands[i];
+        status = command == NULL ? out_usage(T("没有命令 %s", "no command %s"), argv[optind])
+                                 : run(command, &options, argc - optind - 1, argv + optind + 1);
+    }
+    buf_fini(&options.root_note);
+    if (fflush(stdout) != 0 && status == 0) status = EX_IOERR;
+    return status;
+}
