@@ -1,0 +1,138 @@
+#include "proto/host/options.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "proto/base/check.h"
+#include "proto/host/i18n.h"
+
+enum { ROW_COUNT_MAX = 48, CODE_FIRST = 1000, CODE_HELP = 2000, CODE_VERSION = 2001 };
+
+int options_exit_code(int code)
+{
+    switch (code) {
+    case 0: return EX_OK;
+    case E_USAGE: return EX_USAGE;
+    case E_BAD_CONFIG: return EX_CONFIG;
+    case E_NOT_FOUND: return EX_NOINPUT;
+    case E_KEYRING_PERMISSIONS: return EX_NOPERM;
+    case E_NO_MEMORY: return EX_OSERR;
+    case E_DISK_FULL: return EX_CANTCREAT;
+    case E_NETWORK:
+    case E_AGENT_UNREACHABLE: return EX_UNAVAILABLE;
+    default: break;
+    }
+    switch (error_class(code)) {
+    case ERROR_CLASS_INPUT: return EX_DATAERR;
+    case ERROR_CLASS_REFUSED: return EX_NOPERM;
+    case ERROR_CLASS_STATE:
+    case ERROR_CLASS_BUSY: return EX_TEMPFAIL;
+    case ERROR_CLASS_ENVIRONMENT: return EX_IOERR;
+    case ERROR_CLASS_PROOF: return EX_PROTOCOL;
+    }
+    return EX_SOFTWARE;
+}
+
+static void help_row(FILE *file, char letter, const char *name, const char *value, const char *doc)
+{
+    char left[96];
+    if (letter)
+        (void)snprintf(left, sizeof left, "  -%c, --%s%s%s", letter, name, *value ? " " : "",
+                       value);
+    else
+        (void)snprintf(left, sizeof left, "      --%s%s%s", name, *value ? " " : "", value);
+    i18n_pad(file, left, 32);
+    (void)fprintf(file, "%s%s\n", i18n_width(left) >= 32 ? " " : "", doc);
+}
+
+void options_help(const struct options_spec *spec, FILE *file)
+{
+    (void)fprintf(file, T("用法：%s %s\n", "Usage: %s %s\n"), spec->program,
+                  T(spec->usage_zh, spec->usage_en));
+    if (spec->about_zh) (void)fprintf(file, "\n%s\n", T(spec->about_zh, spec->about_en));
+    (void)fprintf(file, "%s", T("\n选项：\n", "\nOptions:\n"));
+    for (size_t i = 0; i < spec->row_count; i++) {
+        const struct options_row *row = &spec->rows[i];
+        help_row(file, row->letter, row->name, row->value_zh ? T(row->value_zh, row->value_en) : "",
+                 T(row->doc_zh, row->doc_en));
+    }
+    help_row(file, 'h', "help", "", T("显示本帮助", "this help"));
+    help_row(file, 0, "version", "", T("显示版本", "the version"));
+}
+
+static int take(const struct options_spec *spec, const struct options_row *row, const char *value)
+{
+    if (row->flag) {
+        *row->flag = true;
+    } else if (row->text) {
+        *row->text = value;
+    } else {
+        if (row->list->count == OPTIONS_LIST_COUNT_MAX) {
+            (void)fprintf(stderr, T("%s：--%s 次数过多\n", "%s: too many --%s\n"), spec->program,
+                          row->name);
+            return E_USAGE;
+        }
+        row->list->items[row->list->count++] = value;
+    }
+    return 0;
+}
+
+static int complain(const struct options_spec *spec, const char *word, bool value_missing)
+{
+    if (value_missing)
+        (void)fprintf(
+            stderr,
+            T("%s：选项 %s 缺少取值；参看 --help\n", "%s: option %s needs a value; see --help\n"),
+            spec->program, word);
+    else
+        (void)fprintf(stderr,
+                      T("%s：选项无效：%s；参看 --help\n", "%s: no such option: %s; see --help\n"),
+                      spec->program, word);
+    return E_USAGE;
+}
+
+int options_parse(const struct options_spec *spec, int argc, char **argv, bool stop_at_operand,
+                  int *ret_first)
+{
+    struct option longs[ROW_COUNT_MAX + 3] = {{0}};
+    char shorts[2 * ROW_COUNT_MAX + 8];
+    size_t len = 0;
+    CHECK(spec->row_count <= ROW_COUNT_MAX);
+    if (stop_at_operand) shorts[len++] = '+';
+    shorts[len++] = ':';
+    shorts[len++] = 'h';
+    for (size_t i = 0; i < spec->row_count; i++) {
+        const struct options_row *row = &spec->rows[i];
+        int wants = row->value_zh ? required_argument : no_argument;
+        longs[i] = (struct option){row->name, wants, NULL, CODE_FIRST + (int)i};
+        if (!row->letter) continue;
+        shorts[len++] = row->letter;
+        if (row->value_zh) shorts[len++] = ':';
+    }
+    shorts[len] = 0;
+    longs[spec->row_count] = (struct option){"help", no_argument, NULL, CODE_HELP};
+    longs[spec->row_count + 1] = (struct option){"version", no_argument, NULL, CODE_VERSION};
+    optind = 0; /* glibc: start anew, also after an earlier command line */
+    opterr = 0;
+    for (;;) {
+        int code = getopt_long(argc, argv, shorts, longs, NULL);
+        if (code < 0) break;
+        if (code == 'h' || code == CODE_HELP) {
+            options_help(spec, stdout);
+            return OPTIONS_DONE;
+        }
+        if (code == CODE_VERSION) {
+            printf("%s %s\n", spec->program, LEADBUS_VERSION);
+            return OPTIONS_DONE;
+        }
+        if (code == '?' || code == ':') return complain(spec, argv[optind - 1], code == ':');
+        size_t i = code >= CODE_FIRST ? (size_t)(code - CODE_FIRST) : 0;
+        while (code < CODE_FIRST && spec->rows[i].letter != code) i++;
+        int rc = take(spec, &spec->rows[i], optarg);
+        if (rc < 0) return rc;
+    }
+    *ret_first = optind;
+    return 0;
+}
