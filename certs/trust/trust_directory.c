@@ -1,0 +1,245 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "certs/trust/trust_inner.h"
+#include "proto/base/check.h"
+#include "proto/record.h"
+
+static const uint64_t epoch_span_max_ms = 400ull * 24 * 3600 * 1000;
+
+static int certificate_read(const Leadbus__Certificate *from, struct trust_certificate *to,
+                            struct error *ret_error)
+{
+    const struct suite *suite = suite_find(SUITE_1);
+    char field[48];
+    snprintf(field, sizeof field, "directory.serial=%" PRIu64, from->serial);
+    if (from->serial == 0 || !slug_valid(from->unit) || from->role <= LEADBUS__ROLE__ROLE_NONE ||
+        from->role > LEADBUS__ROLE__ROLE_OFFICE || from->not_before_ms >= from->not_after_ms ||
+        from->identity.len != 32 || from->witness.len != 32 || from->transport.len != 32)
+        return error_set(ret_error, E_BAD_VALUE, field, "not a well formed certificate");
+    *to = (struct trust_certificate){.serial = from->serial,
+                                     .unit = from->unit,
+                                     .role = from->role,
+                                     .not_before_ms = from->not_before_ms,
+                                     .not_after_ms = from->not_after_ms};
+    for (size_t i = 0; i < from->n_suites; i++) {
+        if (from->suites[i] == 0 || from->suites[i] > 31)
+            return error_set(ret_error, E_BAD_VALUE, field, "suite %u", from->suites[i]);
+        to->suites |= 1u << from->suites[i];
+    }
+    memcpy(to->identity, from->identity.data, 32);
+    memcpy(to->witness, from->witness.data, 32);
+    memcpy(to->transport, from->transport.data, 32);
+    if (suite->check_sign_key(to->identity) != 0 || suite->check_sign_key(to->witness) != 0 ||
+        suite->check_agree_key(to->transport) != 0)
+        return error_set(ret_error, E_KEY_WEAK, field, "unit %s", from->unit);
+    return 0;
+}
+
+static int compare_serials(const void *a, const void *b)
+{
+    const struct trust_certificate *x = a, *y = b;
+    return x->serial < y->serial ? -1 : x->serial > y->serial;
+}
+
+static int revocations_read(struct trust_bundle *bundle, const Leadbus__Revocations *revocations,
+                            struct error *ret_error)
+{
+    if (revocations->number != bundle->revocation)
+        return error_set(ret_error, E_BAD_VALUE, "revocations",
+                         "number %" PRIu64 ", the manifest has %" PRIu64, revocations->number,
+                         bundle->revocation);
+    for (size_t i = 0; i < revocations->n_revoked; i++) {
+        const Leadbus__Revocation *one = revocations->revoked[i];
+        struct trust_certificate key = {.serial = one->serial}, *found;
+        found = bundle->certificate_count == 0
+                    ? NULL
+                    : bsearch(&key, bundle->certificates, bundle->certificate_count, sizeof key,
+                              compare_serials);
+        /* A revoked certificate may have left the directory since. */
+        if (!found) continue;
+        found->revoked = true;
+        found->revoked_ms = one->time_ms;
+    }
+    return 0;
+}
+
+static bool overlap(const struct trust_certificate *a, const struct trust_certificate *b)
+{
+    return !a->revoked && !b->revoked && a->role == b->role && strcmp(a->unit, b->unit) == 0 &&
+           a->not_before_ms < b->not_after_ms && b->not_before_ms < a->not_after_ms;
+}
+
+static int certificates_check(const struct trust_bundle *bundle, struct error *ret_error)
+{
+    for (size_t i = 0; i < bundle->certificate_count; i++) {
+        const struct trust_certificate *one = &bundle->certificates[i];
+        for (size_t k = 0; k < i; k++) {
+            const struct trust_certificate *other = &bundle->certificates[k];
+            if (one->serial == other->serial)
+                return error_set(ret_error, E_BAD_VALUE, "directory",
+                                 "serial %" PRIu64 " stands twice", one->serial);
+            if (memcmp(one->identity, other->identity, 32) == 0 ||
+                memcmp(one->transport, other->transport, 32) == 0)
+                return error_set(ret_error, E_BAD_VALUE, "directory",
+                                 "serials %" PRIu64 " and %" PRIu64 " share a key", other->serial,
+                                 one->serial);
+            if (overlap(one, other))
+                return error_set(ret_error, E_BAD_VALUE, "directory",
+                                 "%s has two valid certificates, serials %" PRIu64 " and %" PRIu64,
+                                 one->unit, other->serial, one->serial);
+        }
+    }
+    return 0;
+}
+
+static int epoch_keys_check(struct trust_bundle *bundle, struct error *ret_error)
+{
+    for (size_t i = 0; i < bundle->directory->n_epoch_keys; i++) {
+        const Leadbus__EpochKey *key = bundle->directory->epoch_keys[i];
+        const ProtobufCMessage *message;
+        int code = message_decode(&leadbus__epoch_key_body__descriptor,
+                                  bytes_of(key->body.data, key->body.len), &bundle->arena, &message,
+                                  ret_error);
+        if (code != 0) return code;
+        const Leadbus__EpochKeyBody *body = (const Leadbus__EpochKeyBody *)message;
+        /* Prepared before the serial was known: serial 0, then the unit's own certificate decides.
+         */
+        const struct trust_certificate *certificate = NULL;
+        for (size_t k = 0; k < bundle->certificate_count && !certificate; k++) {
+            const struct trust_certificate *one = &bundle->certificates[k];
+            if (body->serial != 0 ? one->serial == body->serial
+                                  : strcmp(one->unit, body->unit) == 0)
+                if (trust_epoch_key_check(one, key, &bundle->arena, &body, NULL) == 0)
+                    certificate = one;
+        }
+        if (!certificate)
+            return error_set(ret_error, E_SIGNATURE_INVALID, "directory",
+                             "epoch key %" PRIu64 " of %.47s is signed by none of its certificates",
+                             body->epoch, body->unit);
+    }
+    return 0;
+}
+
+int trust_directory_read(struct trust_bundle *bundle, const Leadbus__Revocations *revocations,
+                         struct error *ret_error)
+{
+    const Leadbus__Directory *directory = bundle->directory;
+    size_t count = directory->n_certificates;
+    bundle->certificates = calloc(count ? count : 1, sizeof *bundle->certificates);
+    if (!bundle->certificates) return error_set(ret_error, E_NO_MEMORY, NULL, "directory");
+    if (count > (size_t)LIMIT_UNIT_COUNT_MAX * 8)
+        return error_set(ret_error, E_TOO_LARGE, "directory", "more than %d certificates",
+                         LIMIT_UNIT_COUNT_MAX * 8);
+    for (size_t i = 0; i < count; i++) {
+        int code =
+            certificate_read(directory->certificates[i], &bundle->certificates[i], ret_error);
+        if (code != 0) return code;
+    }
+    bundle->certificate_count = count;
+    if (count > 1)
+        qsort(bundle->certificates, count, sizeof *bundle->certificates, compare_serials);
+    int code = revocations_read(bundle, revocations, ret_error);
+    if (code == 0) code = certificates_check(bundle, ret_error);
+    if (code == 0) code = epoch_keys_check(bundle, ret_error);
+    return code;
+}
+
+size_t trust_certificate_count(const struct trust_bundle *bundle)
+{
+    return bundle->certificate_count;
+}
+
+const struct trust_certificate *trust_certificate_at(const struct trust_bundle *bundle, size_t i)
+{
+    CHECK(i < bundle->certificate_count);
+    return &bundle->certificates[i];
+}
+
+const struct trust_certificate *trust_certificate_by_serial(const struct trust_bundle *bundle,
+                                                            uint64_t serial)
+{
+    struct trust_certificate key = {.serial = serial};
+    if (bundle->certificate_count == 0) return NULL;
+    return bsearch(&key, bundle->certificates, bundle->certificate_count, sizeof key,
+                   compare_serials);
+}
+
+const struct trust_certificate *trust_certificate_by_transport(const struct trust_bundle *bundle,
+                                                               const uint8_t transport[32])
+{
+    for (size_t i = 0; i < bundle->certificate_count; i++)
+        if (memcmp(bundle->certificates[i].transport, transport, 32) == 0)
+            return &bundle->certificates[i];
+    return NULL;
+}
+
+const struct trust_certificate *trust_certificate_of_unit(const struct trust_bundle *bundle,
+                                                          const char *unit, uint64_t at_ms)
+{
+    for (size_t i = bundle->certificate_count; i > 0; i--) {
+        const struct trust_certificate *one = &bundle->certificates[i - 1];
+        if (strcmp(one->unit, unit) == 0 && !one->revoked && one->not_before_ms <= at_ms &&
+            at_ms < one->not_after_ms)
+            return one;
+    }
+    return NULL;
+}
+
+int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char *unit,
+                  uint64_t at_ms, uint32_t suite, const struct trust_certificate **ret_certificate,
+                  struct error *ret_error)
+{
+    const struct trust_certificate *one = trust_certificate_by_serial(bundle, serial);
+    if (!one)
+        return error_set(ret_error, E_UNKNOWN_SENDER, "serial", "no certificate %" PRIu64, serial);
+    if (unit && strcmp(one->unit, unit) != 0)
+        return error_set(ret_error, E_IDENTITY_MISMATCH, "from",
+                         "certificate %" PRIu64 " is of %s, not of %.47s", serial, one->unit, unit);
+    if (one->revoked)
+        return error_set(ret_error, E_CERT_REVOKED, "serial", "certificate %" PRIu64 " of %s",
+                         serial, one->unit);
+    if (at_ms < one->not_before_ms || at_ms >= one->not_after_ms)
+        return error_set(ret_error, E_CERT_EXPIRED, "serial",
+                         "certificate %" PRIu64 " of %s is valid from %" PRIu64 " to %" PRIu64
+                         ", now is %" PRIu64,
+                         serial, one->unit, one->not_before_ms, one->not_after_ms, at_ms);
+    if (suite < bundle->min_suite || !suite_find(suite))
+        return error_set(ret_error, E_SUITE_UNSUPPORTED, "suite", "%u; at least %u is wanted",
+                         suite, (unsigned)bundle->min_suite);
+    if (suite > 31 || !(one->suites >> suite & 1))
+        return error_set(ret_error, E_CERT_UNKNOWN_SUITE, "suite", "%u", suite);
+    *ret_certificate = one;
+    return 0;
+}
+
+int trust_epoch_key_check(const struct trust_certificate *certificate, const Leadbus__EpochKey *key,
+                          struct arena *arena, const Leadbus__EpochKeyBody **ret_body,
+                          struct error *ret_error)
+{
+    struct bytes bytes = bytes_of(key->body.data, key->body.len);
+    const ProtobufCMessage *message;
+    int code =
+        message_decode(&leadbus__epoch_key_body__descriptor, bytes, arena, &message, ret_error);
+    if (code != 0) return code;
+    const Leadbus__EpochKeyBody *body = (const Leadbus__EpochKeyBody *)message;
+    if (strcmp(body->unit, certificate->unit) != 0 ||
+        (body->serial != 0 && body->serial != certificate->serial))
+        return error_set(ret_error, E_IDENTITY_MISMATCH, "unit",
+                         "the key of %.47s, the certificate of %s", body->unit, certificate->unit);
+    if (body->epoch == 0 || body->public_key.len != 32 ||
+        body->not_before_ms >= body->not_after_ms ||
+        body->not_after_ms - body->not_before_ms > epoch_span_max_ms)
+        return error_set(ret_error, E_BAD_VALUE, "epoch",
+                         "number from 1, 32 byte key, a span of at most 400 days");
+    if (suite_find(SUITE_1)->check_agree_key(body->public_key.data) != 0)
+        return error_set(ret_error, E_KEY_WEAK, "public_key", "epoch %" PRIu64, body->epoch);
+    if (signed_body_verify(SIGNED_EPOCH, bytes, bytes_of(key->signature.data, key->signature.len),
+                           certificate->identity) != 0)
+        return error_set(ret_error, E_SIGNATURE_INVALID, "signature", "epoch %" PRIu64 " of %s",
+                         body->epoch, certificate->unit);
+    *ret_body = body;
+    return 0;
+}
