@@ -116,7 +116,7 @@ int envelope_open(const struct envelope *envelope, const char *unit,
     }
     result = open_sections(envelope, sections, plain, &opened, ret_error);
     if (result != 0) goto out;
-    const uint8_t *tail = plain + wrap.len - SUITE_TAG_LEN - ENVELOPE_WRAP_TAIL_LEN;
+    const uint8_t *tail = plain + (wrap.len - SUITE_TAG_LEN - ENVELOPE_WRAP_TAIL_LEN);
     opened.pair_seq = load_u64(tail);
     memcpy(opened.previous_hash, tail + 8, SUITE_HASH_LEN);
     *ret = opened;
