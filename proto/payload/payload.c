@@ -1,0 +1,284 @@
+#include "proto/payload/payload.h"
+
+#include <string.h>
+
+#include "proto/base/check.h"
+#include "proto/base/limits.h"
+#include "proto/payload/codes.h"
+#include "proto/payload/payload_cross.h"
+#include "proto/payload/text.h"
+
+/* One walk over one section. */
+struct walk {
+    const struct payload_context *context;
+    struct payload_report report;
+    struct error *error;
+    size_t locus_count; /* over all texts of the section */
+    char path[ERROR_FIELD_LEN_MAX + 1];
+};
+
+/* Appends ".name" or ".name[i]" to the path; what does not fit is cut, which only shortens a
+ * message. Returns the old length, for path_cut. */
+static size_t path_push(struct walk *walk, const char *name, bool indexed, size_t index)
+{
+    size_t len = strlen(walk->path);
+    char digits[24] = "";
+    if (indexed) {
+        size_t at = sizeof digits - 1;
+        digits[--at] = ']';
+        do digits[--at] = (char)('0' + index % 10);
+        while ((index /= 10) > 0);
+        digits[--at] = '[';
+        memmove(digits, digits + at, sizeof digits - at);
+    }
+    const char *parts[] = {len ? "." : "", name, digits};
+    size_t end = len;
+    for (size_t i = 0; i < 3; i++)
+        for (const char *c = parts[i]; *c && end < sizeof walk->path - 1; c++)
+            walk->path[end++] = *c;
+    walk->path[end] = 0;
+    return len;
+}
+
+static void remark(struct walk *walk)
+{
+    if (walk->report.count < PAYLOAD_REMARK_COUNT_MAX)
+        memcpy(walk->report.fields[walk->report.count], walk->path, sizeof walk->path);
+    walk->report.count++;
+}
+
+static bool stated_value_holds(enum payload_check_kind check, const char *text)
+{
+    switch (check) {
+    case PAYLOAD_ID_NUMBER: return strcmp(text, "unknown") == 0 || codes_id_number(text);
+    case PAYLOAD_USCC: return codes_uscc(text);
+    case PAYLOAD_DATE: return codes_date(text);
+    case PAYLOAD_PHONE: return codes_phone(text);
+    case PAYLOAD_DOCUMENT: return codes_document(text);
+    case PAYLOAD_CERTIFICATE: return codes_certificate(text);
+    case PAYLOAD_COUNTRY: return codes_country(text);
+    case PAYLOAD_PSEUDONYM: return codes_pseudonym(text);
+    case PAYLOAD_UNIT: return slug_valid(text);
+    case PAYLOAD_AREA: return codes_area(text);
+    case PAYLOAD_SHA256: return codes_sha256(text);
+    default: return true;
+    }
+}
+
+static bool may_be_as_stated(enum payload_check_kind check)
+{
+    return check >= PAYLOAD_ID_NUMBER && check <= PAYLOAD_COUNTRY;
+}
+
+static int bad_value(struct walk *walk, const struct payload_field *rule)
+{
+    if (rule->check != PAYLOAD_CODE)
+        return error_set(walk->error, E_BAD_VALUE, walk->path, "%s",
+                         payload_check_text(rule->check, LANG_EN));
+    char codes[ERROR_DETAIL_LEN_MAX - 16] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < rule->list->count; i++) {
+        size_t code_len = strlen(rule->list->codes[i].code);
+        if (len + code_len + 5 > sizeof codes) {
+            memcpy(codes + len, "...", 4);
+            break;
+        }
+        memcpy(codes + len, rule->list->codes[i].code, code_len);
+        len += code_len;
+        memcpy(codes + len, i + 1 < rule->list->count ? ", " : "", 3);
+        len += i + 1 < rule->list->count ? 2 : 0;
+    }
+    return error_set(walk->error, E_BAD_VALUE, walk->path, "one of: %s", codes);
+}
+
+/* Form and bound of any string, then what depends on the check. */
+static int check_text(struct walk *walk, const struct payload_field *rule, const char *value)
+{
+    struct bytes text = bytes_of_str(value);
+    size_t count = 0;
+    bool lines = rule->check == PAYLOAD_TEXT || rule->check == PAYLOAD_PUBLIC_TEXT;
+    switch (text_check(text, lines, &count)) {
+    case TEXT_NOT_UTF8:
+        return error_set(walk->error, E_BAD_VALUE, walk->path, "not UTF-8 at character %zu", count);
+    case TEXT_CONTROL:
+        return error_set(walk->error, E_BAD_VALUE, walk->path,
+                         "a control or direction character at character %zu", count);
+    case TEXT_MANY_LINES: return error_set(walk->error, E_BAD_VALUE, walk->path, "one line only");
+    case TEXT_FINE: break;
+    }
+    if (rule->len_max && count > rule->len_max)
+        return error_set(walk->error, E_TOO_LARGE, walk->path, "%zu characters; at most %u", count,
+                         (unsigned)rule->len_max);
+    walk->locus_count += text_locus_count(text);
+    if (walk->locus_count > TEXT_LOCUS_COUNT_MAX)
+        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                         "results of STR typing: a DNA profile never travels; name the sample");
+    if (rule->check == PAYLOAD_PUBLIC_TEXT && text_has_id_number(text))
+        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                         "an identity number: no personal data at this level");
+    if (rule->check == PAYLOAD_PUBLIC_TEXT && text_has_phone(text))
+        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                         "a phone number: no personal data at this level");
+    return 0;
+}
+
+static int check_string(struct walk *walk, const struct payload_field *rule, const char *value)
+{
+    int status = check_text(walk, rule, value);
+    if (status) return status;
+    if (rule->check == PAYLOAD_CODE)
+        return payload_code_find(rule->list, value) ? 0 : bad_value(walk, rule);
+    if (stated_value_holds(rule->check, value)) return 0;
+    if (!walk->context->as_stated || !may_be_as_stated(rule->check)) return bad_value(walk, rule);
+    remark(walk);
+    return 0;
+}
+
+static int check_number(struct walk *walk, const struct payload_field *rule, int64_t value)
+{
+    bool is_signed = rule->check == PAYLOAD_LATITUDE || rule->check == PAYLOAD_LONGITUDE;
+    int64_t max = rule->len_max;
+    int64_t min = is_signed ? -max : 0;
+    if (value >= min && value <= max) return 0;
+    return error_set(walk->error, E_BAD_VALUE, walk->path, "%lld to %lld", (long long)min,
+                     (long long)max);
+}
+
+static int check_message(struct walk *walk, const struct payload_message *message,
+                         const ProtobufCMessage *content, size_t depth);
+
+/* One value: of a plain field, or one element of a repeated one. Absent plain values are sorted out
+ * before. */
+static int check_value(struct walk *walk, const struct payload_field *rule,
+                       const ProtobufCFieldDescriptor *field, const void *member, size_t depth)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING: return check_string(walk, rule, *(const char *const *)member);
+    case PROTOBUF_C_TYPE_UINT32: return check_number(walk, rule, *(const uint32_t *)member);
+    case PROTOBUF_C_TYPE_SINT32: return check_number(walk, rule, *(const int32_t *)member);
+    case PROTOBUF_C_TYPE_UINT64:
+        if (*(const uint64_t *)member <= CODES_TIME_MS_MAX) return 0;
+        return bad_value(walk, rule);
+    case PROTOBUF_C_TYPE_BOOL: return 0;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return check_message(walk, payload_of_descriptor(field->descriptor),
+                             *(const ProtobufCMessage *const *)member, depth + 1);
+    default: CHECK(false); return E_BAD_FORM;
+    }
+}
+
+static bool stated(const ProtobufCFieldDescriptor *field, const void *member)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING: return **(const char *const *)member != 0;
+    case PROTOBUF_C_TYPE_MESSAGE: return *(const ProtobufCMessage *const *)member != NULL;
+    case PROTOBUF_C_TYPE_UINT64: return *(const uint64_t *)member != 0;
+    case PROTOBUF_C_TYPE_UINT32: return *(const uint32_t *)member != 0;
+    case PROTOBUF_C_TYPE_SINT32: return *(const int32_t *)member != 0;
+    default: return true;
+    }
+}
+
+static int check_repeated(struct walk *walk, const struct payload_field *rule,
+                          const ProtobufCFieldDescriptor *field, const ProtobufCMessage *content,
+                          size_t depth)
+{
+    size_t count = payload_count(content, field);
+    const char *const *elements = *(const char *const *const *)payload_member(content, field);
+    if (count > rule->count_max || (rule->required && !count)) {
+        size_t len = path_push(walk, rule->name, false, 0);
+        int status = count
+                         ? error_set(walk->error, E_TOO_LARGE, walk->path,
+                                     "%zu of them; at most %u", count, (unsigned)rule->count_max)
+                         : error_set(walk->error, E_MISSING_FIELD, walk->path, "required (%s): %s",
+                                     rule->label_en, payload_check_text(rule->check, LANG_EN));
+        walk->path[len] = 0;
+        return status;
+    }
+    /* Only strings and messages repeat: both are arrays of pointers. */
+    for (size_t i = 0; i < count; i++) {
+        size_t len = path_push(walk, rule->name, true, i);
+        int status = check_value(walk, rule, field, &elements[i], depth);
+        walk->path[len] = 0;
+        if (status) return status;
+    }
+    return 0;
+}
+
+static int check_field(struct walk *walk, const struct payload_field *rule,
+                       const ProtobufCFieldDescriptor *field, const ProtobufCMessage *content,
+                       size_t depth)
+{
+    if (field->label == PROTOBUF_C_LABEL_REPEATED)
+        return check_repeated(walk, rule, field, content, depth);
+    const void *member = payload_member(content, field);
+    size_t len = path_push(walk, rule->name, false, 0);
+    int status = 0;
+    if (stated(field, member))
+        status = check_value(walk, rule, field, member, depth);
+    else if (rule->required)
+        status = error_set(walk->error, E_MISSING_FIELD, walk->path, "required (%s): %s",
+                           rule->label_en, payload_check_text(rule->check, LANG_EN));
+    walk->path[len] = 0;
+    return status;
+}
+
+static int check_message(struct walk *walk, const struct payload_message *message,
+                         const ProtobufCMessage *content, size_t depth)
+{
+    CHECK(message);
+    CHECK(content->descriptor == message->descriptor);
+    CHECK(depth < PAYLOAD_DEPTH_MAX);
+    if (content->n_unknown_fields)
+        return error_set(walk->error, E_UNKNOWN_FIELD, walk->path, "%s has no field with number %u",
+                         message->name, (unsigned)content->unknown_fields[0].tag);
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        int status =
+            check_field(walk, &message->fields[i], &message->descriptor->fields[i], content, depth);
+        if (status) return status;
+    }
+    return payload_cross_check(content, walk->context->topic, walk->path, walk->error);
+}
+
+int payload_check_content(const struct payload_message *message, const ProtobufCMessage *content,
+                          const struct payload_context *context, struct payload_report *ret_report,
+                          struct error *ret_error)
+{
+    struct walk walk = {.context = context, .error = ret_error};
+    path_push(&walk, context->section ? context->section : "", false, 0);
+    int status = check_message(&walk, message, content, 0);
+    if (status) return status;
+    if (ret_report) *ret_report = walk.report;
+    return 0;
+}
+
+int payload_open(const struct payload_message *message, struct bytes section,
+                 const struct payload_context *context, struct arena *arena,
+                 const ProtobufCMessage **ret_content, struct payload_report *ret_report,
+                 struct error *ret_error)
+{
+    if (section.len > LIMIT_PLAINTEXT_BYTES_MAX)
+        return error_set(ret_error, E_TOO_LARGE, context->section, "%zu bytes; at most %d",
+                         section.len, LIMIT_PLAINTEXT_BYTES_MAX);
+    ProtobufCAllocator allocator = arena_allocator(arena);
+    ProtobufCMessage *content =
+        protobuf_c_message_unpack(message->descriptor, &allocator, section.len, section.data);
+    if (!content)
+        return error_set(ret_error, E_BAD_FORM, context->section, "not a %s", message->name);
+    int status = payload_check_content(message, content, context, ret_report, ret_error);
+    if (status) return status;
+    *ret_content = content;
+    return 0;
+}
+
+int payload_check(const struct payload_message *message, struct bytes section,
+                  const struct payload_context *context, struct payload_report *ret_report,
+                  struct error *ret_error)
+{
+    struct arena arena;
+    const ProtobufCMessage *content = NULL;
+    arena_init(&arena, PAYLOAD_UNPACKED_BYTES_MAX);
+    int status = payload_open(message, section, context, &arena, &content, ret_report, ret_error);
+    arena_fini(&arena);
+    return status;
+}

@@ -1,0 +1,285 @@
+#include "proto/payload/payload_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/check.h"
+#include "proto/base/limits.h"
+#include "proto/payload/codes.h"
+
+/* jansson's own cap is far above what a section can need, and recursion is paid in stack. */
+static bool too_deep(struct bytes text)
+{
+    size_t depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = (char)text.data[i];
+        if (quoted) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                quoted = false;
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > PAYLOAD_JSON_DEPTH_MAX) return true;
+        } else if ((c == '}' || c == ']') && depth) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+int payload_json_parse(struct bytes text, json_t **ret_object, struct error *ret_error)
+{
+    json_error_t trouble;
+    if (too_deep(text))
+        return error_set(ret_error, E_BAD_JSON, NULL, "more than %d levels",
+                         PAYLOAD_JSON_DEPTH_MAX);
+    json_t *object =
+        json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &trouble);
+    if (!object) {
+        /* jansson quotes what stands near the fault: that may be a person's data, so it is cut. */
+        char *near = strstr(trouble.text, " near ");
+        if (near) *near = 0;
+        return error_set(ret_error, E_BAD_JSON, NULL, "line %d, column %d: %s", trouble.line,
+                         trouble.column, trouble.text);
+    }
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return error_set(ret_error, E_BAD_JSON, NULL, "an object is expected");
+    }
+    *ret_object = object;
+    return 0;
+}
+
+struct reading {
+    struct arena arena;
+    struct error *error;
+};
+
+static int wrong_type(struct reading *reading, const char *path, const char *wanted)
+{
+    return error_set(reading->error, E_BAD_VALUE, path, "%s", wanted);
+}
+
+static int no_room(struct reading *reading, const char *path)
+{
+    return error_set(reading->error, E_TOO_LARGE, path, "the section is too large");
+}
+
+static int read_message(struct reading *reading, const struct payload_message *message,
+                        const json_t *object, const char *path, ProtobufCMessage **ret_content);
+
+static int read_string(struct reading *reading, const json_t *value, const char *path,
+                       char **ret_string)
+{
+    if (!json_is_string(value)) return wrong_type(reading, path, "a string");
+    size_t len = json_string_length(value);
+    char *copy = arena_alloc(&reading->arena, len + 1);
+    if (!copy) return no_room(reading, path);
+    memcpy(copy, json_string_value(value), len);
+    copy[len] = 0;
+    *ret_string = copy;
+    return 0;
+}
+
+static int read_time(struct reading *reading, const json_t *value, const char *path,
+                     uint64_t *ret_ms)
+{
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
+        *ret_ms = (uint64_t)json_integer_value(value);
+        return 0;
+    }
+    const char *text = json_string_value(value);
+    if (text && !*text) return 0;
+    if (!text || !codes_time_parse(text, ret_ms))
+        return wrong_type(reading, path, payload_check_text(PAYLOAD_TIME, LANG_EN));
+    return 0;
+}
+
+static int read_integer(struct reading *reading, const json_t *value, const char *path, int64_t min,
+                        int64_t max, int64_t *ret_value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < min ||
+        json_integer_value(value) > max)
+        return wrong_type(reading, path, "a whole number in range");
+    *ret_value = json_integer_value(value);
+    return 0;
+}
+
+/* One value into its place in the message (or in the array of a repeated field). */
+static int read_value(struct reading *reading, const ProtobufCFieldDescriptor *field,
+                      const json_t *value, const char *path, void *member)
+{
+    int64_t number = 0;
+    int status = 0;
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING: return read_string(reading, value, path, (char **)member);
+    case PROTOBUF_C_TYPE_MESSAGE:
+        if (!json_is_object(value)) return wrong_type(reading, path, "an object");
+        return read_message(reading, payload_of_descriptor(field->descriptor), value, path,
+                            (ProtobufCMessage **)member);
+    case PROTOBUF_C_TYPE_UINT64: return read_time(reading, value, path, (uint64_t *)member);
+    case PROTOBUF_C_TYPE_UINT32:
+        status = read_integer(reading, value, path, 0, UINT32_MAX, &number);
+        if (!status) *(uint32_t *)member = (uint32_t)number;
+        return status;
+    case PROTOBUF_C_TYPE_SINT32:
+        status = read_integer(reading, value, path, INT32_MIN, INT32_MAX, &number);
+        if (!status) *(int32_t *)member = (int32_t)number;
+        return status;
+    case PROTOBUF_C_TYPE_BOOL:
+        if (!json_is_boolean(value)) return wrong_type(reading, path, "true or false");
+        *(protobuf_c_boolean *)member = json_is_true(value);
+        return 0;
+    default: CHECK(false); return E_BAD_FORM;
+    }
+}
+
+static int read_repeated(struct reading *reading, const ProtobufCFieldDescriptor *field,
+                         uint32_t count_max, const json_t *array, const char *path, void *content)
+{
+    if (!json_is_array(array)) return wrong_type(reading, path, "a list");
+    size_t count = json_array_size(array);
+    if (count > count_max)
+        return error_set(reading->error, E_TOO_LARGE, path, "%zu of them; at most %u", count,
+                         (unsigned)count_max);
+    if (!count) return 0;
+    void **elements = arena_alloc(&reading->arena, count * sizeof *elements);
+    if (!elements) return no_room(reading, path);
+    for (size_t i = 0; i < count; i++) {
+        char at[ERROR_FIELD_LEN_MAX + 1];
+        snprintf(at, sizeof at, "%s[%zu]", path, i);
+        elements[i] = NULL;
+        int status = read_value(reading, field, json_array_get(array, i), at, &elements[i]);
+        if (status) return status;
+    }
+    *(void ***)(void *)((char *)content + field->offset) = elements;
+    *(size_t *)(void *)((char *)content + field->quantifier_offset) = count;
+    return 0;
+}
+
+static int read_message(struct reading *reading, const struct payload_message *message,
+                        const json_t *object, const char *path, ProtobufCMessage **ret_content)
+{
+    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
+    ProtobufCMessage *content = arena_alloc(&reading->arena, descriptor->sizeof_message);
+    if (!content) return no_room(reading, path);
+    protobuf_c_message_init(descriptor, content);
+    void *walk = NULL;
+    /* jansson's iterators take a non-const object but do not change it. */
+    union {
+        const json_t *in;
+        json_t *out;
+    } held = {.in = object};
+    for (walk = json_object_iter(held.out); walk; walk = json_object_iter_next(held.out, walk)) {
+        char at[ERROR_FIELD_LEN_MAX + 1];
+        const char *name = json_object_iter_key(walk);
+        snprintf(at, sizeof at, "%s.%.47s", path, name);
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field_by_name(descriptor, name);
+        if (!field)
+            return error_set(reading->error, E_UNKNOWN_FIELD, at, "%s has no such field",
+                             message->name);
+        const json_t *value = json_object_iter_value(walk);
+        size_t index = (size_t)(field - descriptor->fields);
+        int status = field->label == PROTOBUF_C_LABEL_REPEATED
+                         ? read_repeated(reading, field, message->fields[index].count_max, value,
+                                         at, content)
+                         : read_value(reading, field, value, at, (char *)content + field->offset);
+        if (status) return status;
+    }
+    *ret_content = content;
+    return 0;
+}
+
+int payload_json_read(const struct payload_message *message, const json_t *object, const char *path,
+                      struct buf *ret_section, struct error *ret_error)
+{
+    struct reading reading = {.error = ret_error};
+    ProtobufCMessage *content = NULL;
+    if (!json_is_object(object)) return error_set(ret_error, E_BAD_VALUE, path, "an object");
+    arena_init(&reading.arena, PAYLOAD_UNPACKED_BYTES_MAX);
+    int status = read_message(&reading, message, object, path, &content);
+    if (!status) {
+        size_t len = protobuf_c_message_get_packed_size(content);
+        if (len > LIMIT_PLAINTEXT_BYTES_MAX)
+            status = error_set(ret_error, E_TOO_LARGE, path, "%zu bytes; at most %d", len,
+                               LIMIT_PLAINTEXT_BYTES_MAX);
+        else if (len)
+            protobuf_c_message_pack(content, buf_grow(ret_section, len));
+    }
+    arena_fini(&reading.arena);
+    return status;
+}
+
+static json_t *write_message(const struct payload_message *message,
+                             const ProtobufCMessage *content);
+
+/* NULL: not stated. */
+static json_t *write_value(const ProtobufCFieldDescriptor *field, const void *member, bool element)
+{
+    const char *text = NULL;
+    char time[CODES_TIME_TEXT_LEN + 1];
+    uint64_t ms = 0;
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+        text = *(const char *const *)member;
+        return *text || element ? json_string(text) : NULL;
+    case PROTOBUF_C_TYPE_MESSAGE: {
+        const ProtobufCMessage *inner = *(const ProtobufCMessage *const *)member;
+        return inner ? write_message(payload_of_descriptor(field->descriptor), inner) : NULL;
+    }
+    case PROTOBUF_C_TYPE_UINT64:
+        ms = *(const uint64_t *)member;
+        if (!ms) return NULL;
+        /* Only what passed payload_check gets here; a time beyond it is shown at the bound. */
+        codes_time_text(ms <= CODES_TIME_MS_MAX ? ms : CODES_TIME_MS_MAX, time);
+        return json_string(time);
+    case PROTOBUF_C_TYPE_UINT32:
+        return *(const uint32_t *)member ? json_integer(*(const uint32_t *)member) : NULL;
+    case PROTOBUF_C_TYPE_SINT32:
+        return *(const int32_t *)member ? json_integer(*(const int32_t *)member) : NULL;
+    case PROTOBUF_C_TYPE_BOOL: return *(const protobuf_c_boolean *)member ? json_true() : NULL;
+    default: CHECK(false); return NULL;
+    }
+}
+
+static json_t *write_message(const struct payload_message *message, const ProtobufCMessage *content)
+{
+    json_t *object = json_object();
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        const void *member = payload_member(content, field);
+        json_t *value = NULL;
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            size_t count = payload_count(content, field);
+            const char *const *elements = *(const char *const *const *)member;
+            value = count ? json_array() : NULL;
+            for (size_t k = 0; k < count; k++)
+                json_array_append_new(value, write_value(field, &elements[k], true));
+        } else {
+            value = write_value(field, member, false);
+        }
+        if (value) json_object_set_new(object, field->name, value);
+    }
+    return object;
+}
+
+int payload_json_write(const struct payload_message *message, struct bytes section,
+                       json_t **ret_object, struct error *ret_error)
+{
+    struct arena arena;
+    int status = 0;
+    arena_init(&arena, PAYLOAD_UNPACKED_BYTES_MAX);
+    ProtobufCAllocator allocator = arena_allocator(&arena);
+    ProtobufCMessage *content =
+        protobuf_c_message_unpack(message->descriptor, &allocator, section.len, section.data);
+    if (content)
+        *ret_object = write_message(message, content);
+    else
+        status = error_set(ret_error, E_BAD_FORM, NULL, "not a %s", message->name);
+    arena_fini(&arena);
+    return status;
+}

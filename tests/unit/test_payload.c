@@ -1,0 +1,546 @@
+/* payload: the rules of sections, and JSON by them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/base/limits.h"
+#include "proto/payload/codes.h"
+#include "proto/payload/payload.h"
+#include "proto/payload/payload_json.h"
+#include "proto/payload/text.h"
+#include "proto/plan/plan.h"
+#include "tests/lib/plan_files.h"
+
+static struct bytes text(const char *string)
+{
+    return bytes_of_str(string);
+}
+
+/* JSON of one section, read and checked as the agent does it. */
+static int check_json(const char *name, const char *json, bool as_stated, const char *topic,
+                      struct payload_report *ret_report, struct error *ret_error)
+{
+    const struct payload_message *message = payload_find(name);
+    struct payload_context context = {.section = "full", .as_stated = as_stated, .topic = topic};
+    struct buf section = {0};
+    json_t *object = NULL;
+    assert_non_null(message);
+    memset(ret_error, 0, sizeof *ret_error);
+    int status = payload_json_parse(text(json), &object, ret_error);
+    if (!status) status = payload_json_read(message, object, "full", &section, ret_error);
+    if (!status)
+        status = payload_check(message, buf_bytes(&section), &context, ret_report, ret_error);
+    json_decref(object);
+    buf_fini(&section);
+    return status;
+}
+
+static void expect(const char *name, const char *json, int code, const char *field)
+{
+    struct error error;
+    int status = check_json(name, json, false, NULL, NULL, &error);
+    if (status != code || strcmp(error.field, field) != 0)
+        print_error("%s: %s at \"%s\" (%s)\n", json, error_name(status), error.field, error.detail);
+    assert_int_equal(status, code);
+    assert_string_equal(error.field, field);
+}
+
+static struct plan *load_plan(void)
+{
+    struct plan_files files;
+    struct plan *plan = NULL;
+    struct error error;
+    plan_files_load(&files);
+    assert_int_equal(plan_parse(files.parts, PLAN_PART_COUNT, &plan, &error), 0);
+    plan_files_free(&files);
+    return plan;
+}
+
+static void every_field_has_its_rule_in_tag_order(void **state)
+{
+    (void)state;
+    for (size_t i = 0; payload_at(i); i++) {
+        const struct payload_message *message = payload_at(i);
+        assert_string_equal(message->descriptor->short_name, message->name);
+        for (unsigned f = 0; f < message->descriptor->n_fields; f++) {
+            const struct payload_field *rule = &message->fields[f];
+            const ProtobufCFieldDescriptor *field = &message->descriptor->fields[f];
+            assert_string_equal(rule->name, field->name);
+            assert_int_equal(rule->count_max > 0, field->label == PROTOBUF_C_LABEL_REPEATED);
+            assert_int_equal(rule->check == PAYLOAD_MESSAGE,
+                             field->type == PROTOBUF_C_TYPE_MESSAGE);
+            assert_int_equal(rule->check < PAYLOAD_TIME, field->type == PROTOBUF_C_TYPE_STRING);
+            assert_int_equal(rule->check == PAYLOAD_TIME, field->type == PROTOBUF_C_TYPE_UINT64);
+            assert_int_equal(rule->check == PAYLOAD_CODE, rule->list->count > 0);
+            if (rule->check < PAYLOAD_TIME && rule->check != PAYLOAD_CODE)
+                assert_true(rule->len_max > 0);
+            if (rule->check == PAYLOAD_MESSAGE)
+                assert_non_null(payload_of_descriptor(field->descriptor));
+            assert_true(rule->label_zh[0] && rule->label_en[0]);
+        }
+    }
+}
+
+static void no_message_has_a_field_for_markers(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"dna",    "locus", "loci",    "allele",
+                                        "marker", "str_",  "genotype"};
+    for (size_t i = 0; payload_at(i); i++)
+        for (unsigned f = 0; f < payload_at(i)->descriptor->n_fields; f++)
+            for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+                assert_null(strstr(payload_at(i)->fields[f].name, words[w]));
+}
+
+static void id_numbers(void **state)
+{
+    (void)state;
+    assert_true(codes_id_number("11010519491231002X")); /* the example of GB 11643 */
+    assert_true(codes_id_number("11010519491231002x"));
+    assert_true(codes_id_number("110105491231002"));
+    assert_false(codes_id_number("110105194912310021"));
+    assert_false(codes_id_number("11010519491231002"));
+    assert_false(codes_id_number("11010519490231002X")); /* 31 February */
+    assert_false(codes_id_number("110105490231002"));
+    assert_false(codes_id_number("1101051949123100ZX"));
+    assert_false(codes_id_number(""));
+}
+
+static void credit_codes(void **state)
+{
+    (void)state;
+    assert_true(codes_uscc("11120221000192727Q")); /* two public bodies' real codes */
+    assert_true(codes_uscc("11500242709477420M"));
+    assert_false(codes_uscc("11120221000192727R"));
+    assert_false(codes_uscc("11120221000192737Q"));
+    assert_false(codes_uscc("1112022100019272"));
+    assert_false(codes_uscc("I1120221000192727Q"));
+    assert_false(codes_uscc("11120221000192727q"));
+}
+
+/* A wrong inner character with an outer one made to fit is still wrong. */
+static void credit_code_checks_the_subject_code_too(void **state)
+{
+    (void)state;
+    static const char alphabet[] = "0123456789ABCDEFGHJKLMNPQRTUWXY";
+    char code[] = "11120221000192728Q";
+    for (size_t i = 0; alphabet[i]; i++) {
+        code[17] = alphabet[i];
+        assert_false(codes_uscc(code));
+    }
+}
+
+static void areas_dates_phones(void **state)
+{
+    (void)state;
+    static const char *const good_phones[] = {"13800138000",
+                                              "022-12345678",
+                                              "12345678",
+                                              "110",
+                                              "12338",
+                                              "+86 138 0013 8000",
+                                              "+1 202 555 0100",
+                                              "(022)12345678",
+                                              "022-12345678-801",
+                                              "4008001234"};
+    static const char *const bad_phones[] = {
+        "", "1", "12800138000", "abc", "1380013800012", "-110", "138001380001380013800138001"};
+    assert_true(codes_area("120102"));
+    assert_true(codes_area("120102003"));
+    assert_true(codes_area("120102003001"));
+    assert_false(codes_area("1201020"));
+    assert_false(codes_area("000000"));
+    assert_false(codes_area("12010x"));
+    assert_true(codes_date("2024-02-29"));
+    assert_false(codes_date("2023-02-29"));
+    assert_false(codes_date("2100-02-29"));
+    assert_false(codes_date("2026-13-01"));
+    assert_false(codes_date("2026-1-01"));
+    assert_false(codes_date("2026/01/01"));
+    for (size_t i = 0; i < sizeof good_phones / sizeof *good_phones; i++)
+        assert_true(codes_phone(good_phones[i]));
+    for (size_t i = 0; i < sizeof bad_phones / sizeof *bad_phones; i++)
+        assert_false(codes_phone(bad_phones[i]));
+}
+
+static void smaller_codes(void **state)
+{
+    (void)state;
+    assert_true(codes_certificate("U120012345"));
+    assert_false(codes_certificate("u120012345"));
+    assert_false(codes_certificate("1200123456"));
+    assert_true(codes_country("VNM"));
+    assert_false(codes_country("vnm"));
+    assert_true(codes_pseudonym("V1"));
+    assert_false(codes_pseudonym("1V"));
+    assert_false(codes_pseudonym("V13800138000")); /* no phone number in disguise */
+    assert_false(codes_pseudonym("王某"));
+    assert_true(codes_document("E12345678"));
+    assert_false(codes_document("E123 45678"));
+}
+
+static void times_go_to_ms_and_back(void **state)
+{
+    (void)state;
+    uint64_t ms = 0;
+    char back[CODES_TIME_TEXT_LEN + 1];
+    assert_true(codes_time_parse("2026-03-02T14:20:00.5+08:00", &ms));
+    codes_time_text(ms, back);
+    assert_string_equal(back, "2026-03-02T06:20:00.500Z");
+    assert_true(codes_time_parse("2000-02-29T23:59:60Z", &ms));
+    codes_time_text(ms, back);
+    assert_string_equal(back, "2000-02-29T23:59:59.999Z");
+    assert_true(codes_time_parse("1970-01-01T00:00:00Z", &ms));
+    assert_int_equal(ms, 0);
+    codes_time_text(CODES_TIME_MS_MAX, back);
+    assert_string_equal(back, "2199-12-31T23:59:59.999Z");
+    static const char *const bad[] = {
+        "2026-03-02 14:20:00Z",  "2026-03-02T14:20:00",      "2026-02-30T14:20:00Z",
+        "2026-03-02T24:00:00Z",  "2026-03-02T14:20Z",        "1969-12-31T23:59:59Z",
+        "2026-03-02T14:20:00.Z", "2026-03-02T14:20:00+8:00", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(codes_time_parse(bad[i], &ms));
+}
+
+static void utf8_is_strict_and_takes_rare_names(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    assert_int_equal(text_check(text("阿依古丽·买买提"), false, &count), TEXT_FINE);
+    assert_int_equal(count, 8);
+    assert_int_equal(text_check(text("\xf0\xa0\x80\x80\xf0\xb0\x80\x80"), false, &count),
+                     TEXT_FINE);
+    assert_int_equal(count, 2); /* extensions B and G */
+    assert_int_equal(text_check(text("\xee\x80\x80"), false, &count), TEXT_FINE); /* private use */
+    static const char *const broken[] = {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                         "\xe4\xb8", "\xff",         "\x80"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        assert_int_equal(text_check(text(broken[i]), false, &count), TEXT_NOT_UTF8);
+    assert_int_equal(text_check(text("a\x1b[2J"), true, &count), TEXT_CONTROL);
+    assert_int_equal(text_check(text("a\xe2\x80\xae"
+                                     "b"),
+                                true, &count),
+                     TEXT_CONTROL);
+    assert_int_equal(text_check(text("a\nb"), true, &count), TEXT_FINE);
+    assert_int_equal(text_check(text("a\nb"), false, &count), TEXT_MANY_LINES);
+    expect("LeadFull", "{\"what\":\"x\",\"persons\":[{\"name\":\"\\u202e\"}]}", E_BAD_VALUE,
+           "full.persons[0].name");
+}
+
+static void dna_profiles_are_refused_and_talk_about_dna_is_not(void **state)
+{
+    (void)state;
+    struct error error;
+    static const char *const profiles[] = {
+        "{\"what\":\"D3S1358: 15,16; vWA: 14,18; FGA 21/24; TH01 7 9.3\"}",
+        "{\"what\":\"D3S1358为15、16，ｖＷＡ　14/18，D8S1179 13,14，D21S11 29,31.2\"}",
+        "{\"what\":\"Penta D 9,12|Penta E 5,11|AMEL X,Y|DYS391 10\"}",
+        "{\"what\":\"D3S1358 15,16; vWA 14,18\",\"actions_taken\":\"FGA 21,24; D18S51 13,15\"}",
+        "{\"what\":\"x\",\"persons\":[{\"features\":\"D3S1358 15,16 vWA 14,18 FGA 21,24 TH01 "
+        "7,9\"}]}",
+    };
+    for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++)
+        assert_int_equal(check_json("LeadFull", profiles[i], true, NULL, NULL, &error),
+                         E_FORBIDDEN_CONTENT);
+    assert_int_equal(check_json("LeadFull",
+                                "{\"what\":\"已按D3S1358、vWA、FGA、TH01、TPOX等21个基因座送检\"}",
+                                false, NULL, NULL, &error),
+                     0);
+    assert_int_equal(text_locus_count(text("D3S1358 15,16; vWA 14,18; FGA 21,24")), 3);
+    assert_int_equal(text_locus_count(text("")), 0);
+}
+
+static void bulletins_have_no_personal_numbers(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"身份证11010519491231002X",
+                                      "身份证 110105 19491231 0021",
+                                      "电话１３８００１３８０００",
+                                      "电话138-0013-8000",
+                                      "电话022-12345678",
+                                      "110105491231002",
+                                      "+8613800138000"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char json[256];
+        snprintf(json, sizeof json, "{\"topic\":\"risk\",\"title\":\"x\",\"text\":\"%s\"}", bad[i]);
+        expect("Bulletin", json, E_FORBIDDEN_CONTENT, "full.text");
+    }
+    expect(
+        "Bulletin",
+        "{\"topic\":\"risk\",\"title\":\"2026年3月2日 10:30\",\"text\":\"2026-02-01至2026-02-28，"
+        "共12345678件，拨打110\"}",
+        0, "");
+}
+
+static void errors_name_the_path(void **state)
+{
+    (void)state;
+    expect("LeadFull", "{}", E_MISSING_FIELD, "full.what");
+    expect("LeadFull", "{\"what\":\"\"}", E_MISSING_FIELD, "full.what");
+    expect("LeadFull", "{\"what\":\"x\",\"persons\":[{},{\"id_number\":\"110105194912310021\"}]}",
+           E_BAD_VALUE, "full.persons[1].id_number");
+    expect("LeadFull", "{\"what\":\"x\",\"persons\":[{\"id_number\":\"unknown\"}]}", 0, "");
+    expect("LeadFull", "{\"what\":\"x\",\"persons\":[{\"nick\":\"y\"}]}", E_UNKNOWN_FIELD,
+           "full.persons[0].nick");
+    expect("LeadFull", "{\"what\":\"x\",\"persons\":{}}", E_BAD_VALUE, "full.persons");
+    expect("LeadFull", "{\"what\":7}", E_BAD_VALUE, "full.what");
+    expect("LeadFull", "{\"what\":null}", E_BAD_VALUE, "full.what");
+    expect("LeadFull", "{\"what\":\"x\",\"seen_at\":\"yesterday\"}", E_BAD_VALUE, "full.seen_at");
+    expect("LeadFull", "{\"what\":\"x\",\"seen_at\":99999999999999}", E_BAD_VALUE, "full.seen_at");
+    expect("LeadFull", "{\"what\":\"x\",\"area\":\"12\"}", E_BAD_VALUE, "full.area");
+    expect("LeadSummary", "{\"suspicion\":\"child-trafficking\",\"danger\":\"a-bit\"}", E_BAD_VALUE,
+           "full.danger");
+    expect("MandatorySummary", "{\"danger\":\"unknown\",\"signs\":[\"7\",\"10\"]}", E_BAD_VALUE,
+           "full.signs[1]");
+    expect("MandatorySummary", "{\"danger\":\"unknown\",\"signs\":[]}", E_MISSING_FIELD,
+           "full.signs");
+    expect("Urge", "{\"reason\":\"sign\",\"reason\":\"close\"}", E_BAD_JSON, "");
+    expect("Urge", "{\"reason\":\"sign\"", E_BAD_JSON, "");
+    expect("Urge", "[]", E_BAD_JSON, "");
+    expect("Urge", "{\"reason\":[[[[[[[[[[[[[[1]]]]]]]]]]]]]]}", E_BAD_JSON, "");
+}
+
+static void what_does_not_check_travels_as_stated_where_nothing_may_wait(void **state)
+{
+    (void)state;
+    struct payload_report report;
+    struct error error;
+    const char *json = "{\"what\":\"x\",\"contact_phone\":\"call me\",\"organisation_uscc\":\"A1\","
+                       "\"persons\":[{\"id_number\":\"110105194912310021\","
+                       "\"birth_date\":\"1949-02-30\"}]}";
+    assert_int_equal(check_json("LeadFull", json, true, NULL, &report, &error), 0);
+    assert_int_equal(report.count, 4);
+    assert_string_equal(report.fields[0], "full.persons[0].id_number");
+    assert_int_equal(check_json("LeadFull", json, false, NULL, &report, &error), E_BAD_VALUE);
+    /* closed codes and bounds are not "stated values" */
+    assert_int_equal(check_json("LeadSummary", "{\"suspicion\":\"x\",\"danger\":\"likely\"}", true,
+                                NULL, &report, &error),
+                     E_BAD_VALUE);
+    json = "{\"what\":\"x\",\"persons\":[{\"id_number\":\"1101051949123100212\"}]}";
+    assert_int_equal(check_json("LeadFull", json, true, NULL, &report, &error), E_TOO_LARGE);
+}
+
+static void bounds_hold_at_their_edge(void **state)
+{
+    (void)state;
+    char json[13000];
+    char what[12004] = "";
+    for (size_t i = 0; i < 4000; i++) memcpy(what + 3 * i, "\xe4\xb8\xad", 4);
+    snprintf(json, sizeof json, "{\"what\":\"%s\"}", what);
+    expect("LeadFull", json, 0, "");
+    snprintf(json, sizeof json, "{\"what\":\"%sx\"}", what);
+    expect("LeadFull", json, E_TOO_LARGE, "full.what");
+    size_t len = (size_t)snprintf(json, sizeof json, "{\"what\":\"x\",\"persons\":[");
+    for (size_t i = 0; i < 21; i++)
+        len += (size_t)snprintf(json + len, sizeof json - len, "%s{}", i ? "," : "");
+    snprintf(json + len, sizeof json - len, "]}");
+    expect("LeadFull", json, E_TOO_LARGE, "full.persons");
+    snprintf(strrchr(json, ','), 4, "]}");
+    expect("LeadFull", json, 0, "");
+    struct error error;
+    static const uint8_t zeros[LIMIT_PLAINTEXT_BYTES_MAX + 1];
+    struct payload_context context = {.section = "full"};
+    assert_int_equal(payload_check(payload_find("LeadFull"), bytes_of(zeros, sizeof zeros),
+                                   &context, NULL, &error),
+                     E_TOO_LARGE);
+}
+
+static void hostile_bytes_are_refused(void **state)
+{
+    (void)state;
+    struct error error;
+    struct payload_context context = {.section = "notice"};
+    const struct payload_message *urge = payload_find("Urge");
+    static const uint8_t reason[] = {0x0a, 4, 's', 'i', 'g', 'n'};
+    static const uint8_t unknown[] = {0x0a, 4, 's', 'i', 'g', 'n', 0x78, 1};
+    static const uint8_t cut[] = {0x0a, 5, 's', 'i', 'g', 'n'};
+    static const uint8_t wrong_wire[] = {0x08, 1};
+    assert_int_equal(payload_check(urge, bytes_of(reason, 6), &context, NULL, &error), 0);
+    assert_int_equal(payload_check(urge, bytes_of(unknown, 8), &context, NULL, &error),
+                     E_UNKNOWN_FIELD);
+    assert_int_equal(payload_check(urge, bytes_of(cut, 6), &context, NULL, &error), E_BAD_FORM);
+    assert_true(payload_check(urge, bytes_of(wrong_wire, 2), &context, NULL, &error) != 0);
+    assert_int_equal(payload_check(urge, bytes_of(NULL, 0), &context, NULL, &error),
+                     E_MISSING_FIELD);
+    /* every truncation and every single flipped byte of a real section ends in a verdict */
+    const struct payload_message *full = payload_find("LeadFull");
+    json_t *example = payload_json_example(full);
+    struct buf section = {0};
+    assert_int_equal(payload_json_read(full, example, "full", &section, &error), 0);
+    json_decref(example);
+    for (size_t i = 0; i < section.len; i++) {
+        int status = payload_check(full, bytes_of(section.data, i), &context, NULL, &error);
+        assert_true(status == 0 || error.code == status);
+        section.data[i] ^= 0x85;
+        status = payload_check(full, buf_bytes(&section), &context, NULL, &error);
+        assert_true(status == 0 || error.code == status);
+        section.data[i] ^= 0x85;
+    }
+    buf_fini(&section);
+}
+
+static void rules_over_several_fields(void **state)
+{
+    (void)state;
+    struct error error;
+    const char *closed = "{\"officer_name\":\"张\"}";
+    assert_int_equal(check_json("ReceiptClosed", closed, false, "no-case", NULL, &error),
+                     E_MISSING_FIELD);
+    assert_string_equal(error.field, "full.text");
+    assert_int_equal(check_json("ReceiptClosed", closed, false, "unfounded", NULL, &error), 0);
+    const char *work = "{\"service\":\"employment\",\"need\":\"x\",\"person\":{\"age_years\":15}}";
+    assert_int_equal(check_json("ReferralFull", work, false, "employment", NULL, &error),
+                     E_BAD_VALUE);
+    work = "{\"service\":\"employment\",\"need\":\"x\",\"person\":{\"age_years\":16}}";
+    assert_int_equal(check_json("ReferralFull", work, false, "employment", NULL, &error), 0);
+    assert_int_equal(check_json("ReferralFull", work, false, "schooling", NULL, &error),
+                     E_BAD_VALUE);
+    assert_string_equal(error.field, "full.service");
+    expect("MissingChildAlert",
+           "{\"revision\":1,\"place\":\"x\",\"lost_at\":\"2026-03-02T16:00:00Z\",\"contact_phone\":"
+           "\"110\",\"valid_until\":\"2026-03-02T15:00:00Z\"}",
+           E_BAD_VALUE, "full.valid_until");
+    expect("VerifyFull",
+           "{\"purpose\":\"identity\",\"legal_basis\":\"minors-law-62\",\"subject\":{},"
+           "\"period_from\":\"2026-02-02\",\"period_to\":\"2026-02-01\"}",
+           E_BAD_VALUE, "full.period_to");
+}
+
+static void json_comes_back_as_it_went(void **state)
+{
+    (void)state;
+    struct error error;
+    for (size_t i = 0; payload_at(i); i++) {
+        const struct payload_message *message = payload_at(i);
+        struct buf first = {0};
+        struct buf second = {0};
+        json_t *example = payload_json_example(message);
+        json_t *written = NULL;
+        assert_int_equal(payload_json_read(message, example, "x", &first, &error), 0);
+        assert_int_equal(payload_json_write(message, buf_bytes(&first), &written, &error), 0);
+        assert_int_equal(payload_json_read(message, written, "x", &second, &error), 0);
+        assert_true(first.len > 0);
+        assert_true(bytes_equal(buf_bytes(&first), buf_bytes(&second)));
+        assert_int_equal(json_object_size(example), json_object_size(written));
+        json_decref(example);
+        json_decref(written);
+        buf_fini(&first);
+        buf_fini(&second);
+    }
+}
+
+static void every_kind_has_messages_whose_examples_pass(void **state)
+{
+    (void)state;
+    struct plan *plan = load_plan();
+    for (size_t k = 0; k < plan_kind_count(plan); k++) {
+        const struct plan_kind *kind = plan_kind(plan, k);
+        for (size_t s = 0; s < kind->section_count; s++) {
+            const struct payload_message *message = payload_find(kind->sections[s].message);
+            if (!message) print_error("%s: no message %s\n", kind->slug, kind->sections[s].message);
+            assert_non_null(message);
+            struct payload_context context = {.section = kind->sections[s].name};
+            struct buf section = {0};
+            struct error error = {0};
+            json_t *example = payload_json_example(message);
+            int status = payload_json_read(message, example, context.section, &section, &error);
+            if (!status)
+                status = payload_check(message, buf_bytes(&section), &context, NULL, &error);
+            if (status) print_error("%s %s: %s\n", kind->slug, error.field, error.detail);
+            assert_int_equal(status, 0);
+            json_decref(example);
+            buf_fini(&section);
+        }
+    }
+    plan_free(plan);
+}
+
+/* What copies may open is codes, dates, street, pseudonym. Level C1 without the tag of a lead (an
+ * alert, a bulletin, an urge) is the plan's exception. */
+static bool has_free_text(const struct payload_message *message)
+{
+    for (unsigned f = 0; f < message->descriptor->n_fields; f++) switch (message->fields[f].check) {
+        case PAYLOAD_CODE:
+        case PAYLOAD_PSEUDONYM:
+        case PAYLOAD_AREA:
+        case PAYLOAD_DATE:
+        case PAYLOAD_TIME:
+        case PAYLOAD_NUMBER:
+        case PAYLOAD_BOOL: break;
+        default: return true;
+        }
+    return false;
+}
+
+static void what_copies_may_open_has_no_name_and_no_text(void **state)
+{
+    (void)state;
+    struct plan *plan = load_plan();
+    size_t seen = 0;
+    for (size_t k = 0; k < plan_kind_count(plan); k++) {
+        const struct plan_kind *kind = plan_kind(plan, k);
+        for (size_t s = 0; s < kind->section_count; s++) {
+            if (!kind->sections[s].copy || kind->level < 2) continue;
+            seen++;
+            assert_false(has_free_text(payload_find(kind->sections[s].message)));
+        }
+    }
+    assert_true(seen > 0);
+    assert_true(has_free_text(payload_find("LeadFull")));
+    plan_free(plan);
+}
+
+/* A section that repeats the topic has exactly the topic's codes. */
+static void lists_that_repeat_topics_are_those_of_the_plan(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *message, *field;
+    } pairs[] = {{"handoff.service-referral", "ReferralSummary", "service"},
+                 {"notice.verify", "VerifyFull", "purpose"},
+                 {"anomaly.birth", "BirthSummary", "doubt"}};
+    struct plan *plan = load_plan();
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const struct plan_kind *kind = plan_kind_find(plan, pairs[i].kind);
+        const struct payload_message *message = payload_find(pairs[i].message);
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field_by_name(message->descriptor, pairs[i].field);
+        const struct payload_list *list = message->fields[field - message->descriptor->fields].list;
+        assert_int_equal(list->count, kind->topic_count);
+        for (size_t t = 0; t < kind->topic_count; t++)
+            assert_non_null(payload_code_find(list, kind->topics[t].slug));
+    }
+    plan_free(plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_has_its_rule_in_tag_order),
+        cmocka_unit_test(no_message_has_a_field_for_markers),
+        cmocka_unit_test(id_numbers),
+        cmocka_unit_test(credit_codes),
+        cmocka_unit_test(credit_code_checks_the_subject_code_too),
+        cmocka_unit_test(areas_dates_phones),
+        cmocka_unit_test(smaller_codes),
+        cmocka_unit_test(times_go_to_ms_and_back),
+        cmocka_unit_test(utf8_is_strict_and_takes_rare_names),
+        cmocka_unit_test(dna_profiles_are_refused_and_talk_about_dna_is_not),
+        cmocka_unit_test(bulletins_have_no_personal_numbers),
+        cmocka_unit_test(errors_name_the_path),
+        cmocka_unit_test(what_does_not_check_travels_as_stated_where_nothing_may_wait),
+        cmocka_unit_test(bounds_hold_at_their_edge),
+        cmocka_unit_test(hostile_bytes_are_refused),
+        cmocka_unit_test(rules_over_several_fields),
+        cmocka_unit_test(json_comes_back_as_it_went),
+        cmocka_unit_test(every_kind_has_messages_whose_examples_pass),
+        cmocka_unit_test(what_copies_may_open_has_no_name_and_no_text),
+        cmocka_unit_test(lists_that_repeat_topics_are_those_of_the_plan),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
