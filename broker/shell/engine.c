@@ -1,0 +1,353 @@
+#include "broker/shell/engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "broker/shell/clock.h"
+#include "broker/shell/engine_inner.h"
+#include "proto/base/check.h"
+#include "proto/host/log.h"
+
+enum { ROUND_MS = 1000, JOB_BURST = 256 };
+
+/* ---- release: what a durable group caused ------------------------------------------------------
+ */
+
+static struct group_record *record_at(struct group *group, uint64_t index)
+{
+    CHECK(index >= group->first && index - group->first < group->count);
+    return &group->records[index - group->first];
+}
+
+static void release_effect(struct engine *engine, struct group *group,
+                           const struct core_effect *effect)
+{
+    struct session *session = effect->unit ? session_by_unit(engine, effect->unit) : NULL;
+    struct error error = {0};
+    switch (effect->type) {
+    case CORE_EFFECT_RECEIPT: {
+        const struct lead *lead;
+        int code = lead_cache_get(engine->leads, effect->index, &lead, &error);
+        if (code) {
+            log_failure(LOG_LEVEL_ERROR, "receipt_failed", code, &error);
+            return;
+        }
+        if (session && session->serial == effect->serial)
+            reply_receipt(engine, &session->peer, lead, false);
+        return;
+    }
+    case CORE_EFFECT_QUEUED:
+        if (session) session->wants_pump = true;
+        return;
+    case CORE_EFFECT_ACKED:
+        counters_add(&engine->parts.counters->acknowledged, 1);
+        if (!session) return;
+        session_acked(engine, session, effect->lane);
+        reply_acked(engine, &session->peer, effect->lane, effect->position);
+        return;
+    case CORE_EFFECT_KEY: return;
+    case CORE_EFFECT_BUNDLE: {
+        int code =
+            directory_box_publish(engine->parts.directories, core_bundle(engine->core), &error);
+        if (code) log_failure(LOG_LEVEL_ERROR, "directory_failed", code, &error);
+        return;
+    }
+    }
+    (void)group;
+    (void)record_at;
+}
+
+static void release_held(struct engine *engine)
+{
+    uint64_t size = tree_size(engine->tree);
+    struct held **place = &engine->held_first;
+    struct held *last = NULL;
+    while (*place) {
+        struct held *held = *place;
+        if (held->read_index > size) {
+            last = held;
+            place = &held->next;
+            continue;
+        }
+        const struct lead *lead;
+        struct error error = {0};
+        if (!held->duplicate)
+            net_send(engine->parts.net, &held->peer, &held->frame);
+        else if (lead_cache_get(engine->leads, held->duplicate - 1, &lead, &error) == 0)
+            reply_receipt(engine, &held->peer, lead, true);
+        *place = held->next;
+        buf_fini(&held->frame);
+        free(held);
+        engine->held_count--;
+    }
+    engine->held_last = last;
+}
+
+static void release(struct engine *engine, struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        tree_add(engine->tree, group->first + i, buf_bytes(&group->records[i].hashes));
+    tree_advance(engine->tree, group->first + group->count, buf_bytes(&group->checkpoint));
+    for (size_t i = 0; i < group->count; i++) {
+        struct group_record *record = &group->records[i];
+        if (record->job && record->job->envelope)
+            lead_cache_put(engine->leads, group->first + i, record->time_ms, record->accepted_flags,
+                           RECORD_RULES_VERSION, record->job);
+    }
+    for (size_t i = 0; i < group->effects.count; i++)
+        release_effect(engine, group, &group->effects.items[i]);
+    group_reset(group);
+}
+
+/* ---- the rounds --------------------------------------------------------------------------------
+ */
+
+static void collect_written(struct engine *engine)
+{
+    writer_clear(engine->parts.writer);
+    struct group *group = writer_take(engine->parts.writer);
+    if (!group) return;
+    CHECK(group == engine->written);
+    engine->written = NULL;
+    release(engine, group);
+    engine->spare = group;
+}
+
+static void hand_to_writer(struct engine *engine)
+{
+    if (engine->written || engine->open->count == 0) return;
+    engine->written = engine->open;
+    engine->open = engine->spare;
+    engine->spare = NULL;
+    writer_give(engine->parts.writer, engine->written);
+}
+
+static bool has_room(const struct engine *engine)
+{
+    return !group_full(engine->open) && engine->held_count < HELD_COUNT_MAX;
+}
+
+static void take_jobs(struct engine *engine)
+{
+    verify_clear(engine->parts.verify);
+    struct job *job = NULL;
+    int taken = 0;
+    while (taken < JOB_BURST && has_room(engine) && (job = verify_take(engine->parts.verify))) {
+        request_handle(engine, job);
+        taken++;
+    }
+    /* Stopped by a bound and not for want of jobs: nobody else would ring. */
+    if (taken == JOB_BURST || !has_room(engine)) bell_ring(verify_fd(engine->parts.verify));
+}
+
+static void take_gone(struct engine *engine)
+{
+    queue_event_clear(engine->parts.gone);
+    for (struct peer *peer; (peer = (struct peer *)queue_try_pop(engine->parts.gone));) {
+        session_gone(engine, peer);
+        free(peer);
+    }
+}
+
+static bool take_control(struct engine *engine)
+{
+    bell_clear(engine->control_bell);
+    pthread_mutex_lock(&engine->mutex);
+    struct buf bundle = engine->offered_bundle;
+    engine->offered_bundle = (struct buf){0};
+    bool stopping = engine->stopping;
+    pthread_mutex_unlock(&engine->mutex);
+    if (bundle.len && has_room(engine)) request_bundle(engine, buf_bytes(&bundle));
+    buf_fini(&bundle);
+    return stopping;
+}
+
+/* A unit whose certificate no longer stands is sent nothing more. */
+static bool pump(struct engine *engine)
+{
+    bool more = false;
+    for (size_t i = engine->session_count; i-- > 0;) {
+        struct session *session = engine->sessions[i];
+        if (!session->wants_pump) continue;
+        const struct trust_certificate *certificate;
+        int code = trust_verdict(core_bundle(engine->core), session->serial, session->unit,
+                                 clock_now_ms(), SUITE_1, &certificate, NULL);
+        if (code)
+            session_close(engine, session, error_name(code));
+        else
+            more |= deliver_pump(engine, session);
+    }
+    return more;
+}
+
+static void tick(struct engine *engine, uint64_t now_ms)
+{
+    if (engine->ticks_stopped || core_next_deadline_ms(engine->core) > now_ms || !has_room(engine))
+        return;
+    struct core_request request = {.type = CORE_TICK, .now_ms = now_ms};
+    struct core_verdict verdict;
+    int code = request_admit(engine, &request, NULL, NULL, &verdict);
+    if (code && code != E_NOT_FOUND)
+        log_failure(LOG_LEVEL_ERROR, "tick_failed", code, &verdict.error);
+}
+
+static void watch_clock(struct engine *engine)
+{
+    struct clock_alarms alarms = clock_alarms_take();
+    if (alarms.backward) log_error("clock_set_back", log_u64("clamped_ms", clock_now_ms()));
+    if (alarms.suspect && !engine->ticks_stopped) {
+        log_error("clock_suspect", log_code(E_CLOCK_SUSPECT));
+        engine->ticks_stopped = true;
+    }
+}
+
+static void every_second(struct engine *engine, uint64_t monotonic_ms)
+{
+    if (monotonic_ms < engine->status_at_ms) return;
+    engine->status_at_ms = monotonic_ms + 1000;
+    watch_clock(engine);
+    status_refresh(engine);
+    if (monotonic_ms < engine->minute_at_ms) return;
+    engine->minute_at_ms = monotonic_ms + 60000;
+    memset(engine->logged, 0, sizeof engine->logged);
+    log_info("running", log_u64("size", tree_size(engine->tree)),
+             log_u64("sessions", engine->session_count));
+}
+
+static int wait_ms(const struct engine *engine, bool more)
+{
+    if (more) return 0;
+    uint64_t deadline_ms = core_next_deadline_ms(engine->core);
+    uint64_t now_ms = clock_now_ms();
+    if (engine->ticks_stopped || deadline_ms > now_ms + ROUND_MS) return ROUND_MS;
+    return deadline_ms > now_ms ? (int)(deadline_ms - now_ms) + 1 : 1;
+}
+
+static void *run(void *ctx)
+{
+    struct engine *engine = ctx;
+    bool more = false, stopping = false;
+    for (;;) {
+        struct pollfd fds[4] = {
+            {.fd = writer_fd(engine->parts.writer), .events = POLLIN},
+            {.fd = queue_event_fd(engine->parts.gone), .events = POLLIN},
+            {.fd = engine->control_bell, .events = POLLIN},
+            /* Not while there is no room: it would ring all the time. */
+            {.fd = has_room(engine) ? verify_fd(engine->parts.verify) : -1, .events = POLLIN},
+        };
+        if (poll(fds, 4, wait_ms(engine, more)) < 0 && errno != EINTR) CHECK(errno == EINTR);
+        atomic_fetch_add_explicit(&engine->rounds, 1, memory_order_relaxed);
+        if (fds[0].revents) collect_written(engine);
+        if (fds[1].revents) take_gone(engine);
+        if (fds[2].revents) stopping = take_control(engine) || stopping;
+        if (fds[3].revents) take_jobs(engine);
+        tick(engine, clock_now_ms());
+        hand_to_writer(engine);
+        if (engine->held_first) release_held(engine);
+        more = pump(engine);
+        every_second(engine, clock_monotonic_ms());
+        if (stopping && verify_count(engine->parts.verify) == 0 && !engine->written &&
+            engine->open->count == 0)
+            break;
+    }
+    status_refresh(engine);
+    return NULL;
+}
+
+/* ---- from other threads ------------------------------------------------------------------------
+ */
+
+int engine_start(const struct engine_parts *parts, struct engine **ret_engine,
+                 struct error *ret_error)
+{
+    struct engine *engine = (struct engine *)calloc(1, sizeof *engine);
+    if (!engine) return error_set(ret_error, E_NO_MEMORY, NULL, "engine");
+    uint8_t hash_key[16];
+    clock_random(hash_key, sizeof hash_key);
+    engine->control_bell = -1;
+    CHECK(pthread_mutex_init(&engine->mutex, NULL) == 0);
+    int code = bell_init(&engine->control_bell, ret_error);
+    if (!code) code = tree_new(parts->reader, &engine->tree, ret_error);
+    if (!code) code = lead_cache_new(parts->reader, hash_key, &engine->leads, ret_error);
+    engine->sessions =
+        (struct session **)calloc(parts->session_count_max, sizeof *engine->sessions);
+    engine->open = (struct group *)calloc(1, sizeof *engine->open);
+    engine->spare = (struct group *)calloc(1, sizeof *engine->spare);
+    if (!code && (!engine->sessions || !engine->open || !engine->spare))
+        code = error_set(ret_error, E_NO_MEMORY, NULL, "engine");
+    if (!code) {
+        engine->parts = *parts;
+        engine->core = parts->core;
+        tree_advance(engine->tree, core_size(engine->core), parts->checkpoint);
+        if (pthread_create(&engine->thread, NULL, run, engine))
+            code = error_set(ret_error, E_NO_MEMORY, NULL, "thread of the engine");
+    }
+    if (code) {
+        engine->core = NULL;
+        engine_free(engine);
+        return code;
+    }
+    *ret_engine = engine;
+    return 0;
+}
+
+void engine_offer_bundle(struct engine *engine, struct buf *take_bundle)
+{
+    pthread_mutex_lock(&engine->mutex);
+    buf_fini(&engine->offered_bundle);
+    engine->offered_bundle = *take_bundle;
+    *take_bundle = (struct buf){0};
+    pthread_mutex_unlock(&engine->mutex);
+    bell_ring(engine->control_bell);
+}
+
+void engine_stop(struct engine *engine, uint64_t *ret_size, uint8_t ret_digest[32])
+{
+    pthread_mutex_lock(&engine->mutex);
+    engine->stopping = true;
+    pthread_mutex_unlock(&engine->mutex);
+    bell_ring(engine->control_bell);
+    pthread_join(engine->thread, NULL);
+    *ret_size = core_size(engine->core);
+    core_digest(engine->core, ret_digest);
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine) return;
+    for (size_t i = 0; i < engine->session_count; i++) {
+        for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
+            free(engine->sessions[i]->lanes[lane].sizes);
+        free(engine->sessions[i]);
+    }
+    free((void *)engine->sessions);
+    while (engine->held_first) {
+        struct held *held = engine->held_first;
+        engine->held_first = held->next;
+        buf_fini(&held->frame);
+        free(held);
+    }
+    group_free(engine->open);
+    group_free(engine->spare);
+    tree_free(engine->tree);
+    lead_cache_free(engine->leads);
+    core_free(engine->core);
+    buf_fini(&engine->offered_bundle);
+    buf_fini(&engine->status);
+    if (engine->control_bell >= 0) close(engine->control_bell);
+    pthread_mutex_destroy(&engine->mutex);
+    free(engine);
+}
+
+void engine_status(struct engine *engine, struct buf *buf)
+{
+    pthread_mutex_lock(&engine->mutex);
+    buf_append_bytes(buf, buf_bytes(&engine->status));
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+uint64_t engine_rounds(const struct engine *engine)
+{
+    return atomic_load_explicit(&engine->rounds, memory_order_relaxed);
+}

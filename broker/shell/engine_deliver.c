@@ -1,0 +1,150 @@
+#include "broker/shell/engine_inner.h"
+#include "proto/base/check.h"
+#include "proto/host/log.h"
+#include "proto/record.h"
+
+/* What one delivery borrows while it is put together. */
+struct parts {
+    struct merkle_proof proof;
+    ProtobufCBinaryData hashes[LIMIT_PROOF_HASH_COUNT_MAX];
+    Leadbus__Envelope envelope;
+    Leadbus__Section sections[LIMIT_SECTION_COUNT_MAX];
+    Leadbus__Section *section_list[LIMIT_SECTION_COUNT_MAX];
+    struct buf record;
+    struct arena arena;
+};
+
+static ProtobufCBinaryData data_of(struct bytes bytes)
+{
+    return (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
+}
+
+/* The envelope as this unit may have it: every byte that is signed, and the ciphertexts of the
+ * sections that it may open. */
+static void fill_envelope(struct parts *parts, const struct lead *lead, const char *unit,
+                          Leadbus__Delivery *delivery)
+{
+    const struct envelope *envelope = &lead->envelope;
+    int at = envelope_recipient_find(envelope, unit);
+    uint32_t may_open = at < 0 ? 0 : envelope->head->recipients[at]->sections;
+    leadbus__envelope__init(&parts->envelope);
+    parts->envelope.header = data_of(envelope->header);
+    parts->envelope.wraps = data_of(envelope->wraps);
+    parts->envelope.manifest = data_of(envelope->manifest);
+    parts->envelope.signature = data_of(envelope->signature);
+    for (size_t i = 0; i < envelope->section_count; i++) {
+        leadbus__section__init(&parts->sections[i]);
+        parts->sections[i].commit = data_of(envelope->commits[i]);
+        if (may_open >> i & 1) parts->sections[i].ciphertext = data_of(envelope->ciphertexts[i]);
+        parts->section_list[i] = &parts->sections[i];
+    }
+    parts->envelope.n_sections = envelope->section_count;
+    parts->envelope.sections = parts->section_list;
+    delivery->what_case = LEADBUS__DELIVERY__WHAT_ENVELOPE;
+    delivery->envelope = &parts->envelope;
+    delivery->time_ms = lead->time_ms;
+    delivery->accepted_flags = lead->accepted_flags;
+    delivery->rules = lead->rules;
+}
+
+/* A record's own bytes, as notice or behind a tombstone. */
+static int fill_record(struct engine *engine, struct parts *parts, const struct core_entry *entry,
+                       Leadbus__Delivery *delivery, struct error *ret_error)
+{
+    int code = store_read(engine->parts.reader, entry->index, &parts->record, NULL, ret_error);
+    if (code) return code;
+    arena_init(&parts->arena, (size_t)LIMIT_RECORD_BYTES_MAX * 16);
+    const Leadbus__Record *record;
+    code = record_decode(buf_bytes(&parts->record), &parts->arena, &record, ret_error);
+    if (code) return code;
+    delivery->time_ms = record->time_ms;
+    delivery->rules = record->rules;
+    if (entry->type == CORE_ENTRY_NOTICE) {
+        delivery->what_case = LEADBUS__DELIVERY__WHAT_NOTICE;
+        delivery->notice = data_of(buf_bytes(&parts->record));
+        return 0;
+    }
+    delivery->what_case = LEADBUS__DELIVERY__WHAT_TOMBSTONE;
+    delivery->tombstone = true;
+    delivery->record = data_of(buf_bytes(&parts->record));
+    if (record->what_case == LEADBUS__RECORD__WHAT_ACCEPTED)
+        delivery->accepted_flags = record->accepted->flags;
+    return 0;
+}
+
+static int deliver_one(struct engine *engine, struct session *session, unsigned lane,
+                       const struct core_entry *entry, struct error *ret_error)
+{
+    struct lane *state = &session->lanes[lane];
+    struct parts parts = {0};
+    Leadbus__Delivery delivery = LEADBUS__DELIVERY__INIT;
+    uint8_t running[32];
+    int code = tree_inclusion(engine->tree, entry->index, &parts.proof, ret_error);
+    if (code) goto out;
+    if (entry->type == CORE_ENTRY_LEAD) {
+        const struct lead *lead;
+        code = lead_cache_get(engine->leads, entry->index, &lead, ret_error);
+        if (!code) fill_envelope(&parts, lead, session->unit, &delivery);
+    } else {
+        code = fill_record(engine, &parts, entry, &delivery, ret_error);
+    }
+    if (code) goto out;
+    lane_running(core_origin(engine->core), state->running, entry->index, entry->item_hash,
+                 running);
+    delivery.lane = lane;
+    delivery.position = entry->position;
+    delivery.index = entry->index;
+    delivery.running = (ProtobufCBinaryData){32, running};
+    delivery.n_inclusion = reply_proof(&parts.proof, parts.hashes);
+    delivery.inclusion = parts.hashes;
+    delivery.checkpoint = data_of(tree_checkpoint(engine->tree));
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    frame.body_case = LEADBUS__FRAME__BODY_DELIVERY;
+    frame.delivery = &delivery;
+    struct buf bytes = {0};
+    reply_encode(&frame, &bytes);
+    state->sizes[entry->position % LIMIT_CREDIT_MAX] = (uint32_t)bytes.len;
+    state->flight_bytes += bytes.len;
+    state->sent = entry->position;
+    memcpy(state->running, running, sizeof running);
+    net_send(engine->parts.net, &session->peer, &bytes);
+    counters_add(&engine->parts.counters->deliveries, 1);
+out:
+    buf_fini(&parts.record);
+    arena_fini(&parts.arena);
+    return code;
+}
+
+/* May this entry be sent now? It is durable, and so is whatever made it a tombstone. */
+static bool is_durable(const struct engine *engine, const struct core_entry *entry)
+{
+    uint64_t size = tree_size(engine->tree);
+    if (entry->index >= size) return false;
+    return entry->type != CORE_ENTRY_TOMBSTONE || engine->last_tick_index <= size;
+}
+
+bool deliver_pump(struct engine *engine, struct session *session)
+{
+    session->wants_pump = false;
+    int sent = 0;
+    for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
+        struct lane *state = &session->lanes[lane];
+        struct core_entry entry;
+        while (state->sent - state->acked < state->window &&
+               (state->flight_bytes < FLIGHT_BYTES_MAX || state->sent == state->acked) &&
+               core_entry_after(engine->core, session->unit, lane, state->sent, &entry) &&
+               is_durable(engine, &entry)) {
+            if (++sent > PUMP_BURST) {
+                session->wants_pump = true;
+                return true;
+            }
+            struct error error = {0};
+            int code = deliver_one(engine, session, lane, &entry, &error);
+            if (code) {
+                log_failure(LOG_LEVEL_ERROR, "delivery_failed", code, &error);
+                return false;
+            }
+        }
+    }
+    return false;
+}

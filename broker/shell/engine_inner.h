@@ -1,0 +1,116 @@
+/* engine_inner: what the files of the engine share. Not for anyone else. All of it belongs to the
+ * engine's thread. */
+#ifndef BROKER_SHELL_ENGINE_INNER_H
+#define BROKER_SHELL_ENGINE_INNER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "broker/shell/engine.h"
+#include "broker/shell/lead.h"
+#include "broker/shell/tree.h"
+#include "proto/base/limits.h"
+
+enum {
+    HELD_COUNT_MAX = 4096,              /* answers that wait for durability */
+    PUMP_BURST = 64,                    /* deliveries to one unit before another has its turn */
+    FLIGHT_BYTES_MAX = 8 * 1024 * 1024, /* unacknowledged bytes on the way in one lane */
+    REFUSAL_LOG_PER_MINUTE = 10,        /* of one code; the rest are counted */
+};
+
+struct lane {
+    uint64_t acked, sent; /* positions */
+    uint8_t running[32];  /* at `sent` */
+    uint32_t window;
+    uint32_t *sizes; /* LIMIT_CREDIT_MAX, frame bytes by position: what is in flight */
+    size_t flight_bytes;
+};
+
+struct session {
+    uint64_t serial;
+    char unit[LIMIT_SLUG_LEN_MAX + 1];
+    struct peer peer;
+    uint8_t instance[16];
+    uint64_t since_ms, heard_ms;
+    bool wants_pump;
+    struct lane lanes[ENVELOPE_LANE_COUNT];
+};
+
+/* An answer that read state up to read_index. */
+struct held {
+    struct held *next;
+    uint64_t read_index;
+    struct peer peer;
+    uint64_t serial;
+    struct buf frame;   /* ready, or empty: */
+    uint64_t duplicate; /* the receipt of this record is to be made */
+};
+
+struct engine {
+    struct engine_parts parts;
+    struct core *core;
+    struct tree *tree;
+    struct lead_cache *leads;
+    struct session **sessions;
+    size_t session_count;
+    struct group *open,
+        *spare;            /* the one being filled; one to fill next, when the writer has none */
+    struct group *written; /* with the writer */
+    struct held *held_first, *held_last;
+    size_t held_count;
+    uint64_t last_tick_index; /* plus one; 0 = none */
+    bool ticks_stopped;
+    uint64_t alarms_at_ms, status_at_ms, minute_at_ms;
+    uint32_t logged[COUNTERS_CODE_MAX]; /* refusals of a code logged in this minute */
+    int control_bell;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* over the next three */
+    struct buf offered_bundle;
+    struct buf status;
+    bool stopping;
+    atomic_uint_fast64_t rounds;
+};
+
+/* engine_reply.c: frames out. The peer is told; nothing is kept. */
+void reply_frame(struct engine *engine, const struct peer *peer, Leadbus__Frame *frame);
+void reply_encode(Leadbus__Frame *frame, struct buf *ret_bytes);
+void reply_refusal_encode(const struct job *job, const struct core_verdict *verdict,
+                          struct buf *ret_bytes);
+/* Counts, logs a sample, tells the peer at once. */
+void reply_refuse(struct engine *engine, const struct job *job, int code,
+                  const struct error *error);
+void reply_note_refusal(struct engine *engine, const struct job *job, int code,
+                        const struct error *error);
+/* The receipt of a durable lead. */
+void reply_receipt(struct engine *engine, const struct peer *peer, const struct lead *lead,
+                   bool duplicate);
+void reply_acked(struct engine *engine, const struct peer *peer, unsigned lane, uint64_t position);
+/* Fills pointers for a repeated bytes field from a proof; `ret_hashes` has room. */
+size_t reply_proof(struct merkle_proof *proof,
+                   ProtobufCBinaryData ret_hashes[LIMIT_PROOF_HASH_COUNT_MAX]);
+
+/* engine_session.c */
+struct session *session_by_peer(struct engine *engine, uint64_t serial, const struct peer *peer);
+struct session *session_by_unit(struct engine *engine, const char *unit);
+/* E_*: the HELLO is refused. */
+int session_hello(struct engine *engine, const struct job *job, struct error *ret_error) MUST_USE;
+void session_gone(struct engine *engine, const struct peer *peer);
+void session_close(struct engine *engine, struct session *session, const char *reason);
+void session_acked(struct engine *engine, struct session *session, unsigned lane);
+void session_credit(struct engine *engine, struct session *session, uint32_t lane, uint32_t window);
+
+/* engine_deliver.c: sends what credit allows. True: there is more to send now. */
+bool deliver_pump(struct engine *engine, struct session *session);
+
+/* engine_request.c: one verified frame. */
+void request_handle(struct engine *engine, struct job *take_job);
+/* Admits and folds a request into the open group; take_job and take_bundle may be NULL. 0, or the
+ * verdict's code. On 0 the job belongs to the group, otherwise to the caller. */
+int request_admit(struct engine *engine, const struct core_request *request, struct job *job,
+                  struct trust_bundle *bundle, struct core_verdict *ret_verdict);
+void request_bundle(struct engine *engine, struct bytes bundle);
+
+/* engine_status.c */
+void status_refresh(struct engine *engine);
+
+#endif

@@ -1,0 +1,139 @@
+#include "broker/shell/clock.h"
+#include "broker/shell/engine_inner.h"
+#include "proto/host/log.h"
+#include "proto/record.h"
+
+void reply_encode(Leadbus__Frame *frame, struct buf *ret_bytes)
+{
+    frame->version = 1;
+    message_encode(&frame->base, ret_bytes);
+}
+
+void reply_frame(struct engine *engine, const struct peer *peer, Leadbus__Frame *frame)
+{
+    struct buf bytes = {0};
+    reply_encode(frame, &bytes);
+    net_send(engine->parts.net, peer, &bytes);
+}
+
+static char *text_of(const char *text)
+{
+    return (char *)(uintptr_t)text; /* protobuf-c's structs are not const; packing only reads */
+}
+
+static ProtobufCBinaryData data_of(struct bytes bytes)
+{
+    return (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
+}
+
+/* What a refused request was, where no envelope says it. */
+static const char *request_name(const struct job *job)
+{
+    if (!job->frame) return "frame";
+    switch (job->frame->body_case) {
+    case LEADBUS__FRAME__BODY_HELLO: return "hello";
+    case LEADBUS__FRAME__BODY_SUBMIT: return "submit";
+    case LEADBUS__FRAME__BODY_ACK: return "ack";
+    case LEADBUS__FRAME__BODY_CREDIT: return "credit";
+    case LEADBUS__FRAME__BODY_GET_BUNDLE: return "get_bundle";
+    case LEADBUS__FRAME__BODY_GET_KEYS: return "get_keys";
+    case LEADBUS__FRAME__BODY_PUBLISH_KEY: return "publish_key";
+    case LEADBUS__FRAME__BODY_GET_PROOF: return "get_proof";
+    case LEADBUS__FRAME__BODY_PING: return "ping";
+    case LEADBUS__FRAME__BODY_SUBMIT_REWRAP: return "submit_rewrap";
+    default: return "frame";
+    }
+}
+
+void reply_refusal_encode(const struct job *job, const struct core_verdict *verdict,
+                          struct buf *ret_bytes)
+{
+    Leadbus__Refusal refusal = LEADBUS__REFUSAL__INIT;
+    char *participants[LIMIT_RECIPIENT_COUNT_MAX];
+    if (job->envelope) {
+        refusal.id = job->envelope->head->id;
+        refusal.header_hash = data_of(bytes_of(job->envelope->hash, SUITE_HASH_LEN));
+    }
+    refusal.code = (uint32_t)-verdict->code;
+    refusal.field = text_of(verdict->error.field[0] ? verdict->error.field : request_name(job));
+    refusal.detail = text_of(verdict->error.detail);
+    refusal.retry_after_ms = verdict->retry_after_ms;
+    if (!refusal.retry_after_ms && error_class(verdict->code) == ERROR_CLASS_BUSY)
+        refusal.retry_after_ms = 1000;
+    for (size_t i = 0; i < verdict->participant_count; i++)
+        participants[i] = text_of(verdict->participants[i]);
+    refusal.n_participants = verdict->participant_count;
+    refusal.participants = participants;
+    refusal.thread_index = verdict->thread_index;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    frame.body_case = LEADBUS__FRAME__BODY_REFUSAL;
+    frame.refusal = &refusal;
+    reply_encode(&frame, ret_bytes);
+}
+
+void reply_note_refusal(struct engine *engine, const struct job *job, int code,
+                        const struct error *error)
+{
+    counters_refused(engine->parts.counters, code);
+    if (-code >= COUNTERS_CODE_MAX || engine->logged[-code] >= REFUSAL_LOG_PER_MINUTE) return;
+    engine->logged[-code]++;
+    log_warn("refused", log_u64("serial", job->serial), log_text("request", request_name(job)),
+             log_code(code), log_text("field", error->field), log_text("detail", error->detail));
+}
+
+void reply_refuse(struct engine *engine, const struct job *job, int code, const struct error *error)
+{
+    struct core_verdict verdict = {.code = code, .error = *error};
+    reply_note_refusal(engine, job, code, error);
+    struct buf bytes = {0};
+    reply_refusal_encode(job, &verdict, &bytes);
+    net_send(engine->parts.net, &job->peer, &bytes);
+}
+
+size_t reply_proof(struct merkle_proof *proof,
+                   ProtobufCBinaryData ret_hashes[LIMIT_PROOF_HASH_COUNT_MAX])
+{
+    for (size_t i = 0; i < proof->count; i++)
+        ret_hashes[i] = (ProtobufCBinaryData){MERKLE_HASH_LEN, proof->hashes[i]};
+    return proof->count;
+}
+
+void reply_receipt(struct engine *engine, const struct peer *peer, const struct lead *lead,
+                   bool duplicate)
+{
+    struct merkle_proof proof;
+    struct error error = {0};
+    int code = tree_inclusion(engine->tree, lead->index, &proof, &error);
+    if (code) {
+        log_failure(LOG_LEVEL_ERROR, "proof_failed", code, &error);
+        return;
+    }
+    ProtobufCBinaryData hashes[LIMIT_PROOF_HASH_COUNT_MAX];
+    Leadbus__Receipt receipt = LEADBUS__RECEIPT__INIT;
+    receipt.id = lead->envelope.head->id;
+    receipt.header_hash = data_of(bytes_of(lead->envelope.hash, SUITE_HASH_LEN));
+    receipt.index = lead->index;
+    receipt.n_inclusion = reply_proof(&proof, hashes);
+    receipt.inclusion = hashes;
+    receipt.checkpoint = data_of(tree_checkpoint(engine->tree));
+    receipt.time_ms = lead->time_ms;
+    receipt.duplicate = duplicate;
+    receipt.accepted_flags = lead->accepted_flags;
+    receipt.rules = lead->rules;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    frame.body_case = LEADBUS__FRAME__BODY_RECEIPT;
+    frame.receipt = &receipt;
+    reply_frame(engine, peer, &frame);
+    counters_add(&engine->parts.counters->receipts, 1);
+}
+
+void reply_acked(struct engine *engine, const struct peer *peer, unsigned lane, uint64_t position)
+{
+    Leadbus__Acked acked = LEADBUS__ACKED__INIT;
+    acked.lane = lane;
+    acked.position = position;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    frame.body_case = LEADBUS__FRAME__BODY_ACKED;
+    frame.acked = &acked;
+    reply_frame(engine, peer, &frame);
+}

@@ -1,0 +1,281 @@
+#include "broker/shell/clock.h"
+#include "broker/shell/engine_inner.h"
+#include "proto/base/check.h"
+#include "proto/host/log.h"
+#include "proto/record.h"
+
+struct session *session_by_peer(struct engine *engine, uint64_t serial, const struct peer *peer)
+{
+    for (size_t i = 0; i < engine->session_count; i++) {
+        struct session *session = engine->sessions[i];
+        if (session->serial == serial && peer_equal(&session->peer, peer)) return session;
+    }
+    return NULL;
+}
+
+struct session *session_by_unit(struct engine *engine, const char *unit)
+{
+    for (size_t i = 0; i < engine->session_count; i++)
+        if (strcmp(engine->sessions[i]->unit, unit) == 0) return engine->sessions[i];
+    return NULL;
+}
+
+static void session_free(struct session *session)
+{
+    for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) free(session->lanes[lane].sizes);
+    free(session);
+}
+
+void session_close(struct engine *engine, struct session *session, const char *reason)
+{
+    log_info("disconnected", log_text("unit", session->unit), log_u64("serial", session->serial),
+             log_text("reason", reason));
+    for (size_t i = 0; i < engine->session_count; i++) {
+        if (engine->sessions[i] != session) continue;
+        engine->sessions[i] = engine->sessions[--engine->session_count];
+        break;
+    }
+    session_free(session);
+}
+
+void session_gone(struct engine *engine, const struct peer *peer)
+{
+    for (size_t i = engine->session_count; i-- > 0;)
+        if (peer_equal(&engine->sessions[i]->peer, peer))
+            session_close(engine, engine->sessions[i], "gone");
+}
+
+/* From what the journal holds as acknowledged; whatever was in flight before is sent again. */
+static void lane_restart(struct engine *engine, struct session *session, unsigned lane,
+                         uint32_t window)
+{
+    struct lane *state = &session->lanes[lane];
+    core_acknowledged(engine->core, session->unit, lane, &state->acked, state->running);
+    state->sent = state->acked;
+    state->flight_bytes = 0;
+    state->window = window < engine->parts.credit_max ? window : engine->parts.credit_max;
+}
+
+void session_acked(struct engine *engine, struct session *session, unsigned lane)
+{
+    struct lane *state = &session->lanes[lane];
+    uint64_t position;
+    uint8_t running[32];
+    core_acknowledged(engine->core, session->unit, lane, &position, running);
+    for (; state->acked < position && state->acked < state->sent; state->acked++)
+        state->flight_bytes -= state->sizes[(state->acked + 1) % LIMIT_CREDIT_MAX];
+    if (state->acked < position) {
+        /* Acknowledged on an earlier connection: no need to send it again. */
+        state->acked = state->sent = position;
+        memcpy(state->running, running, sizeof state->running);
+    }
+    session->wants_pump = true;
+}
+
+void session_credit(struct engine *engine, struct session *session, uint32_t lane, uint32_t window)
+{
+    session->lanes[lane].window =
+        window < engine->parts.credit_max ? window : engine->parts.credit_max;
+    session->wants_pump = true;
+}
+
+/* Who it is: the connection's certificate, its role, and what HELLO says of both. */
+static int check_who(struct engine *engine, const struct job *job, const Leadbus__HelloBody *body,
+                     struct error *ret_error)
+{
+    const struct trust_bundle *bundle = core_bundle(engine->core);
+    const struct trust_certificate *certificate;
+    uint64_t now_ms = clock_now_ms();
+    if (body->serial != job->serial)
+        return error_set(ret_error, E_IDENTITY_MISMATCH, "hello.serial",
+                         "%llu on a connection of %llu", (unsigned long long)body->serial,
+                         (unsigned long long)job->serial);
+    int code =
+        trust_verdict(bundle, job->serial, body->unit, now_ms, SUITE_1, &certificate, ret_error);
+    if (code) return code;
+    if (!job->signature_checked || memcmp(job->checked_key, certificate->identity, 32) != 0)
+        return error_set(ret_error, E_SIGNATURE_INVALID, "hello.signature",
+                         "not by the identity key of serial %llu", (unsigned long long)job->serial);
+    if (certificate->role != LEADBUS__ROLE__ROLE_UNIT &&
+        certificate->role != LEADBUS__ROLE__ROLE_OFFICE)
+        return error_set(ret_error, E_ROLE_NOT_ALLOWED, "hello.serial", "role %d",
+                         (int)certificate->role);
+    if (body->transport_key.len != 32 ||
+        memcmp(body->transport_key.data, certificate->transport, 32) != 0)
+        return error_set(ret_error, E_IDENTITY_MISMATCH, "hello.transport_key",
+                         "not that of the certificate");
+    if (strcmp(body->bus, trust_bundle_bus(bundle)) != 0)
+        return error_set(ret_error, E_ORIGIN_MISMATCH, "hello.bus", "this is %s",
+                         trust_bundle_bus(bundle));
+    uint64_t apart_ms = body->time_ms > now_ms ? body->time_ms - now_ms : now_ms - body->time_ms;
+    if (apart_ms > LIMIT_CREATED_SKEW_MS)
+        return error_set(ret_error, E_CREATED_OUT_OF_RANGE, "hello.time_ms", "%llu ms apart",
+                         (unsigned long long)apart_ms);
+    if (body->instance.len != 16)
+        return error_set(ret_error, E_BAD_VALUE, "hello.instance", "16 bytes are needed");
+    return 0;
+}
+
+/* Has the agent seen what this journal does not contain? Then one of the two was told another
+ * story, or the journal was set back. */
+static int check_seen(struct engine *engine, const Leadbus__HelloBody *body,
+                      struct error *ret_error)
+{
+    if (body->seen_size == 0 || !body->origin[0]) return 0;
+    if (strcmp(body->origin, core_origin(engine->core)) != 0)
+        return error_set(ret_error, E_ORIGIN_MISMATCH, "hello.origin", "this journal is %s",
+                         core_origin(engine->core));
+    if (body->seen_root.len != 32)
+        return error_set(ret_error, E_BAD_VALUE, "hello.seen_root", "32 bytes are needed");
+    uint64_t size = tree_size(engine->tree);
+    int code = 0;
+    if (body->seen_size > size) {
+        code = error_set(ret_error, E_SEEN_AHEAD, "hello.seen_size", "%llu, this journal has %llu",
+                         (unsigned long long)body->seen_size, (unsigned long long)size);
+    } else {
+        uint8_t root[32];
+        code = tree_root_at(engine->tree, body->seen_size, root, ret_error);
+        if (code) return code;
+        if (memcmp(root, body->seen_root.data, 32) != 0)
+            code = error_set(ret_error, E_JOURNAL_FORKED, "hello.seen_root",
+                             "another root at size %llu", (unsigned long long)body->seen_size);
+    }
+    if (code)
+        log_error("journal_disputed", log_text("unit", body->unit), log_u64("serial", body->serial),
+                  log_code(code), log_u64("seen_size", body->seen_size), log_u64("size", size));
+    return code;
+}
+
+/* The inbox against what the journal holds. At the same position both must have the same history.
+ */
+static int check_lanes(struct engine *engine, const Leadbus__HelloBody *body,
+                       struct error *ret_error)
+{
+    for (size_t i = 0; i < body->n_lanes; i++) {
+        const Leadbus__LanePosition *theirs = body->lanes[i];
+        if (theirs->lane >= ENVELOPE_LANE_COUNT || theirs->running.len != 32)
+            return error_set(ret_error, E_BAD_VALUE, "hello.lanes", "lane or running hash");
+        uint64_t position;
+        uint8_t running[32];
+        core_acknowledged(engine->core, body->unit, theirs->lane, &position, running);
+        if (theirs->position < position)
+            log_error("inbox_behind", log_text("unit", body->unit), log_u64("lane", theirs->lane),
+                      log_u64("inbox", theirs->position), log_u64("acknowledged", position));
+        if (theirs->position != position || strcmp(body->origin, core_origin(engine->core)) != 0)
+            continue;
+        if (memcmp(running, theirs->running.data, 32) != 0) {
+            log_error("inbox_disputed", log_text("unit", body->unit), log_u64("lane", theirs->lane),
+                      log_u64("position", position));
+            return error_set(ret_error, E_ACK_MISMATCH, "hello.lanes",
+                             "another running hash at position %llu of lane %u",
+                             (unsigned long long)position, theirs->lane);
+        }
+    }
+    return 0;
+}
+
+static int welcome(struct engine *engine, const struct session *session,
+                   const Leadbus__HelloBody *body, struct error *ret_error)
+{
+    struct merkle_proof proof = {0};
+    if (body->seen_size && body->origin[0]) {
+        int code = tree_consistency(engine->tree, body->seen_size, &proof, ret_error);
+        if (code) return code;
+    }
+    ProtobufCBinaryData hashes[LIMIT_PROOF_HASH_COUNT_MAX];
+    Leadbus__LanePosition lanes[ENVELOPE_LANE_COUNT], *lane_list[ENVELOPE_LANE_COUNT];
+    Leadbus__SeqState seqs[ENVELOPE_LANE_COUNT], *seq_list[ENVELOPE_LANE_COUNT];
+    uint8_t running[ENVELOPE_LANE_COUNT][32];
+    for (unsigned i = 0; i < ENVELOPE_LANE_COUNT; i++) {
+        leadbus__lane_position__init(&lanes[i]);
+        leadbus__seq_state__init(&seqs[i]);
+        lanes[i].lane = seqs[i].lane = i;
+        core_acknowledged(engine->core, session->unit, i, &lanes[i].position, running[i]);
+        lanes[i].running = (ProtobufCBinaryData){32, running[i]};
+        seqs[i].seq = core_seq(engine->core, session->serial, i);
+        lane_list[i] = &lanes[i];
+        seq_list[i] = &seqs[i];
+    }
+    struct bytes checkpoint = tree_checkpoint(engine->tree);
+    Leadbus__Welcome welcome = LEADBUS__WELCOME__INIT;
+    welcome.origin = (char *)(uintptr_t)core_origin(engine->core);
+    welcome.checkpoint =
+        (ProtobufCBinaryData){checkpoint.len, (uint8_t *)(uintptr_t)checkpoint.data};
+    welcome.n_consistency = reply_proof(&proof, hashes);
+    welcome.consistency = hashes;
+    welcome.bundle = trust_bundle_version(core_bundle(engine->core));
+    welcome.time_ms = clock_now_ms();
+    welcome.n_lanes = ENVELOPE_LANE_COUNT;
+    welcome.lanes = lane_list;
+    welcome.keys_index = core_keys_index(engine->core);
+    welcome.n_seqs = ENVELOPE_LANE_COUNT;
+    welcome.seqs = seq_list;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    frame.body_case = LEADBUS__FRAME__BODY_WELCOME;
+    frame.welcome = &welcome;
+    reply_frame(engine, &session->peer, &frame);
+    return 0;
+}
+
+/* The session of the unit, new or taken over from an earlier connection. NULL: at the bound. */
+static struct session *take_session(struct engine *engine, const Leadbus__HelloBody *body)
+{
+    struct session *session = session_by_unit(engine, body->unit);
+    if (session) {
+        if (memcmp(session->instance, body->instance.data, 16) != 0)
+            log_error("cloned_agent", log_text("unit", body->unit),
+                      log_u64("serial", body->serial));
+        else
+            log_info("taken_over", log_text("unit", body->unit), log_u64("serial", body->serial));
+        return session;
+    }
+    if (engine->session_count >= engine->parts.session_count_max) return NULL;
+    session = (struct session *)calloc(1, sizeof *session);
+    if (!session) return NULL;
+    for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
+        session->lanes[lane].sizes = (uint32_t *)calloc(LIMIT_CREDIT_MAX, sizeof(uint32_t));
+        if (!session->lanes[lane].sizes) {
+            session_free(session);
+            return NULL;
+        }
+    }
+    engine->sessions[engine->session_count++] = session;
+    return session;
+}
+
+int session_hello(struct engine *engine, const struct job *job, struct error *ret_error)
+{
+    struct arena arena;
+    arena_init(&arena, LIMIT_FRAME_BYTES_MAX);
+    const ProtobufCMessage *message;
+    const Leadbus__Hello *hello = job->frame->hello;
+    int code =
+        message_decode(&leadbus__hello_body__descriptor,
+                       bytes_of(hello->body.data, hello->body.len), &arena, &message, ret_error);
+    if (code) goto out;
+    const Leadbus__HelloBody *body = (const Leadbus__HelloBody *)message;
+    code = check_who(engine, job, body, ret_error);
+    if (!code) code = check_seen(engine, body, ret_error);
+    if (!code) code = check_lanes(engine, body, ret_error);
+    if (code) goto out;
+    struct session *session = take_session(engine, body);
+    if (!session) {
+        code = error_set(ret_error, E_BUSY, "hello", "%zu sessions", engine->session_count);
+        goto out;
+    }
+    session->serial = body->serial;
+    CHECK(strlen(body->unit) < sizeof session->unit);
+    strcpy(session->unit, body->unit);
+    session->peer = job->peer;
+    memcpy(session->instance, body->instance.data, 16);
+    session->since_ms = session->heard_ms = clock_now_ms();
+    for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
+        lane_restart(engine, session, lane, body->credit);
+    session->wants_pump = true;
+    log_info("connected", log_text("unit", session->unit), log_u64("serial", session->serial),
+             log_u64("bundle", body->bundle), log_u64("credit", body->credit));
+    code = welcome(engine, session, body, ret_error);
+out:
+    arena_fini(&arena);
+    return code;
+}

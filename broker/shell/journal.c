@@ -1,0 +1,334 @@
+#include "broker/shell/journal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "broker/shell/clock.h"
+#include "proto/base/check.h"
+#include "proto/checkpoint.h"
+#include "proto/host/file.h"
+#include "proto/host/log.h"
+#include "proto/note.h"
+#include "proto/record.h"
+
+/* While the journal is taken up. */
+struct opening {
+    const struct settings *settings;
+    const struct keyring *keyring;
+    struct core *core;
+    struct store *store, *reader;
+    struct writer *writer;
+    struct group *group;
+    struct buf root_note, bundle_bytes;
+    struct trust_root root; /* the newest accepted */
+    struct error *error;
+};
+
+/* ---- folding ------------------------------------------------------------------------------------
+ */
+
+/* The field number of a record's body without decoding all of it: start-up folds a million records,
+ * of which a few are bundles. 0: not readable here, the core will say so. */
+static unsigned record_body_field(struct bytes record)
+{
+    size_t at = 0;
+    while (at < record.len) {
+        uint8_t tag = record.data[at++];
+        if ((tag & 7) != 0) return tag >> 3; /* the body is the first that is no number */
+        while (at < record.len && record.data[at] & 0x80) at++;
+        at++;
+    }
+    return 0;
+}
+
+/* Names of the parts, from the manifest's lines "part <name> <sha256> <length>", in order. */
+static size_t manifest_part_names(struct bytes manifest, char (*ret_names)[128], size_t cap)
+{
+    size_t count = 0;
+    const char *at = (const char *)manifest.data, *end = at + manifest.len;
+    while (at < end && count < cap) {
+        const char *newline = (const char *)memchr(at, '\n', (size_t)(end - at));
+        if (!newline || newline == at) break; /* the text ends at the empty line */
+        if (newline - at > 5 && memcmp(at, "part ", 5) == 0) {
+            const char *name = at + 5;
+            const char *space = (const char *)memchr(name, ' ', (size_t)(newline - name));
+            size_t len = space ? (size_t)(space - name) : 0;
+            if (len && len < sizeof ret_names[0]) {
+                memcpy(ret_names[count], name, len);
+                ret_names[count++][len] = 0;
+            }
+        }
+        at = newline + 1;
+    }
+    return count;
+}
+
+/* The bundle of a record again: its manifest and root note from the record, its parts from the
+ * blobs beside it. */
+static int rebuild_bundle(struct opening *opening, uint64_t index, struct bytes record_bytes,
+                          struct trust_bundle **ret_bundle)
+{
+    struct arena arena;
+    arena_init(&arena, (size_t)LIMIT_RECORD_BYTES_MAX * 16);
+    const Leadbus__Record *record;
+    struct buf contents[LIMIT_BUNDLE_PART_COUNT_MAX] = {{0}}, bytes = {0};
+    char names[LIMIT_BUNDLE_PART_COUNT_MAX][128];
+    Leadbus__BundlePart parts[LIMIT_BUNDLE_PART_COUNT_MAX], *list[LIMIT_BUNDLE_PART_COUNT_MAX];
+    ProtobufCBinaryData root;
+    int code = record_decode(record_bytes, &arena, &record, opening->error);
+    if (code) goto out;
+    Leadbus__BundleInstalled *installed = record->bundle;
+    size_t count = manifest_part_names(bytes_of(installed->manifest.data, installed->manifest.len),
+                                       names, LIMIT_BUNDLE_PART_COUNT_MAX);
+    if (count != installed->n_parts) {
+        code = error_set(opening->error, E_JOURNAL_CORRUPT, NULL, "parts of the bundle at %" PRIu64,
+                         index);
+        goto out;
+    }
+    for (size_t i = 0; i < count; i++) {
+        code = store_blob(opening->reader, index, (unsigned)i, &contents[i], opening->error);
+        if (code) goto out;
+        leadbus__bundle_part__init(&parts[i]);
+        parts[i].name = names[i];
+        parts[i].content = (ProtobufCBinaryData){contents[i].len, contents[i].data};
+        list[i] = &parts[i];
+    }
+    Leadbus__Bundle bundle = LEADBUS__BUNDLE__INIT;
+    bundle.manifest = installed->manifest;
+    bundle.n_parts = count;
+    bundle.parts = list;
+    uint8_t hash[32];
+    sha256(bytes_of(installed->root.data, installed->root.len), hash);
+    root = installed->root;
+    if (memcmp(hash, opening->root.hash, 32) != 0) {
+        bundle.n_roots = 1;
+        bundle.roots = &root;
+    }
+    message_encode(&bundle.base, &bytes);
+    code = trust_bundle_open(buf_bytes(&bytes), &opening->root, ret_bundle, opening->error);
+    if (!code) opening->root = *trust_bundle_root(*ret_bundle);
+out:
+    for (size_t i = 0; i < LIMIT_BUNDLE_PART_COUNT_MAX; i++) buf_fini(&contents[i]);
+    buf_fini(&bytes);
+    arena_fini(&arena);
+    return code;
+}
+
+static int fold_one(void *ctx, uint64_t index, struct bytes bytes, struct bytes hashes)
+{
+    struct opening *opening = ctx;
+    struct trust_bundle *bundle = NULL;
+    (void)hashes;
+    if (record_body_field(bytes) == 4) {
+        int code = rebuild_bundle(opening, index, bytes, &bundle);
+        if (code) return code;
+    }
+    return core_apply(opening->core, index, bytes, bundle, NULL, opening->error);
+}
+
+static int check_head(struct opening *opening, uint64_t size, struct merkle_frontier *ret_frontier)
+{
+    struct buf note = {0};
+    uint64_t note_size = 0;
+    struct checkpoint head;
+    struct merkle_reader reader = store_merkle_reader(opening->store);
+    int code = merkle_frontier_load(&reader, size, ret_frontier, opening->error);
+    if (!code)
+        code = store_checkpoint(opening->store, UINT64_MAX, &note, &note_size, opening->error);
+    if (!code)
+        code = checkpoint_verify(buf_bytes(&note), core_origin(opening->core),
+                                 opening->keyring->witness_public, &head, opening->error);
+    if (!code) {
+        uint8_t root[32];
+        merkle_frontier_root(ret_frontier, root);
+        if (head.size != size || memcmp(root, head.root, 32) != 0)
+            code =
+                error_set(opening->error, E_JOURNAL_FORKED, "checkpoint",
+                          "signed for size %" PRIu64 ", the journal has %" PRIu64, head.size, size);
+    }
+    buf_fini(&note);
+    return code;
+}
+
+/* ---- records of our own -------------------------------------------------------------------------
+ */
+
+static int admit(struct opening *opening, const struct core_request *request,
+                 struct trust_bundle *bundle)
+{
+    struct group *group = opening->group;
+    struct group_record *record = &group->records[group->count];
+    struct core_verdict verdict = {0};
+    int code = core_admit(opening->core, request, &record->bytes, &verdict);
+    if (code) {
+        buf_fini(&record->bytes);
+        *opening->error = verdict.error;
+        opening->error->code = code;
+        return code;
+    }
+    uint64_t index = core_size(opening->core);
+    if (group->count == 0) group->first = index;
+    group->count++;
+    if (bundle) {
+        record->blob_count = trust_bundle_part_count(bundle);
+        record->own_blobs =
+            (struct bytes *)calloc(record->blob_count + 1, sizeof *record->own_blobs);
+        CHECK(record->own_blobs != NULL);
+        for (size_t i = 0; i < record->blob_count; i++) {
+            const char *name;
+            uint8_t hash[32];
+            trust_bundle_part(bundle, i, &name, &record->own_blobs[i], hash);
+        }
+        record->blobs = record->own_blobs;
+    }
+    return core_apply(opening->core, index, buf_bytes(&record->bytes), bundle, NULL,
+                      opening->error);
+}
+
+static int begin(struct opening *opening)
+{
+    char origin[LIMIT_NOTE_NAME_LEN_MAX + 1];
+    uint8_t hash[32], random[4];
+    char hex[9];
+    clock_random(random, sizeof random);
+    hex_encode(bytes_of(random, sizeof random), hex);
+    snprintf(origin, sizeof origin, "%s/%s", opening->settings->bus, hex);
+    sha256(buf_bytes(&opening->root_note), hash);
+    struct core_request request = {
+        .type = CORE_GENESIS,
+        .now_ms = clock_now_ms(),
+        .genesis = {.origin = origin, .bus = opening->settings->bus, .root = hash}};
+    int code = admit(opening, &request, NULL);
+    if (!code) log_info("journal_begun", log_text("origin", origin));
+    return code;
+}
+
+static int install_bundle(struct opening *opening)
+{
+    struct trust_bundle *bundle = NULL;
+    const struct trust_bundle *current = core_bundle(opening->core);
+    int code = file_read(opening->settings->bundle, LIMIT_BUNDLE_BYTES_MAX, &opening->bundle_bytes,
+                         opening->error);
+    if (code == E_NOT_FOUND && current) return 0;
+    if (!code)
+        code = trust_bundle_open(buf_bytes(&opening->bundle_bytes), &opening->root, &bundle,
+                                 opening->error);
+    if (code) return code;
+    if (current && trust_bundle_version(bundle) <= trust_bundle_version(current)) {
+        if (trust_bundle_version(bundle) < trust_bundle_version(current))
+            log_warn("bundle_older", log_u64("file", trust_bundle_version(bundle)),
+                     log_u64("journal", trust_bundle_version(current)));
+        trust_bundle_free(bundle);
+        return 0;
+    }
+    struct core_request request = {.type = CORE_BUNDLE, .now_ms = clock_now_ms(), .bundle = bundle};
+    uint64_t version = trust_bundle_version(bundle);
+    uint64_t size = core_size(opening->core);
+    code = admit(opening, &request, bundle);
+    if (code) {
+        if (core_size(opening->core) == size) trust_bundle_free(bundle);
+        return code;
+    }
+    opening->root = *trust_bundle_root(core_bundle(opening->core));
+    log_info("bundle_installed", log_u64("version", version));
+    return 0;
+}
+
+static int own_records(struct opening *opening)
+{
+    int code = core_size(opening->core) == 0 ? begin(opening) : 0;
+    if (!code) code = install_bundle(opening);
+    if (code) return code;
+    struct core_request configure = {
+        .type = CORE_CONFIGURE, .now_ms = clock_now_ms(), .configured = &opening->settings->limits};
+    code = admit(opening, &configure, NULL);
+    if (code && code != E_DUPLICATE) return code; /* a duplicate: the same is in force */
+    struct core_request start = {
+        .type = CORE_START, .now_ms = clock_now_ms(), .version = LEADBUS_VERSION};
+    return admit(opening, &start, NULL);
+}
+
+/* ---- open ---------------------------------------------------------------------------------------
+ */
+
+static int open_files(struct opening *opening, const char *path)
+{
+    int code = file_make_folders(opening->settings->state, opening->error);
+    if (!code)
+        code = file_read(opening->settings->root, LIMIT_NOTE_BYTES_MAX, &opening->root_note,
+                         opening->error);
+    if (!code)
+        code = trust_root_open(buf_bytes(&opening->root_note), &opening->root, opening->error);
+    if (!code && strcmp(opening->root.bus, opening->settings->bus) != 0)
+        code = error_set(opening->error, E_BAD_CONFIG, "bus.name", "the root is of %s",
+                         opening->root.bus);
+    if (!code) code = store_open(path, &opening->store, opening->error);
+    if (!code) code = store_open_read(path, false, &opening->reader, opening->error);
+    return code;
+}
+
+static int take_up(struct opening *opening)
+{
+    uint64_t size = 0;
+    struct merkle_frontier frontier;
+    merkle_frontier_init(&frontier);
+    int code = store_size(opening->store, &size, opening->error);
+    if (!code) code = store_walk(opening->store, 0, fold_one, opening, opening->error);
+    if (!code && core_size(opening->core) != size)
+        code = error_set(opening->error, E_JOURNAL_CORRUPT, NULL,
+                         "%" PRIu64 " of %" PRIu64 " records", core_size(opening->core), size);
+    if (!code && size) code = check_head(opening, size, &frontier);
+    if (code) return code;
+    clock_compare_journal(size ? core_time_ms(opening->core) : 0);
+    code = own_records(opening);
+    if (code) return code;
+    code = writer_new(opening->store, &frontier, core_origin(opening->core),
+                      opening->keyring->witness_secret, &opening->writer, opening->error);
+    if (code) return code;
+    opening->store = NULL;
+    log_info("journal_folded", log_u64("size", size),
+             log_text("origin", core_origin(opening->core)));
+    return writer_commit(opening->writer, opening->group, opening->error);
+}
+
+int journal_open(const struct settings *settings, const struct keyring *keyring,
+                 struct journal *ret_journal, struct error *ret_error)
+{
+    struct error local = {0};
+    struct opening opening = {
+        .settings = settings, .keyring = keyring, .error = ret_error ? ret_error : &local};
+    char path[4096];
+    uint8_t hash_key[16];
+    snprintf(path, sizeof path, "%s/journal.db", settings->state);
+    clock_random(hash_key, sizeof hash_key);
+    opening.core = core_new(hash_key);
+    opening.group = (struct group *)calloc(1, sizeof *opening.group);
+    int code =
+        opening.core && opening.group ? 0 : error_set(opening.error, E_NO_MEMORY, NULL, "journal");
+    if (!code) code = open_files(&opening, path);
+    if (!code) code = take_up(&opening);
+    if (!code) {
+        *ret_journal = (struct journal){
+            .core = opening.core, .writer = opening.writer, .reader = opening.reader};
+        ret_journal->checkpoint = opening.group->checkpoint;
+        opening.group->checkpoint = (struct buf){0};
+    } else {
+        writer_free(opening.writer);
+        store_close(opening.store);
+        store_close(opening.reader);
+        core_free(opening.core);
+    }
+    group_free(opening.group);
+    buf_fini(&opening.root_note);
+    buf_fini(&opening.bundle_bytes);
+    return code;
+}
+
+void journal_fini(struct journal *journal)
+{
+    core_free(journal->core);
+    writer_free(journal->writer);
+    store_close(journal->reader);
+    buf_fini(&journal->checkpoint);
+    *journal = (struct journal){0};
+}
