@@ -1,246 +1,290 @@
 #include "certs/trust/trust.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "certs/trust/trust_inner.h"
-#include "proto/note.h"
+#include "proto/base/check.h"
+#include "proto/line.h"
 #include "proto/record.h"
 
-#define EPOCH_SPAN_MAX_MS (400ull * 24 * 3600 * 1000)
-
-/* ---- roots */
-
-int trust_signers(const struct trust_root *root, struct bytes data, unsigned threshold,
-                  uint64_t *ret_mask, struct error *ret_error)
+static int roots_walk(struct trust_bundle *bundle, const struct trust_root *root,
+                      struct error *ret_error)
 {
-    struct note note;
-    struct note_key keys[TRUST_KEY_COUNT_MAX];
-    int rc = note_parse(data, &note, ret_error);
-    if (rc < 0) return rc;
-    for (size_t i = 0; i < root->key_count; i++) {
-        rc = note_key_init(&keys[i], root->keys[i].name, NOTE_KEY_ED25519, root->keys[i].public_key,
-                           ret_error);
-        if (rc < 0) return rc;
+    bundle->root = *root;
+    for (size_t i = 0; i < bundle->message->n_roots; i++) {
+        struct bytes note = bytes_of(bundle->message->roots[i].data, bundle->message->roots[i].len);
+        uint8_t hash[32];
+        sha256(note, hash);
+        /* Roots up to the one that is held are carried for those who hold an older one. */
+        if (memcmp(hash, bundle->root.hash, sizeof hash) == 0) continue;
+        struct trust_root listed;
+        int code = trust_root_open(note, &listed, ret_error);
+        if (code != 0) return code;
+        if (listed.version < bundle->root.version) continue;
+        struct trust_root next;
+        code = trust_root_advance(&bundle->root, note, &next, ret_error);
+        if (code != 0) return code;
+        bundle->root = next;
     }
-    uint64_t mask = 0;
-    rc = note_verify(&note, keys, root->key_count, threshold ? threshold : 1, &mask, ret_error);
-    /* Not even one of them. */
-    if (rc == E_THRESHOLD_NOT_MET && threshold == 0) {
-        mask = 0;
-        rc = 0;
-    }
-    if (rc < 0) return rc;
-    if (ret_mask) *ret_mask = mask;
     return 0;
 }
 
-static int root_open(struct bytes data, struct trust_root *ret, struct error *ret_error)
+static int part_line(struct bytes line, struct bytes *ret_name, uint8_t ret_sha256[32],
+                     uint64_t *ret_len)
 {
-    struct note note;
-    struct trust_root root;
-    int rc = note_parse(data, &note, ret_error);
-    if (rc == E_TOO_LARGE) rc = error_set(ret_error, E_NOTE_INVALID, "root", "larger than a note");
-    if (rc == 0) rc = trust_root_parse(note.text, &root, ret_error);
-    if (rc == 0) rc = trust_signers(&root, data, root.threshold_root, NULL, ret_error);
-    if (rc < 0) return rc;
-    sha256(data, root.hash);
-    *ret = root;
+    const uint8_t *space = line.len ? memchr(line.data, ' ', line.len) : NULL;
+    if (!space) return -1;
+    *ret_name = bytes_of(line.data, (size_t)(space - line.data));
+    struct bytes rest = bytes_of(space + 1, line.len - ret_name->len - 1);
+    if (rest.len < 66 || rest.data[64] != ' ' ||
+        hex_decode((const char *)rest.data, 64, ret_sha256, 32, NULL) != 0)
+        return -1;
+    /* One spelling: lower case. */
+    for (size_t i = 0; i < 64; i++)
+        if (rest.data[i] >= 'A' && rest.data[i] <= 'F') return -1;
+    return line_u64(bytes_of(rest.data + 65, rest.len - 65), ret_len) ? 0 : -1;
+}
+
+static int parts_check(struct trust_bundle *bundle, struct bytes text, struct error *ret_error)
+{
+    const Leadbus__Bundle *message = bundle->message;
+    struct bytes line;
+    while (text.len > 0) {
+        struct bytes name;
+        uint8_t stated[32];
+        uint64_t len;
+        if (!line_next(&text, &line) || !line_skip(&line, "part ") ||
+            part_line(line, &name, stated, &len) != 0)
+            return error_set(ret_error, E_NOTE_INVALID, "part",
+                             "expected a line: part NAME SHA256 LENGTH");
+        size_t i = bundle->part_count;
+        if (i == LIMIT_BUNDLE_PART_COUNT_MAX)
+            return error_set(ret_error, E_TOO_LARGE, "part", "more than %d parts",
+                             LIMIT_BUNDLE_PART_COUNT_MAX);
+        if (i >= message->n_parts)
+            return error_set(ret_error, E_TRUNCATED, "part", "%.*s is missing", (int)name.len,
+                             (const char *)name.data);
+        struct trust_part *part = &bundle->parts[i];
+        part->name = message->parts[i]->name;
+        part->content = bytes_of(message->parts[i]->content.data, message->parts[i]->content.len);
+        if (!bytes_equal(name, bytes_of_str(part->name)))
+            return error_set(ret_error, E_BAD_FORM, "part",
+                             "%.60s stands out of the manifest's order", part->name);
+        sha256(part->content, part->sha256);
+        if (part->content.len != len || memcmp(part->sha256, stated, 32) != 0)
+            return error_set(ret_error, E_SECTION_HASH, part->name,
+                             "length or hash is not the manifest's");
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(bundle->parts[k].name, part->name) == 0)
+                return error_set(ret_error, E_BAD_FORM, part->name, "a part stands twice");
+        bundle->part_count++;
+    }
+    if (bundle->part_count != message->n_parts)
+        return error_set(ret_error, E_BAD_FORM, "part", "a part that the manifest does not have");
     return 0;
 }
 
-int trust_root_open(struct bytes note, struct trust_root *ret, struct error *ret_error)
+static int manifest_open(struct trust_bundle *bundle, struct error *ret_error)
 {
-    return root_open(note, ret, ret_error);
+    const Leadbus__Bundle *message = bundle->message;
+    int code = note_parse(bytes_of(message->manifest.data, message->manifest.len),
+                          &bundle->manifest, ret_error);
+    if (code == 0)
+        code = trust_root_verify(&bundle->root, &bundle->manifest, bundle->root.threshold_bundle,
+                                 ret_error);
+    struct bytes text = bundle->manifest.text, line;
+    if (code == 0) code = trust_text_bus(&text, "leadbus/bundle/v1", bundle->bus, ret_error);
+    struct {
+        const char *name;
+        uint64_t *value;
+    } numbers[] = {
+        {"version", &bundle->version},     {"issued", &bundle->issued_ms},
+        {"expires", &bundle->expires_ms},  {"hard-limit", &bundle->hard_limit_ms},
+        {"min-suite", &bundle->min_suite}, {"revocation", &bundle->revocation},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && code == 0; i++)
+        code = trust_text_u64(&text, numbers[i].name, numbers[i].value, ret_error);
+    if (code != 0) return code;
+    if (!line_next(&text, &line) || !line_skip(&line, "previous ") ||
+        hex_decode((const char *)line.data, line.len, bundle->previous, 32, NULL) != 0)
+        return error_set(ret_error, E_NOTE_INVALID, "previous", "expected a line: previous SHA256");
+    code = trust_text_u64(&text, "root", &bundle->root_version, ret_error);
+    if (code != 0) return code;
+    if (strcmp(bundle->bus, bundle->root.bus) != 0)
+        return error_set(ret_error, E_NOTE_INVALID, "bus", "a bundle of another bus: %s",
+                         bundle->bus);
+    if (bundle->root_version != bundle->root.version)
+        return error_set(ret_error, E_NOTE_INVALID, "root", "made under root %llu, held is %llu",
+                         (unsigned long long)bundle->root_version,
+                         (unsigned long long)bundle->root.version);
+    if (bundle->version == 0 || bundle->issued_ms >= bundle->expires_ms ||
+        bundle->expires_ms > bundle->hard_limit_ms || bundle->min_suite == 0)
+        return error_set(ret_error, E_NOTE_INVALID, "expires",
+                         "version and suite from 1, and issued < expires <= hard-limit");
+    return parts_check(bundle, text, ret_error);
 }
 
-int trust_root_advance(const struct trust_root *current, struct bytes note, struct trust_root *ret,
-                       struct error *ret_error)
+static const struct trust_part *part_find(const struct trust_bundle *bundle, const char *name)
 {
-    struct trust_root next;
-    int rc = root_open(note, &next, ret_error);
-    if (rc < 0) return rc;
-    if (strcmp(next.bus, current->bus) != 0)
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "root", "is of the bus %s", next.bus);
-    if (current->version == UINT64_MAX || next.version != current->version + 1)
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "root",
-                         "version %" PRIu64 " cannot follow %" PRIu64, next.version,
-                         current->version);
-    rc = trust_signers(current, note, current->threshold_root, NULL, ret_error);
-    if (rc < 0) return rc;
-    *ret = next;
-    return 0;
-}
-
-/* ---- verdicts */
-
-const struct trust_certificate *trust_certificate_by_serial(const struct trust_bundle *bundle,
-                                                            uint64_t serial)
-{
-    const uint64_t *index = map_find(&bundle->by_serial, &serial);
-    return index ? &bundle->certificates[*index] : NULL;
-}
-
-const struct trust_certificate *trust_certificate_by_transport(const struct trust_bundle *bundle,
-                                                               const uint8_t transport[32])
-{
-    const uint64_t *index = map_find(&bundle->by_transport, transport);
-    return index ? &bundle->certificates[*index] : NULL;
-}
-
-static bool revoked_at(const struct trust_certificate *certificate, uint64_t at_ms)
-{
-    return certificate->revoked && at_ms >= certificate->revoked_ms;
-}
-
-static bool speaks_for_unit(Leadbus__Role role)
-{
-    return role == LEADBUS__ROLE__ROLE_UNIT || role == LEADBUS__ROLE__ROLE_OFFICE ||
-           role == LEADBUS__ROLE__ROLE_BROKER;
-}
-
-const struct trust_certificate *trust_certificate_of_unit(const struct trust_bundle *bundle,
-                                                          const char *unit, uint64_t at_ms)
-{
-    size_t low = 0;
-    size_t high = bundle->certificate_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(bundle->certificates[bundle->by_unit[middle]].unit, unit) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < bundle->certificate_count; low++) {
-        const struct trust_certificate *found = &bundle->certificates[bundle->by_unit[low]];
-        if (strcmp(found->unit, unit) != 0) return NULL;
-        if (speaks_for_unit(found->role) && !revoked_at(found, at_ms) &&
-            at_ms >= found->not_before_ms && at_ms < found->not_after_ms)
-            return found;
-    }
+    for (size_t i = 0; i < bundle->part_count; i++)
+        if (strcmp(bundle->parts[i].name, name) == 0) return &bundle->parts[i];
     return NULL;
 }
 
-int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char *unit,
-                  uint64_t at_ms, uint32_t suite, const struct trust_certificate **ret_certificate,
-                  struct error *ret_error)
+static int part_decode(struct trust_bundle *bundle, const char *name,
+                       const ProtobufCMessageDescriptor *descriptor, const ProtobufCMessage **ret,
+                       struct error *ret_error)
 {
-    const struct trust_certificate *found = trust_certificate_by_serial(bundle, serial);
-    if (!found)
-        return error_set(ret_error, E_UNKNOWN_SENDER, "serial",
-                         "%" PRIu64 " is not in bundle %" PRIu64, serial, bundle->manifest.version);
-    if (unit && strcmp(unit, found->unit) != 0)
-        return error_set(ret_error, E_IDENTITY_MISMATCH, "unit", "serial %" PRIu64 " is of %s",
-                         serial, found->unit);
-    if (revoked_at(found, at_ms))
-        return error_set(ret_error, E_CERT_REVOKED, "serial", "%" PRIu64 " was revoked at %" PRIu64,
-                         serial, found->revoked_ms);
-    if (at_ms < found->not_before_ms)
-        return error_set(ret_error, E_CERT_EXPIRED, "serial",
-                         "%" PRIu64 " is valid from %" PRIu64 " on, this is %" PRIu64, serial,
-                         found->not_before_ms, at_ms);
-    if (at_ms >= found->not_after_ms)
-        return error_set(ret_error, E_CERT_EXPIRED, "serial",
-                         "%" PRIu64 " was valid until %" PRIu64 ", this is %" PRIu64, serial,
-                         found->not_after_ms, at_ms);
-    if (!suite_find(suite) || suite < bundle->manifest.min_suite)
-        return error_set(ret_error, E_SUITE_UNSUPPORTED, "suite",
-                         "%" PRIu32 ", at least %" PRIu32 " is wanted", suite,
-                         bundle->manifest.min_suite);
-    if (suite > 31 || !(found->suites >> suite & 1))
-        return error_set(ret_error, E_CERT_UNKNOWN_SUITE, "suite",
-                         "%" PRIu32 " is not allowed to serial %" PRIu64, suite, serial);
-    *ret_certificate = found;
-    return 0;
+    const struct trust_part *part = part_find(bundle, name);
+    if (!part) return error_set(ret_error, E_MISSING_FIELD, name, "the bundle has no such part");
+    return message_decode(descriptor, part->content, &bundle->arena, ret, ret_error);
 }
 
-/* ---- epoch keys and requests */
-
-int trust_epoch_key_check(const struct trust_certificate *certificate, const Leadbus__EpochKey *key,
-                          struct arena *arena, const Leadbus__EpochKeyBody **ret_body,
-                          struct error *ret_error)
+static int bundle_read(struct trust_bundle *bundle, const struct trust_root *root,
+                       struct error *ret_error)
 {
-    const ProtobufCMessage *message = NULL;
-    int rc = message_decode(&leadbus__epoch_key_body__descriptor, trust_binary(key->body), arena,
-                            &message, ret_error);
-    if (rc < 0) return rc;
-    const Leadbus__EpochKeyBody *body = (const Leadbus__EpochKeyBody *)message;
-    if (strcmp(body->unit, certificate->unit) != 0 ||
-        (body->serial != 0 && body->serial != certificate->serial))
-        return error_set(ret_error, E_IDENTITY_MISMATCH, "epoch_key",
-                         "of %.48s serial %" PRIu64 ", not of %s serial %" PRIu64, body->unit,
-                         body->serial, certificate->unit, certificate->serial);
-    if (body->epoch == 0 || body->not_before_ms >= body->not_after_ms ||
-        body->not_after_ms - body->not_before_ms > EPOCH_SPAN_MAX_MS ||
-        body->public_key.len != SUITE_PUBLIC_LEN)
-        return error_set(ret_error, E_BAD_VALUE, "epoch_key",
-                         "number, key length or validity of epoch %" PRIu64, body->epoch);
-    if (suite_find(SUITE_1)->check_agree_key(body->public_key.data) < 0)
-        return error_set(ret_error, E_KEY_WEAK, "epoch_key", "epoch %" PRIu64 " of %s", body->epoch,
-                         certificate->unit);
-    if (key->signature.len != SUITE_SIGNATURE_LEN ||
-        signed_body_verify(SIGNED_EPOCH, trust_binary(key->body), trust_binary(key->signature),
-                           certificate->identity) < 0)
-        return error_set(ret_error, E_SIGNATURE_INVALID, "epoch_key", "epoch %" PRIu64 " of %s",
-                         body->epoch, certificate->unit);
-    *ret_body = body;
-    return 0;
+    const ProtobufCMessage *message, *directory, *revocations, *brokers;
+    int code = message_decode(&leadbus__bundle__descriptor, buf_bytes(&bundle->bytes),
+                              &bundle->arena, &message, ret_error);
+    if (code != 0) return code;
+    bundle->message = (const Leadbus__Bundle *)message;
+    code = roots_walk(bundle, root, ret_error);
+    if (code == 0) code = manifest_open(bundle, ret_error);
+    if (code == 0)
+        code = part_decode(bundle, "directory", &leadbus__directory__descriptor, &directory,
+                           ret_error);
+    if (code == 0)
+        code = part_decode(bundle, "revocations", &leadbus__revocations__descriptor, &revocations,
+                           ret_error);
+    if (code == 0)
+        code = part_decode(bundle, "brokers", &leadbus__brokers__descriptor, &brokers, ret_error);
+    if (code != 0) return code;
+    bundle->directory = (const Leadbus__Directory *)directory;
+    bundle->brokers = (const Leadbus__Brokers *)brokers;
+    return trust_directory_read(bundle, (const Leadbus__Revocations *)revocations, ret_error);
 }
 
-static int check_request_body(const Leadbus__EnrolmentRequestBody *body, struct error *ret_error)
+static int plan_read(struct trust_bundle *bundle, struct error *ret_error)
 {
-    const struct suite *suite = suite_find(SUITE_1);
-    if (!slug_valid(body->unit)) return error_set(ret_error, E_BAD_VALUE, "unit", "is no unit key");
-    if (body->role < LEADBUS__ROLE__ROLE_UNIT || body->role > LEADBUS__ROLE__ROLE_OFFICE)
-        return error_set(ret_error, E_BAD_VALUE, "role", "%d", (int)body->role);
-    if (body->identity.len != SUITE_PUBLIC_LEN || body->witness.len != SUITE_PUBLIC_LEN ||
-        body->transport.len != SUITE_PUBLIC_LEN)
-        return error_set(ret_error, E_BAD_VALUE, body->unit, "keys have 32 bytes");
-    if (suite->check_sign_key(body->identity.data) < 0)
-        return error_set(ret_error, E_KEY_WEAK, "identity", "of %s", body->unit);
-    if (suite->check_sign_key(body->witness.data) < 0)
-        return error_set(ret_error, E_KEY_WEAK, "witness", "of %s", body->unit);
-    if (suite->check_agree_key(body->transport.data) < 0)
-        return error_set(ret_error, E_KEY_WEAK, "transport", "of %s", body->unit);
-    if (memcmp(body->identity.data, body->witness.data, SUITE_PUBLIC_LEN) == 0)
-        return error_set(ret_error, E_BAD_VALUE, "witness", "is the identity key of %s",
-                         body->unit);
-    return 0;
+    struct plan_part parts[LIMIT_BUNDLE_PART_COUNT_MAX];
+    for (size_t i = 0; i < bundle->part_count; i++)
+        parts[i] = (struct plan_part){bundle->parts[i].name, bundle->parts[i].content};
+    return plan_parse(parts, bundle->part_count, &bundle->plan, ret_error);
 }
 
-int trust_request_open(struct bytes request, struct arena *arena,
-                       const Leadbus__EnrolmentRequestBody **ret_body, struct error *ret_error)
+int trust_bundle_open(struct bytes input, const struct trust_root *root, struct trust_bundle **ret,
+                      struct error *ret_error)
 {
-    const ProtobufCMessage *message = NULL;
-    int rc = message_decode(&leadbus__enrolment_request__descriptor, request, arena, &message,
-                            ret_error);
-    if (rc < 0) return rc;
-    const Leadbus__EnrolmentRequest *outer = (const Leadbus__EnrolmentRequest *)message;
-    rc = message_decode(&leadbus__enrolment_request_body__descriptor, trust_binary(outer->body),
-                        arena, &message, ret_error);
-    if (rc < 0) return rc;
-    const Leadbus__EnrolmentRequestBody *body = (const Leadbus__EnrolmentRequestBody *)message;
-    rc = check_request_body(body, ret_error);
-    if (rc < 0) return rc;
-    if (outer->signature.len != SUITE_SIGNATURE_LEN ||
-        signed_body_verify(SIGNED_REQUEST, trust_binary(outer->body),
-                           trust_binary(outer->signature), body->identity.data) < 0)
-        return error_set(ret_error, E_REQUEST_INVALID, "signature", "of %s", body->unit);
-    struct trust_certificate self = {.unit = body->unit, .role = body->role};
-    memcpy(self.identity, body->identity.data, SUITE_PUBLIC_LEN);
-    uint64_t last = 0;
-    for (size_t i = 0; i < body->n_epoch_keys; i++) {
-        const Leadbus__EpochKeyBody *epoch = NULL;
-        rc = trust_epoch_key_check(&self, body->epoch_keys[i], arena, &epoch, ret_error);
-        if (rc == E_SIGNATURE_INVALID || rc == E_IDENTITY_MISMATCH)
-            rc = error_set(ret_error, E_REQUEST_INVALID, "epoch_keys", "key %zu of %s", i,
-                           body->unit);
-        if (rc == 0 && epoch->epoch <= last)
-            rc = error_set(ret_error, E_BAD_VALUE, "epoch_keys", "of %s are not in order",
-                           body->unit);
-        if (rc < 0) return rc;
-        last = epoch->epoch;
+    if (input.len > LIMIT_BUNDLE_BYTES_MAX)
+        return error_set(ret_error, E_TOO_LARGE, "bundle", "more than %d bytes",
+                         LIMIT_BUNDLE_BYTES_MAX);
+    struct trust_bundle *bundle = calloc(1, sizeof *bundle);
+    if (!bundle) return error_set(ret_error, E_NO_MEMORY, NULL, "bundle");
+    buf_append_bytes(&bundle->bytes, input);
+    arena_init(&bundle->arena, (size_t)LIMIT_BUNDLE_BYTES_MAX * 4);
+    int code = bundle_read(bundle, root, ret_error);
+    if (code == 0) code = plan_read(bundle, ret_error);
+    if (code != 0) {
+        trust_bundle_free(bundle);
+        return code;
     }
-    *ret_body = body;
+    *ret = bundle;
     return 0;
+}
+
+void trust_bundle_free(struct trust_bundle *bundle)
+{
+    if (!bundle) return;
+    plan_free(bundle->plan);
+    free(bundle->certificates);
+    arena_fini(&bundle->arena);
+    buf_fini(&bundle->bytes);
+    free(bundle);
+}
+
+const struct trust_root *trust_bundle_root(const struct trust_bundle *bundle)
+{
+    return &bundle->root;
+}
+
+const char *trust_bundle_bus(const struct trust_bundle *bundle)
+{
+    return bundle->bus;
+}
+
+uint64_t trust_bundle_version(const struct trust_bundle *bundle)
+{
+    return bundle->version;
+}
+
+uint64_t trust_bundle_issued_ms(const struct trust_bundle *bundle)
+{
+    return bundle->issued_ms;
+}
+
+uint64_t trust_bundle_expires_ms(const struct trust_bundle *bundle)
+{
+    return bundle->expires_ms;
+}
+
+uint64_t trust_bundle_hard_limit_ms(const struct trust_bundle *bundle)
+{
+    return bundle->hard_limit_ms;
+}
+
+uint32_t trust_bundle_min_suite(const struct trust_bundle *bundle)
+{
+    return (uint32_t)bundle->min_suite;
+}
+
+const struct plan *trust_bundle_plan(const struct trust_bundle *bundle)
+{
+    return bundle->plan;
+}
+
+struct bytes trust_bundle_bytes(const struct trust_bundle *bundle)
+{
+    return buf_bytes(&bundle->bytes);
+}
+
+struct bytes trust_bundle_manifest(const struct trust_bundle *bundle)
+{
+    return bytes_of(bundle->message->manifest.data, bundle->message->manifest.len);
+}
+
+size_t trust_bundle_part_count(const struct trust_bundle *bundle)
+{
+    return bundle->part_count;
+}
+
+void trust_bundle_part(const struct trust_bundle *bundle, size_t i, const char **ret_name,
+                       struct bytes *ret_content, uint8_t ret_sha256[32])
+{
+    CHECK(i < bundle->part_count);
+    *ret_name = bundle->parts[i].name;
+    *ret_content = bundle->parts[i].content;
+    memcpy(ret_sha256, bundle->parts[i].sha256, 32);
+}
+
+size_t trust_bundle_broker_count(const struct trust_bundle *bundle)
+{
+    return bundle->brokers->n_brokers;
+}
+
+const Leadbus__BrokerAddress *trust_bundle_broker(const struct trust_bundle *bundle, size_t i)
+{
+    CHECK(i < bundle->brokers->n_brokers);
+    return bundle->brokers->brokers[i];
+}
+
+size_t trust_bundle_epoch_key_count(const struct trust_bundle *bundle)
+{
+    return bundle->directory->n_epoch_keys;
+}
+
+const Leadbus__EpochKey *trust_bundle_epoch_key(const struct trust_bundle *bundle, size_t i)
+{
+    CHECK(i < bundle->directory->n_epoch_keys);
+    return bundle->directory->epoch_keys[i];
 }

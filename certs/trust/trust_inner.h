@@ -1,11 +1,9 @@
-/* trust_inner: what the files of trust share. Not for others. */
+/* trust_inner: what the files of trust share. */
 #ifndef CERTS_TRUST_TRUST_INNER_H
 #define CERTS_TRUST_TRUST_INNER_H
 
 #include "certs/trust/trust.h"
-#include "certs/trust/trust_text.h"
-#include "proto/base/arena.h"
-#include "proto/base/map.h"
+#include "proto/note.h"
 
 struct trust_part {
     const char *name;
@@ -14,31 +12,35 @@ struct trust_part {
 };
 
 struct trust_bundle {
-    uint8_t *copy; /* the encoded bundle */
-    size_t copy_len;
-    struct arena arena; /* what was decoded from it, plan apart */
+    struct buf bytes; /* our copy: everything below borrows from it or from the arena */
+    struct arena arena;
+    const Leadbus__Bundle *message;
     struct trust_root root;
-    struct trust_manifest manifest;
-    struct bytes note;
+    struct note manifest;
+    char bus[TRUST_BUS_LEN_MAX + 1];
+    uint64_t version, issued_ms, expires_ms, hard_limit_ms, min_suite, revocation, root_version;
+    uint8_t previous[32];
     size_t part_count;
     struct trust_part parts[LIMIT_BUNDLE_PART_COUNT_MAX];
     size_t certificate_count;
-    struct trust_certificate *certificates; /* as in the directory */
-    uint32_t *by_unit;                      /* indexes, by unit and then descending serial */
-    struct map by_serial;                   /* serial -> index */
-    struct map by_transport;                /* key -> index of the newest serial that has it */
+    struct trust_certificate *certificates; /* ascending serials */
     const Leadbus__Directory *directory;
-    const Leadbus__Revocations *revocations;
     const Leadbus__Brokers *brokers;
     struct plan *plan;
 };
 
-static inline struct bytes trust_binary(ProtobufCBinaryData data)
-{
-    return bytes_of(data.data, data.len);
-}
+/* Certificates, revocations and epoch keys of an opened manifest's parts. */
+int trust_directory_read(struct trust_bundle *bundle, const Leadbus__Revocations *revocations,
+                         struct error *ret_error) MUST_USE;
 
-/* Certificates, revocations, epoch keys and brokers of the decoded parts: trust_directory.c. */
-int trust_directory_build(struct trust_bundle *bundle, struct error *ret_error) MUST_USE;
+/* The first two lines of a root's or manifest's text: its title, and the bus. */
+int trust_text_bus(struct bytes *rest, const char *title, char ret_bus[TRUST_BUS_LEN_MAX + 1],
+                   struct error *ret_error) MUST_USE;
+/* One line "name NUMBER". */
+int trust_text_u64(struct bytes *rest, const char *name, uint64_t *ret_value,
+                   struct error *ret_error) MUST_USE;
+/* Enough of the root's keys signed the note. */
+int trust_root_verify(const struct trust_root *root, const struct note *note, unsigned threshold,
+                      struct error *ret_error) MUST_USE;
 
 #endif
