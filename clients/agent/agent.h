@@ -1,0 +1,53 @@
+/* agent: one unit's daemon: a handle of libleadbus, the plan in force, and a local HTTP API.
+ *
+ * One thread: an event loop around leadbus_fd, libmicrohttpd's epoll descriptor and a signalfd.
+ * Everything durable is in the library's store; what is here may be lost at any time. */
+#ifndef CLIENTS_AGENT_AGENT_H
+#define CLIENTS_AGENT_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clients/lib/include/leadbus.h"
+#include "proto/base/error.h"
+#include "proto/payload/payload.h"
+#include "proto/plan/plan.h"
+
+struct http; /* http.h */
+
+/* Counters for /metrics. */
+struct agent_counts {
+    uint64_t requests;
+    uint64_t responses[6]; /* by first digit of the status */
+    uint64_t submitted;
+    uint64_t payload_refused; /* sections that did not pass, ours or a peer's */
+};
+
+struct agent {
+    leadbus *lb;
+    struct plan *plan; /* of the bundle in force */
+    uint64_t plan_bundle;
+    char unit[64];
+    uint64_t started_ms;
+    uint64_t idle_ms_max; /* longest long-poll */
+    struct agent_counts counts;
+    struct http *http;
+    unsigned changes; /* leadbus_change bits since the loop last looked */
+};
+
+/* UTC ms, and ms of the monotonic clock. */
+uint64_t agent_now_ms(void);
+uint64_t agent_monotonic_ms(void);
+
+/* Parses the plan of the library's bundle if another one is in force. On failure the old plan
+ * stays. */
+int agent_plan_refresh(struct agent *agent, struct error *ret_error) MUST_USE;
+
+/* The library's callback: does a section fit the kind's schema? ctx is the agent. */
+int agent_check_section(void *ctx, const char *kind, const char *section, const void *data,
+                        size_t len, struct leadbus_error *ret_error);
+
+/* The library's error as ours, for problem details. */
+int agent_error(const struct leadbus_error *from, struct error *ret_error);
+
+#endif

@@ -1,0 +1,52 @@
+/* api: the handlers of the routes; see docs/openapi.yaml for what they take and give. */
+#ifndef CLIENTS_AGENT_API_H
+#define CLIENTS_AGENT_API_H
+
+#include "clients/agent/http.h"
+
+enum {
+    API_WAIT_S_MAX = 60,
+    API_LIST_COUNT_MAX = 500,
+    API_LIST_COUNT = 100,
+};
+
+/* api_messages.c */
+http_handler api_submit, api_preview, api_message, api_receipt, api_record, api_outbox;
+/* api_inbox.c */
+http_handler api_inbox, api_inbox_one;
+/* api_threads.c */
+http_handler api_threads, api_thread, api_act;
+/* api_kinds.c */
+http_handler api_kinds, api_kind;
+/* api_status.c */
+http_handler api_status, api_livez, api_readyz, api_metrics;
+
+/* Shared by handlers that send. */
+struct api_draft {
+    struct leadbus_draft draft;
+    struct leadbus_section sections[LIMIT_SECTION_COUNT_MAX];
+    struct buf payloads[LIMIT_SECTION_COUNT_MAX];
+    uint8_t thread[16], parent[16];
+    const struct plan_kind *kind;
+    json_t *remarks; /* paths of values that travel as stated */
+};
+void api_draft_fini(struct api_draft *draft); /* wipes */
+/* Adds one section from JSON: checked against its schema. Errors name "section.path". */
+int api_draft_section(struct agent *agent, struct api_draft *draft, size_t section,
+                      const json_t *object, struct error *ret_error) MUST_USE;
+/* Submits, and waits for the receipt where ?wait=receipt asks for it: fills the reply with 202. */
+int api_draft_submit(struct agent *agent, struct http_request *request, struct api_draft *draft,
+                     struct http_reply *reply, struct error *ret_error) MUST_USE;
+/* The second half of it, when the request is called again. */
+int api_submitted(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                  struct error *ret_error) MUST_USE;
+
+/* A member of the request's object, by type; absent is not an error. E_BAD_VALUE names it. */
+int api_string(const json_t *object, const char *key, const char **ret_text,
+               struct error *ret_error) MUST_USE;
+int api_time(const json_t *object, const char *key, uint64_t *ret_ms,
+             struct error *ret_error) MUST_USE;
+int api_id(const json_t *object, const char *key, uint8_t ret_id[16], const uint8_t **ret_set,
+           struct error *ret_error) MUST_USE;
+
+#endif

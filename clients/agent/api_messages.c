@@ -1,0 +1,349 @@
+#include <string.h>
+
+#include <sodium.h>
+
+#include "clients/agent/api.h"
+#include "clients/agent/render.h"
+#include "proto/payload/codes.h"
+#include "proto/payload/payload_json.h"
+
+int api_string(const json_t *object, const char *key, const char **ret_text,
+               struct error *ret_error)
+{
+    const json_t *value = json_object_get(object, key);
+    if (!value) return 0;
+    if (!json_is_string(value)) return error_set(ret_error, E_BAD_VALUE, key, "a string");
+    *ret_text = json_string_value(value);
+    return 0;
+}
+
+int api_time(const json_t *object, const char *key, uint64_t *ret_ms, struct error *ret_error)
+{
+    const json_t *value = json_object_get(object, key);
+    if (!value) return 0;
+    if (json_is_integer(value) && json_integer_value(value) >= 0 &&
+        (uint64_t)json_integer_value(value) <= CODES_TIME_MS_MAX) {
+        *ret_ms = (uint64_t)json_integer_value(value);
+        return 0;
+    }
+    if (json_is_string(value) && codes_time_parse(json_string_value(value), ret_ms)) return 0;
+    return error_set(ret_error, E_BAD_VALUE, key, "%s", payload_check_text(PAYLOAD_TIME, LANG_EN));
+}
+
+int api_id(const json_t *object, const char *key, uint8_t ret_id[16], const uint8_t **ret_set,
+           struct error *ret_error)
+{
+    const char *text = NULL;
+    int status = api_string(object, key, &text, ret_error);
+    if (status || !text || !*text) return status;
+    if (uuid_parse_text(text, ret_id, NULL))
+        return error_set(ret_error, E_BAD_VALUE, key, "a UUID");
+    *ret_set = ret_id;
+    return 0;
+}
+
+void api_draft_fini(struct api_draft *draft)
+{
+    for (size_t i = 0; i < LIMIT_SECTION_COUNT_MAX; i++) {
+        if (draft->payloads[i].len) sodium_memzero(draft->payloads[i].data, draft->payloads[i].len);
+        buf_fini(&draft->payloads[i]);
+    }
+    json_decref(draft->remarks);
+    *draft = (struct api_draft){0};
+}
+
+int api_draft_section(struct agent *agent, struct api_draft *draft, size_t section,
+                      const json_t *object, struct error *ret_error)
+{
+    const struct plan_section *rule = &draft->kind->sections[section];
+    const struct payload_message *message = payload_find(rule->message);
+    if (!message)
+        return error_set(ret_error, E_PAYLOAD_INVALID, rule->name, "this program has no %s",
+                         rule->message);
+    struct buf *payload = &draft->payloads[draft->draft.section_count];
+    struct payload_context context = {
+        .section = rule->name, .as_stated = draft->kind->exempt, .topic = draft->draft.topic};
+    struct payload_report report = {0};
+    int status = payload_json_read(message, object, rule->name, payload, ret_error);
+    if (!status) status = payload_check(message, buf_bytes(payload), &context, &report, ret_error);
+    if (status) {
+        agent->counts.payload_refused++;
+        return status;
+    }
+    for (size_t i = 0; i < report.count && i < PAYLOAD_REMARK_COUNT_MAX; i++)
+        json_array_append_new(draft->remarks, json_string(report.fields[i]));
+    if (report.count) draft->draft.flags |= LEADBUS_DRAFT_AS_STATED;
+    draft->sections[draft->draft.section_count++] =
+        (struct leadbus_section){rule->name, payload->data, payload->len};
+    return 0;
+}
+
+/* All sections of the kind that the object has; `need_all`: those that are required must be there.
+ */
+static int read_sections(struct agent *agent, struct api_draft *draft, const json_t *sections,
+                         bool need_all, struct error *ret_error)
+{
+    const char *names[LIMIT_SECTION_COUNT_MAX + 1] = {0};
+    int status = 0;
+    if (sections && !json_is_object(sections))
+        return error_set(ret_error, E_BAD_VALUE, "sections", "an object");
+    for (size_t i = 0; i < draft->kind->section_count; i++)
+        names[i] = draft->kind->sections[i].name;
+    status = sections ? http_only_keys(sections, names, "sections", ret_error) : 0;
+    for (size_t i = 0; !status && i < draft->kind->section_count; i++) {
+        const struct plan_section *rule = &draft->kind->sections[i];
+        const json_t *object = json_object_get(sections, rule->name);
+        if (object)
+            status = api_draft_section(agent, draft, i, object, ret_error);
+        else if (!rule->optional && need_all)
+            status = error_set(ret_error, E_MISSING_FIELD, rule->name, "section of %s: %s",
+                               draft->kind->slug, rule->message);
+    }
+    draft->draft.sections = draft->sections;
+    return status;
+}
+
+static int read_draft(struct agent *agent, const struct http_request *request, bool need_all,
+                      json_t **ret_body, struct api_draft *draft, struct error *ret_error)
+{
+    static const char *const keys[] = {"kind",    "topic",    "area",        "officer",
+                                       "purpose", "sections", "occurred_at", "expires_at",
+                                       "thread",  "parent",   "late",        NULL};
+    json_t *body = NULL;
+    int status = payload_json_parse(buf_bytes(&request->body), &body, ret_error);
+    if (status) return status;
+    *ret_body = body;
+    struct leadbus_draft *to = &draft->draft;
+    to->size = sizeof *to;
+    draft->remarks = json_array();
+    status = http_only_keys(body, keys, "", ret_error);
+    if (!status) status = api_string(body, "kind", &to->kind, ret_error);
+    if (!status) status = api_string(body, "topic", &to->topic, ret_error);
+    if (!status) status = api_string(body, "area", &to->area, ret_error);
+    if (!status) status = api_string(body, "officer", &to->officer, ret_error);
+    if (!status) status = api_string(body, "purpose", &to->purpose, ret_error);
+    if (!status) status = api_time(body, "occurred_at", &to->occurred_ms, ret_error);
+    if (!status) status = api_time(body, "expires_at", &to->expires_ms, ret_error);
+    if (!status) status = api_id(body, "thread", draft->thread, &to->thread, ret_error);
+    if (!status) status = api_id(body, "parent", draft->parent, &to->parent, ret_error);
+    if (status) return status;
+    const json_t *late = json_object_get(body, "late");
+    if (late && !json_is_boolean(late))
+        return error_set(ret_error, E_BAD_VALUE, "late", "true or false");
+    if (json_is_true(late)) to->flags |= LEADBUS_DRAFT_LATE;
+    if (!to->kind) return error_set(ret_error, E_MISSING_FIELD, "kind", "a kind of /v1/kinds");
+    draft->kind = plan_kind_find(agent->plan, to->kind);
+    if (!draft->kind)
+        return error_set(ret_error, E_KIND_UNKNOWN, "kind", "none of the plan's kinds");
+    return read_sections(agent, draft, json_object_get(body, "sections"), need_all, ret_error);
+}
+
+static int accepted(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                    struct error *ret_error)
+{
+    struct leadbus_outgoing outgoing = {.size = sizeof outgoing};
+    struct leadbus_error trouble = {0};
+    if (leadbus_outbox_get(agent->lb, request->submitted_id, &outgoing, &trouble))
+        return agent_error(&trouble, ret_error);
+    reply->status = 202;
+    reply->json = render_outgoing(&outgoing);
+    if (json_array_size(request->remarks))
+        json_object_set(reply->json, "as_stated", request->remarks);
+    return 0;
+}
+
+int api_submitted(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                  struct error *ret_error)
+{
+    const char *wait = http_query(request, "wait");
+    struct leadbus_outgoing outgoing = {.size = sizeof outgoing};
+    struct leadbus_error trouble = {0};
+    uint64_t timeout_s = 0;
+    int status = http_query_number(request, "timeout", 10, API_WAIT_S_MAX, &timeout_s, ret_error);
+    if (status) return status;
+    if (!wait) return accepted(agent, request, reply, ret_error);
+    if (leadbus_outbox_get(agent->lb, request->submitted_id, &outgoing, &trouble))
+        return agent_error(&trouble, ret_error);
+    if (outgoing.state == LEADBUS_REFUSED) return agent_error(&outgoing.error, ret_error);
+    if (outgoing.state != LEADBUS_RECEIPTED && http_wait(request, reply, timeout_s * 1000))
+        return 0;
+    return accepted(agent, request, reply, ret_error);
+}
+
+int api_draft_submit(struct agent *agent, struct http_request *request, struct api_draft *draft,
+                     struct http_reply *reply, struct error *ret_error)
+{
+    const char *wait = http_query(request, "wait");
+    const char *key = http_header(request, "Idempotency-Key");
+    struct leadbus_error trouble = {0};
+    uint64_t timeout_s = 0;
+    if (wait && strcmp(wait, "receipt") != 0)
+        return error_set(ret_error, E_BAD_VALUE, "wait", "receipt");
+    int status = http_query_number(request, "timeout", 10, API_WAIT_S_MAX, &timeout_s, ret_error);
+    if (status) return status;
+    if (key && (!*key || strlen(key) > 255))
+        return error_set(ret_error, E_BAD_VALUE, "Idempotency-Key", "1 to 255 bytes");
+    draft->draft.idempotency_key = key;
+    if (leadbus_submit(agent->lb, &draft->draft, request->submitted_id, &trouble))
+        return agent_error(&trouble, ret_error);
+    request->submitted = true;
+    request->remarks = json_incref(draft->remarks);
+    agent->counts.submitted++;
+    return api_submitted(agent, request, reply, ret_error);
+}
+
+int api_submit(struct agent *agent, struct http_request *request, struct http_reply *reply,
+               struct error *ret_error)
+{
+    if (request->submitted) return api_submitted(agent, request, reply, ret_error);
+    struct api_draft draft = {0};
+    json_t *body = NULL;
+    int status = read_draft(agent, request, true, &body, &draft, ret_error);
+    if (!status) status = api_draft_submit(agent, request, &draft, reply, ret_error);
+    api_draft_fini(&draft);
+    json_decref(body);
+    return status;
+}
+
+static json_t *preview_json(const leadbus_preview *preview)
+{
+    json_t *recipients = json_array();
+    json_t *skipped = json_array();
+    json_t *flags = json_array();
+    static const char *const flag_names[] = {"readdressed", "only_origin", "area_unknown"};
+    for (size_t i = 0; i < leadbus_preview_recipient_count(preview); i++) {
+        const struct leadbus_recipient *one = leadbus_preview_recipient(preview, i);
+        json_t *object = render_recipient(one);
+        json_t *sections = json_array();
+        for (size_t s = 0; s < leadbus_preview_section_count(preview); s++)
+            if (one->sections >> s & 1)
+                json_array_append_new(sections, json_string(leadbus_preview_section(preview, s)));
+        json_object_set_new(object, "sections", sections);
+        json_array_append_new(recipients, object);
+    }
+    for (size_t i = 0; i < leadbus_preview_skipped_count(preview); i++) {
+        const struct leadbus_skipped *one = leadbus_preview_skipped(preview, i);
+        json_t *object = json_object();
+        render_set(object, "unit", one->unit);
+        render_set(object, "name_zh", one->name_zh);
+        render_set(object, "name_en", one->name_en);
+        render_set(object, "clause", one->clause);
+        render_set(object, "reason_zh", one->reason_zh);
+        render_set(object, "reason_en", one->reason_en);
+        json_array_append_new(skipped, object);
+    }
+    for (size_t i = 0; i < 3; i++)
+        if (leadbus_preview_flags(preview) >> i & 1)
+            json_array_append_new(flags, json_string(flag_names[i]));
+    return json_pack("{s:o,s:o,s:o}", "recipients", recipients, "not_addressed", skipped, "flags",
+                     flags);
+}
+
+int api_preview(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                struct error *ret_error)
+{
+    struct api_draft draft = {0};
+    struct leadbus_error trouble = {0};
+    leadbus_preview *preview = NULL;
+    json_t *body = NULL;
+    int status = read_draft(agent, request, false, &body, &draft, ret_error);
+    if (!status && leadbus_preview_make(agent->lb, &draft.draft, &preview, &trouble))
+        status = agent_error(&trouble, ret_error);
+    if (!status) {
+        reply->json = preview_json(preview);
+        json_object_set(reply->json, "as_stated", draft.remarks);
+    }
+    leadbus_preview_free(preview);
+    api_draft_fini(&draft);
+    json_decref(body);
+    return status;
+}
+
+static int path_id(const struct http_request *request, uint8_t ret_id[16], struct error *ret_error)
+{
+    if (uuid_parse_text(request->id, ret_id, NULL))
+        return error_set(ret_error, E_BAD_VALUE, "id", "a UUID");
+    return 0;
+}
+
+int api_message(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                struct error *ret_error)
+{
+    uint8_t id[16];
+    struct leadbus_error trouble = {0};
+    struct leadbus_outgoing outgoing = {.size = sizeof outgoing};
+    leadbus_message *message = NULL;
+    int status = path_id(request, id, ret_error);
+    if (status) return status;
+    if (leadbus_message_get(agent->lb, id, &message, &trouble))
+        return agent_error(&trouble, ret_error);
+    reply->json = render_message(agent, message);
+    leadbus_message_free(message);
+    if (!leadbus_outbox_get(agent->lb, id, &outgoing, NULL))
+        json_object_set_new(reply->json, "outbox", render_outgoing(&outgoing));
+    return 0;
+}
+
+int api_receipt(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                struct error *ret_error)
+{
+    uint8_t id[16];
+    struct leadbus_error trouble = {0};
+    char *text = NULL;
+    size_t len = 0;
+    int status = path_id(request, id, ret_error);
+    if (status) return status;
+    if (leadbus_receipt(agent->lb, id, &text, &len, &trouble))
+        return agent_error(&trouble, ret_error);
+    buf_append(&reply->text, text, len);
+    leadbus_free(text);
+    reply->content_type = "text/plain; charset=utf-8";
+    return 0;
+}
+
+int api_record(struct agent *agent, struct http_request *request, struct http_reply *reply,
+               struct error *ret_error)
+{
+    uint8_t id[16];
+    struct leadbus_error trouble = {0};
+    uint8_t *record = NULL;
+    size_t len = 0;
+    int status = path_id(request, id, ret_error);
+    if (status) return status;
+    if (leadbus_record(agent->lb, id, &record, &len, &trouble))
+        return agent_error(&trouble, ret_error);
+    buf_append(&reply->text, record, len);
+    leadbus_free(record);
+    reply->content_type = "application/octet-stream";
+    return 0;
+}
+
+static int add_outgoing(void *ctx, const struct leadbus_outgoing *outgoing)
+{
+    json_array_append_new(ctx, render_outgoing(outgoing));
+    return 0;
+}
+
+int api_outbox(struct agent *agent, struct http_request *request, struct http_reply *reply,
+               struct error *ret_error)
+{
+    static const char *const names[] = {"", "queued", "sent", "receipted", "refused"};
+    const char *state = http_query(request, "state");
+    struct leadbus_error trouble = {0};
+    uint64_t limit = 0;
+    unsigned states = 0;
+    int status =
+        http_query_number(request, "limit", API_LIST_COUNT, API_LIST_COUNT_MAX, &limit, ret_error);
+    if (status) return status;
+    for (unsigned i = 1; state && i < 5; i++)
+        if (strcmp(state, names[i]) == 0) states = 1u << i;
+    if (state && !states)
+        return error_set(ret_error, E_BAD_VALUE, "state", "queued, sent, receipted or refused");
+    json_t *items = json_array();
+    if (leadbus_outbox_each(agent->lb, states, (size_t)limit, add_outgoing, items, &trouble)) {
+        json_decref(items);
+        return agent_error(&trouble, ret_error);
+    }
+    reply->json = json_pack("{s:o}", "items", items);
+    return 0;
+}

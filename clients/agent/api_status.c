@@ -1,0 +1,187 @@
+#include <string.h>
+
+#include "clients/agent/api.h"
+#include "clients/agent/render.h"
+
+static struct leadbus_stats stats_of(const struct agent *agent)
+{
+    struct leadbus_stats stats = {.size = sizeof stats};
+    leadbus_stats(agent->lb, &stats);
+    return stats;
+}
+
+static json_t *lanes(const uint64_t positions[2])
+{
+    return json_pack("{s:I,s:I}", "urgent", (json_int_t)positions[0], "normal",
+                     (json_int_t)positions[1]);
+}
+
+static void set(json_t *object, const char *key, uint64_t number)
+{
+    json_object_set_new(object, key, json_integer((json_int_t)number));
+}
+
+static json_t *bus_json(const struct leadbus_stats *stats)
+{
+    json_t *object = json_object();
+    render_set(object, "name", stats->bus);
+    render_set(object, "origin", stats->origin);
+    render_set(object, "endpoint", stats->endpoint);
+    json_object_set_new(object, "connected", json_boolean(stats->connected));
+    render_set_time(object, "since", stats->connected_ms);
+    render_set_time(object, "heard_at", stats->heard_ms);
+    json_object_set_new(object, "clock_offset_ms", json_integer(stats->clock_offset_ms));
+    json_object_set_new(object, "provisional", json_boolean(stats->provisional));
+    set(object, "frames_in", stats->frames_in);
+    set(object, "frames_out", stats->frames_out);
+    set(object, "refused_frames", stats->refused_frames);
+    return object;
+}
+
+static json_t *trust_json(const struct leadbus_stats *stats)
+{
+    json_t *object = json_object();
+    char root[65];
+    set(object, "bundle", stats->bundle);
+    render_set_time(object, "bundle_expires_at", stats->bundle_expires_ms);
+    render_set_time(object, "bundle_hard_limit_at", stats->bundle_hard_limit_ms);
+    render_set_time(object, "certificate_not_after", stats->certificate_not_after_ms);
+    set(object, "epoch", stats->epoch);
+    render_set_time(object, "epoch_not_after", stats->epoch_not_after_ms);
+    set(object, "checkpoint_size", stats->checkpoint_size);
+    hex_encode(bytes_of(stats->checkpoint_root, 32), root);
+    if (stats->checkpoint_size) render_set(object, "checkpoint_root", root);
+    return object;
+}
+
+int api_status(struct agent *agent, struct http_request *request, struct http_reply *reply,
+               struct error *ret_error)
+{
+    (void)request;
+    (void)ret_error;
+    struct leadbus_stats stats = stats_of(agent);
+    json_t *object = json_object();
+    uint16_t unit = plan_unit_find(agent->plan, stats.unit);
+    render_set(object, "version", LEADBUS_VERSION);
+    render_set(object, "unit", stats.unit);
+    if (unit != PLAN_UNIT_NONE) {
+        render_set(object, "unit_zh", plan_unit(agent->plan, unit)->name_zh);
+        render_set(object, "unit_en", plan_unit(agent->plan, unit)->name_en);
+    }
+    set(object, "serial", stats.serial);
+    render_set(object, "plan", plan_about(agent->plan)->name);
+    render_set_time(object, "started_at", agent->started_ms);
+    json_object_set_new(object, "bus", bus_json(&stats));
+    json_object_set_new(object, "trust", trust_json(&stats));
+    json_object_set_new(object, "outbox",
+                        json_pack("{s:I,s:I,s:I,s:I}", "queued", (json_int_t)stats.queued, "sent",
+                                  (json_int_t)stats.sent, "receipted", (json_int_t)stats.receipted,
+                                  "refused", (json_int_t)stats.refused));
+    json_object_set_new(object, "inbox",
+                        json_pack("{s:I,s:I,s:I,s:I,s:o,s:o}", "received",
+                                  (json_int_t)stats.received, "notices", (json_int_t)stats.notices,
+                                  "tombstones", (json_int_t)stats.tombstones, "exceptions",
+                                  (json_int_t)stats.exceptions, "position", lanes(stats.position),
+                                  "acknowledged", lanes(stats.acknowledged)));
+    if (stats.last_error_ms) {
+        json_t *error = render_error(&stats.last_error);
+        render_set_time(error, "at", stats.last_error_ms);
+        json_object_set_new(object, "last_error", error);
+    }
+    if (stats.alarm_ms) {
+        json_t *alarm = render_error(&stats.alarm);
+        render_set_time(alarm, "at", stats.alarm_ms);
+        json_object_set_new(object, "alarm", alarm);
+    }
+    reply->json = object;
+    return 0;
+}
+
+int api_livez(struct agent *agent, struct http_request *request, struct http_reply *reply,
+              struct error *ret_error)
+{
+    (void)agent;
+    (void)request;
+    (void)ret_error;
+    buf_append_str(&reply->text, "ok\n");
+    reply->content_type = "text/plain; charset=utf-8";
+    return 0;
+}
+
+/* Ready: greeted by the broker, certificate and bundle good for sending, no alarm. */
+int api_readyz(struct agent *agent, struct http_request *request, struct http_reply *reply,
+               struct error *ret_error)
+{
+    (void)request;
+    struct leadbus_stats stats = stats_of(agent);
+    uint64_t now_ms = agent_now_ms();
+    if (stats.alarm_ms)
+        return error_set(ret_error, E_PROOF_INVALID, "alarm",
+                         "a proof of the broker's did not hold");
+    if (stats.certificate_not_after_ms && stats.certificate_not_after_ms <= now_ms)
+        return error_set(ret_error, E_CERT_EXPIRED, "certificate", "expired");
+    if (stats.bundle_hard_limit_ms && stats.bundle_hard_limit_ms <= now_ms)
+        return error_set(ret_error, E_BUNDLE_EXPIRED, "bundle", "past its hard limit");
+    if (!stats.connected)
+        return error_set(ret_error, E_NETWORK, "bus", "not greeted by the broker yet");
+    reply->json = json_pack("{s:b}", "ready", 1);
+    return 0;
+}
+
+static void metric(struct buf *text, const char *name, const char *type, const char *help,
+                   const char *labels, uint64_t value)
+{
+    if (help) buf_printf(text, "# HELP leadbus_agent_%s %s\n", name, help);
+    if (type) buf_printf(text, "# TYPE leadbus_agent_%s %s\n", name, type);
+    buf_printf(text, "leadbus_agent_%s%s %llu\n", name, labels, (unsigned long long)value);
+}
+
+int api_metrics(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                struct error *ret_error)
+{
+    (void)request;
+    (void)ret_error;
+    struct leadbus_stats stats = stats_of(agent);
+    struct buf *text = &reply->text;
+    static const char gauge[] = "gauge";
+    static const char counter[] = "counter";
+    metric(text, "connected", gauge, "1 when greeted by the broker.", "", stats.connected ? 1 : 0);
+    metric(text, "alarm", gauge, "1 when a proof of the broker's did not hold.", "",
+           stats.alarm_ms ? 1 : 0);
+    metric(text, "outbox_messages", gauge, "Messages of the outbox by state.", "{state=\"queued\"}",
+           stats.queued);
+    metric(text, "outbox_messages", NULL, NULL, "{state=\"sent\"}", stats.sent);
+    metric(text, "outbox_messages", NULL, NULL, "{state=\"receipted\"}", stats.receipted);
+    metric(text, "outbox_messages", NULL, NULL, "{state=\"refused\"}", stats.refused);
+    metric(text, "inbox_items", gauge, "Items of the inbox by type.", "{type=\"message\"}",
+           stats.received);
+    metric(text, "inbox_items", NULL, NULL, "{type=\"notice\"}", stats.notices);
+    metric(text, "inbox_items", NULL, NULL, "{type=\"tombstone\"}", stats.tombstones);
+    metric(text, "inbox_items", NULL, NULL, "{type=\"exception\"}", stats.exceptions);
+    metric(text, "position", gauge, "Last durable queue position by lane.", "{lane=\"urgent\"}",
+           stats.position[0]);
+    metric(text, "position", NULL, NULL, "{lane=\"normal\"}", stats.position[1]);
+    metric(text, "frames_in_total", counter, "Frames from the broker.", "", stats.frames_in);
+    metric(text, "frames_out_total", counter, "Frames to the broker.", "", stats.frames_out);
+    metric(text, "frames_refused_total", counter, "Frames from the broker that were not believed.",
+           "", stats.refused_frames);
+    metric(text, "bundle_version", gauge, "Bundle in force.", "", stats.bundle);
+    metric(text, "certificate_not_after_seconds", gauge, "End of the certificate, Unix time.", "",
+           stats.certificate_not_after_ms / 1000);
+    metric(text, "checkpoint_size", gauge, "Newest checkpoint trusted.", "", stats.checkpoint_size);
+    metric(text, "http_requests_total", counter, "Requests to the local API.", "",
+           agent->counts.requests);
+    for (size_t i = 2; i < 6; i++) {
+        char label[24];
+        snprintf(label, sizeof label, "{class=\"%zuxx\"}", i);
+        metric(text, "http_responses_total", i == 2 ? counter : NULL,
+               i == 2 ? "Responses of the local API by class." : NULL, label,
+               agent->counts.responses[i]);
+    }
+    metric(text, "submitted_total", counter, "Messages taken from the local API.", "",
+           agent->counts.submitted);
+    metric(text, "payload_refused_total", counter, "Sections that did not fit their schema.", "",
+           agent->counts.payload_refused);
+    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return 0;
+}

@@ -1,0 +1,212 @@
+#include <string.h>
+
+#include "clients/agent/api.h"
+#include "clients/agent/render.h"
+#include "proto/payload/payload_json.h"
+#include "proto/plan/lifecycle.h"
+
+static int path_id(const struct http_request *request, uint8_t ret_id[16], struct error *ret_error)
+{
+    if (uuid_parse_text(request->id, ret_id, NULL))
+        return error_set(ret_error, E_BAD_VALUE, "id", "a UUID");
+    return 0;
+}
+
+struct listing {
+    const struct agent *agent;
+    json_t *items;
+};
+
+static int add_thread(void *ctx, const struct leadbus_thread_summary *one)
+{
+    struct listing *listing = ctx;
+    json_t *object = json_object();
+    const struct plan_kind *kind = plan_kind_find(listing->agent->plan, one->kind);
+    render_set_id(object, "id", one->thread);
+    render_set(object, "kind", one->kind);
+    if (kind) render_set(object, "kind_zh", kind->name_zh);
+    if (kind) render_set(object, "kind_en", kind->name_en);
+    render_set(object, "topic", one->topic);
+    render_set(object, "area", one->area);
+    render_set(object, "from", one->from);
+    json_object_set_new(object, "urgency", json_integer(one->urgency));
+    render_set_time(object, "opened_at", one->opened_ms);
+    render_set_time(object, "changed_at", one->changed_ms);
+    json_object_set_new(object, "message_count", json_integer((json_int_t)one->message_count));
+    render_set(object, "status", render_thread_state(one->status));
+    render_set(object, "leg", one->leg);
+    json_array_append_new(listing->items, object);
+    return 0;
+}
+
+int api_threads(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                struct error *ret_error)
+{
+    struct leadbus_error trouble = {0};
+    uint64_t limit = 0;
+    int status =
+        http_query_number(request, "limit", API_LIST_COUNT, API_LIST_COUNT_MAX, &limit, ret_error);
+    if (status) return status;
+    struct listing listing = {agent, json_array()};
+    if (leadbus_thread_each(agent->lb, (size_t)limit, add_thread, &listing, &trouble)) {
+        json_decref(listing.items);
+        return agent_error(&trouble, ret_error);
+    }
+    reply->json = json_pack("{s:o}", "items", listing.items);
+    return 0;
+}
+
+static json_t *leg_json(const struct leadbus_leg *leg)
+{
+    json_t *object = json_object();
+    render_set(object, "unit", leg->unit);
+    render_set(object, "name_zh", leg->name_zh);
+    render_set(object, "name_en", leg->name_en);
+    render_set_id(object, "message", leg->message);
+    render_set(object, "kind", leg->kind);
+    json_object_set_new(object, "primary", json_boolean(leg->primary));
+    json_object_set_new(object, "done", json_boolean(leg->done));
+    render_set(object, "state", leg->state);
+    render_set(object, "state_zh", leg->state_zh);
+    render_set(object, "state_en", leg->state_en);
+    render_set_time(object, "changed_at", leg->changed_ms);
+    render_set(object, "outcome", leg->outcome);
+    return object;
+}
+
+int api_thread(struct agent *agent, struct http_request *request, struct http_reply *reply,
+               struct error *ret_error)
+{
+    uint8_t id[16];
+    struct leadbus_error trouble = {0};
+    leadbus_thread *thread = NULL;
+    int status = path_id(request, id, ret_error);
+    if (status) return status;
+    if (leadbus_thread_get(agent->lb, id, &thread, &trouble))
+        return agent_error(&trouble, ret_error);
+    json_t *timeline = json_array();
+    json_t *legs = json_array();
+    for (size_t i = 0; i < leadbus_thread_item_count(thread); i++)
+        json_array_append_new(timeline, render_item(agent, leadbus_thread_item(thread, i)));
+    for (size_t i = 0; i < leadbus_thread_leg_count(thread); i++)
+        json_array_append_new(legs, leg_json(leadbus_thread_leg(thread, i)));
+    reply->json = json_object();
+    render_set_id(reply->json, "id", id);
+    render_set(reply->json, "status", render_thread_state(leadbus_thread_status(thread)));
+    json_object_set_new(reply->json, "timeline", timeline);
+    json_object_set_new(reply->json, "legs", legs);
+    leadbus_thread_free(thread);
+    return 0;
+}
+
+/* ---- acts -------------------------------------------------------------------------------------
+ */
+
+static enum plan_act act_of_name(const char *name)
+{
+    for (int act = PLAN_ACT_SIGN; act < PLAN_ACT_COUNT; act++)
+        if (strcmp(plan_act_name((enum plan_act)act), name) == 0) return (enum plan_act)act;
+    return PLAN_ACT_NONE;
+}
+
+static const struct plan_kind *kind_of_act(const struct plan *plan, enum plan_act act)
+{
+    for (size_t i = 0; i < plan_kind_count(plan); i++)
+        if (plan_kind(plan, i)->act == act) return plan_kind(plan, i);
+    return NULL;
+}
+
+/* The message that an act of ours on this thread means: our newest leg that is not done, else our
+ * newest leg (the library says why it refuses); for acts on the whole thread our own first message,
+ * else the first one there is. */
+static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum plan_act act,
+                         uint8_t ret_parent[16], struct error *ret_error)
+{
+    struct leadbus_error trouble = {0};
+    leadbus_thread *thread = NULL;
+    bool whole = act == PLAN_ACT_URGE || act == PLAN_ACT_STAND_DOWN;
+    const uint8_t *found = NULL;
+    bool found_open = false;
+    if (leadbus_thread_get(agent->lb, thread_id, &thread, &trouble))
+        return agent_error(&trouble, ret_error);
+    for (size_t i = 0; !whole && i < leadbus_thread_leg_count(thread); i++) {
+        const struct leadbus_leg *leg = leadbus_thread_leg(thread, i);
+        if (strcmp(leg->unit, agent->unit) != 0 || (found_open && leg->done)) continue;
+        found = leg->message;
+        found_open = !leg->done;
+    }
+    for (size_t i = 0; whole && i < leadbus_thread_item_count(thread); i++) {
+        const struct leadbus_item *item = leadbus_thread_item(thread, i);
+        bool own = item->type == LEADBUS_ITEM_SENT;
+        if (!own && item->type != LEADBUS_ITEM_MESSAGE) continue;
+        if (!found || (own && !found_open)) found = item->id;
+        if (own) found_open = true;
+    }
+    if (found) memcpy(ret_parent, found, 16);
+    leadbus_thread_free(thread);
+    if (found) return 0;
+    return error_set(ret_error, E_LIFECYCLE_ROLE, "act",
+                     "this unit has nothing to sign for on this thread");
+}
+
+/* Everything that is not about the act itself is the receipt's payload. */
+static json_t *payload_of_body(const json_t *body, bool reason_is_topic)
+{
+    static const char *const own[] = {"act", "officer", "outcome", "message", "occurred_at"};
+    union {
+        const json_t *in;
+        json_t *out;
+    } held = {.in = body};
+    json_t *payload = json_copy(held.out);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) json_object_del(payload, own[i]);
+    if (reason_is_topic) json_object_del(payload, "reason");
+    return payload;
+}
+
+static int read_act(struct agent *agent, const struct http_request *request, const json_t *body,
+                    struct api_draft *draft, struct error *ret_error)
+{
+    const char *name = NULL;
+    struct leadbus_draft *to = &draft->draft;
+    int status = api_string(body, "act", &name, ret_error);
+    if (status) return status;
+    enum plan_act act = name ? act_of_name(name) : PLAN_ACT_NONE;
+    draft->kind = kind_of_act(agent->plan, act);
+    if (!draft->kind)
+        return error_set(ret_error, name ? E_BAD_VALUE : E_MISSING_FIELD, "act",
+                         "sign, accept, return, progress, close, urge or stand-down");
+    to->size = sizeof *to;
+    to->kind = draft->kind->slug;
+    draft->remarks = json_array();
+    if (draft->kind->topic_count) status = api_string(body, "reason", &to->topic, ret_error);
+    if (!status) status = api_string(body, "outcome", &to->topic, ret_error);
+    if (!status) status = api_string(body, "officer", &to->officer, ret_error);
+    if (!status) status = api_time(body, "occurred_at", &to->occurred_ms, ret_error);
+    if (!status) status = api_id(body, "message", draft->parent, &to->parent, ret_error);
+    if (!status) status = path_id(request, draft->thread, ret_error);
+    if (!status && !to->parent) {
+        status = choose_parent(agent, draft->thread, act, draft->parent, ret_error);
+        to->parent = draft->parent;
+    }
+    if (status) return status;
+    to->thread = draft->thread;
+    json_t *payload = payload_of_body(body, draft->kind->topic_count > 0);
+    status = api_draft_section(agent, draft, 0, payload, ret_error);
+    to->sections = draft->sections;
+    json_decref(payload);
+    return status;
+}
+
+int api_act(struct agent *agent, struct http_request *request, struct http_reply *reply,
+            struct error *ret_error)
+{
+    if (request->submitted) return api_submitted(agent, request, reply, ret_error);
+    struct api_draft draft = {0};
+    json_t *body = NULL;
+    int status = payload_json_parse(buf_bytes(&request->body), &body, ret_error);
+    if (!status) status = read_act(agent, request, body, &draft, ret_error);
+    if (!status) status = api_draft_submit(agent, request, &draft, reply, ret_error);
+    api_draft_fini(&draft);
+    json_decref(body);
+    return status;
+}

@@ -1,0 +1,100 @@
+/* http: the agent's local API over libmicrohttpd: routes, bounds, tokens, problem details, waiting.
+ *
+ * A request is collected whole (HTTP_BODY_BYTES_MAX), checked against the token where there is one,
+ * matched against the table of routes and answered by its handler, which fills a reply or asks to
+ * be called again when something has changed (long-poll). Errors become RFC 9457 problem details
+ * whose code is that of errors.def. One thread, the agent's; nothing here blocks. */
+#ifndef CLIENTS_AGENT_HTTP_H
+#define CLIENTS_AGENT_HTTP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clients/agent/agent.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+
+enum {
+    HTTP_BODY_BYTES_MAX = 1048576,
+    HTTP_HEAD_BYTES_MAX = 32768, /* of one request, with libmicrohttpd's own needs */
+    HTTP_CONNECTION_COUNT_MAX = 256,
+    HTTP_IDLE_S_MAX = 30,        /* of a connection that sends nothing */
+    HTTP_REQUEST_MS_MAX = 60000, /* for sending a request, however slowly */
+    HTTP_PART_COUNT_MAX = 8,
+};
+
+struct http_request {
+    const char *method;
+    const char *path;
+    const char *id; /* what stood for {id} or {kind} in the route, or NULL */
+    struct buf body;
+    uint64_t started_ms;      /* monotonic */
+    uint64_t wait_until_ms;   /* monotonic; 0: has not waited yet */
+    uint8_t submitted_id[16]; /* a message that this request already submitted before it waited */
+    bool submitted;
+    json_t *remarks; /* of that submission; owned */
+    void *connection;
+    struct http_request *next_waiting;
+    bool waiting;
+};
+
+struct http_reply {
+    unsigned status; /* 0: 200 */
+    json_t *json;    /* taken; or: */
+    struct buf text; /* owned, sent as content_type */
+    const char *content_type;
+    bool wait; /* call the handler again when something has changed, or at wait_until_ms */
+};
+
+/* 0 with a filled reply, or an error code with *ret_error: a problem. */
+typedef int http_handler(struct agent *agent, struct http_request *request,
+                         struct http_reply *reply, struct error *ret_error);
+
+struct http_route {
+    const char *method;
+    const char *path; /* "/v1/messages/{id}/receipt" */
+    http_handler *handler;
+    bool open; /* no token needed: for probes */
+};
+
+struct http_options {
+    const char *socket_path; /* or NULL */
+    unsigned socket_mode;
+    const char *address; /* "127.0.0.1" or "::1", or NULL */
+    uint16_t port;       /* 0: any */
+    struct bytes token;  /* required with an address; {NULL, 0}: none asked for */
+};
+
+/* Starts to listen. A stale socket file is replaced, one that answers is E_STORE_LOCKED. Addresses
+ * other than loopback are E_BAD_CONFIG. E_IO, E_NO_MEMORY. */
+int http_start(struct agent *agent, const struct http_options *options, struct http **ret_http,
+               struct error *ret_error) MUST_USE;
+/* Answers those who wait, closes everything, removes the socket file. NULL accepted. */
+void http_stop(struct http *http);
+int http_fd(const struct http *http);   /* readable: call http_run */
+int http_timeout_ms(struct http *http); /* until http_run is wanted; -1 = no need */
+void http_run(struct http *http);
+void http_wake(struct http *http);           /* something changed: those who wait look again */
+uint16_t http_port(const struct http *http); /* of the TCP listener, 0 = none */
+
+/* For handlers. */
+const char *http_query(const struct http_request *request, const char *name); /* NULL: absent */
+const char *http_header(const struct http_request *request, const char *name);
+/* A decimal query parameter. E_BAD_VALUE names it. Absent: fallback. */
+int http_query_number(const struct http_request *request, const char *name, uint64_t fallback,
+                      uint64_t max, uint64_t *ret_number, struct error *ret_error) MUST_USE;
+/* Keys of `object` other than those of the NULL-terminated list: E_UNKNOWN_FIELD names the first.
+ */
+int http_only_keys(const json_t *object, const char *const *known, const char *path,
+                   struct error *ret_error) MUST_USE;
+/* Sets reply->wait unless the time is over; the first call fixes the end. True: waits. */
+bool http_wait(struct http_request *request, struct http_reply *reply, uint64_t wait_ms);
+
+unsigned http_status_of(int code);
+json_t *http_problem(int code, const struct error *error);
+
+extern const struct http_route http_routes[]; /* ends with a NULL method; routes.c */
+
+#endif

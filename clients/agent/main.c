@@ -1,0 +1,326 @@
+/* leadbus-agent: options, configuration, the parts wired together, the event loop. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "certs/keyring/keyring.h"
+#include "clients/agent/agent.h"
+#include "clients/agent/http.h"
+#include "proto/base/limits.h"
+#include "proto/host/config.h"
+#include "proto/host/file.h"
+#include "proto/host/i18n.h"
+#include "proto/host/log.h"
+#include "proto/host/options.h"
+
+static const struct config_key keys[] = {
+    {"unit", "keyring", CONFIG_PATH, NULL, 0, 0, true, "本单位密钥文件", "the unit's keyring"},
+    {"unit", "passphrase_file", CONFIG_PATH, NULL, 0, 0, false,
+     "口令文件；不设时取 systemd 凭据 leadbus-passphrase",
+     "file with its passphrase; else the systemd credential leadbus-passphrase"},
+    {"unit", "store", CONFIG_PATH, NULL, 0, 0, true, "收发库（SQLite 文件）",
+     "outbox and inbox, one SQLite file"},
+    {"unit", "outbox_max", CONFIG_U64, "100000", 1, 10000000, false, "未获回执的消息上限",
+     "messages without a receipt, at most"},
+    {"trust", "root", CONFIG_PATH, NULL, 0, 0, true, "根信任文件", "the signed root note"},
+    {"trust", "bundle", CONFIG_PATH, NULL, 0, 0, false, "初始方案包", "a bundle to begin with"},
+    {"broker", "endpoint", CONFIG_TEXT, NULL, 0, 255, false, "总线地址；不设时取方案包中的地址",
+     "the broker; else those of the bundle"},
+    {"broker", "send_window", CONFIG_U64, "256", 1, 4096, false, "在途消息上限",
+     "messages on the wire without a receipt"},
+    {"broker", "credit", CONFIG_U64, "256", 1, LIMIT_CREDIT_MAX, false, "每通道在途投递上限",
+     "deliveries in flight per lane"},
+    {"http", "socket", CONFIG_PATH, NULL, 0, 107, false, "本地接口的 unix 套接字",
+     "unix socket of the local API"},
+    {"http", "socket_mode", CONFIG_TEXT, "0600", 4, 4, false, "套接字权限：0600 或 0660",
+     "its mode: 0600 or 0660"},
+    {"http", "address", CONFIG_TEXT, NULL, 0, 63, false, "回环地址，需配令牌",
+     "loopback address; needs a token"},
+    {"http", "port", CONFIG_U64, "8437", 0, 65535, false, "端口", "port"},
+    {"http", "token_file", CONFIG_PATH, NULL, 0, 0, false, "令牌文件（权限 0600）",
+     "file with the bearer token (mode 0600)"},
+    {"log", "level", CONFIG_TEXT, "info", 0, 5, false, "debug、info、warn 或 error",
+     "debug, info, warn or error"},
+    {"log", "format", CONFIG_TEXT, "logfmt", 0, 6, false, "logfmt 或 json", "logfmt or json"},
+};
+enum { KEY_COUNT = sizeof keys / sizeof *keys, SECRET_LEN_MAX = 1024 };
+
+/* What the library borrows while it opens. */
+struct material {
+    struct buf passphrase;
+    struct buf root;
+    struct buf bundle;
+    struct buf token;
+};
+
+static void material_fini(struct material *material)
+{
+    buf_wipe_fini(&material->passphrase);
+    buf_wipe_fini(&material->token);
+    buf_fini(&material->root);
+    buf_fini(&material->bundle);
+}
+
+static void changed(void *ctx, unsigned changes, const uint8_t *id)
+{
+    struct agent *agent = ctx;
+    (void)id;
+    agent->changes |= changes;
+}
+
+static int check_values(const struct config *config, struct error *ret_error)
+{
+    enum log_level level = LOG_LEVEL_INFO;
+    enum log_format format = LOG_FORMAT_LOGFMT;
+    const char *mode = config_text(config, "http", "socket_mode");
+    int status = log_level_parse(config_text(config, "log", "level"), &level, ret_error);
+    if (!status)
+        status = log_format_parse(config_text(config, "log", "format"), &format, ret_error);
+    if (status) return status;
+    if (strcmp(mode, "0600") != 0 && strcmp(mode, "0660") != 0)
+        return error_set(ret_error, E_BAD_CONFIG, config_origin(config, "http", "socket_mode"),
+                         "0600 or 0660");
+    if (!*config_text(config, "http", "socket") && !*config_text(config, "http", "address"))
+        return error_set(ret_error, E_BAD_CONFIG, "http.socket",
+                         "a socket or an address is needed");
+    if (*config_text(config, "http", "address") && !*config_text(config, "http", "token_file"))
+        return error_set(ret_error, E_BAD_CONFIG, "http.token_file",
+                         "an address needs a token: any user can reach a port");
+    log_init(level, format);
+    return 0;
+}
+
+/* A token is one line; the line feed at its end is the editor's. */
+static int read_token(const char *path, struct buf *token, struct error *ret_error)
+{
+    if (!*path) return 0;
+    int status = file_read_secret(path, SECRET_LEN_MAX, token, ret_error);
+    if (status) return status;
+    while (token->len &&
+           (token->data[token->len - 1] == '\n' || token->data[token->len - 1] == '\r'))
+        token->len--;
+    if (token->len < 16)
+        return error_set(ret_error, E_BAD_CONFIG, path, "a token of at least 16 characters");
+    return 0;
+}
+
+static int read_material(const struct config *config, struct material *material,
+                         struct error *ret_error)
+{
+    const char *passphrase = config_text(config, "unit", "passphrase_file");
+    const char *bundle = config_text(config, "trust", "bundle");
+    int status = keyring_passphrase_read(*passphrase ? passphrase : NULL, "leadbus-passphrase",
+                                         NULL, &material->passphrase, ret_error);
+    if (!status)
+        status = file_read(config_text(config, "trust", "root"), LIMIT_NOTE_BYTES_MAX,
+                           &material->root, ret_error);
+    if (!status && *bundle)
+        status = file_read(bundle, LIMIT_BUNDLE_BYTES_MAX, &material->bundle, ret_error);
+    if (!status)
+        status = read_token(config_text(config, "http", "token_file"), &material->token, ret_error);
+    return status;
+}
+
+static int open_library(struct agent *agent, const struct config *config,
+                        const struct material *material, struct error *ret_error)
+{
+    const char *endpoint = config_text(config, "broker", "endpoint");
+    struct leadbus_error trouble = {0};
+    struct leadbus_options options = {
+        .size = sizeof options,
+        .store_path = config_text(config, "unit", "store"),
+        .keyring_path = config_text(config, "unit", "keyring"),
+        .passphrase = material->passphrase.data,
+        .passphrase_len = material->passphrase.len,
+        .root = material->root.data,
+        .root_len = material->root.len,
+        .bundle = material->bundle.len ? material->bundle.data : NULL,
+        .bundle_len = material->bundle.len,
+        .endpoint = *endpoint ? endpoint : NULL,
+        .send_window = (uint32_t)config_u64(config, "broker", "send_window"),
+        .credit = (uint32_t)config_u64(config, "broker", "credit"),
+        .outbox_max = config_u64(config, "unit", "outbox_max"),
+        .check_section = agent_check_section,
+        .changed = changed,
+        .ctx = agent,
+    };
+    if (leadbus_open(&options, &agent->lb, &trouble)) return agent_error(&trouble, ret_error);
+    return agent_plan_refresh(agent, ret_error);
+}
+
+static int open_http(struct agent *agent, const struct config *config,
+                     const struct material *material, struct error *ret_error)
+{
+    struct http_options options = {
+        .socket_path = config_text(config, "http", "socket"),
+        .socket_mode =
+            strcmp(config_text(config, "http", "socket_mode"), "0660") == 0 ? 0660 : 0600,
+        .address = config_text(config, "http", "address"),
+        .port = (uint16_t)config_u64(config, "http", "port"),
+        .token = buf_bytes(&material->token),
+    };
+    return http_start(agent, &options, &agent->http, ret_error);
+}
+
+static int signals_open(int *ret_fd, struct error *ret_error)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0) return error_set(ret_error, E_IO, "signalfd", "%s", strerror(errno));
+    *ret_fd = fd;
+    return 0;
+}
+
+/* What the library told since the last time. */
+static void take_changes(struct agent *agent)
+{
+    unsigned changes = agent->changes;
+    struct error error = {0};
+    agent->changes = 0;
+    if (!changes) return;
+    if (changes & LEADBUS_CHANGED_BUNDLE) {
+        int status = agent_plan_refresh(agent, &error);
+        if (status)
+            log_failure(LOG_LEVEL_ERROR, "plan_refused", status, &error);
+        else
+            log_info("bundle_changed", log_u64("bundle", agent->plan_bundle));
+    }
+    if (changes & LEADBUS_CHANGED_CONNECTION) {
+        struct leadbus_stats stats = {.size = sizeof stats};
+        leadbus_stats(agent->lb, &stats);
+        log_info(stats.connected ? "connected" : "disconnected",
+                 log_text("endpoint", stats.endpoint), log_text("last", stats.last_error.name));
+    }
+    http_wake(agent->http);
+}
+
+static int least_timeout(struct agent *agent)
+{
+    int library_ms = leadbus_timeout_ms(agent->lb);
+    int http_ms = http_timeout_ms(agent->http);
+    return http_ms >= 0 && http_ms < library_ms ? http_ms : library_ms;
+}
+
+/* One turn: wait, then let each part do what it has. *ret_stop: a signal asked for the end. */
+static int turn(struct agent *agent, int signal_fd, uint64_t *watchdog_ms, bool *ret_stop,
+                struct error *ret_error)
+{
+    struct pollfd fds[] = {{leadbus_fd(agent->lb), leadbus_events(agent->lb), 0},
+                           {http_fd(agent->http), POLLIN, 0},
+                           {signal_fd, POLLIN, 0}};
+    int timeout_ms = least_timeout(agent);
+    if (*watchdog_ms && timeout_ms > (int)*watchdog_ms) timeout_ms = (int)*watchdog_ms;
+    if (poll(fds, 3, timeout_ms) < 0 && errno != EINTR)
+        return error_set(ret_error, E_IO, "poll", "%s", strerror(errno));
+    struct signalfd_siginfo signal;
+    while (read(signal_fd, &signal, sizeof signal) == (ssize_t)sizeof signal)
+        if (signal.ssi_signo != SIGHUP) *ret_stop = true;
+    struct leadbus_error trouble = {0};
+    if (leadbus_process(agent->lb, &trouble)) return agent_error(&trouble, ret_error);
+    take_changes(agent);
+    http_run(agent->http);
+    take_changes(agent);
+    if (*watchdog_ms) sd_notify(0, "WATCHDOG=1");
+    return 0;
+}
+
+static int run(struct agent *agent, int signal_fd, struct error *ret_error)
+{
+    uint64_t watchdog_us = 0;
+    uint64_t watchdog_ms = sd_watchdog_enabled(0, &watchdog_us) > 0 ? watchdog_us / 2000 : 0;
+    bool stop = false;
+    int status = 0;
+    sd_notify(0, "READY=1");
+    while (!status && !stop) status = turn(agent, signal_fd, &watchdog_ms, &stop, ret_error);
+    sd_notify(0, "STOPPING=1");
+    return status;
+}
+
+static int serve(const struct config *config, struct error *ret_error)
+{
+    struct agent agent = {.started_ms = agent_now_ms()};
+    struct material material = {0};
+    int signal_fd = -1;
+    int status = signals_open(&signal_fd, ret_error);
+    if (!status) status = read_material(config, &material, ret_error);
+    if (!status) status = open_library(&agent, config, &material, ret_error);
+    if (!status) status = open_http(&agent, config, &material, ret_error);
+    material_fini(&material);
+    if (!status) {
+        log_info("started", log_text("unit", agent.unit), log_text("version", LEADBUS_VERSION),
+                 log_u64("bundle", agent.plan_bundle), log_u64("port", http_port(agent.http)));
+        status = run(&agent, signal_fd, ret_error);
+    }
+    http_stop(agent.http);
+    leadbus_close(agent.lb);
+    plan_free(agent.plan);
+    if (signal_fd >= 0) close(signal_fd);
+    if (!status) log_info("stopped", log_text("unit", agent.unit));
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = "/etc/leadbus/agent.conf";
+    const char *lang = NULL;
+    bool check = false;
+    bool describe = false;
+    struct options_list overrides = {0};
+    const struct options_row rows[] = {
+        {"config", 'c', "文件", "FILE", "配置文件（默认 /etc/leadbus/agent.conf）",
+         "configuration (default /etc/leadbus/agent.conf)", NULL, &path, NULL},
+        {"set", 's', "节.键=值", "SECTION.KEY=VALUE", "覆盖一项配置，可重复",
+         "override one setting; may be repeated", NULL, NULL, &overrides},
+        {"check-config", 0, NULL, NULL, "检查配置，打印生效值后退出",
+         "check the configuration, print what is in force, exit", &check, NULL, NULL},
+        {"describe-config", 0, NULL, NULL, "打印带注释的配置样例后退出",
+         "print a commented example configuration, exit", &describe, NULL, NULL},
+        {"lang", 0, "zh|en", "zh|en", "提示语言", "language of messages", NULL, &lang, NULL},
+    };
+    const struct options_spec spec = {
+        .program = "leadbus-agent",
+        .usage_zh = "[选项]",
+        .usage_en = "[OPTIONS]",
+        .about_zh = "一个单位的收发代理：封装、签名、存储、收发，并提供本地 HTTP 接口。",
+        .about_en =
+            "One unit's agent: seals, signs, stores, sends and receives, and serves the local "
+            "HTTP API.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof *rows,
+    };
+    struct config *config = NULL;
+    struct error error = {0};
+    int first = 0;
+    int status = options_parse(&spec, argc, argv, false, &first);
+    if (status == OPTIONS_DONE) return 0;
+    if (status) return options_exit_code(status);
+    if (lang) i18n_set(strcmp(lang, "en") == 0 ? LANG_EN : LANG_ZH);
+    if (describe) {
+        config_describe(keys, KEY_COUNT, stdout);
+        return 0;
+    }
+    if (first < argc) status = error_set(&error, E_USAGE, argv[first], "no operands are taken");
+    if (!status && sodium_init() < 0) status = error_set(&error, E_IO, NULL, "libsodium");
+    if (!status) status = config_load(keys, KEY_COUNT, path, &config, &error);
+    for (size_t i = 0; !status && i < overrides.count; i++)
+        status = config_override(config, overrides.items[i], &error);
+    if (!status) status = check_values(config, &error);
+    if (!status && check) config_print(config, stdout);
+    if (!status && !check) status = serve(config, &error);
+    config_free(config);
+    if (status) i18n_complain("leadbus-agent", status, &error);
+    return options_exit_code(status);
+}

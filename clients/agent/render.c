@@ -1,0 +1,203 @@
+#include "clients/agent/render.h"
+
+#include <string.h>
+
+#include "proto/payload/codes.h"
+#include "proto/payload/payload_json.h"
+#include "proto/schema/envelope.pb-c.h"
+
+void render_set(json_t *object, const char *key, const char *text)
+{
+    if (text && *text) json_object_set_new(object, key, json_string(text));
+}
+
+void render_set_time(json_t *object, const char *key, uint64_t ms)
+{
+    char text[CODES_TIME_TEXT_LEN + 1];
+    if (!ms || ms > CODES_TIME_MS_MAX) return;
+    codes_time_text(ms, text);
+    json_object_set_new(object, key, json_string(text));
+}
+
+void render_set_id(json_t *object, const char *key, const uint8_t id[16])
+{
+    static const uint8_t none[16];
+    char text[37];
+    if (memcmp(id, none, 16) == 0) return;
+    uuid_text(id, text);
+    json_object_set_new(object, key, json_string(text));
+}
+
+static void set_number(json_t *object, const char *key, uint64_t number)
+{
+    json_object_set_new(object, key, json_integer((json_int_t)number));
+}
+
+json_t *render_error(const struct leadbus_error *error)
+{
+    json_t *object = json_object();
+    render_set(object, "code", error->name);
+    render_set(object, "title_zh", leadbus_error_text(error->code, LEADBUS_LANG_ZH));
+    render_set(object, "title_en", leadbus_error_text(error->code, LEADBUS_LANG_EN));
+    render_set(object, "field", error->field);
+    render_set(object, "detail", error->detail);
+    return object;
+}
+
+const char *render_outbox_state(int state)
+{
+    static const char *const names[] = {"none", "queued", "sent", "receipted", "refused"};
+    return state >= 0 && state < 5 ? names[state] : "unknown";
+}
+
+const char *render_thread_state(int status)
+{
+    static const char *const names[] = {"none", "open", "closed"};
+    return status >= 0 && status < 3 ? names[status] : "unknown";
+}
+
+static json_t *flags_json(uint32_t flags)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } rows[] = {{LEADBUS__HEADER_FLAG__HEADER_FLAG_AS_STATED, "as_stated"},
+                {LEADBUS__HEADER_FLAG__HEADER_FLAG_LATE, "late"},
+                {LEADBUS__HEADER_FLAG__HEADER_FLAG_READDRESSED, "readdressed"},
+                {LEADBUS__HEADER_FLAG__HEADER_FLAG_UNKEYED, "unkeyed"}};
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (flags & rows[i].bit) json_array_append_new(list, json_string(rows[i].name));
+    return list;
+}
+
+static void set_names(const struct agent *agent, json_t *object, const struct leadbus_item *item)
+{
+    const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, item->kind) : NULL;
+    uint16_t from = agent->plan ? plan_unit_find(agent->plan, item->from) : PLAN_UNIT_NONE;
+    if (kind) {
+        const struct plan_topic *topic = item->topic[0] ? plan_topic_find(kind, item->topic) : NULL;
+        render_set(object, "kind_zh", kind->name_zh);
+        render_set(object, "kind_en", kind->name_en);
+        if (topic) render_set(object, "topic_zh", topic->name_zh);
+        if (topic) render_set(object, "topic_en", topic->name_en);
+    }
+    if (from == PLAN_UNIT_NONE) return;
+    render_set(object, "from_zh", plan_unit(agent->plan, from)->name_zh);
+    render_set(object, "from_en", plan_unit(agent->plan, from)->name_en);
+}
+
+json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
+{
+    static const char *const types[] = {"none",      "message",   "notice",
+                                        "tombstone", "exception", "sent"};
+    static const char *const notices[] = {"none", "expired", "exception", "rewrapped", "other"};
+    json_t *object = json_object();
+    if (item->number) set_number(object, "number", item->number);
+    render_set(object, "type", item->type >= 0 && item->type < 6 ? types[item->type] : "unknown");
+    if (item->notice)
+        render_set(object, "notice",
+                   item->notice > 0 && item->notice < 5 ? notices[item->notice] : "other");
+    if (item->code) render_set(object, "code", leadbus_error_name(item->code));
+    render_set_id(object, "id", item->id);
+    render_set_id(object, "thread", item->thread);
+    render_set_id(object, "parent", item->parent);
+    render_set(object, "kind", item->kind);
+    render_set(object, "topic", item->topic);
+    render_set(object, "from", item->from);
+    set_names(agent, object, item);
+    render_set(object, "officer", item->officer);
+    render_set(object, "area", item->area);
+    render_set(object, "purpose", item->purpose);
+    render_set(object, "citation", item->citation);
+    set_number(object, "urgency", item->urgency);
+    set_number(object, "level", item->level);
+    json_object_set_new(object, "flags", flags_json(item->flags));
+    json_object_set_new(object, "must_sign", json_boolean(item->must_sign));
+    json_object_set_new(object, "proved", json_boolean(item->proved));
+    if (item->type != LEADBUS_ITEM_SENT) {
+        set_number(object, "lane", item->lane);
+        set_number(object, "position", item->position);
+    } else {
+        render_set(object, "state", render_outbox_state(item->state));
+    }
+    if (item->index || item->record_ms) set_number(object, "index", item->index);
+    if (item->count) set_number(object, "count", item->count);
+    if (item->missing_before) set_number(object, "missing_before", item->missing_before);
+    render_set_time(object, "created_at", item->created_ms);
+    render_set_time(object, "occurred_at", item->occurred_ms);
+    render_set_time(object, "expires_at", item->expires_ms);
+    render_set_time(object, "recorded_at", item->record_ms);
+    render_set_time(object, "received_at", item->received_ms);
+    return object;
+}
+
+json_t *render_outgoing(const struct leadbus_outgoing *outgoing)
+{
+    json_t *object = json_object();
+    render_set_id(object, "id", outgoing->id);
+    render_set_id(object, "thread", outgoing->thread);
+    render_set(object, "state", render_outbox_state(outgoing->state));
+    render_set(object, "kind", outgoing->kind);
+    render_set(object, "topic", outgoing->topic);
+    set_number(object, "attempts", outgoing->attempts);
+    render_set_time(object, "created_at", outgoing->created_ms);
+    render_set_time(object, "retry_at", outgoing->retry_ms);
+    if (outgoing->state == LEADBUS_RECEIPTED) {
+        set_number(object, "index", outgoing->index);
+        render_set_time(object, "recorded_at", outgoing->record_ms);
+        json_object_set_new(object, "provisional", json_boolean(outgoing->provisional));
+    }
+    if (outgoing->error.code) json_object_set_new(object, "error", render_error(&outgoing->error));
+    return object;
+}
+
+json_t *render_recipient(const struct leadbus_recipient *recipient)
+{
+    json_t *object = json_object();
+    render_set(object, "unit", recipient->unit);
+    render_set(object, "name_zh", recipient->name_zh);
+    render_set(object, "name_en", recipient->name_en);
+    render_set(object, "act", recipient->must_sign ? "sign" : "copy");
+    json_object_set_new(object, "primary", json_boolean(recipient->primary));
+    render_set(object, "citation", recipient->citation);
+    render_set(object, "citation_zh", recipient->citation_zh);
+    render_set(object, "citation_en", recipient->citation_en);
+    render_set(object, "reason_zh", recipient->reason_zh);
+    render_set(object, "reason_en", recipient->reason_en);
+    json_object_set_new(object, "keyed", json_boolean(recipient->keyed));
+    return object;
+}
+
+/* A section that this plan has no schema for is named, not shown. */
+static json_t *section_json(const struct agent *agent, const char *kind_slug,
+                            const struct leadbus_section *section)
+{
+    const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, kind_slug) : NULL;
+    int index = kind ? plan_section_find(kind, section->name) : -1;
+    const struct payload_message *message =
+        index >= 0 ? payload_find(kind->sections[index].message) : NULL;
+    json_t *object = NULL;
+    if (!message ||
+        payload_json_write(message, bytes_of(section->data, section->len), &object, NULL))
+        return json_pack("{s:s}", "unreadable", "payload_invalid");
+    return object;
+}
+
+json_t *render_message(const struct agent *agent, const leadbus_message *message)
+{
+    const struct leadbus_item *item = leadbus_message_item(message);
+    json_t *object = render_item(agent, item);
+    json_t *sections = json_object();
+    json_t *recipients = json_array();
+    for (size_t i = 0; i < leadbus_message_section_count(message); i++) {
+        struct leadbus_section section = {0};
+        if (leadbus_message_section(message, i, &section))
+            json_object_set_new(sections, section.name, section_json(agent, item->kind, &section));
+    }
+    for (size_t i = 0; i < leadbus_message_recipient_count(message); i++)
+        json_array_append_new(recipients, render_recipient(leadbus_message_recipient(message, i)));
+    json_object_set_new(object, "sections", sections);
+    json_object_set_new(object, "recipients", recipients);
+    return object;
+}

@@ -1,0 +1,22 @@
+/* render: what the library knows, as JSON of the API. Everything returned is the caller's to
+ * decref. */
+#ifndef CLIENTS_AGENT_RENDER_H
+#define CLIENTS_AGENT_RENDER_H
+
+#include <jansson.h>
+
+#include "clients/agent/agent.h"
+
+void render_set(json_t *object, const char *key, const char *text);        /* nothing when empty */
+void render_set_time(json_t *object, const char *key, uint64_t ms);        /* nothing when 0 */
+void render_set_id(json_t *object, const char *key, const uint8_t id[16]); /* nothing when zeros */
+json_t *render_error(const struct leadbus_error *error);
+json_t *render_item(const struct agent *agent, const struct leadbus_item *item);
+json_t *render_outgoing(const struct leadbus_outgoing *outgoing);
+/* item, sections that we may read, recipients. */
+json_t *render_message(const struct agent *agent, const leadbus_message *message);
+json_t *render_recipient(const struct leadbus_recipient *recipient);
+const char *render_outbox_state(int state);
+const char *render_thread_state(int status);
+
+#endif
