@@ -1,10 +1,8 @@
 #include "clients/replay/audit.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "clients/replay/audit_inner.h"
 #include "proto/base/check.h"
@@ -260,32 +258,15 @@ static int walk(struct audit *audit, struct error *ret_error)
         if (audit->options->progress != NULL)
             audit->options->progress(audit->options->ctx, index + 1, size);
     }
-    return check_end(audit, ret_error);
-}
-
-/* A write-ahead log beside the copy holds records that an immutable reader does not see. */
-static int check_no_wal(const char *path, struct error *ret_error)
-{
-    char wal[4096];
-    struct stat status;
-    int len = snprintf(wal, sizeof wal, "%s-wal", path);
-    if (len < 0 || (size_t)len >= sizeof wal)
-        return error_set(ret_error, E_IO, NULL, "the path is too long");
-    if (stat(path, &status) != 0)
-        return error_set(ret_error, E_IO, NULL, "%s: %s", path, strerror(errno));
-    if (stat(wal, &status) == 0 && status.st_size > 0)
-        return error_set(ret_error, E_STORE_LOCKED, NULL,
-                         "%s is not empty: stop the broker cleanly or make a backup, and audit the "
-                         "copy",
-                         wal);
-    return 0;
+    code = check_end(audit, ret_error);
+    return code != 0 ? code : audit_check_file(audit, ret_error);
 }
 
 static int open_all(struct audit *audit, struct error *ret_error)
 {
     static const uint8_t hash_key[16] = {0};
     const struct audit_options *options = audit->options;
-    int code = check_no_wal(options->path, ret_error);
+    int code = audit_check_copy(options->path, ret_error);
     if (code != 0) return code;
     if (options->root_note.len > 0) {
         code = trust_root_open(options->root_note, &audit->root, ret_error);

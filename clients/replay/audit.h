@@ -52,6 +52,10 @@ struct audit_totals {
     uint64_t first_ms, last_ms;
 };
 
+/* Is there a file, and nobody writing to it (no write-ahead log)? E_IO, E_STORE_LOCKED. audit_run
+ * asks first, too. */
+int audit_check_copy(const char *path, struct error *ret_error) MUST_USE;
+
 struct audit; /* the walk's state, alive after it for who wants to ask further */
 
 /* Walks. *ret_audit is given also on failure (to say how far it came), NULL only where the journal

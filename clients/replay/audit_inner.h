@@ -51,6 +51,9 @@ struct audit_seen {
 int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Record *record,
                        struct audit_seen *ret_seen, struct error *ret_error) MUST_USE;
 
+/* After the walk: the file holds what was walked and nothing else. E_JOURNAL_CORRUPT, E_IO. */
+int audit_check_file(const struct audit *audit, struct error *ret_error) MUST_USE;
+
 /* Fills error with "records[i]<suffix>" in front of what went wrong there. */
 int audit_fault(struct error *ret_error, int code, uint64_t index, const char *suffix,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));

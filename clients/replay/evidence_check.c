@@ -89,13 +89,29 @@ static int root_by_keys(struct reading *reading, const struct evidence_trust *tr
     return code;
 }
 
-/* The root notes of the file from the first that the reader vouches for, each later one signed by
- * the thresholds of both. What does not follow is left aside: bundles under it will not open. */
+/* One more root note: the successor of the newest trusted one, or one that is known, or older than
+ * what the reader began with (those are carried for who holds an older one). */
+static int take_root(struct reading *reading, struct bytes note)
+{
+    struct evidence *evidence = reading->evidence;
+    struct trust_root *next = &evidence->roots[evidence->root_count];
+    uint8_t hash[32];
+    sha256(note, hash);
+    for (size_t i = 0; i < evidence->root_count; i++)
+        if (memcmp(evidence->roots[i].hash, hash, sizeof hash) == 0) return 0;
+    int code = trust_root_open(note, next, reading->error);
+    if (code != 0 || next->version < evidence->roots[0].version) return code;
+    code = trust_root_advance(next - 1, note, next, reading->error);
+    if (code == 0) evidence->root_count++;
+    return code;
+}
+
+/* The root notes of the file from the first that the reader vouches for. */
 static int check_roots(struct reading *reading, const struct evidence_trust *trust)
 {
     const json_t *roots = json_object_get(reading->whole, "roots");
     struct evidence *evidence = reading->evidence;
-    int code = E_NOTE_INVALID;
+    int code = 0;
     if (json_array_size(roots) == 0 || json_array_size(roots) > STORY_BUNDLE_COUNT_MAX)
         return form(reading, E_BAD_FORM, "roots", "none, or too many");
     if (trust->root_note.len > 0) {
@@ -105,14 +121,16 @@ static int check_roots(struct reading *reading, const struct evidence_trust *tru
     }
     for (size_t i = 0; i < json_array_size(roots); i++) {
         const json_t *value = json_array_get(roots, i);
-        struct trust_root *next = &evidence->roots[evidence->root_count];
         if (!json_is_string(value)) return form(reading, E_BAD_FORM, "roots", "not a string");
         struct bytes note = bytes_of(json_string_value(value), json_string_length(value));
-        if (evidence->root_count == 0)
-            code = root_by_keys(reading, trust, note, next);
-        else
-            code = trust_root_advance(next - 1, note, next, NULL);
-        if (code == 0) evidence->root_count++;
+        if (evidence->root_count > 0) {
+            code = take_root(reading, note);
+            if (code != 0) return code;
+            continue;
+        }
+        /* Older roots than the one that the reader's keys signed may stand before it. */
+        code = root_by_keys(reading, trust, note, &evidence->roots[0]);
+        if (code == 0) evidence->root_count = 1;
     }
     return evidence->root_count > 0 ? 0 : code;
 }

@@ -278,10 +278,15 @@ static int show_json(const struct explaining *explaining, struct error *ret_erro
 static int gather(struct command_options *options, struct story *story, struct audit **ret_audit)
 {
     struct error error = {0};
-    int code = story_find(story, options->journal, options->lead, &error);
+    int code = audit_check_copy(options->journal, &error);
     if (code != 0) {
-        out_error(code, &error, options->json);
-        return code == E_USAGE ? EX_USAGE : code == E_IO ? EX_NOINPUT : EX_DATAERR;
+        int status = out_error(code, &error, options->json);
+        return code == E_IO ? EX_NOINPUT : status;
+    }
+    code = story_find(story, options->journal, options->lead, &error);
+    if (code != 0) {
+        int status = out_error(code, &error, options->json);
+        return code == E_NOT_FOUND ? EX_DATAERR : status;
     }
     return command_walk(options, true, story_each, story, ret_audit);
 }
