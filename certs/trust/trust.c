@@ -5,7 +5,6 @@
 
 #include "certs/trust/trust_inner.h"
 #include "proto/base/check.h"
-#include "proto/line.h"
 #include "proto/record.h"
 
 static int roots_walk(struct trust_bundle *bundle, const struct trust_root *root,
@@ -30,55 +29,25 @@ static int roots_walk(struct trust_bundle *bundle, const struct trust_root *root
     return 0;
 }
 
-static int part_line(struct bytes line, struct bytes *ret_name, uint8_t ret_sha256[32],
-                     uint64_t *ret_len)
-{
-    const uint8_t *space = line.len ? memchr(line.data, ' ', line.len) : NULL;
-    if (!space) return -1;
-    *ret_name = bytes_of(line.data, (size_t)(space - line.data));
-    struct bytes rest = bytes_of(space + 1, line.len - ret_name->len - 1);
-    if (rest.len < 66 || rest.data[64] != ' ' ||
-        hex_decode((const char *)rest.data, 64, ret_sha256, 32, NULL) != 0)
-        return -1;
-    /* One spelling: lower case. */
-    for (size_t i = 0; i < 64; i++)
-        if (rest.data[i] >= 'A' && rest.data[i] <= 'F') return -1;
-    return line_u64(bytes_of(rest.data + 65, rest.len - 65), ret_len) ? 0 : -1;
-}
-
-static int parts_check(struct trust_bundle *bundle, struct bytes text, struct error *ret_error)
+static int parts_check(struct trust_bundle *bundle, struct error *ret_error)
 {
     const Leadbus__Bundle *message = bundle->message;
-    struct bytes line;
-    while (text.len > 0) {
-        struct bytes name;
-        uint8_t stated[32];
-        uint64_t len;
-        if (!line_next(&text, &line) || !line_skip(&line, "part ") ||
-            part_line(line, &name, stated, &len) != 0)
-            return error_set(ret_error, E_NOTE_INVALID, "part",
-                             "expected a line: part NAME SHA256 LENGTH");
-        size_t i = bundle->part_count;
-        if (i == LIMIT_BUNDLE_PART_COUNT_MAX)
-            return error_set(ret_error, E_TOO_LARGE, "part", "more than %d parts",
-                             LIMIT_BUNDLE_PART_COUNT_MAX);
+    const struct trust_manifest *stated = &bundle->stated;
+    for (size_t i = 0; i < stated->part_count; i++) {
+        const struct trust_manifest_part *line = &stated->parts[i];
         if (i >= message->n_parts)
-            return error_set(ret_error, E_TRUNCATED, "part", "%.*s is missing", (int)name.len,
-                             (const char *)name.data);
+            return error_set(ret_error, E_TRUNCATED, line->name, "the part is missing");
         struct trust_part *part = &bundle->parts[i];
         part->name = message->parts[i]->name;
         part->content = bytes_of(message->parts[i]->content.data, message->parts[i]->content.len);
-        if (!bytes_equal(name, bytes_of_str(part->name)))
+        if (strcmp(part->name, line->name) != 0)
             return error_set(ret_error, E_BAD_FORM, "part",
                              "%.60s stands out of the manifest's order", part->name);
         sha256(part->content, part->sha256);
-        if (part->content.len != len || memcmp(part->sha256, stated, 32) != 0)
+        if (part->content.len != line->size || memcmp(part->sha256, line->sha256, 32) != 0)
             return error_set(ret_error, E_SECTION_HASH, part->name,
                              "length or hash is not the manifest's");
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(bundle->parts[k].name, part->name) == 0)
-                return error_set(ret_error, E_BAD_FORM, part->name, "a part stands twice");
-        bundle->part_count++;
+        bundle->part_count = i + 1;
     }
     if (bundle->part_count != message->n_parts)
         return error_set(ret_error, E_BAD_FORM, "part", "a part that the manifest does not have");
@@ -88,41 +57,22 @@ static int parts_check(struct trust_bundle *bundle, struct bytes text, struct er
 static int manifest_open(struct trust_bundle *bundle, struct error *ret_error)
 {
     const Leadbus__Bundle *message = bundle->message;
+    const struct trust_manifest *stated = &bundle->stated;
     int code = note_parse(bytes_of(message->manifest.data, message->manifest.len),
                           &bundle->manifest, ret_error);
     if (code == 0)
         code = trust_root_verify(&bundle->root, &bundle->manifest, bundle->root.threshold_bundle,
-                                 ret_error);
-    struct bytes text = bundle->manifest.text, line;
-    if (code == 0) code = trust_text_bus(&text, "leadbus/bundle/v1", bundle->bus, ret_error);
-    struct {
-        const char *name;
-        uint64_t *value;
-    } numbers[] = {
-        {"version", &bundle->version},     {"issued", &bundle->issued_ms},
-        {"expires", &bundle->expires_ms},  {"hard-limit", &bundle->hard_limit_ms},
-        {"min-suite", &bundle->min_suite}, {"revocation", &bundle->revocation},
-    };
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && code == 0; i++)
-        code = trust_text_u64(&text, numbers[i].name, numbers[i].value, ret_error);
+                                 NULL, ret_error);
+    if (code == 0) code = trust_manifest_parse(bundle->manifest.text, &bundle->stated, ret_error);
     if (code != 0) return code;
-    if (!line_next(&text, &line) || !line_skip(&line, "previous ") ||
-        hex_decode((const char *)line.data, line.len, bundle->previous, 32, NULL) != 0)
-        return error_set(ret_error, E_NOTE_INVALID, "previous", "expected a line: previous SHA256");
-    code = trust_text_u64(&text, "root", &bundle->root_version, ret_error);
-    if (code != 0) return code;
-    if (strcmp(bundle->bus, bundle->root.bus) != 0)
+    if (strcmp(stated->bus, bundle->root.bus) != 0)
         return error_set(ret_error, E_NOTE_INVALID, "bus", "a bundle of another bus: %s",
-                         bundle->bus);
-    if (bundle->root_version != bundle->root.version)
+                         stated->bus);
+    if (stated->root_version != bundle->root.version)
         return error_set(ret_error, E_NOTE_INVALID, "root", "made under root %llu, held is %llu",
-                         (unsigned long long)bundle->root_version,
+                         (unsigned long long)stated->root_version,
                          (unsigned long long)bundle->root.version);
-    if (bundle->version == 0 || bundle->issued_ms >= bundle->expires_ms ||
-        bundle->expires_ms > bundle->hard_limit_ms || bundle->min_suite == 0)
-        return error_set(ret_error, E_NOTE_INVALID, "expires",
-                         "version and suite from 1, and issued < expires <= hard-limit");
-    return parts_check(bundle, text, ret_error);
+    return parts_check(bundle, ret_error);
 }
 
 static const struct trust_part *part_find(const struct trust_bundle *bundle, const char *name)
@@ -162,7 +112,8 @@ static int bundle_read(struct trust_bundle *bundle, const struct trust_root *roo
     if (code != 0) return code;
     bundle->directory = (const Leadbus__Directory *)directory;
     bundle->brokers = (const Leadbus__Brokers *)brokers;
-    return trust_directory_read(bundle, (const Leadbus__Revocations *)revocations, ret_error);
+    bundle->revocations = (const Leadbus__Revocations *)revocations;
+    return trust_directory_read(bundle, ret_error);
 }
 
 static int plan_read(struct trust_bundle *bundle, struct error *ret_error)
@@ -210,32 +161,32 @@ const struct trust_root *trust_bundle_root(const struct trust_bundle *bundle)
 
 const char *trust_bundle_bus(const struct trust_bundle *bundle)
 {
-    return bundle->bus;
+    return bundle->stated.bus;
 }
 
 uint64_t trust_bundle_version(const struct trust_bundle *bundle)
 {
-    return bundle->version;
+    return bundle->stated.version;
 }
 
 uint64_t trust_bundle_issued_ms(const struct trust_bundle *bundle)
 {
-    return bundle->issued_ms;
+    return bundle->stated.issued_ms;
 }
 
 uint64_t trust_bundle_expires_ms(const struct trust_bundle *bundle)
 {
-    return bundle->expires_ms;
+    return bundle->stated.expires_ms;
 }
 
 uint64_t trust_bundle_hard_limit_ms(const struct trust_bundle *bundle)
 {
-    return bundle->hard_limit_ms;
+    return bundle->stated.hard_limit_ms;
 }
 
 uint32_t trust_bundle_min_suite(const struct trust_bundle *bundle)
 {
-    return (uint32_t)bundle->min_suite;
+    return bundle->stated.min_suite;
 }
 
 const struct plan *trust_bundle_plan(const struct trust_bundle *bundle)

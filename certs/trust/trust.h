@@ -7,15 +7,27 @@
  * authority's signatures on them. A distinct key counts once. Versions only grow. docs/PROTOCOL.md
  * has the texts.
  *
- *   leadbus/root/v1              leadbus/bundle/v1
- *   bus <name>                   bus <name>
- *   version <n>                  version <n>
- *   expires <ms>                 issued <ms>
- *   threshold-root <m>           expires <ms>            alarm from here on
- *   threshold-bundle <m>         hard-limit <ms>         past it: no new sends but immediate leads
- * and mandatory reports key <vkey>   (one a line)    min-suite <n> revocation <n> previous <sha256
- * hex of the previous manifest's text, or 64 zeros> root <version> part <name> <sha256 hex>
- * <length>     (one a line, in order)
+ * The text of a root note, one item a line, in this order, decimals without leading zeros:
+ *     leadbus/root/v1
+ *     bus <name>
+ *     version <n>
+ *     expires <ms>
+ *     threshold-root <m>
+ *     threshold-bundle <m>
+ *     key <verifier key>            (one a line, at least one)
+ *
+ * The text of a manifest:
+ *     leadbus/bundle/v1
+ *     bus <name>
+ *     version <n>
+ *     issued <ms>
+ *     expires <ms>                  alarm from here on
+ *     hard-limit <ms>               past it only immediate leads and mandatory reports are sent
+ *     min-suite <n>
+ *     revocation <n>
+ *     previous <sha256 hex>         of the previous manifest's text, or 64 zeros
+ *     root <version>
+ *     part <name> <sha256 hex> <length>   (one a line, in order)
  */
 #ifndef CERTS_TRUST_TRUST_H
 #define CERTS_TRUST_TRUST_H
@@ -73,8 +85,11 @@ struct trust_bundle;
  * and verifies the manifest under the newest; every part's hash and length; decodes directory,
  * revocations, brokers; refuses weak keys, duplicate serials, two valid certificates of one (unit,
  * role), unknown parts being ignored; parses the plan (parts named plan/...). Expiry is not judged
- * here (see verdicts). E_NOTE_INVALID, E_THRESHOLD_NOT_MET, E_BAD_FORM, E_TOO_LARGE, E_KEY_WEAK,
- * E_BAD_TABLE. *root is not changed; trust_bundle_root() gives the newest root accepted on the way.
+ * here (see verdicts). E_NOTE_INVALID, E_THRESHOLD_NOT_MET, E_BUNDLE_ROLLBACK (a root that does not
+ * follow), E_TRUNCATED (a part is missing), E_SECTION_HASH (a part is not the one signed),
+ * E_BAD_FORM, E_UNKNOWN_FIELD, E_BAD_VALUE (a row of the directory, revocations, brokers),
+ * E_SIGNATURE_INVALID (an epoch key), E_TOO_LARGE, E_KEY_WEAK, E_BAD_TABLE. *root is not changed;
+ * trust_bundle_root() gives the newest root accepted on the way.
  */
 int trust_bundle_open(struct bytes bundle, const struct trust_root *root, struct trust_bundle **ret,
                       struct error *ret_error) MUST_USE;
@@ -107,14 +122,17 @@ const struct trust_certificate *trust_certificate_by_serial(const struct trust_b
                                                             uint64_t serial);
 const struct trust_certificate *trust_certificate_by_transport(const struct trust_bundle *bundle,
                                                                const uint8_t transport[32]);
-/* The certificate of a unit valid at a time, the newest serial first; NULL when none. */
+/* The certificate of a unit (role unit, office or broker) valid at a time, the newest serial first;
+ * NULL when none. */
 const struct trust_certificate *trust_certificate_of_unit(const struct trust_bundle *bundle,
                                                           const char *unit, uint64_t at_ms);
 
-/* THE verdict: may this serial act as `unit` at that time with that suite? 0 and *ret_certificate,
- * or E_UNKNOWN_SENDER, E_IDENTITY_MISMATCH (unit differs), E_CERT_REVOKED, E_CERT_EXPIRED,
- * E_CERT_UNKNOWN_SUITE, E_SUITE_UNSUPPORTED (below min-suite). Every caller, broker, agent and
- * replay, asks here and nowhere else. unit NULL = any. */
+/* THE verdict: may this serial act as `unit` at that time with that suite? at_ms is a record's time
+ * or the caller's own clock, never a time that the sender claims: a certificate is good until the
+ * moment of its revocation, so that what was admitted before stays readable. 0 and
+ * *ret_certificate, or E_UNKNOWN_SENDER, E_IDENTITY_MISMATCH (unit differs), E_CERT_REVOKED,
+ * E_CERT_EXPIRED, E_CERT_UNKNOWN_SUITE, E_SUITE_UNSUPPORTED (below min-suite). Every caller,
+ * broker, agent and replay, asks here and nowhere else. unit NULL = any. */
 int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char *unit,
                   uint64_t at_ms, uint32_t suite, const struct trust_certificate **ret_certificate,
                   struct error *ret_error) MUST_USE;
@@ -124,5 +142,21 @@ int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char
 int trust_epoch_key_check(const struct trust_certificate *certificate, const Leadbus__EpochKey *key,
                           struct arena *arena, const Leadbus__EpochKeyBody **ret_body,
                           struct error *ret_error) MUST_USE;
+
+/* May `next` follow `current`? Same bus, a greater version, a root, a revocation number and an
+ * issue time that are not older, no revocation taken back, and, for the very next version, the
+ * previous manifest's hash. E_BUNDLE_ROLLBACK, E_ORIGIN_MISMATCH (another bus): keep the current
+ * one, raise alarm. */
+int trust_bundle_check_successor(const struct trust_bundle *current,
+                                 const struct trust_bundle *next, struct error *ret_error) MUST_USE;
+
+/* Opens an encoded EnrolmentRequest: form, weak keys, proof of possession of the identity key, and
+ * the epoch keys in it (signed by that identity, serial 0, distinct epochs). Whether the unit may
+ * be enrolled is the authority's to say. The body borrows from the arena. E_BAD_FORM,
+ * E_UNKNOWN_FIELD, E_TOO_LARGE, E_BAD_VALUE, E_KEY_WEAK, E_REQUEST_INVALID (a signature does not
+ * hold). */
+int trust_request_open(struct bytes request, struct arena *arena,
+                       const Leadbus__EnrolmentRequestBody **ret_body,
+                       struct error *ret_error) MUST_USE;
 
 #endif

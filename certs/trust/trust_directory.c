@@ -5,8 +5,10 @@
 
 #include "certs/trust/trust_inner.h"
 #include "proto/base/check.h"
+#include "proto/base/map.h"
 #include "proto/record.h"
 
+enum { ENDPOINT_COUNT_MAX = 8, ENDPOINT_LEN_MAX = 255 };
 static const uint64_t epoch_span_max_ms = 400ull * 24 * 3600 * 1000;
 
 static int certificate_read(const Leadbus__Certificate *from, struct trust_certificate *to,
@@ -44,15 +46,19 @@ static int compare_serials(const void *a, const void *b)
     return x->serial < y->serial ? -1 : x->serial > y->serial;
 }
 
-static int revocations_read(struct trust_bundle *bundle, const Leadbus__Revocations *revocations,
-                            struct error *ret_error)
+static int revocations_read(struct trust_bundle *bundle, struct error *ret_error)
 {
-    if (revocations->number != bundle->revocation)
+    const Leadbus__Revocations *revocations = bundle->revocations;
+    if (revocations->number != bundle->stated.revocation)
         return error_set(ret_error, E_BAD_VALUE, "revocations",
                          "number %" PRIu64 ", the manifest has %" PRIu64, revocations->number,
-                         bundle->revocation);
+                         bundle->stated.revocation);
     for (size_t i = 0; i < revocations->n_revoked; i++) {
         const Leadbus__Revocation *one = revocations->revoked[i];
+        if (!slug_valid(one->reason) ||
+            (i > 0 && one->serial <= revocations->revoked[i - 1]->serial))
+            return error_set(ret_error, E_BAD_VALUE, "revocations",
+                             "serial %" PRIu64 ": out of order, or no reason code", one->serial);
         struct trust_certificate key = {.serial = one->serial}, *found;
         found = bundle->certificate_count == 0
                     ? NULL
@@ -95,7 +101,26 @@ static int certificates_check(const struct trust_bundle *bundle, struct error *r
     return 0;
 }
 
-static int epoch_keys_check(struct trust_bundle *bundle, struct error *ret_error)
+/* E_BAD_VALUE when the set holds this unit's epoch number already. */
+static int epoch_note_number(struct map *seen, const Leadbus__EpochKeyBody *body,
+                             struct error *ret_error)
+{
+    struct buf name = {0};
+    uint8_t key[32];
+    bool fresh = false;
+    buf_append_u64(&name, body->epoch);
+    buf_append_str(&name, body->unit);
+    sha256(buf_bytes(&name), key);
+    buf_fini(&name);
+    int code = map_reserve(seen, 1, ret_error);
+    if (code != 0) return code;
+    (void)map_put(seen, key, &fresh);
+    return fresh ? 0
+                 : error_set(ret_error, E_BAD_VALUE, "directory",
+                             "epoch %" PRIu64 " of %s stands twice", body->epoch, body->unit);
+}
+
+static int epoch_keys_check(struct trust_bundle *bundle, struct map *seen, struct error *ret_error)
 {
     for (size_t i = 0; i < bundle->directory->n_epoch_keys; i++) {
         const Leadbus__EpochKey *key = bundle->directory->epoch_keys[i];
@@ -119,12 +144,38 @@ static int epoch_keys_check(struct trust_bundle *bundle, struct error *ret_error
             return error_set(ret_error, E_SIGNATURE_INVALID, "directory",
                              "epoch key %" PRIu64 " of %.47s is signed by none of its certificates",
                              body->epoch, body->unit);
+        code = epoch_note_number(seen, body, ret_error);
+        if (code != 0) return code;
     }
     return 0;
 }
 
-int trust_directory_read(struct trust_bundle *bundle, const Leadbus__Revocations *revocations,
-                         struct error *ret_error)
+static bool endpoint_valid(const char *text)
+{
+    size_t len = strnlen(text, ENDPOINT_LEN_MAX + 1);
+    if (len == 0 || len > ENDPOINT_LEN_MAX) return false;
+    for (size_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] > '~') return false;
+    return true;
+}
+
+static int brokers_check(const struct trust_bundle *bundle, struct error *ret_error)
+{
+    for (size_t i = 0; i < bundle->brokers->n_brokers; i++) {
+        const Leadbus__BrokerAddress *broker = bundle->brokers->brokers[i];
+        const struct trust_certificate *one = trust_certificate_by_serial(bundle, broker->serial);
+        bool good = one && one->role == LEADBUS__ROLE__ROLE_BROKER && broker->n_endpoints > 0 &&
+                    broker->n_endpoints <= ENDPOINT_COUNT_MAX;
+        for (size_t k = 0; good && k < broker->n_endpoints; k++)
+            good = endpoint_valid(broker->endpoints[k]);
+        if (!good)
+            return error_set(ret_error, E_BAD_VALUE, "brokers",
+                             "serial %" PRIu64 ": no broker's, or its endpoints", broker->serial);
+    }
+    return 0;
+}
+
+int trust_directory_read(struct trust_bundle *bundle, struct error *ret_error)
 {
     const Leadbus__Directory *directory = bundle->directory;
     size_t count = directory->n_certificates;
@@ -141,9 +192,17 @@ int trust_directory_read(struct trust_bundle *bundle, const Leadbus__Revocations
     bundle->certificate_count = count;
     if (count > 1)
         qsort(bundle->certificates, count, sizeof *bundle->certificates, compare_serials);
-    int code = revocations_read(bundle, revocations, ret_error);
+    int code = revocations_read(bundle, ret_error);
     if (code == 0) code = certificates_check(bundle, ret_error);
-    if (code == 0) code = epoch_keys_check(bundle, ret_error);
+    if (code == 0) {
+        /* What is asked of this set came signed by the authority: no secret hash key is needed. */
+        static const uint8_t hash_key[MAP_HASH_KEY_LEN] = {0};
+        struct map seen;
+        map_init(&seen, 32, hash_key);
+        code = epoch_keys_check(bundle, &seen, ret_error);
+        map_fini(&seen);
+    }
+    if (code == 0) code = brokers_check(bundle, ret_error);
     return code;
 }
 
@@ -176,13 +235,25 @@ const struct trust_certificate *trust_certificate_by_transport(const struct trus
     return NULL;
 }
 
+static bool revoked_at(const struct trust_certificate *certificate, uint64_t at_ms)
+{
+    return certificate->revoked && at_ms >= certificate->revoked_ms;
+}
+
+/* Operators and auditors bear the name of their unit and do not speak for it. */
+static bool speaks_for_unit(Leadbus__Role role)
+{
+    return role == LEADBUS__ROLE__ROLE_UNIT || role == LEADBUS__ROLE__ROLE_OFFICE ||
+           role == LEADBUS__ROLE__ROLE_BROKER;
+}
+
 const struct trust_certificate *trust_certificate_of_unit(const struct trust_bundle *bundle,
                                                           const char *unit, uint64_t at_ms)
 {
     for (size_t i = bundle->certificate_count; i > 0; i--) {
         const struct trust_certificate *one = &bundle->certificates[i - 1];
-        if (strcmp(one->unit, unit) == 0 && !one->revoked && one->not_before_ms <= at_ms &&
-            at_ms < one->not_after_ms)
+        if (strcmp(one->unit, unit) == 0 && speaks_for_unit(one->role) && !revoked_at(one, at_ms) &&
+            one->not_before_ms <= at_ms && at_ms < one->not_after_ms)
             return one;
     }
     return NULL;
@@ -198,7 +269,7 @@ int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char
     if (unit && strcmp(one->unit, unit) != 0)
         return error_set(ret_error, E_IDENTITY_MISMATCH, "from",
                          "certificate %" PRIu64 " is of %s, not of %.47s", serial, one->unit, unit);
-    if (one->revoked)
+    if (revoked_at(one, at_ms))
         return error_set(ret_error, E_CERT_REVOKED, "serial", "certificate %" PRIu64 " of %s",
                          serial, one->unit);
     if (at_ms < one->not_before_ms || at_ms >= one->not_after_ms)
@@ -206,9 +277,9 @@ int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char
                          "certificate %" PRIu64 " of %s is valid from %" PRIu64 " to %" PRIu64
                          ", now is %" PRIu64,
                          serial, one->unit, one->not_before_ms, one->not_after_ms, at_ms);
-    if (suite < bundle->min_suite || !suite_find(suite))
+    if (suite < bundle->stated.min_suite || !suite_find(suite))
         return error_set(ret_error, E_SUITE_UNSUPPORTED, "suite", "%u; at least %u is wanted",
-                         suite, (unsigned)bundle->min_suite);
+                         suite, (unsigned)bundle->stated.min_suite);
     if (suite > 31 || !(one->suites >> suite & 1))
         return error_set(ret_error, E_CERT_UNKNOWN_SUITE, "suite", "%u", suite);
     *ret_certificate = one;
