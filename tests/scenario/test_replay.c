@@ -398,9 +398,10 @@ static void rows_added_removed_or_moved_are_found(void **state)
     change("h.db", "UPDATE checkpoints SET size = size + 1 WHERE size = 7");
     change("i.db", "CREATE TABLE more(x)");
     change("j.db", "INSERT INTO meta VALUES('more', 'x')");
-    change("k.db", "UPDATE records SET bytes = bytes || x'00' WHERE seq = 7");
-    change("l.db", "UPDATE records SET hashes = hashes || zeroblob(32) WHERE seq = 6");
-    change("m.db", "UPDATE checkpoints SET note = note || x'0a'");
+    change("k.db", "UPDATE records SET bytes = CAST(bytes || x'00' AS BLOB) WHERE seq = 7");
+    change("l.db",
+           "UPDATE records SET hashes = CAST(hashes || zeroblob(32) AS BLOB) WHERE seq = 6");
+    change("m.db", "UPDATE checkpoints SET note = CAST(note || x'0a' AS BLOB)");
     change("n.db", "DELETE FROM checkpoints");
     change("o.db", "DELETE FROM blobs WHERE id = 64");
 }
