@@ -157,6 +157,15 @@ int core_apply_rewrap(struct core *core, const struct core_folding *folding,
     const struct core_message *message = core_message_of_hash(core, body->header_hash.data);
     if (unit == CORE_UNIT_NONE || !message)
         return core_corrupt(ret_error, folding->index, "rewraps what is not there");
+    /* It waits for its key no longer: nobody is told again. */
+    struct core_lane *lanes = core->units[unit]->lanes;
+    struct core_place *place =
+        core_lane_find(&lanes[message->urgency == 1 ? ENVELOPE_LANE_URGENT : ENVELOPE_LANE_NORMAL],
+                       message->index);
+    if (place && (place->flags & CORE_ENTRY_UNKEYED)) {
+        place->flags &= ~(uint32_t)CORE_ENTRY_UNKEYED;
+        core->units[unit]->unkeyed--;
+    }
     core_notify(core, &unit, 1, folding->bytes, folding->index, folding->effects);
     return 0;
 }

@@ -13,7 +13,7 @@
 #include "proto/base/check.h"
 #include "tests/lib/district.h"
 
-enum { NAME_COUNT_MAX = 256, RECORD_COUNT_MAX = 1024, WORD_COUNT_MAX = 24 };
+enum { NAME_COUNT_MAX = 256, RECORD_COUNT_MAX = 1024, WORD_COUNT_MAX = 24, QUEUED_SHOWN_MAX = 8 };
 
 struct words {
     char *items[WORD_COUNT_MAX];
@@ -88,6 +88,13 @@ static void say_effects(struct trace *trace, const struct core_effects *effects)
 {
     static const char *const lanes[] = {"urgent", "normal"};
     char text[256];
+    size_t queued = 0;
+    for (size_t i = 0; i < effects->count; i++)
+        if (effects->items[i].type == CORE_EFFECT_QUEUED) queued++;
+    if (queued > QUEUED_SHOWN_MAX) {
+        (void)snprintf(text, sizeof text, "queued for %zu units", queued);
+        say(trace, text);
+    }
     for (size_t i = 0; i < effects->count; i++) {
         const struct core_effect *effect = &effects->items[i];
         switch (effect->type) {
@@ -95,6 +102,7 @@ static void say_effects(struct trace *trace, const struct core_effects *effects)
             (void)snprintf(text, sizeof text, "receipt to %s", effect->unit);
             break;
         case CORE_EFFECT_QUEUED:
+            if (queued > QUEUED_SHOWN_MAX) continue;
             (void)snprintf(text, sizeof text, "queued for %s %s %llu", effect->unit,
                            lanes[effect->lane], (unsigned long long)effect->position);
             break;
