@@ -1,0 +1,51 @@
+/* town: a small bus for scenarios: an authority, a broker and a few units with keys, on disk in a
+ * folder of its own, and leads sealed as an agent would seal them. */
+#ifndef TESTS_SCENARIO_TOWN_H
+#define TESTS_SCENARIO_TOWN_H
+
+#include "certs/keyring/keyring.h"
+#include "proto/envelope.h"
+#include "proto/plan/plan.h"
+#include "tests/lib/process.h"
+
+#define TOWN_BUS "test.leadbus"
+enum town_unit {
+    TOWN_BROKER,
+    TOWN_EDUCATION,
+    TOWN_POLICE,
+    TOWN_PROCURATORATE,
+    TOWN_CIVIL_AFFAIRS,
+    TOWN_OFFICE,
+    TOWN_HEALTH,  /* revoked from bundle 2 on */
+    TOWN_JUSTICE, /* its certificate has expired */
+    TOWN_UNIT_COUNT,
+};
+
+struct town {
+    char folder[PROCESS_PATH_LEN_MAX];
+    struct keyring keyrings[TOWN_UNIT_COUNT];
+    uint8_t authority_public[32], authority_secret[64];
+    uint64_t made_ms;
+    struct plan *plan;
+    struct process broker;
+    char endpoint[2 * PROCESS_PATH_LEN_MAX]; /* ipc */
+    char log[2 * PROCESS_PATH_LEN_MAX];
+};
+
+void town_init(struct town *town);
+/* Stops the broker and removes the folder. */
+void town_fini(struct town *town);
+/* Writes bundle file `version`; from 2 on TOWN_HEALTH is revoked. */
+void town_write_bundle(struct town *town, uint64_t version);
+/* Starts leadbusd and waits until it is ready; true when it is. */
+bool town_start_broker(struct town *town);
+
+/* A mandatory report: the police sign for it, procuratorate and civil affairs get the summary. */
+struct town_lead {
+    uint64_t seq, bundle;
+    uint8_t id[16];
+};
+void town_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,
+               struct sealed *ret_sealed);
+
+#endif
