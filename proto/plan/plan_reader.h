@@ -1,4 +1,4 @@
-/* plan_reader: what plan_parse.c and plan_kinds.c share while a plan is read. Nobody else includes
+/* plan_reader: how plan_parse.c and plan_kinds.c read cells of a table. Nobody else includes
  * it. */
 #ifndef PROTO_PLAN_PLAN_READER_H
 #define PROTO_PLAN_PLAN_READER_H
