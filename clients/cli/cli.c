@@ -1,0 +1,248 @@
+#include "clients/cli/cli.h"
+
+#include <curl/curl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "proto/host/file.h"
+
+void cli_global_rows(struct cli *cli, struct options_row *ret_rows)
+{
+    const struct options_row rows[CLI_GLOBAL_ROWS] = {
+        {"agent", 'a', "套接字|网址", "SOCKET|URL",
+         "本单位代理（默认 $LEADBUS_AGENT 或 /run/leadbus/agent.sock）",
+         "the unit's agent (default $LEADBUS_AGENT or /run/leadbus/agent.sock)", NULL, &cli->agent,
+         NULL},
+        {"token-file", 0, "文件", "FILE", "令牌文件（网址方式需要）",
+         "file with the token (needed with a URL)", NULL, &cli->token_file, NULL},
+        {"officer", 'o', "代码", "CODE", "经办人代码（默认 $LEADBUS_OFFICER）",
+         "officer code (default $LEADBUS_OFFICER)", NULL, &cli->officer, NULL},
+        {"json", 'j', NULL, NULL, "输出 JSON（格式稳定）", "print JSON (stable)", &cli->json, NULL,
+         NULL},
+        {"lang", 0, "zh|en", "zh|en", "语言", "language", NULL, &cli->lang, NULL},
+    };
+    memcpy(ret_rows, rows, sizeof rows);
+}
+
+int cli_options(struct cli *cli, struct options_spec *spec, int argc, char **argv, int *ret_first)
+{
+    struct options_row rows[32];
+    memcpy(rows, spec->rows, spec->row_count * sizeof *rows);
+    cli_global_rows(cli, rows + spec->row_count);
+    spec->rows = rows;
+    spec->row_count += CLI_GLOBAL_ROWS;
+    int status = options_parse(spec, argc, argv, false, ret_first);
+    spec->rows = NULL;
+    spec->row_count = 0;
+    if (cli->lang) i18n_set(strcmp(cli->lang, "en") == 0 ? LANG_EN : LANG_ZH);
+    return status;
+}
+
+/* ---- the API ----------------------------------------------------------------------------------
+ */
+
+static size_t take_answer(char *data, size_t size, size_t count, void *ctx)
+{
+    struct buf *answer = ctx;
+    if (answer->len + size * count > CLI_ANSWER_BYTES_MAX) return 0;
+    buf_append(answer, data, size * count);
+    return size * count;
+}
+
+static int set_token(struct cli *cli, struct curl_slist **headers, struct error *ret_error)
+{
+    struct buf token = {0};
+    struct buf header = {0};
+    if (!cli->token_file) return 0;
+    int status = file_read_secret(cli->token_file, 1024, &token, ret_error);
+    if (status) return status;
+    while (token.len && (token.data[token.len - 1] == '\n' || token.data[token.len - 1] == '\r'))
+        token.len--;
+    buf_append_str(&header, "Authorization: Bearer ");
+    buf_append(&header, token.data, token.len);
+    buf_append_u8(&header, 0);
+    *headers = curl_slist_append(*headers, (const char *)header.data);
+    buf_wipe_fini(&token);
+    buf_wipe_fini(&header);
+    return 0;
+}
+
+static int problem(const json_t *answer, long status, struct error *ret_error)
+{
+    int code = error_code_of(cli_get(answer, "code"));
+    if (!code)
+        return error_set(ret_error, E_BAD_FORM, NULL, "HTTP %ld, and no problem details", status);
+    const char *field = cli_get(answer, "field");
+    return error_set(ret_error, code, *field ? field : NULL, "%s", cli_get(answer, "detail"));
+}
+
+static int set_target(struct cli *cli, const char *path, struct error *ret_error)
+{
+    CURL *curl = cli->curl;
+    struct buf url = {0};
+    bool remote = strncmp(cli->agent, "http://", 7) == 0 || strncmp(cli->agent, "https://", 8) == 0;
+    if (remote) {
+        buf_append_str(&url, cli->agent);
+        while (url.len && url.data[url.len - 1] == '/') url.len--;
+    } else {
+        buf_append_str(&url, "http://localhost");
+    }
+    buf_append_str(&url, path);
+    buf_append_u8(&url, 0);
+    CURLcode set = curl_easy_setopt(curl, CURLOPT_URL, (const char *)url.data);
+    if (!set && !remote) set = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->agent);
+    buf_fini(&url);
+    if (set) return error_set(ret_error, E_USAGE, "agent", "%s", curl_easy_strerror(set));
+    return 0;
+}
+
+static int perform(struct cli *cli, const char *method, const char *body,
+                   struct curl_slist *headers, struct buf *answer, struct error *ret_error)
+{
+    CURL *curl = cli->curl;
+    char detail[CURL_ERROR_SIZE] = "";
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    if (body) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+    }
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 5L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 120L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    CURLcode done = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
+    if (!done) return 0;
+    return error_set(ret_error, E_AGENT_UNREACHABLE, cli->agent, "%s",
+                     *detail ? detail : curl_easy_strerror(done));
+}
+
+/* Sorts the answer by its type. */
+static int read_answer(struct cli *cli, struct buf *raw, json_t **ret_answer, struct buf *ret_text,
+                       struct error *ret_error)
+{
+    long status = 0;
+    const char *type = NULL;
+    curl_easy_getinfo(cli->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(cli->curl, CURLINFO_CONTENT_TYPE, &type);
+    if (status < 300 && ret_text && (!type || !strstr(type, "json"))) {
+        *ret_text = *raw;
+        *raw = (struct buf){0};
+        return 0;
+    }
+    json_t *answer = json_loadb((const char *)raw->data, raw->len, 0, NULL);
+    int result = 0;
+    if (status >= 300)
+        result = problem(answer, status, ret_error);
+    else if (!answer)
+        result = error_set(ret_error, E_BAD_FORM, cli->agent, "the answer is not JSON");
+    if (result)
+        json_decref(answer);
+    else
+        *ret_answer = answer;
+    return result;
+}
+
+int cli_call(struct cli *cli, const char *method, const char *path, json_t *take_body,
+             json_t **ret_answer, struct buf *ret_text, struct error *ret_error)
+{
+    char *body = take_body ? json_dumps(take_body, JSON_COMPACT) : NULL;
+    struct curl_slist *headers = NULL;
+    struct buf raw = {0};
+    int status = 0;
+    json_decref(take_body);
+    if (!cli->curl)
+        cli->curl = curl_easy_init();
+    else
+        curl_easy_reset(cli->curl);
+    if (!cli->curl) status = error_set(ret_error, E_NO_MEMORY, NULL, "libcurl");
+    headers = curl_slist_append(headers, "Accept: application/json, application/problem+json");
+    if (body) headers = curl_slist_append(headers, "Content-Type: application/json");
+    if (!status && body && cli->idempotency_key) {
+        char line[300];
+        snprintf(line, sizeof line, "Idempotency-Key: %.255s", cli->idempotency_key);
+        headers = curl_slist_append(headers, line);
+    }
+    if (!status) status = set_token(cli, &headers, ret_error);
+    if (!status) status = set_target(cli, path, ret_error);
+    if (!status) status = perform(cli, method, body, headers, &raw, ret_error);
+    if (!status) status = read_answer(cli, &raw, ret_answer, ret_text, ret_error);
+    curl_slist_free_all(headers);
+    if (body) {
+        sodium_memzero(body, strlen(body));
+        free(body);
+    }
+    buf_wipe_fini(&raw);
+    return status;
+}
+
+char *cli_escape(struct cli *cli, const char *text)
+{
+    (void)cli;
+    char *quoted = curl_easy_escape(NULL, text, 0);
+    char *copy = quoted ? strdup(quoted) : NULL;
+    curl_free(quoted);
+    return copy;
+}
+
+int cli_resolve(struct cli *cli, const char *id, bool thread, char ret_id[37],
+                struct error *ret_error)
+{
+    uint8_t bytes[16];
+    char path[64];
+    json_t *answer = NULL;
+    size_t digits = strspn(id, "0123456789");
+    if (!uuid_parse_text(id, bytes, NULL)) {
+        uuid_text(bytes, ret_id);
+        return 0;
+    }
+    if (!digits || digits > 15 || id[digits])
+        return error_set(ret_error, E_USAGE, "ID", "an inbox number or a UUID");
+    snprintf(path, sizeof path, "/v1/inbox/%s", id);
+    int status = cli_call(cli, "GET", path, NULL, &answer, NULL, ret_error);
+    if (status) return status;
+    const char *found = cli_get(answer, thread ? "thread" : "id");
+    if (uuid_parse_text(found, bytes, NULL))
+        status = error_set(ret_error, E_NOT_FOUND, "ID", "that item has no message");
+    else
+        uuid_text(bytes, ret_id);
+    json_decref(answer);
+    return status;
+}
+
+int cli_fail(int code, const struct error *error)
+{
+    i18n_complain("leadbus", code, error);
+    return options_exit_code(code);
+}
+
+int cli_read_json(const char *path, json_t **ret_object, struct error *ret_error)
+{
+    json_error_t trouble;
+    struct buf text = {0};
+    json_t *object = NULL;
+    if (strcmp(path, "-") == 0) {
+        object = json_loadf(stdin, JSON_REJECT_DUPLICATES, &trouble);
+    } else {
+        int status = file_read(path, CLI_FILE_BYTES_MAX, &text, ret_error);
+        if (status) return status;
+        object = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &trouble);
+        buf_wipe_fini(&text);
+    }
+    if (!json_is_object(object)) {
+        int status = object ? error_set(ret_error, E_BAD_JSON, path, "an object is expected")
+                            : error_set(ret_error, E_BAD_JSON, path, "line %d, column %d: %s",
+                                        trouble.line, trouble.column, trouble.text);
+        json_decref(object);
+        return status;
+    }
+    *ret_object = object;
+    return 0;
+}

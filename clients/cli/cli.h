@@ -1,0 +1,92 @@
+/* cli: what the commands of `leadbus` share: the global options, the agent's API over libcurl, and
+ * printing for people or machines.
+ *
+ * `leadbus` holds no keys and no store: everything it knows it asks the unit's agent. With --json
+ * the answer of the API goes to stdout as it came, one document, and nothing else does: stable. */
+#ifndef CLIENTS_CLI_CLI_H
+#define CLIENTS_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/host/i18n.h"
+#include "proto/host/options.h"
+
+enum { CLI_ANSWER_BYTES_MAX = 16777216, CLI_FILE_BYTES_MAX = 1048576 };
+
+struct cli {
+    const char *agent; /* path of a socket, or http://... */
+    const char *token_file;
+    const char *officer;
+    const char *lang;
+    const char *idempotency_key; /* of the next call that sends, or NULL */
+    bool json;
+    void *curl; /* made at the first request */
+};
+
+struct cli_command {
+    const char *name;
+    int (*run)(struct cli *cli, int argc, char **argv); /* an exit code; argv[0] is the command */
+    const char *about_zh, *about_en;
+};
+
+int cli_send(struct cli *cli, int argc, char **argv);
+int cli_preview(struct cli *cli, int argc, char **argv);
+int cli_inbox(struct cli *cli, int argc, char **argv);
+int cli_show(struct cli *cli, int argc, char **argv);
+int cli_thread(struct cli *cli, int argc, char **argv);
+int cli_receipt(struct cli *cli, int argc, char **argv);
+int cli_status(struct cli *cli, int argc, char **argv);
+int cli_kinds(struct cli *cli, int argc, char **argv);
+/* cmd_act.c: argv[0] says which act. */
+int cli_act(struct cli *cli, int argc, char **argv);
+
+/* Options of a command: the global ones may also stand behind it. As options_parse: 0 and operands
+ * argv[*ret_first..], OPTIONS_DONE, E_USAGE (told). */
+int cli_options(struct cli *cli, struct options_spec *spec, int argc, char **argv,
+                int *ret_first) MUST_USE;
+/* The global rows, for main. Points into `cli`. */
+enum { CLI_GLOBAL_ROWS = 5 };
+void cli_global_rows(struct cli *cli, struct options_row *ret_rows);
+
+/* One call of the API. `path` starts with '/'. take_body: NULL or JSON, decref'ed. The answer's
+ * JSON (or, where it is not JSON, *ret_text) is the caller's. Errors: E_AGENT_UNREACHABLE,
+ * E_TOKEN_INVALID, what the problem details of the agent say, E_BAD_FORM (not an agent that
+ * answers). */
+int cli_call(struct cli *cli, const char *method, const char *path, json_t *take_body,
+             json_t **ret_answer, struct buf *ret_text, struct error *ret_error) MUST_USE;
+/* A value made safe for a query or path; free(). */
+char *cli_escape(struct cli *cli, const char *text);
+
+/* An ID on the command line: a UUID as it is, an inbox number looked up at the agent. */
+int cli_resolve(struct cli *cli, const char *id, bool thread, char ret_id[37],
+                struct error *ret_error) MUST_USE;
+
+/* Complains and gives the exit code. */
+int cli_fail(int code, const struct error *error);
+/* Prints JSON (--json) and gives 0. */
+int cli_print_json(const json_t *answer);
+
+/* Of JSON answers; "" when absent. cli_label: key_zh or key_en by language, else key. */
+const char *cli_get(const json_t *object, const char *key);
+const char *cli_label(const json_t *object, const char *key);
+int64_t cli_number(const json_t *object, const char *key);
+bool cli_true(const json_t *object, const char *key);
+/* An RFC 3339 time of the API in local time with its zone; "" when absent. Not reentrant. */
+const char *cli_time(const json_t *object, const char *key);
+/* A text from the bus on a terminal: control characters become '?'. Not reentrant. */
+const char *cli_safe(const char *text);
+/* An object as an indented list of "name: value". */
+void cli_print_fields(const json_t *object, int indent);
+/* A message as the agent renders it. */
+void cli_print_message(const json_t *message);
+/* "--set a.b[0].c=value": value as JSON if it parses as a number, true, false, else as a string. */
+int cli_assign(json_t *object, const char *assignment, struct error *ret_error) MUST_USE;
+/* A JSON object from a file, "-" = stdin. */
+int cli_read_json(const char *path, json_t **ret_object, struct error *ret_error) MUST_USE;
+
+#endif

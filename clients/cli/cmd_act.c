@@ -1,0 +1,161 @@
+/* sign, accept, return, progress, close, urge: acts on a thread, one table. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/cli/cli.h"
+
+struct act {
+    const char *name;
+    const char *about_zh, *about_en;
+    bool outcome; /* takes --outcome */
+    bool reason;  /* takes --reason */
+    bool text;    /* takes --text */
+};
+
+static const struct act acts[] = {
+    {"sign", "签收：确认本单位已有人接手。", "Signs for a message: a person of this unit has it.",
+     false, false, false},
+    {"accept", "受理。", "Accepts it.", false, false, false},
+    {"return", "退回，须说明理由。", "Returns it, with a reason.", false, true, true},
+    {"progress", "反馈办理进展。", "Reports progress.", false, false, true},
+    {"close", "办结，须给出结果代码。", "Closes this unit's part, with its outcome.", true, false,
+     true},
+    {"urge", "催办。", "Urges those who are late.", false, true, false},
+};
+
+struct values {
+    const char *outcome;
+    const char *reason;
+    const char *text;
+    const char *wait;
+    struct options_list sets;
+};
+
+static int read_values(struct cli *cli, const struct act *act, struct values *values, int argc,
+                       char **argv, int *ret_first)
+{
+    char program[32];
+    struct options_row rows[8];
+    size_t count = 0;
+    rows[count++] = (struct options_row){"set",
+                                         's',
+                                         "字段=值",
+                                         "FIELD=VALUE",
+                                         "设置回执的一个字段，可重复",
+                                         "set a field of the receipt, may be repeated",
+                                         NULL,
+                                         NULL,
+                                         &values->sets};
+    rows[count++] = (struct options_row){
+        "wait", 'w',           "秒", "SECONDS", "等待总线回执", "wait for the receipt of the bus",
+        NULL,   &values->wait, NULL};
+    if (act->outcome)
+        rows[count++] = (struct options_row){"outcome",
+                                             0,
+                                             "代码",
+                                             "CODE",
+                                             "结果代码，如 unfounded、case-opened、solved",
+                                             "outcome: unfounded, case-opened, solved, ...",
+                                             NULL,
+                                             &values->outcome,
+                                             NULL};
+    if (act->reason)
+        rows[count++] = (struct options_row){
+            "reason", 'r', "代码", "CODE", "原因代码", "reason code", NULL, &values->reason, NULL};
+    if (act->text)
+        rows[count++] = (struct options_row){"text",     't',  "文字",        "TEXT", "说明",
+                                             "in words", NULL, &values->text, NULL};
+    snprintf(program, sizeof program, "leadbus %s", act->name);
+    struct options_spec spec = {.program = program,
+                                .usage_zh = "[选项] 编号",
+                                .usage_en = "[OPTIONS] ID",
+                                .about_zh = act->about_zh,
+                                .about_en = act->about_en,
+                                .rows = rows,
+                                .row_count = count};
+    return cli_options(cli, &spec, argc, argv, ret_first);
+}
+
+static void put(json_t *body, const char *key, const char *value)
+{
+    if (value && *value) json_object_set_new(body, key, json_string(value));
+}
+
+/* An inbox number means that message; a UUID may be a thread (the agent chooses our leg) or a
+ * message of one. */
+static int find_target(struct cli *cli, const char *text, json_t *body, char ret_thread[37],
+                       struct error *ret_error)
+{
+    char id[37];
+    char path[96];
+    json_t *message = NULL;
+    int status = cli_resolve(cli, text, false, id, ret_error);
+    if (status) return status;
+    snprintf(path, sizeof path, "/v1/messages/%s", id);
+    status = cli_call(cli, "GET", path, NULL, &message, NULL, ret_error);
+    if (status == E_NOT_FOUND) { /* a thread whose first message did not come to us */
+        memcpy(ret_thread, id, sizeof id);
+        return 0;
+    }
+    if (status) return status;
+    const char *thread = cli_get(message, "thread");
+    bool number = strspn(text, "0123456789") == strlen(text);
+    if (number || strcmp(thread, id) != 0) put(body, "message", id);
+    snprintf(ret_thread, 37, "%s", thread);
+    json_decref(message);
+    return 0;
+}
+
+static int post(struct cli *cli, const char *thread, const char *wait, json_t *take_body,
+                struct error *ret_error)
+{
+    json_t *answer = NULL;
+    char path[128];
+    snprintf(path, sizeof path, "/v1/threads/%s/acts", thread);
+    if (wait) {
+        size_t len = strlen(path);
+        snprintf(path + len, sizeof path - len, "?wait=receipt&timeout=%.9s", wait);
+    }
+    int status = cli_call(cli, "POST", path, take_body, &answer, NULL, ret_error);
+    if (status) return status;
+    if (cli->json)
+        (void)cli_print_json(answer);
+    else
+        printf("%s %s  %s\n", T("已办", "done:"), cli_get(answer, "kind"), cli_get(answer, "id"));
+    json_decref(answer);
+    return 0;
+}
+
+int cli_act(struct cli *cli, int argc, char **argv)
+{
+    const struct act *act = acts;
+    struct values values = {0};
+    struct error error = {0};
+    char thread[37];
+    int first = 0;
+    while (strcmp(act->name, argv[0]) != 0) act++;
+    int status = read_values(cli, act, &values, argc, argv, &first);
+    if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
+    bool wait_ok = !values.wait || strspn(values.wait, "0123456789") == strlen(values.wait);
+    if (first + 1 != argc || !wait_ok) {
+        (void)error_set(
+            &error, E_USAGE, NULL, "%s",
+            T("请给出一个编号（收件序号或 UUID）", "give one ID (inbox number or UUID)"));
+        return cli_fail(E_USAGE, &error);
+    }
+    json_t *body = json_object();
+    put(body, "act", act->name);
+    put(body, "officer", cli->officer);
+    put(body, "outcome", values.outcome);
+    put(body, "reason", values.reason);
+    put(body, "text", values.text);
+    for (size_t i = 0; !status && i < values.sets.count; i++)
+        status = cli_assign(body, values.sets.items[i], &error);
+    if (!status) status = find_target(cli, argv[first], body, thread, &error);
+    if (!status)
+        status = post(cli, thread, values.wait, body, &error);
+    else
+        json_decref(body);
+    return status ? cli_fail(status, &error) : 0;
+}

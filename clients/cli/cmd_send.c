@@ -1,0 +1,200 @@
+/* send, and preview, which takes the same and sends nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/cli/cli.h"
+
+struct what {
+    const char *file;
+    const char *topic;
+    const char *area;
+    const char *thread;
+    const char *parent;
+    const char *wait;
+    struct options_list sets;
+    bool form;
+};
+
+static int fetch_template(struct cli *cli, const char *kind, json_t **ret_body,
+                          struct error *ret_error)
+{
+    char path[160];
+    json_t *answer = NULL;
+    char *quoted = cli_escape(cli, kind);
+    if (!quoted) return error_set(ret_error, E_NO_MEMORY, NULL, "kind");
+    snprintf(path, sizeof path, "/v1/kinds/%.120s", quoted);
+    free(quoted);
+    int status = cli_call(cli, "GET", path, NULL, &answer, NULL, ret_error);
+    if (status) return status;
+    *ret_body = json_incref(json_object_get(answer, "example"));
+    json_decref(answer);
+    return *ret_body ? 0 : error_set(ret_error, E_BAD_FORM, kind, "no example");
+}
+
+static void put(json_t *body, const char *key, const char *value)
+{
+    if (value && *value) json_object_set_new(body, key, json_string(value));
+}
+
+/* The request's body: a file or nothing, then the options over it. --set paths start at a section.
+ */
+static int make_body(struct cli *cli, const struct what *what, const char *kind, json_t **ret_body,
+                     struct error *ret_error)
+{
+    json_t *body = NULL;
+    int status = what->file ? cli_read_json(what->file, &body, ret_error) : 0;
+    if (status) return status;
+    if (!body) body = json_object();
+    put(body, "kind", kind);
+    put(body, "topic", what->topic);
+    put(body, "area", what->area);
+    put(body, "thread", what->thread);
+    put(body, "parent", what->parent);
+    put(body, "officer", cli->officer);
+    if (what->sets.count) {
+        json_t *sections = json_object_get(body, "sections");
+        if (!json_is_object(sections)) {
+            sections = json_object();
+            json_object_set_new(body, "sections", sections);
+        }
+        for (size_t i = 0; !status && i < what->sets.count; i++)
+            status = cli_assign(sections, what->sets.items[i], ret_error);
+    }
+    if (status)
+        json_decref(body);
+    else
+        *ret_body = body;
+    return status;
+}
+
+static int read_what(struct cli *cli, struct what *what, bool sends, int argc, char **argv,
+                     int *ret_first)
+{
+    const struct options_row rows[] = {
+        {"file", 'f', "文件|-", "FILE|-", "JSON 内容文件，- 为标准输入", "JSON file, - for stdin",
+         NULL, &what->file, NULL},
+        {"set", 's', "路径=值", "PATH=VALUE", "设置一个字段，如 full.what=…，可重复",
+         "set one field, as in full.what=..., may be repeated", NULL, NULL, &what->sets},
+        {"topic", 't', "代码", "CODE", "主题代码", "topic code", NULL, &what->topic, NULL},
+        {"area", 0, "代码", "CODE", "区划代码（到街道）", "area code of the street", NULL,
+         &what->area, NULL},
+        {"thread", 0, "编号", "ID", "所属线索", "thread that it belongs to", NULL, &what->thread,
+         NULL},
+        {"parent", 0, "编号", "ID", "所答复的消息", "message that it refers to", NULL,
+         &what->parent, NULL},
+        {"template", 0, NULL, NULL, "打印可填写的模板后退出",
+         "print a template to fill in, and exit", &what->form, NULL, NULL},
+        {"key", 'k', "键", "KEY", "幂等键：同一键重发不会重复",
+         "idempotency key: sent again, it is not sent twice", NULL, &cli->idempotency_key, NULL},
+        {"wait", 'w', "秒", "SECONDS", "等待总线回执", "wait for the receipt of the bus", NULL,
+         &what->wait, NULL},
+    };
+    struct options_spec spec = {
+        .program = sends ? "leadbus send" : "leadbus preview",
+        .usage_zh = "[选项] 种类",
+        .usage_en = "[OPTIONS] KIND",
+        .about_zh = sends ? "发送一条消息；先用 --template 取得模板。"
+                          : "查看将由哪些单位接收、依据何在，不发送。",
+        .about_en = sends ? "Sends a message; get a template with --template first."
+                          : "Shows who would receive it and why; sends nothing.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof *rows - (sends ? 0 : 1),
+    };
+    return cli_options(cli, &spec, argc, argv, ret_first);
+}
+
+static void tell_sent(const json_t *answer)
+{
+    const char *state = cli_get(answer, "state");
+    printf("%s %s\n", T("编号", "id"), cli_get(answer, "id"));
+    if (strcmp(state, "receipted") == 0)
+        printf(T("已获总线回执，日志序号 %lld，%s\n",
+                 "receipted by the bus, journal index %lld, %s\n"),
+               (long long)cli_number(answer, "index"), cli_time(answer, "recorded_at"));
+    else
+        printf("%s\n", T("已封装存储，联网后发送", "sealed and stored; goes out with the network"));
+    const json_t *remarks = json_object_get(answer, "as_stated");
+    for (size_t i = 0; i < json_array_size(remarks); i++)
+        printf("%s %s\n", T("按原样发送（校验不符）:", "as stated (does not check):"),
+               cli_safe(json_string_value(json_array_get(remarks, i))));
+}
+
+static void tell_preview(const json_t *answer)
+{
+    const json_t *recipients = json_object_get(answer, "recipients");
+    const json_t *skipped = json_object_get(answer, "not_addressed");
+    for (size_t i = 0; i < json_array_size(recipients); i++) {
+        const json_t *one = json_array_get(recipients, i);
+        const json_t *sections = json_object_get(one, "sections");
+        bool sign = strcmp(cli_get(one, "act"), "sign") == 0;
+        i18n_pad(stdout, cli_safe(cli_label(one, "name")), 24);
+        printf(" %s  %s", sign ? T("签收", "sign") : T("抄送", "copy"),
+               cli_safe(cli_get(one, "citation")));
+        if (*cli_label(one, "citation")) printf(" %s", cli_safe(cli_label(one, "citation")));
+        printf("  [");
+        for (size_t s = 0; s < json_array_size(sections); s++)
+            printf("%s%s", s ? "," : "", cli_safe(json_string_value(json_array_get(sections, s))));
+        printf("]\n");
+    }
+    if (json_array_size(skipped)) printf("%s\n", T("不发送:", "not addressed:"));
+    for (size_t i = 0; i < json_array_size(skipped); i++) {
+        const json_t *one = json_array_get(skipped, i);
+        printf("  ");
+        i18n_pad(stdout, cli_safe(cli_label(one, "name")), 24);
+        printf(" %s  %s\n", cli_safe(cli_get(one, "clause")), cli_safe(cli_label(one, "reason")));
+    }
+}
+
+static int run(struct cli *cli, bool sends, int argc, char **argv)
+{
+    struct what what = {0};
+    struct error error = {0};
+    json_t *body = NULL;
+    json_t *answer = NULL;
+    char path[96];
+    int first = 0;
+    int status = read_what(cli, &what, sends, argc, argv, &first);
+    if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
+    const char *kind = first < argc ? argv[first] : NULL;
+    if (first + 1 < argc || (!kind && !what.file)) {
+        (void)error_set(&error, E_USAGE, NULL, "%s", T("请给出一个种类", "give one kind"));
+        return cli_fail(E_USAGE, &error);
+    }
+    if (what.form) {
+        status = kind ? fetch_template(cli, kind, &body, &error)
+                      : error_set(&error, E_USAGE, NULL, "%s", T("请给出种类", "give a kind"));
+        if (!status) status = cli_print_json(body);
+        json_decref(body);
+        return error.code ? cli_fail(error.code, &error) : status;
+    }
+    if (what.wait && strspn(what.wait, "0123456789") != strlen(what.wait)) {
+        (void)error_set(&error, E_USAGE, "--wait", "%s", T("秒数", "seconds"));
+        return cli_fail(E_USAGE, &error);
+    }
+    if (what.wait)
+        snprintf(path, sizeof path, "/v1/messages?wait=receipt&timeout=%.9s", what.wait);
+    else
+        snprintf(path, sizeof path, "%s", sends ? "/v1/messages" : "/v1/preview");
+    status = make_body(cli, &what, kind, &body, &error);
+    if (!status) status = cli_call(cli, "POST", path, body, &answer, NULL, &error);
+    if (status) return cli_fail(status, &error);
+    if (cli->json)
+        status = cli_print_json(answer);
+    else if (sends)
+        tell_sent(answer);
+    else
+        tell_preview(answer);
+    json_decref(answer);
+    return status;
+}
+
+int cli_send(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, true, argc, argv);
+}
+
+int cli_preview(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, false, argc, argv);
+}

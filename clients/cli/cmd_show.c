@@ -1,0 +1,141 @@
+/* show, thread, receipt: commands with one ID. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/cli/cli.h"
+
+/* The one operand of a command without options of its own. 0 and *ret_id, OPTIONS_DONE, E_USAGE. */
+static int one_id(struct cli *cli, const char *program, const char *about_zh, const char *about_en,
+                  int argc, char **argv, const char **ret_id)
+{
+    static const struct options_row none[1];
+    struct error error = {0};
+    int first = 0;
+    struct options_spec spec = {.program = program,
+                                .usage_zh = "[选项] 编号",
+                                .usage_en = "[OPTIONS] ID",
+                                .about_zh = about_zh,
+                                .about_en = about_en,
+                                .rows = none,
+                                .row_count = 0};
+    int status = cli_options(cli, &spec, argc, argv, &first);
+    if (status) return status;
+    if (first + 1 != argc) {
+        (void)error_set(
+            &error, E_USAGE, NULL, "%s",
+            T("请给出一个编号（收件序号或 UUID）", "give one ID (inbox number or UUID)"));
+        (void)cli_fail(E_USAGE, &error);
+        return E_USAGE;
+    }
+    *ret_id = argv[first];
+    return 0;
+}
+
+int cli_show(struct cli *cli, int argc, char **argv)
+{
+    const char *id = NULL;
+    struct error error = {0};
+    json_t *answer = NULL;
+    char path[96];
+    int status = one_id(cli, "leadbus show", "显示一条消息及本单位可读的内容。",
+                        "Shows a message and what this unit may read of it.", argc, argv, &id);
+    if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
+    char *quoted = cli_escape(cli, id);
+    bool number = strspn(id, "0123456789") == strlen(id);
+    snprintf(path, sizeof path, "/v1/%s/%.60s", number ? "inbox" : "messages",
+             quoted ? quoted : "");
+    free(quoted);
+    status = cli_call(cli, "GET", path, NULL, &answer, NULL, &error);
+    if (status) return cli_fail(status, &error);
+    if (cli->json)
+        status = cli_print_json(answer);
+    else
+        cli_print_message(answer);
+    json_decref(answer);
+    return status;
+}
+
+static void print_leg(const json_t *leg)
+{
+    printf("  ");
+    i18n_pad(stdout, cli_safe(cli_label(leg, "name")), 24);
+    printf(" %s%s%s%s  %s\n", cli_true(leg, "primary") ? T("（主责）", "(primary) ") : "",
+           cli_safe(cli_label(leg, "state")), *cli_get(leg, "outcome") ? ": " : "",
+           cli_safe(cli_get(leg, "outcome")), cli_time(leg, "changed_at"));
+}
+
+static void print_thread(const json_t *answer)
+{
+    const json_t *timeline = json_object_get(answer, "timeline");
+    const json_t *legs = json_object_get(answer, "legs");
+    const char *status = cli_get(answer, "status");
+    const char *label = strcmp(status, "open") == 0     ? T("办理中", "open")
+                        : strcmp(status, "closed") == 0 ? T("已办结", "closed")
+                                                        : T("无须办理", "nothing owed");
+    printf("%s %s  %s\n", T("线索", "thread"), cli_get(answer, "id"), label);
+    for (size_t i = 0; i < json_array_size(timeline); i++) {
+        const json_t *item = json_array_get(timeline, i);
+        const char *when = cli_time(item, "recorded_at");
+        if (!*when) when = cli_time(item, "created_at");
+        printf("  %s  ", when);
+        i18n_pad(stdout, cli_safe(cli_label(item, "from")), 22);
+        printf(" %s %s  %s\n", cli_safe(cli_label(item, "kind")),
+               cli_safe(cli_label(item, "topic")), cli_get(item, "id"));
+    }
+    if (json_array_size(legs)) printf("%s\n", T("各单位进度:", "where each unit is:"));
+    for (size_t i = 0; i < json_array_size(legs); i++) print_leg(json_array_get(legs, i));
+}
+
+int cli_thread(struct cli *cli, int argc, char **argv)
+{
+    const char *text = NULL;
+    struct error error = {0};
+    json_t *answer = NULL;
+    char id[37];
+    char path[96];
+    int status =
+        one_id(cli, "leadbus thread", "显示一条线索的经过和各单位进度。",
+               "Shows a thread: what happened, and where each unit is.", argc, argv, &text);
+    if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
+    status = cli_resolve(cli, text, true, id, &error);
+    if (status) return cli_fail(status, &error);
+    snprintf(path, sizeof path, "/v1/threads/%s", id);
+    status = cli_call(cli, "GET", path, NULL, &answer, NULL, &error);
+    if (status) return cli_fail(status, &error);
+    if (cli->json)
+        status = cli_print_json(answer);
+    else
+        print_thread(answer);
+    json_decref(answer);
+    return status;
+}
+
+int cli_receipt(struct cli *cli, int argc, char **argv)
+{
+    const char *text = NULL;
+    struct error error = {0};
+    json_t *answer = NULL;
+    struct buf receipt = {0};
+    char id[37];
+    char path[96];
+    int status = one_id(cli, "leadbus receipt", "打印总线回执（入账证明），可离线验证。",
+                        "Prints the receipt of the bus: a proof that can be checked off line.",
+                        argc, argv, &text);
+    if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
+    status = cli_resolve(cli, text, false, id, &error);
+    if (status) return cli_fail(status, &error);
+    snprintf(path, sizeof path, "/v1/messages/%s/receipt", id);
+    status = cli_call(cli, "GET", path, NULL, &answer, &receipt, &error);
+    if (status) return cli_fail(status, &error);
+    if (cli->json) {
+        answer =
+            json_pack("{s:s,s:s%}", "id", id, "receipt", (const char *)receipt.data, receipt.len);
+        status = cli_print_json(answer);
+        json_decref(answer);
+    } else if (fwrite(receipt.data, 1, receipt.len, stdout) != receipt.len || fflush(stdout)) {
+        status = options_exit_code(E_IO);
+    }
+    buf_fini(&receipt);
+    return status;
+}

@@ -1,0 +1,86 @@
+/* leadbus: a table of commands. */
+#include <curl/curl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/cli/cli.h"
+
+static const struct cli_command commands[] = {
+    {"send", cli_send, "发送一条消息", "send a message"},
+    {"preview", cli_preview, "查看将发给谁、依据何在", "who would receive it, and why"},
+    {"inbox", cli_inbox, "列出收到的消息", "list what arrived"},
+    {"show", cli_show, "显示一条消息", "show a message"},
+    {"sign", cli_act, "签收", "sign for it"},
+    {"accept", cli_act, "受理", "accept it"},
+    {"return", cli_act, "退回", "return it"},
+    {"progress", cli_act, "反馈进展", "report progress"},
+    {"close", cli_act, "办结", "close it"},
+    {"urge", cli_act, "催办", "urge"},
+    {"thread", cli_thread, "显示线索经过和各单位进度", "a thread and where each unit is"},
+    {"receipt", cli_receipt, "打印总线回执", "print the receipt of the bus"},
+    {"status", cli_status, "代理状态", "how the agent is"},
+    {"kinds", cli_kinds, "消息种类和主题代码", "kinds and topics"},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+/* The command list in the language of the reader, for the about text of --help. */
+static void command_list(enum lang lang, char *ret_text, size_t cap)
+{
+    size_t len = (size_t)snprintf(
+        ret_text, cap, "%s",
+        lang == LANG_ZH
+            ? "经本单位代理收发反拐线索。\n\n命令（各自有 --help）:\n"
+            : "Sends and receives leads through the unit's agent.\n\nCommands (each has "
+              "--help):\n");
+    for (size_t i = 0; i < COMMAND_COUNT && len < cap; i++)
+        len += (size_t)snprintf(ret_text + len, cap - len, "  %-10s %s\n", commands[i].name,
+                                lang == LANG_ZH ? commands[i].about_zh : commands[i].about_en);
+}
+
+static const struct cli_command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    static char about_zh[2048];
+    static char about_en[2048];
+    const char *agent = getenv("LEADBUS_AGENT");
+    struct cli cli = {.agent = agent && *agent ? agent : "/run/leadbus/agent.sock",
+                      .officer = getenv("LEADBUS_OFFICER")};
+    struct options_row rows[CLI_GLOBAL_ROWS];
+    struct error error = {0};
+    int first = 0;
+    cli_global_rows(&cli, rows);
+    command_list(LANG_ZH, about_zh, sizeof about_zh);
+    command_list(LANG_EN, about_en, sizeof about_en);
+    const struct options_spec spec = {.program = "leadbus",
+                                      .usage_zh = "[选项] 命令 [参数...]",
+                                      .usage_en = "[OPTIONS] COMMAND [ARGUMENTS...]",
+                                      .about_zh = about_zh,
+                                      .about_en = about_en,
+                                      .rows = rows,
+                                      .row_count = CLI_GLOBAL_ROWS};
+    int status = options_parse(&spec, argc, argv, true, &first);
+    if (status == OPTIONS_DONE) return 0;
+    if (status) return options_exit_code(status);
+    if (cli.lang) i18n_set(strcmp(cli.lang, "en") == 0 ? LANG_EN : LANG_ZH);
+    const struct cli_command *command = first < argc ? find(argv[first]) : NULL;
+    if (!command) {
+        (void)error_set(&error, E_USAGE, first < argc ? argv[first] : NULL, "%s",
+                        first < argc ? T("没有这个命令", "no such command")
+                                     : T("请给出命令", "give a command"));
+        return cli_fail(E_USAGE, &error);
+    }
+    if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT)) return options_exit_code(E_IO);
+    status = command->run(&cli, argc - first, argv + first);
+    if (cli.curl) curl_easy_cleanup(cli.curl);
+    curl_global_cleanup();
+    if (fflush(stdout) && !status) status = options_exit_code(E_IO);
+    return status;
+}
