@@ -7,9 +7,6 @@
 #include "proto/plan/plan_inner.h"
 #include "proto/plan/plan_reader.h"
 
-/* ---- what all tables share --------------------------------------------------------------------
- */
-
 static int plan_parse_about(struct plan_reader *reader, struct error *ret_error)
 {
     static const char *const columns[] = {"name", "title_zh", "title_en", "district", "date"};

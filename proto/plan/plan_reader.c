@@ -1,14 +1,10 @@
-/* The first half of plan_parse: who there is and what the brackets say. plan_kinds.c holds the
- * second. */
+/* Cells of the tables: words, slugs, texts, units and groups, lists. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/check.h"
 #include "proto/plan/plan_inner.h"
 #include "proto/plan/plan_reader.h"
-
-/* ---- what all tables share --------------------------------------------------------------------
- */
 
 int plan_reader_word(const struct table *table, const char *word, const char *const *words,
                      size_t count, const char *what, size_t *ret_index, struct error *ret_error)
