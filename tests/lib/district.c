@@ -95,6 +95,15 @@ static void make_units(struct district *district, const struct plan *plan)
     district->pair_hashes =
         calloc(district->unit_count * district->unit_count, sizeof *district->pair_hashes);
     CHECK(district->units && district->pair_seqs && district->pair_hashes);
+    district->broker = (struct district_unit){
+        .key = "broker",
+        .serial = 900,
+        .not_after_ms = DISTRICT_START_MS + 365 * DISTRICT_DAY_MS,
+    };
+    sign_keys("broker identity", 0, district->broker.identity, district->broker.identity_secret);
+    sign_keys("broker witness", 0, district->broker.witness, district->broker.witness_secret);
+    agree_keys("broker transport", 0, district->broker.transport,
+               district->broker.transport_secret);
     for (size_t i = 0; i < district->unit_count; i++) {
         struct district_unit *unit = &district->units[i];
         unit->key = plan_unit(plan, (uint16_t)i)->key;
@@ -161,19 +170,19 @@ static void directory_part(const struct district *district, struct buf *ret_cont
 {
     size_t count = district->unit_count, keys = 0;
     static uint32_t suites[] = {SUITE_1};
-    Leadbus__Certificate *certificates = calloc(count, sizeof *certificates);
-    Leadbus__Certificate **list = calloc(count, sizeof *list);
+    Leadbus__Certificate *certificates = calloc(count + 1, sizeof *certificates);
+    Leadbus__Certificate **list = calloc(count + 1, sizeof *list);
     Leadbus__EpochKey *epochs = calloc(count, sizeof *epochs);
     Leadbus__EpochKey **epoch_list = calloc(count, sizeof *epoch_list);
     struct buf *bodies = calloc(count, sizeof *bodies);
     uint8_t(*signatures)[64] = calloc(count, sizeof *signatures);
     CHECK(certificates && list && epochs && epoch_list && bodies && signatures);
-    for (size_t i = 0; i < count; i++) {
-        const struct district_unit *unit = &district->units[i];
+    for (size_t i = 0; i <= count; i++) {
+        const struct district_unit *unit = i < count ? &district->units[i] : &district->broker;
         leadbus__certificate__init(&certificates[i]);
         certificates[i].serial = unit->serial;
         certificates[i].unit = (char *)(uintptr_t)unit->key;
-        certificates[i].role = LEADBUS__ROLE__ROLE_UNIT;
+        certificates[i].role = i < count ? LEADBUS__ROLE__ROLE_UNIT : LEADBUS__ROLE__ROLE_BROKER;
         certificates[i].not_before_ms = DISTRICT_START_MS - DISTRICT_DAY_MS;
         certificates[i].not_after_ms = unit->not_after_ms;
         certificates[i].n_suites = 1;
@@ -182,7 +191,7 @@ static void directory_part(const struct district *district, struct buf *ret_cont
         certificates[i].witness = data(unit->witness, 32);
         certificates[i].transport = data(unit->transport, 32);
         list[i] = &certificates[i];
-        if (unit->epoch != 1) continue;
+        if (i == count || unit->epoch != 1) continue;
         district_epoch_key(district, unit->key, 1, &bodies[i], signatures[i]);
         leadbus__epoch_key__init(&epochs[i]);
         epochs[i].body = data(bodies[i].data, bodies[i].len);
@@ -190,7 +199,7 @@ static void directory_part(const struct district *district, struct buf *ret_cont
         epoch_list[keys++] = &epochs[i];
     }
     Leadbus__Directory directory = LEADBUS__DIRECTORY__INIT;
-    directory.n_certificates = count;
+    directory.n_certificates = count + 1;
     directory.certificates = list;
     directory.n_epoch_keys = keys;
     directory.epoch_keys = epoch_list;

@@ -49,6 +49,7 @@ struct district {
     const struct plan *plan;
     struct trust_root root;
     struct buf root_note;
+    struct district_unit broker; /* serial 900; its witness key signs checkpoints */
     size_t unit_count;
     struct district_unit *units; /* by plan number */
     uint64_t *pair_seqs;         /* from * unit_count + to */

@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "broker/core/core.h"
+#include "broker/store/store.h"
 #include "proto/base/check.h"
+#include "proto/checkpoint.h"
+#include "proto/merkle.h"
 #include "tests/lib/district.h"
 
 enum { NAME_COUNT_MAX = 256, RECORD_COUNT_MAX = 1024, WORD_COUNT_MAX = 24, QUEUED_SHOWN_MAX = 8 };
@@ -28,6 +31,7 @@ struct trace {
         char name[32];
         struct district_letter *letter;
         uint64_t index;
+        bool accepted;
     } letters[NAME_COUNT_MAX];
     size_t letter_count;
     struct buf records[RECORD_COUNT_MAX];
@@ -332,7 +336,8 @@ static void command_submit(struct trace *trace, const struct words *words)
                    words->items[1]);
     trace->letters[slot].letter = letter;
     trace->letters[slot].index = index;
-    if (submit_letter(trace, words, letter) == 0)
+    trace->letters[slot].accepted = submit_letter(trace, words, letter) == 0;
+    if (trace->letters[slot].accepted)
         district_accepted(trace->district, letter, index);
     else if (draft.seq == 0 && !(how && strcmp(how, "urgency") == 0))
         district_unsend(trace->district, letter);
@@ -584,6 +589,75 @@ static void execute(struct trace *trace, char *line)
     abort();
 }
 
+/* ---- a journal of it ---------------------------------------------------------------------------
+ */
+
+static size_t blobs_of(const struct trace *trace, uint64_t index, struct bytes *ret_blobs)
+{
+    const struct trust_bundle *bundle = trace->again[index];
+    if (bundle) {
+        for (size_t i = 0; i < trust_bundle_part_count(bundle); i++) {
+            const char *name;
+            uint8_t hash[32];
+            trust_bundle_part(bundle, i, &name, &ret_blobs[i], hash);
+        }
+        return trust_bundle_part_count(bundle);
+    }
+    for (size_t i = 0; i < trace->letter_count; i++) {
+        const struct envelope *envelope = &trace->letters[i].letter->envelope;
+        if (trace->letters[i].index != index || !trace->letters[i].accepted) continue;
+        memcpy(ret_blobs, envelope->ciphertexts, envelope->section_count * sizeof *ret_blobs);
+        return envelope->section_count;
+    }
+    return 0;
+}
+
+/* Groups of three records, a signed checkpoint over each. */
+static void write_journal(const struct trace *trace, const char *path)
+{
+    enum { GROUP = 3 };
+    struct store *store = NULL;
+    struct merkle_frontier frontier;
+    struct error error = {0};
+    uint64_t size = core_size(trace->core);
+    CHECK(store_open(path, &store, &error) == 0);
+    merkle_frontier_init(&frontier);
+    for (uint64_t from = 0; from < size; from += GROUP) {
+        struct store_record records[GROUP];
+        struct bytes blobs[GROUP][STORE_BLOB_COUNT_MAX];
+        uint8_t hashes[GROUP][MERKLE_LEVEL_COUNT_MAX + 1][32];
+        struct buf note = {0};
+        size_t count = 0;
+        for (; count < GROUP && from + count < size; count++) {
+            struct bytes bytes = buf_bytes(&trace->records[from + count]);
+            merkle_leaf_hash(bytes, hashes[count][0]);
+            size_t nodes = merkle_frontier_append(&frontier, hashes[count][0], &hashes[count][1]);
+            records[count] = (struct store_record){
+                .bytes = bytes,
+                .hashes = bytes_of(hashes[count], 32 * (nodes + 1)),
+                .blobs = blobs[count],
+                .blob_count = blobs_of(trace, from + count, blobs[count]),
+            };
+        }
+        struct checkpoint checkpoint = {.size = from + count};
+        (void)snprintf(checkpoint.origin, sizeof checkpoint.origin, "%s", DISTRICT_ORIGIN);
+        merkle_frontier_root(&frontier, checkpoint.root);
+        CHECK(checkpoint_sign(&checkpoint, trace->district->broker.witness_secret, &note, &error) ==
+              0);
+        CHECK(store_append(store, from, records, count, buf_bytes(&note), &error) == 0);
+        buf_fini(&note);
+    }
+    store_close(store);
+    /* The root of trust, which a verifier has from elsewhere. */
+    char root_path[1024];
+    (void)snprintf(root_path, sizeof root_path, "%s-root", path);
+    FILE *file = fopen(root_path, "wb");
+    const struct buf *note = &trace->district->root_note;
+    CHECK(file != NULL);
+    CHECK(fwrite(note->data, 1, note->len, file) == note->len);
+    CHECK(fclose(file) == 0);
+}
+
 /* ---- deciding everything again -------------------------------------------------------------- */
 
 static bool signature_key(const struct trace *trace, const struct core_request *request,
@@ -683,8 +757,9 @@ int main(int argc, char **argv)
     static const uint8_t hash_key[16] = {1};
     bool write = argc == 3 && strcmp(argv[1], "--write") == 0;
     const char *path = argv[argc - 1];
+    const char *journal = argc == 4 && strcmp(argv[1], "--journal") == 0 ? argv[2] : NULL;
     struct buf text = {0};
-    if (argc != 2 && !write) return 2;
+    if (argc != 2 && !write && !journal) return 2;
     FILE *file = fopen(path, "r");
     if (!file) return 2;
     struct trace *trace = calloc(1, sizeof *trace);
@@ -693,6 +768,7 @@ int main(int argc, char **argv)
     trace->core = core_new(hash_key);
     run_file(trace, file, &text);
     (void)fclose(file);
+    if (journal) write_journal(trace, journal);
     bool good = decide_again(trace);
     bool same = bytes_equal(buf_bytes(&text), buf_bytes(&trace->out));
     if (write && !same) {
