@@ -35,7 +35,8 @@ static void command_list(enum lang lang, char *ret_text, size_t cap)
             : "Sends and receives leads through the unit's agent.\n\nCommands (each has "
               "--help):\n");
     for (size_t i = 0; i < COMMAND_COUNT && len < cap; i++)
-        len += (size_t)snprintf(ret_text + len, cap - len, "  %-10s %s\n", commands[i].name,
+        len += (size_t)snprintf(ret_text + len, cap - len, "%s  %-10s %s", i ? "\n" : "",
+                                commands[i].name,
                                 lang == LANG_ZH ? commands[i].about_zh : commands[i].about_en);
 }
 
