@@ -14,14 +14,7 @@ enum { ROUND_MS = 1000, JOB_BURST = 256 };
 /* ---- release: what a durable group caused ------------------------------------------------------
  */
 
-static struct group_record *record_at(struct group *group, uint64_t index)
-{
-    CHECK(index >= group->first && index - group->first < group->count);
-    return &group->records[index - group->first];
-}
-
-static void release_effect(struct engine *engine, struct group *group,
-                           const struct core_effect *effect)
+static void release_effect(struct engine *engine, const struct core_effect *effect)
 {
     struct session *session = effect->unit ? session_by_unit(engine, effect->unit) : NULL;
     struct error error = {0};
@@ -46,7 +39,7 @@ static void release_effect(struct engine *engine, struct group *group,
         session_acked(engine, session, effect->lane);
         reply_acked(engine, &session->peer, effect->lane, effect->position);
         return;
-    case CORE_EFFECT_KEY: return;
+    case CORE_EFFECT_KEY: engine->keys_index = effect->index; return;
     case CORE_EFFECT_BUNDLE: {
         int code =
             directory_box_publish(engine->parts.directories, core_bundle(engine->core), &error);
@@ -54,34 +47,6 @@ static void release_effect(struct engine *engine, struct group *group,
         return;
     }
     }
-    (void)group;
-    (void)record_at;
-}
-
-static void release_held(struct engine *engine)
-{
-    uint64_t size = tree_size(engine->tree);
-    struct held **place = &engine->held_first;
-    struct held *last = NULL;
-    while (*place) {
-        struct held *held = *place;
-        if (held->read_index > size) {
-            last = held;
-            place = &held->next;
-            continue;
-        }
-        const struct lead *lead;
-        struct error error = {0};
-        if (!held->duplicate)
-            net_send(engine->parts.net, &held->peer, &held->frame);
-        else if (lead_cache_get(engine->leads, held->duplicate - 1, &lead, &error) == 0)
-            reply_receipt(engine, &held->peer, lead, true);
-        *place = held->next;
-        buf_fini(&held->frame);
-        free(held);
-        engine->held_count--;
-    }
-    engine->held_last = last;
 }
 
 static void release(struct engine *engine, struct group *group)
@@ -96,7 +61,9 @@ static void release(struct engine *engine, struct group *group)
                            RECORD_RULES_VERSION, record->job);
     }
     for (size_t i = 0; i < group->effects.count; i++)
-        release_effect(engine, group, &group->effects.items[i]);
+        release_effect(engine, &group->effects.items[i]);
+    if (core_keys_index(engine->core) < tree_size(engine->tree))
+        engine->keys_index = core_keys_index(engine->core);
     group_reset(group);
 }
 
@@ -154,11 +121,16 @@ static bool take_control(struct engine *engine)
 {
     bell_clear(engine->control_bell);
     pthread_mutex_lock(&engine->mutex);
-    struct buf bundle = engine->offered_bundle;
-    engine->offered_bundle = (struct buf){0};
+    struct buf bundle = {0};
+    if (has_room(engine)) {
+        bundle = engine->offered_bundle;
+        engine->offered_bundle = (struct buf){0};
+    }
+    bool postponed = engine->offered_bundle.len > 0;
     bool stopping = engine->stopping;
     pthread_mutex_unlock(&engine->mutex);
-    if (bundle.len && has_room(engine)) request_bundle(engine, buf_bytes(&bundle));
+    if (postponed) bell_ring(engine->control_bell);
+    if (bundle.len) request_bundle(engine, buf_bytes(&bundle));
     buf_fini(&bundle);
     return stopping;
 }
@@ -169,7 +141,7 @@ static bool pump(struct engine *engine)
     bool more = false;
     for (size_t i = engine->session_count; i-- > 0;) {
         struct session *session = engine->sessions[i];
-        if (!session->wants_pump) continue;
+        if (!session->wants_pump || session->welcome_size > tree_size(engine->tree)) continue;
         const struct trust_certificate *certificate;
         int code = trust_verdict(core_bundle(engine->core), session->serial, session->unit,
                                  clock_now_ms(), SUITE_1, &certificate, NULL);
@@ -244,7 +216,7 @@ static void *run(void *ctx)
         if (fds[3].revents) take_jobs(engine);
         tick(engine, clock_now_ms());
         hand_to_writer(engine);
-        if (engine->held_first) release_held(engine);
+        if (engine->held_first) reply_release(engine);
         more = pump(engine);
         every_second(engine, clock_monotonic_ms());
         if (stopping && verify_count(engine->parts.verify) == 0 && !engine->written &&
@@ -280,6 +252,7 @@ int engine_start(const struct engine_parts *parts, struct engine **ret_engine,
         engine->parts = *parts;
         engine->core = parts->core;
         tree_advance(engine->tree, core_size(engine->core), parts->checkpoint);
+        engine->keys_index = core_keys_index(engine->core);
         if (pthread_create(&engine->thread, NULL, run, engine))
             code = error_set(ret_error, E_NO_MEMORY, NULL, "thread of the engine");
     }
@@ -317,6 +290,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine) return;
     for (size_t i = 0; i < engine->session_count; i++) {
+        if (!engine->sessions[i]) continue;
         for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
             free(engine->sessions[i]->lanes[lane].sizes);
         free(engine->sessions[i]);

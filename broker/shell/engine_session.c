@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "broker/shell/clock.h"
 #include "broker/shell/engine_inner.h"
 #include "proto/base/check.h"
@@ -174,8 +176,8 @@ static int check_lanes(struct engine *engine, const Leadbus__HelloBody *body,
     return 0;
 }
 
-static int welcome(struct engine *engine, const struct session *session,
-                   const Leadbus__HelloBody *body, struct error *ret_error)
+static int welcome(struct engine *engine, struct session *session, const Leadbus__HelloBody *body,
+                   struct error *ret_error)
 {
     struct merkle_proof proof = {0};
     if (body->seen_size && body->origin[0]) {
@@ -203,17 +205,20 @@ static int welcome(struct engine *engine, const struct session *session,
         (ProtobufCBinaryData){checkpoint.len, (uint8_t *)(uintptr_t)checkpoint.data};
     welcome.n_consistency = reply_proof(&proof, hashes);
     welcome.consistency = hashes;
-    welcome.bundle = trust_bundle_version(core_bundle(engine->core));
+    welcome.bundle = trust_bundle_version(reply_bundle(engine));
     welcome.time_ms = clock_now_ms();
     welcome.n_lanes = ENVELOPE_LANE_COUNT;
     welcome.lanes = lane_list;
-    welcome.keys_index = core_keys_index(engine->core);
+    welcome.keys_index = engine->keys_index;
     welcome.n_seqs = ENVELOPE_LANE_COUNT;
     welcome.seqs = seq_list;
     Leadbus__Frame frame = LEADBUS__FRAME__INIT;
     frame.body_case = LEADBUS__FRAME__BODY_WELCOME;
     frame.welcome = &welcome;
-    reply_frame(engine, &session->peer, &frame);
+    struct buf bytes = {0};
+    reply_encode(&frame, &bytes);
+    session->welcome_size = core_size(engine->core);
+    reply_when_durable(engine, &session->peer, session->welcome_size, &bytes);
     return 0;
 }
 
@@ -265,7 +270,7 @@ int session_hello(struct engine *engine, const struct job *job, struct error *re
     }
     session->serial = body->serial;
     CHECK(strlen(body->unit) < sizeof session->unit);
-    strcpy(session->unit, body->unit);
+    (void)snprintf(session->unit, sizeof session->unit, "%s", body->unit);
     session->peer = job->peer;
     memcpy(session->instance, body->instance.data, 16);
     session->since_ms = session->heard_ms = clock_now_ms();
@@ -275,6 +280,7 @@ int session_hello(struct engine *engine, const struct job *job, struct error *re
     log_info("connected", log_text("unit", session->unit), log_u64("serial", session->serial),
              log_u64("bundle", body->bundle), log_u64("credit", body->credit));
     code = welcome(engine, session, body, ret_error);
+    if (code) session_close(engine, session, error_name(code));
 out:
     arena_fini(&arena);
     return code;

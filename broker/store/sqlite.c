@@ -555,7 +555,7 @@ static int get_row(struct store *store, enum store_statement which, uint64_t key
 int store_read(struct store *store, uint64_t index, struct buf *ret_bytes, struct buf *ret_hashes,
                struct error *ret_error)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     int r = get_row(store, STATEMENT_RECORD_GET, index, &statement, ret_error);
     if (r != 0) return r;
     buf_append_bytes(ret_bytes, column(statement, 0));
@@ -596,7 +596,7 @@ int store_walk(struct store *store, uint64_t from,
 int store_blob(struct store *store, uint64_t index, unsigned ordinal, struct buf *ret_bytes,
                struct error *ret_error)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     if (ordinal >= STORE_BLOB_COUNT_MAX || index > INT64_MAX / STORE_BLOB_COUNT_MAX)
         return error_set(ret_error, E_NOT_FOUND, "blob", "ordinal %u", ordinal);
     int r = get_row(store, STATEMENT_BLOB_GET, index * STORE_BLOB_COUNT_MAX + ordinal, &statement,
@@ -610,7 +610,7 @@ int store_blob(struct store *store, uint64_t index, unsigned ordinal, struct buf
 int store_checkpoint(struct store *store, uint64_t size_max, struct buf *ret_note,
                      uint64_t *ret_size, struct error *ret_error)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     int r = get_row(store, STATEMENT_CHECKPOINT_GET, size_max, &statement, ret_error);
     if (r != 0) return r;
     if (ret_size) *ret_size = (uint64_t)sqlite3_column_int64(statement, 0);
@@ -642,7 +642,7 @@ int store_checkpoint_walk(struct store *store,
 static int read_node(void *ctx, unsigned level, uint64_t index, uint8_t ret_hash[32])
 {
     struct store *store = ctx;
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     uint64_t row;
     size_t offset;
     merkle_node_place(level, index, &row, &offset);

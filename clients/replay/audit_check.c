@@ -9,8 +9,8 @@ static struct bytes bytes_from(ProtobufCBinaryData data)
     return bytes_of(data.data, data.len);
 }
 
-int audit_fault(struct error *ret_error, int code, uint64_t index, const char *suffix,
-                const char *format, ...)
+int audit_fault_note(struct error *ret_error, int code, uint64_t index, const char *suffix,
+                     const char *format, ...)
 {
     char place[ERROR_FIELD_LEN_MAX + 1], detail[ERROR_DETAIL_LEN_MAX + 1];
     va_list args;

@@ -55,8 +55,10 @@ int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Recor
 int audit_check_file(const struct audit *audit, struct error *ret_error) MUST_USE;
 
 /* Fills error with "records[i]<suffix>" in front of what went wrong there. */
-int audit_fault(struct error *ret_error, int code, uint64_t index, const char *suffix,
-                const char *format, ...) __attribute__((format(printf, 5, 6)));
+#define audit_fault(ret_error, code, ...)                                                          \
+    error_pass(code, audit_fault_note(ret_error, code, __VA_ARGS__))
+int audit_fault_note(struct error *ret_error, int code, uint64_t index, const char *suffix,
+                     const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* The same for an error that another module filled. */
 int audit_fault_from(struct error *ret_error, int code, uint64_t index, const char *suffix,
                      const struct error *cause);

@@ -110,6 +110,7 @@ bool codes_phone(const char *text)
         if (!digit(*at) || count == sizeof plain) return false;
         plain[count++] = *at;
     }
+    if (count < 3) return false;
     const char *rest = plain;
     if (international) {
         if (count < 7) return false;
@@ -120,7 +121,7 @@ bool codes_phone(const char *text)
     if (rest[0] == '1' && count >= 11) return rest[1] >= '3' && count <= 11;
     if (rest[0] == '0') return count >= 10 && count <= 18;
     /* a local number, a service number, 400 and 800 numbers; an extension makes it longer */
-    return count >= 3 && count <= 14;
+    return count <= 14;
 }
 
 bool codes_document(const char *text)
