@@ -156,6 +156,7 @@ static int run(struct program *program)
     if (!code) {
         log_info("started", log_u64("threads", program->settings.thread_count));
         serve(program, signals);
+        broker_drain(program->broker);
         write_status(program);
     } else {
         log_failure(LOG_LEVEL_ERROR, "start_failed", code, &error);

@@ -26,6 +26,9 @@ struct broker {
     struct verify *verify;
     struct queue gone;
     struct engine *engine;
+    bool drained;
+    uint64_t size; /* when drained */
+    uint8_t digest[32];
     char endpoints[NET_ENDPOINT_COUNT_MAX][NET_ENDPOINT_LEN_MAX + 1];
 };
 
@@ -94,21 +97,25 @@ static int start(struct broker *broker, struct error *ret_error)
     return net_run(broker->net, broker->verify, ret_error);
 }
 
-/* Drains, in the direction of the work, and closes. */
+void broker_drain(struct broker *broker)
+{
+    if (broker->drained) return;
+    broker->drained = true;
+    if (broker->net) net_stop_reading(broker->net);
+    if (broker->engine) engine_stop(broker->engine, &broker->size, broker->digest);
+}
+
 void broker_stop(struct broker *take_broker)
 {
     if (!take_broker) return;
-    uint64_t size = 0;
-    uint8_t digest[32] = {0};
-    if (take_broker->net) net_stop_reading(take_broker->net);
-    if (take_broker->engine) engine_stop(take_broker->engine, &size, digest);
+    broker_drain(take_broker);
     net_stop(take_broker->net);
     verify_stop(take_broker->verify);
     zap_stop(take_broker->zap);
     if (take_broker->zmq) zmq_ctx_term(take_broker->zmq);
     if (take_broker->engine)
-        log_info("stopped", log_u64("size", size),
-                 log_hex("digest", bytes_of(digest, sizeof digest)));
+        log_info("stopped", log_u64("size", take_broker->size),
+                 log_hex("digest", bytes_of(take_broker->digest, sizeof take_broker->digest)));
     engine_free(take_broker->engine);
     journal_fini(&take_broker->journal);
     for (void *peer; take_broker->gone.items && (peer = queue_try_pop(&take_broker->gone));)

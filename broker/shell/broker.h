@@ -14,7 +14,10 @@ struct broker;
  * left running. E_ZAP_NOT_ENFORCED, E_NETWORK, everything of journal_open. */
 int broker_start(const struct settings *settings, const struct keyring *keyring,
                  struct broker **ret_broker, struct error *ret_error) MUST_USE;
-/* Stops reading, drains, makes durable, sends what that released, closes. NULL accepted. */
+/* Stops reading, takes in what is inside, makes it durable and releases it. The status is final
+ * then. */
+void broker_drain(struct broker *broker);
+/* Drains where that has not been done, sends what was released, closes. NULL accepted. */
 void broker_stop(struct broker *take_broker);
 
 /* What an endpoint became when it was bound; NULL past the last. */

@@ -33,6 +33,7 @@ struct session {
     uint8_t instance[16];
     uint64_t since_ms, heard_ms;
     bool wants_pump;
+    uint64_t welcome_size; /* its Welcome read state up to here: nothing is delivered before */
     struct lane lanes[ENVELOPE_LANE_COUNT];
 };
 
@@ -41,7 +42,6 @@ struct held {
     struct held *next;
     uint64_t read_index;
     struct peer peer;
-    uint64_t serial;
     struct buf frame;   /* ready, or empty: */
     uint64_t duplicate; /* the receipt of this record is to be made */
 };
@@ -58,7 +58,9 @@ struct engine {
     struct group *written; /* with the writer */
     struct held *held_first, *held_last;
     size_t held_count;
-    uint64_t last_tick_index; /* plus one; 0 = none */
+    uint64_t last_tick_index;   /* plus one; 0 = none */
+    uint64_t last_bundle_index; /* plus one */
+    uint64_t keys_index;        /* of the newest durable epoch key */
     bool ticks_stopped;
     uint64_t alarms_at_ms, status_at_ms, minute_at_ms;
     uint32_t logged[COUNTERS_CODE_MAX]; /* refusals of a code logged in this minute */
@@ -85,6 +87,15 @@ void reply_note_refusal(struct engine *engine, const struct job *job, int code,
 void reply_receipt(struct engine *engine, const struct peer *peer, const struct lead *lead,
                    bool duplicate);
 void reply_acked(struct engine *engine, const struct peer *peer, unsigned lane, uint64_t position);
+/* Sends the frame when the journal is durable up to read_size, at once if it is. */
+void reply_when_durable(struct engine *engine, const struct peer *peer, uint64_t read_size,
+                        struct buf *take_frame);
+/* The receipt of a record, marked duplicate, when it is durable. */
+void reply_duplicate(struct engine *engine, const struct peer *peer, uint64_t index);
+/* What was waiting for what is durable now. */
+void reply_release(struct engine *engine);
+/* The bundle in force as far as the journal is durable. */
+const struct trust_bundle *reply_bundle(const struct engine *engine);
 /* Fills pointers for a repeated bytes field from a proof; `ret_hashes` has room. */
 size_t reply_proof(struct merkle_proof *proof,
                    ProtobufCBinaryData ret_hashes[LIMIT_PROOF_HASH_COUNT_MAX]);

@@ -1,5 +1,6 @@
 #include "broker/shell/clock.h"
 #include "broker/shell/engine_inner.h"
+#include "proto/base/check.h"
 #include "proto/host/log.h"
 #include "proto/record.h"
 
@@ -125,6 +126,73 @@ void reply_receipt(struct engine *engine, const struct peer *peer, const struct 
     frame.receipt = &receipt;
     reply_frame(engine, peer, &frame);
     counters_add(&engine->parts.counters->receipts, 1);
+}
+
+static struct held *hold(struct engine *engine, const struct peer *peer, uint64_t read_index)
+{
+    struct held *held = (struct held *)calloc(1, sizeof *held);
+    CHECK(held != NULL);
+    held->read_index = read_index;
+    held->peer = *peer;
+    if (engine->held_last)
+        engine->held_last->next = held;
+    else
+        engine->held_first = held;
+    engine->held_last = held;
+    engine->held_count++;
+    return held;
+}
+
+void reply_when_durable(struct engine *engine, const struct peer *peer, uint64_t read_size,
+                        struct buf *take_frame)
+{
+    if (read_size <= tree_size(engine->tree)) {
+        net_send(engine->parts.net, peer, take_frame);
+        return;
+    }
+    hold(engine, peer, read_size)->frame = *take_frame;
+    *take_frame = (struct buf){0};
+}
+
+void reply_duplicate(struct engine *engine, const struct peer *peer, uint64_t index)
+{
+    hold(engine, peer, index + 1)->duplicate = index + 1;
+}
+
+void reply_release(struct engine *engine)
+{
+    uint64_t size = tree_size(engine->tree);
+    struct held **place = &engine->held_first;
+    struct held *last = NULL;
+    while (*place) {
+        struct held *held = *place;
+        if (held->read_index > size) {
+            last = held;
+            place = &held->next;
+            continue;
+        }
+        const struct lead *lead;
+        struct error error = {0};
+        int code = 0;
+        if (!held->duplicate)
+            net_send(engine->parts.net, &held->peer, &held->frame);
+        else if (!(code = lead_cache_get(engine->leads, held->duplicate - 1, &lead, &error)))
+            reply_receipt(engine, &held->peer, lead, true);
+        if (code) log_failure(LOG_LEVEL_ERROR, "receipt_failed", code, &error);
+        *place = held->next;
+        buf_fini(&held->frame);
+        free(held);
+        engine->held_count--;
+    }
+    engine->held_last = last;
+}
+
+const struct trust_bundle *reply_bundle(const struct engine *engine)
+{
+    const struct trust_bundle *previous = core_bundle_previous(engine->core);
+    return engine->last_bundle_index > tree_size(engine->tree) && previous
+               ? previous
+               : core_bundle(engine->core);
 }
 
 void reply_acked(struct engine *engine, const struct peer *peer, unsigned lane, uint64_t position)

@@ -2,6 +2,7 @@
 
 #include "broker/shell/clock.h"
 #include "broker/shell/engine_inner.h"
+#include "broker/shell/journal.h"
 #include "proto/base/check.h"
 #include "proto/host/log.h"
 #include "proto/record.h"
@@ -54,27 +55,12 @@ int request_admit(struct engine *engine, const struct core_request *request, str
     group->bytes += record->bytes.len + (job ? job->frame_len : 0);
     group->count++;
     if (request->type == CORE_TICK) engine->last_tick_index = index + 1;
+    if (request->type == CORE_BUNDLE) engine->last_bundle_index = index + 1;
     return 0;
 }
 
 /* ---- answers that read state ------------------------------------------------------------------
  */
-
-static struct held *hold(struct engine *engine, const struct job *job, uint64_t read_index)
-{
-    struct held *held = (struct held *)calloc(1, sizeof *held);
-    CHECK(held != NULL);
-    held->read_index = read_index;
-    held->peer = job->peer;
-    held->serial = job->serial;
-    if (engine->held_last)
-        engine->held_last->next = held;
-    else
-        engine->held_first = held;
-    engine->held_last = held;
-    engine->held_count++;
-    return held;
-}
 
 static void answer_refused(struct engine *engine, const struct job *job,
                            const struct core_verdict *verdict)
@@ -82,19 +68,14 @@ static void answer_refused(struct engine *engine, const struct job *job,
     reply_note_refusal(engine, job, verdict->code, &verdict->error);
     struct buf bytes = {0};
     reply_refusal_encode(job, verdict, &bytes);
-    if (verdict->read_index <= tree_size(engine->tree)) {
-        net_send(engine->parts.net, &job->peer, &bytes);
-        return;
-    }
-    hold(engine, job, verdict->read_index)->frame = bytes;
+    reply_when_durable(engine, &job->peer, verdict->read_index, &bytes);
 }
 
 static void answer_duplicate(struct engine *engine, const struct job *job,
                              const struct core_verdict *verdict)
 {
     counters_refused(engine->parts.counters, E_DUPLICATE);
-    struct held *held = hold(engine, job, verdict->index + 1);
-    held->duplicate = verdict->index + 1;
+    reply_duplicate(engine, &job->peer, verdict->index);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------
@@ -144,7 +125,9 @@ static bool handle_signed(struct engine *engine, struct session *session, struct
             Leadbus__Frame frame = LEADBUS__FRAME__INIT;
             frame.body_case = LEADBUS__FRAME__BODY_ACKED;
             frame.acked = &acked;
-            reply_encode(&frame, &hold(engine, job, read_index)->frame);
+            struct buf bytes = {0};
+            reply_encode(&frame, &bytes);
+            reply_when_durable(engine, &job->peer, read_index, &bytes);
         }
         return false;
     }
@@ -155,7 +138,7 @@ static bool handle_signed(struct engine *engine, struct session *session, struct
 static void handle_get_bundle(struct engine *engine, const struct job *job)
 {
     uint64_t version = job->frame->get_bundle->version;
-    const struct trust_bundle *bundle = core_bundle(engine->core);
+    const struct trust_bundle *bundle = reply_bundle(engine);
     const struct trust_bundle *previous = core_bundle_previous(engine->core);
     struct error error = {0};
     if (version && version != trust_bundle_version(bundle)) {
@@ -251,8 +234,8 @@ static void handle_ping(struct engine *engine, const struct job *job)
     Leadbus__Pong pong = LEADBUS__PONG__INIT;
     pong.nonce = job->frame->ping->nonce;
     pong.time_ms = clock_now_ms();
-    pong.keys_index = core_keys_index(engine->core);
-    pong.bundle = trust_bundle_version(core_bundle(engine->core));
+    pong.keys_index = engine->keys_index;
+    pong.bundle = trust_bundle_version(reply_bundle(engine));
     Leadbus__Frame frame = LEADBUS__FRAME__INIT;
     frame.body_case = LEADBUS__FRAME__BODY_PONG;
     frame.pong = &pong;
@@ -340,6 +323,7 @@ void request_bundle(struct engine *engine, struct bytes bytes)
         trust_bundle_free(bundle);
         return;
     }
+    if (!code) code = journal_check_root_step(trust_bundle_root(current), bundle, &error);
     struct core_request request = {.type = CORE_BUNDLE, .now_ms = clock_now_ms(), .bundle = bundle};
     struct core_verdict verdict = {0};
     if (!code) {

@@ -203,6 +203,17 @@ static int begin(struct opening *opening)
     return code;
 }
 
+int journal_check_root_step(const struct trust_root *current, const struct trust_bundle *bundle,
+                            struct error *ret_error)
+{
+    uint64_t version = trust_bundle_root(bundle)->version;
+    if (version <= current->version + 1) return 0;
+    return error_set(ret_error, E_BUNDLE_UNKNOWN, "root",
+                     "root %" PRIu64 " is in force, the bundle's is %" PRIu64
+                     ": install a bundle made under root %" PRIu64 " first",
+                     current->version, version, current->version + 1);
+}
+
 static int install_bundle(struct opening *opening)
 {
     struct trust_bundle *bundle = NULL;
@@ -220,6 +231,11 @@ static int install_bundle(struct opening *opening)
                      log_u64("journal", trust_bundle_version(current)));
         trust_bundle_free(bundle);
         return 0;
+    }
+    code = journal_check_root_step(&opening->root, bundle, opening->error);
+    if (code) {
+        trust_bundle_free(bundle);
+        return code;
     }
     struct core_request request = {.type = CORE_BUNDLE, .now_ms = clock_now_ms(), .bundle = bundle};
     uint64_t version = trust_bundle_version(bundle);

@@ -21,6 +21,11 @@ struct journal {
  */
 int journal_open(const struct settings *settings, const struct keyring *keyring,
                  struct journal *ret_journal, struct error *ret_error) MUST_USE;
+/* A record carries one root note: a bundle whose root is two or more versions ahead of the one in
+ * force could not be verified again from the journal. E_BUNDLE_UNKNOWN: install one made under the
+ * next root first. */
+int journal_check_root_step(const struct trust_root *current, const struct trust_bundle *bundle,
+                            struct error *ret_error) MUST_USE;
 /* What was not handed on. */
 void journal_fini(struct journal *journal);
 

@@ -195,6 +195,7 @@ static bool read_some(struct net *net)
 {
     for (int i = 0; i < RECEIVE_BURST; i++) {
         bool empty = false;
+        if (!net->waiting && !atomic_load(&net->reading)) return false;
         if (!net->waiting) net->waiting = receive(net, &empty);
         if (empty) return false;
         if (!net->waiting) continue;
@@ -335,7 +336,10 @@ static void *run(void *ctx)
             {.socket = net->socket, .events = ZMQ_POLLIN},
         };
         long wait_ms = more_in || more_out ? 0 : net->backlogs ? RETRY_MS : 1000;
-        if (zmq_poll(items, reading ? 3 : 2, wait_ms) < 0 && zmq_errno() != EINTR) break;
+        if (zmq_poll(items, reading ? 3 : 2, wait_ms) < 0) {
+            CHECK(zmq_errno() == EINTR);
+            continue;
+        }
         if (items[1].revents) bell_clear(net->room_bell);
         if (net->backlogs) retry_backlogs(net);
         more_out = send_some(net);

@@ -189,9 +189,9 @@ void caller_ack(struct caller *caller, uint32_t lane)
     buf_fini(&bytes);
 }
 
-bool caller_is_refused(struct caller *caller)
+/* The next event of the socket's own; 0: none in time. */
+static uint16_t next_event(struct caller *caller, uint64_t deadline_ms)
 {
-    uint64_t deadline_ms = clock_ms(CLOCK_MONOTONIC) + CALLER_DEADLINE_MS;
     for (uint64_t now_ms; (now_ms = clock_ms(CLOCK_MONOTONIC)) < deadline_ms;) {
         zmq_pollitem_t item = {.socket = caller->monitor, .events = ZMQ_POLLIN};
         if (zmq_poll(&item, 1, (long)(deadline_ms - now_ms)) <= 0) continue;
@@ -201,11 +201,28 @@ bool caller_is_refused(struct caller *caller)
         CHECK(zmq_recv(caller->monitor, head, sizeof head, 0) == sizeof head);
         (void)zmq_recv(caller->monitor, address, sizeof address, 0);
         memcpy(&event, head, sizeof event);
+        return event;
+    }
+    return 0;
+}
+
+bool caller_is_refused(struct caller *caller)
+{
+    uint64_t deadline_ms = clock_ms(CLOCK_MONOTONIC) + CALLER_DEADLINE_MS;
+    for (uint16_t event; (event = next_event(caller, deadline_ms));) {
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) return false;
         if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ||
             event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL ||
             event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL || event == ZMQ_EVENT_DISCONNECTED)
             return true;
     }
+    return false;
+}
+
+bool caller_wait_disconnected(struct caller *caller)
+{
+    uint64_t deadline_ms = clock_ms(CLOCK_MONOTONIC) + CALLER_DEADLINE_MS;
+    for (uint16_t event; (event = next_event(caller, deadline_ms));)
+        if (event == ZMQ_EVENT_DISCONNECTED) return true;
     return false;
 }

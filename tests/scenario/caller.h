@@ -44,5 +44,7 @@ void caller_submit(struct caller *caller, struct bytes envelope);
 void caller_ack(struct caller *caller, uint32_t lane);
 /* Waits for the end of the handshake: true when it was refused or cut off. */
 bool caller_is_refused(struct caller *caller);
+/* Waits until a connection that stood was cut. */
+bool caller_wait_disconnected(struct caller *caller);
 
 #endif
