@@ -1,0 +1,490 @@
+#include "clients/lib/box.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/lib/box_inner.h"
+#include "proto/base/check.h"
+
+static const char *const box_sql[BOX_STATEMENT_COUNT] = {
+#define X(name, sql) [BOX_##name] = (sql),
+    BOX_STATEMENTS(X)
+#undef X
+};
+
+/* The bodies stand apart from the rows that are updated and listed, so that neither moves them. */
+static const char box_schema[] =
+    "CREATE TABLE value(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE outbox(number INTEGER PRIMARY KEY, id BLOB NOT NULL, thread BLOB NOT NULL,"
+    " parent BLOB NOT NULL, hash BLOB NOT NULL, kind TEXT NOT NULL, topic TEXT NOT NULL,"
+    " state INTEGER NOT NULL, lane INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL, retry_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " code INTEGER NOT NULL, field TEXT NOT NULL, detail TEXT NOT NULL, idx INTEGER NOT NULL,"
+    " record_ms INTEGER NOT NULL, checkpoint_size INTEGER NOT NULL, rules INTEGER NOT NULL,"
+    " accepted_flags INTEGER NOT NULL, provisional INTEGER NOT NULL);"
+    "CREATE UNIQUE INDEX outbox_id ON outbox(id);"
+    "CREATE INDEX outbox_thread ON outbox(thread) WHERE thread<>id;"
+    "CREATE INDEX outbox_pending ON outbox(number) WHERE state<3;"
+    "CREATE TABLE outbody(number INTEGER PRIMARY KEY, envelope BLOB NOT NULL,"
+    " sealed BLOB NOT NULL);"
+    "CREATE TABLE receipt(number INTEGER PRIMARY KEY, inclusion BLOB NOT NULL);"
+    "CREATE TABLE once(key TEXT PRIMARY KEY, digest BLOB NOT NULL, id BLOB NOT NULL,"
+    " time_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE inbox(number INTEGER PRIMARY KEY, type INTEGER NOT NULL,"
+    " notice INTEGER NOT NULL, code INTEGER NOT NULL, id BLOB NOT NULL, thread BLOB NOT NULL,"
+    " parent BLOB NOT NULL, hash BLOB NOT NULL, kind TEXT NOT NULL, topic TEXT NOT NULL,"
+    " sender TEXT NOT NULL, lane INTEGER NOT NULL, position INTEGER NOT NULL,"
+    " idx INTEGER NOT NULL, record_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
+    " missing INTEGER NOT NULL, count INTEGER NOT NULL, proved INTEGER NOT NULL,"
+    " must_sign INTEGER NOT NULL, running BLOB NOT NULL);"
+    "CREATE INDEX inbox_id ON inbox(id);"
+    "CREATE INDEX inbox_thread ON inbox(thread) WHERE thread<>id AND type<>2;"
+    "CREATE INDEX inbox_exception ON inbox(lane,position) WHERE type=4;"
+    "CREATE TABLE inbody(number INTEGER PRIMARY KEY, record BLOB NOT NULL, sealed BLOB NOT NULL,"
+    " envelope BLOB NOT NULL);"
+    "CREATE TABLE thread(thread BLOB PRIMARY KEY, key BLOB NOT NULL, state BLOB NOT NULL,"
+    " changed_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX thread_changed ON thread(changed_ms);"
+    "CREATE TABLE peer(unit TEXT PRIMARY KEY, out_seq INTEGER NOT NULL, out_hash BLOB NOT NULL,"
+    " in_seq INTEGER NOT NULL, in_hash BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE epoch(unit TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL,"
+    " PRIMARY KEY(unit,epoch)) WITHOUT ROWID;"
+    "CREATE TABLE bundle(version INTEGER PRIMARY KEY, body BLOB NOT NULL);"
+    "CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note BLOB NOT NULL);";
+
+int box_failed(struct box *box, struct error *ret_error)
+{
+    int primary = sqlite3_errcode(box->db) & 0xff;
+    int code = E_IO;
+    if (primary == SQLITE_FULL)
+        code = E_DISK_FULL;
+    else if (primary == SQLITE_NOMEM)
+        code = E_NO_MEMORY;
+    else if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED)
+        code = E_STORE_LOCKED;
+    box->dead = true;
+    return error_set(ret_error, code, "store", "%s", sqlite3_errmsg(box->db));
+}
+
+int box_prepare(struct box *box, enum box_statement which, bool writes, sqlite3_stmt **ret,
+                struct error *ret_error)
+{
+    if (box->dead)
+        return error_set(ret_error, E_IO, "store", "an earlier write failed: open it again");
+    if (writes && !box->dirty && which != BOX_BEGIN) {
+        sqlite3_stmt *begin = NULL;
+        int r = box_prepare(box, BOX_BEGIN, false, &begin, ret_error);
+        if (r == 0) r = box_run(box, begin, ret_error);
+        if (r < 0) return r;
+        box->dirty = true;
+    }
+    if (!box->statements[which] &&
+        sqlite3_prepare_v3(box->db, box_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+                           &box->statements[which], NULL) != SQLITE_OK)
+        return box_failed(box, ret_error);
+    sqlite3_stmt *statement = box->statements[which];
+    (void)sqlite3_reset(statement);
+    (void)sqlite3_clear_bindings(statement);
+    *ret = statement;
+    return 0;
+}
+
+int box_step(struct box *box, sqlite3_stmt *statement, struct error *ret_error)
+{
+    int r = sqlite3_step(statement);
+    if (r == SQLITE_ROW) return 1;
+    if (r == SQLITE_DONE) {
+        (void)sqlite3_reset(statement);
+        return 0;
+    }
+    r = box_failed(box, ret_error);
+    (void)sqlite3_reset(statement);
+    return r;
+}
+
+int box_run(struct box *box, sqlite3_stmt *statement, struct error *ret_error)
+{
+    int r = box_step(box, statement, ret_error);
+    (void)sqlite3_reset(statement);
+    return r < 0 ? r : 0;
+}
+
+struct bytes box_bytes(sqlite3_stmt *statement, int at)
+{
+    const void *data = sqlite3_column_blob(statement, at);
+    return bytes_of(data, (size_t)sqlite3_column_bytes(statement, at));
+}
+
+void box_fixed(sqlite3_stmt *statement, int at, uint8_t *ret, size_t len)
+{
+    struct bytes bytes = box_bytes(statement, at);
+    memset(ret, 0, len);
+    if (bytes.len == len) memcpy(ret, bytes.data, len);
+}
+
+void box_text(sqlite3_stmt *statement, int at, char *ret, size_t cap)
+{
+    const unsigned char *text = sqlite3_column_text(statement, at);
+    (void)snprintf(ret, cap, "%s", text ? (const char *)text : "");
+}
+
+/* ---- opening ------------------------------------------------------------------------------------
+ */
+
+static int box_pragma(struct box *box, const char *sql, const char *expected,
+                      struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = 0;
+    if (sqlite3_prepare_v2(box->db, sql, -1, &statement, NULL) != SQLITE_OK)
+        return box_failed(box, ret_error);
+    int r = sqlite3_step(statement);
+    if (r != SQLITE_ROW && r != SQLITE_DONE) {
+        result = box_failed(box, ret_error);
+    } else if (expected) {
+        const char *got = (const char *)sqlite3_column_text(statement, 0);
+        if (!got || strcmp(got, expected) != 0)
+            result = error_set(ret_error, E_IO, "store", "%s gives %s", sql, got ? got : "nothing");
+    }
+    (void)sqlite3_finalize(statement);
+    return result;
+}
+
+static int box_exec(struct box *box, const char *sql, struct error *ret_error)
+{
+    return sqlite3_exec(box->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
+                                                                     : box_failed(box, ret_error);
+}
+
+static int box_version(struct box *box, uint64_t *ret_version, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(box->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+        return box_failed(box, ret_error);
+    int result = 0;
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        *ret_version = box_u64(statement, 0);
+    else
+        result = box_failed(box, ret_error);
+    (void)sqlite3_finalize(statement);
+    return result;
+}
+
+static int box_prepare_file(struct box *box, bool memory, struct error *ret_error)
+{
+    uint64_t version = 0;
+    /* One process, and no shared memory file beside the store. */
+    int r = box_pragma(box, "PRAGMA locking_mode=EXCLUSIVE", "exclusive", ret_error);
+    if (r == 0)
+        r = box_pragma(box, "PRAGMA journal_mode=WAL", memory ? "memory" : "wal", ret_error);
+    if (r == 0) r = box_exec(box, "PRAGMA synchronous=FULL", ret_error);
+    if (r == 0) r = box_pragma(box, "PRAGMA synchronous", "2", ret_error);
+    if (r == 0) r = box_exec(box, "PRAGMA secure_delete=ON", ret_error);
+    if (r == 0) r = box_exec(box, "PRAGMA cache_size=-8192", ret_error);
+    /* The lock is taken now, not at the first write. */
+    if (r == 0) r = box_exec(box, "BEGIN IMMEDIATE", ret_error);
+    if (r == 0) r = box_version(box, &version, ret_error);
+    if (r < 0) return r;
+    if (version > BOX_VERSION)
+        return error_set(ret_error, E_STORE_VERSION, "store", "version %llu, this program knows %d",
+                         (unsigned long long)version, BOX_VERSION);
+    if (version == 0) {
+        r = box_exec(box, box_schema, ret_error);
+        if (r == 0) r = box_exec(box, "PRAGMA user_version=1", ret_error);
+    }
+    if (r == 0) r = box_exec(box, "COMMIT", ret_error);
+    return r;
+}
+
+static int box_last(struct box *box, enum box_statement which, uint64_t *ret_last,
+                    struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, which, false, &statement, ret_error);
+    if (r == 0) r = box_step(box, statement, ret_error);
+    if (r < 0) return r;
+    *ret_last = box_u64(statement, 0);
+    (void)sqlite3_reset(statement);
+    return 0;
+}
+
+int box_open(const char *path, struct box **ret_box, struct error *ret_error)
+{
+    struct box *box = calloc(1, sizeof *box);
+    if (!box) return error_set(ret_error, E_NO_MEMORY, "store", "no memory");
+    bool memory = strcmp(path, ":memory:") == 0;
+    int r = 0;
+    if (sqlite3_open_v2(path, &box->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_EXRESCODE,
+                        NULL) != SQLITE_OK)
+        r = error_set(ret_error, E_IO, "store", "%.150s: %s", path, sqlite3_errmsg(box->db));
+    if (r == 0) r = box_prepare_file(box, memory, ret_error);
+    if (r == 0) r = box_last(box, BOX_IN_LAST, &box->in_last, ret_error);
+    if (r == 0) r = box_last(box, BOX_OUT_LAST, &box->out_last, ret_error);
+    if (r < 0) {
+        box_close(box);
+        return r;
+    }
+    *ret_box = box;
+    return 0;
+}
+
+void box_close(struct box *box)
+{
+    if (!box) return;
+    for (size_t i = 0; i < BOX_STATEMENT_COUNT; i++) (void)sqlite3_finalize(box->statements[i]);
+    (void)sqlite3_close(box->db);
+    free(box);
+}
+
+bool box_dirty(const struct box *box)
+{
+    return box->dirty;
+}
+
+int box_commit(struct box *box, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    if (box->dead)
+        return error_set(ret_error, E_IO, "store", "an earlier write failed: open it again");
+    if (!box->dirty) return 0;
+    int r = box_prepare(box, BOX_COMMIT, false, &statement, ret_error);
+    if (r == 0) r = box_run(box, statement, ret_error);
+    if (r == 0) box->dirty = false;
+    return r;
+}
+
+/* ---- small tables
+ * -------------------------------------------------------------------------------- */
+
+/* One blob by one bound statement; E_NOT_FOUND. */
+static int box_one_blob(struct box *box, sqlite3_stmt *statement, struct buf *ret,
+                        struct error *ret_error)
+{
+    int r = box_step(box, statement, ret_error);
+    if (r == 0) return error_set(ret_error, E_NOT_FOUND, NULL, "not in the store");
+    if (r < 0) return r;
+    buf_append_bytes(ret, box_bytes(statement, 0));
+    (void)sqlite3_reset(statement);
+    return 0;
+}
+
+int box_value_get(struct box *box, const char *name, struct buf *ret_value, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_VALUE_GET, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_text(statement, 1, name);
+    return box_one_blob(box, statement, ret_value, ret_error);
+}
+
+int box_value_put(struct box *box, const char *name, struct bytes value, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_VALUE_PUT, true, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_text(statement, 1, name);
+    box_bind_bytes(statement, 2, value);
+    return box_run(box, statement, ret_error);
+}
+
+int box_once_find(struct box *box, const char *key, uint8_t ret_digest[32], uint8_t ret_id[16],
+                  struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_ONCE_FIND, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_text(statement, 1, key);
+    r = box_step(box, statement, ret_error);
+    if (r == 0) return error_set(ret_error, E_NOT_FOUND, NULL, "a new key");
+    if (r < 0) return r;
+    box_fixed(statement, 0, ret_digest, 32);
+    box_fixed(statement, 1, ret_id, 16);
+    (void)sqlite3_reset(statement);
+    return 0;
+}
+
+int box_once_put(struct box *box, const char *key, const uint8_t digest[32], const uint8_t id[16],
+                 uint64_t now_ms, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_ONCE_PUT, true, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_text(statement, 1, key);
+    box_bind_bytes(statement, 2, bytes_of(digest, 32));
+    box_bind_bytes(statement, 3, bytes_of(id, 16));
+    box_bind_u64(statement, 4, now_ms);
+    return box_run(box, statement, ret_error);
+}
+
+int box_once_expire(struct box *box, uint64_t before_ms, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_ONCE_EXPIRE, true, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, before_ms);
+    return box_run(box, statement, ret_error);
+}
+
+int box_peer_put(struct box *box, const struct box_peer *peer, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_PEER_PUT, true, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_text(statement, 1, peer->unit);
+    box_bind_u64(statement, 2, peer->out_seq);
+    box_bind_bytes(statement, 3, bytes_of(peer->out_hash, 32));
+    box_bind_u64(statement, 4, peer->in_seq);
+    box_bind_bytes(statement, 5, bytes_of(peer->in_hash, 32));
+    return box_run(box, statement, ret_error);
+}
+
+int box_peer_each(struct box *box, int (*each)(void *ctx, const struct box_peer *peer), void *ctx,
+                  struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_PEER_EACH, false, &statement, ret_error);
+    while (r == 0 && (r = box_step(box, statement, ret_error)) == 1) {
+        struct box_peer peer = {0};
+        box_text(statement, 0, peer.unit, sizeof peer.unit);
+        peer.out_seq = box_u64(statement, 1);
+        box_fixed(statement, 2, peer.out_hash, 32);
+        peer.in_seq = box_u64(statement, 3);
+        box_fixed(statement, 4, peer.in_hash, 32);
+        r = each(ctx, &peer);
+    }
+    (void)sqlite3_reset(statement);
+    return r;
+}
+
+int box_key_put(struct box *box, const char *unit, uint64_t epoch, struct bytes epoch_key,
+                struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_KEY_PUT, true, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_text(statement, 1, unit);
+    box_bind_u64(statement, 2, epoch);
+    box_bind_bytes(statement, 3, epoch_key);
+    return box_run(box, statement, ret_error);
+}
+
+int box_key_each(struct box *box, int (*each)(void *ctx, struct bytes epoch_key), void *ctx,
+                 struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_KEY_EACH, false, &statement, ret_error);
+    while (r == 0 && (r = box_step(box, statement, ret_error)) == 1)
+        r = each(ctx, box_bytes(statement, 0));
+    (void)sqlite3_reset(statement);
+    return r;
+}
+
+static int box_numbered_put(struct box *box, enum box_statement which, uint64_t number,
+                            struct bytes body, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, which, true, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, number);
+    box_bind_bytes(statement, 2, body);
+    return box_run(box, statement, ret_error);
+}
+
+static int box_numbered_get(struct box *box, enum box_statement which, uint64_t number,
+                            struct buf *ret, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, which, false, &statement, ret_error);
+    if (r < 0) return r;
+    if (which != BOX_BUNDLE_NEWEST) box_bind_u64(statement, 1, number);
+    return box_one_blob(box, statement, ret, ret_error);
+}
+
+int box_bundle_put(struct box *box, uint64_t version, struct bytes bundle, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_numbered_put(box, BOX_BUNDLE_PUT, version, bundle, ret_error);
+    if (r == 0) r = box_prepare(box, BOX_BUNDLE_TRIM, true, &statement, ret_error);
+    if (r == 0) r = box_run(box, statement, ret_error);
+    return r;
+}
+
+int box_bundle_get(struct box *box, uint64_t version, struct buf *ret_bundle,
+                   struct error *ret_error)
+{
+    return box_numbered_get(box, version ? BOX_BUNDLE_GET : BOX_BUNDLE_NEWEST, version, ret_bundle,
+                            ret_error);
+}
+
+int box_checkpoint_put(struct box *box, uint64_t size, struct bytes note, struct error *ret_error)
+{
+    return box_numbered_put(box, BOX_CHECKPOINT_PUT, size, note, ret_error);
+}
+
+int box_checkpoint_get(struct box *box, uint64_t size, struct buf *ret_note,
+                       struct error *ret_error)
+{
+    return box_numbered_get(box, BOX_CHECKPOINT_GET, size, ret_note, ret_error);
+}
+
+int box_out_receipt_put(struct box *box, uint64_t number, struct bytes inclusion,
+                        struct error *ret_error)
+{
+    return box_numbered_put(box, BOX_RECEIPT_PUT, number, inclusion, ret_error);
+}
+
+int box_out_receipt_get(struct box *box, uint64_t number, struct buf *ret_inclusion,
+                        struct error *ret_error)
+{
+    return box_numbered_get(box, BOX_RECEIPT_GET, number, ret_inclusion, ret_error);
+}
+
+int box_thread_get(struct box *box, const uint8_t thread[16], struct buf *ret_key,
+                   struct buf *ret_state, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_THREAD_GET, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_bytes(statement, 1, bytes_of(thread, 16));
+    r = box_step(box, statement, ret_error);
+    if (r == 0) return error_set(ret_error, E_NOT_FOUND, "thread", "not known here");
+    if (r < 0) return r;
+    if (ret_key) buf_append_bytes(ret_key, box_bytes(statement, 0));
+    if (ret_state) buf_append_bytes(ret_state, box_bytes(statement, 1));
+    (void)sqlite3_reset(statement);
+    return 0;
+}
+
+int box_thread_put(struct box *box, const uint8_t thread[16], struct bytes key, struct bytes state,
+                   uint64_t changed_ms, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_THREAD_PUT, true, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_bytes(statement, 1, bytes_of(thread, 16));
+    box_bind_bytes(statement, 2, key);
+    box_bind_bytes(statement, 3, state);
+    box_bind_u64(statement, 4, changed_ms);
+    return box_run(box, statement, ret_error);
+}
+
+int box_thread_each(struct box *box, size_t limit,
+                    int (*each)(void *ctx, const uint8_t thread[16], uint64_t changed_ms,
+                                struct bytes state),
+                    void *ctx, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_THREAD_EACH, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, limit);
+    while (r == 0 && (r = box_step(box, statement, ret_error)) == 1) {
+        uint8_t thread[16];
+        box_fixed(statement, 0, thread, sizeof thread);
+        r = each(ctx, thread, box_u64(statement, 1), box_bytes(statement, 2));
+    }
+    (void)sqlite3_reset(statement);
+    return r;
+}

@@ -1,0 +1,177 @@
+/* box: what a unit keeps on disk: outbox, inbox, threads, peers, keys, bundles, checkpoints.
+ *
+ * One SQLite file in WAL mode, synchronous=FULL, held exclusively. Writes are collected in one
+ * transaction that the first write opens and box_commit makes durable: nothing that was written
+ * may be told to anybody before. Content (payloads, section keys) comes in sealed under thread keys
+ * and the thread keys under the storage key: this module never sees plaintext. After a failed write
+ * or commit the handle is dead. Names in the clear are those of envelope headers. One thread.
+ *
+ * Every function: E_IO, E_DISK_FULL or E_NO_MEMORY for the environment; finders E_NOT_FOUND. */
+#ifndef CLIENTS_LIB_BOX_H
+#define CLIENTS_LIB_BOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/base/limits.h"
+
+enum { BOX_VERSION = 1, BOX_NAME_LEN = LIMIT_SLUG_LEN_MAX + 1 };
+
+struct box;
+
+/* E_STORE_LOCKED: another process has it open; E_STORE_VERSION: made by a newer program. ":memory:"
+ * for simulations. */
+int box_open(const char *path, struct box **ret_box, struct error *ret_error) MUST_USE;
+void box_close(struct box *box); /* what was not committed is not there afterwards */
+int box_commit(struct box *box, struct error *ret_error) MUST_USE;
+bool box_dirty(const struct box *box);
+
+/* ---- single values ----------------------------------------------------------------------------
+ */
+int box_value_get(struct box *box, const char *name, struct buf *ret_value,
+                  struct error *ret_error) MUST_USE;
+int box_value_put(struct box *box, const char *name, struct bytes value,
+                  struct error *ret_error) MUST_USE;
+
+/* ---- outbox -----------------------------------------------------------------------------------
+ */
+enum { BOX_OUT_QUEUED = 1, BOX_OUT_SENT = 2, BOX_OUT_RECEIPTED = 3, BOX_OUT_REFUSED = 4 };
+
+struct box_out {
+    uint64_t number; /* order of submission, from 1 */
+    uint8_t id[16], thread[16], parent[16], hash[32];
+    char kind[BOX_NAME_LEN], topic[BOX_NAME_LEN];
+    int state; /* QUEUED on disk while it is SENT in memory */
+    unsigned lane;
+    uint64_t seq, created_ms, retry_ms;
+    uint32_t attempts;
+    int code;
+    char field[ERROR_FIELD_LEN_MAX + 1], detail[ERROR_DETAIL_LEN_MAX + 1];
+    uint64_t index, record_ms, checkpoint_size;
+    uint32_t rules, accepted_flags;
+    bool provisional;
+};
+/* number 0: the next one, put into row. */
+int box_out_add(struct box *box, struct box_out *row, struct bytes envelope, struct bytes sealed,
+                struct error *ret_error) MUST_USE;
+/* Everything but number, id, thread, parent. */
+int box_out_update(struct box *box, const struct box_out *row, struct error *ret_error) MUST_USE;
+int box_out_reseal(struct box *box, uint64_t number, struct bytes envelope, struct bytes sealed,
+                   struct error *ret_error) MUST_USE;
+/* ret_sealed may be NULL. */
+int box_out_body(struct box *box, uint64_t number, struct buf *ret_envelope, struct buf *ret_sealed,
+                 struct error *ret_error) MUST_USE;
+int box_out_receipt_put(struct box *box, uint64_t number, struct bytes inclusion,
+                        struct error *ret_error) MUST_USE;
+int box_out_receipt_get(struct box *box, uint64_t number, struct buf *ret_inclusion,
+                        struct error *ret_error) MUST_USE;
+int box_out_find(struct box *box, const uint8_t id[16], struct box_out *ret_row,
+                 struct error *ret_error) MUST_USE;
+/* Those not settled, oldest first. each: 0 to go on, else the walk ends with it. */
+int box_out_pending(struct box *box, int (*each)(void *ctx, const struct box_out *row), void *ctx,
+                    struct error *ret_error) MUST_USE;
+/* Newest first; states: bits 1 << state, 0 = all. */
+int box_out_each(struct box *box, unsigned states, size_t limit,
+                 int (*each)(void *ctx, const struct box_out *row), void *ctx,
+                 struct error *ret_error) MUST_USE;
+int box_out_of_thread(struct box *box, const uint8_t thread[16],
+                      int (*each)(void *ctx, const struct box_out *row), void *ctx,
+                      struct error *ret_error) MUST_USE;
+/* Rows of a state as they are on disk. */
+int box_out_count(struct box *box, int state, uint64_t *ret_count,
+                  struct error *ret_error) MUST_USE;
+
+/* Idempotency keys. E_NOT_FOUND when the key is new. */
+int box_once_find(struct box *box, const char *key, uint8_t ret_digest[32], uint8_t ret_id[16],
+                  struct error *ret_error) MUST_USE;
+int box_once_put(struct box *box, const char *key, const uint8_t digest[32], const uint8_t id[16],
+                 uint64_t now_ms, struct error *ret_error) MUST_USE;
+int box_once_expire(struct box *box, uint64_t before_ms, struct error *ret_error) MUST_USE;
+
+/* ---- inbox ------------------------------------------------------------------------------------
+ */
+enum { BOX_IN_MESSAGE = 1, BOX_IN_NOTICE = 2, BOX_IN_TOMBSTONE = 3, BOX_IN_EXCEPTION = 4 };
+
+struct box_in {
+    uint64_t number; /* order of arrival, from 1 */
+    int type, notice, code;
+    uint8_t id[16], thread[16], parent[16], hash[32];
+    char kind[BOX_NAME_LEN], topic[BOX_NAME_LEN], from[BOX_NAME_LEN];
+    unsigned lane;
+    uint64_t position, index, record_ms, received_ms, missing, count;
+    bool proved, must_sign;
+    uint8_t running[32]; /* of the lane at its position; kept for exceptions */
+};
+/* record: the journal record's bytes (for a message without a proof: of the record as it would be).
+ * sealed: sections under the thread key, or empty. envelope: kept where it could not be opened. */
+int box_in_add(struct box *box, struct box_in *row, struct bytes record, struct bytes sealed,
+               struct bytes envelope, struct error *ret_error) MUST_USE;
+/* type, notice, code, lane, position, index, record_ms, proved, and the bodies where not empty. */
+int box_in_update(struct box *box, const struct box_in *row, struct bytes record,
+                  struct bytes sealed, struct error *ret_error) MUST_USE;
+int box_in_find(struct box *box, const uint8_t id[16], struct box_in *ret_row,
+                struct error *ret_error) MUST_USE;
+int box_in_get(struct box *box, uint64_t number, struct box_in *ret_row,
+               struct error *ret_error) MUST_USE;
+/* Buffers may be NULL. */
+int box_in_body(struct box *box, uint64_t number, struct buf *ret_record, struct buf *ret_sealed,
+                struct buf *ret_envelope, struct error *ret_error) MUST_USE;
+int box_in_each(struct box *box, uint64_t after, size_t limit,
+                int (*each)(void *ctx, const struct box_in *row), void *ctx,
+                struct error *ret_error) MUST_USE;
+int box_in_of_thread(struct box *box, const uint8_t thread[16],
+                     int (*each)(void *ctx, const struct box_in *row), void *ctx,
+                     struct error *ret_error) MUST_USE;
+/* Exceptions of a lane above a position, ascending. */
+int box_in_exceptions(struct box *box, unsigned lane, uint64_t after,
+                      int (*each)(void *ctx, const struct box_in *row), void *ctx,
+                      struct error *ret_error) MUST_USE;
+uint64_t box_in_last(const struct box *box);
+int box_in_count(struct box *box, int type, uint64_t *ret_count, struct error *ret_error) MUST_USE;
+
+/* ---- threads ----------------------------------------------------------------------------------
+ */
+struct box_thread {
+    uint8_t thread[16];
+    uint64_t changed_ms;
+};
+/* key: the thread key, sealed; state: as thread.h encodes it. Buffers may be NULL. */
+int box_thread_get(struct box *box, const uint8_t thread[16], struct buf *ret_key,
+                   struct buf *ret_state, struct error *ret_error) MUST_USE;
+int box_thread_put(struct box *box, const uint8_t thread[16], struct bytes key, struct bytes state,
+                   uint64_t changed_ms, struct error *ret_error) MUST_USE;
+int box_thread_each(struct box *box, size_t limit,
+                    int (*each)(void *ctx, const uint8_t thread[16], uint64_t changed_ms,
+                                struct bytes state),
+                    void *ctx, struct error *ret_error) MUST_USE;
+
+/* ---- peers: pair sequences and the H before -----------------------------------------------------
+ */
+struct box_peer {
+    char unit[BOX_NAME_LEN];
+    uint64_t out_seq, in_seq;
+    uint8_t out_hash[32], in_hash[32];
+};
+int box_peer_put(struct box *box, const struct box_peer *peer, struct error *ret_error) MUST_USE;
+int box_peer_each(struct box *box, int (*each)(void *ctx, const struct box_peer *peer), void *ctx,
+                  struct error *ret_error) MUST_USE;
+
+/* ---- epoch keys, bundles, checkpoints
+ * ------------------------------------------------------------ */
+int box_key_put(struct box *box, const char *unit, uint64_t epoch, struct bytes epoch_key,
+                struct error *ret_error) MUST_USE;
+int box_key_each(struct box *box, int (*each)(void *ctx, struct bytes epoch_key), void *ctx,
+                 struct error *ret_error) MUST_USE;
+/* Keeps the newest few. version 0 on get: the newest. */
+int box_bundle_put(struct box *box, uint64_t version, struct bytes bundle,
+                   struct error *ret_error) MUST_USE;
+int box_bundle_get(struct box *box, uint64_t version, struct buf *ret_bundle,
+                   struct error *ret_error) MUST_USE;
+int box_checkpoint_put(struct box *box, uint64_t size, struct bytes note,
+                       struct error *ret_error) MUST_USE;
+int box_checkpoint_get(struct box *box, uint64_t size, struct buf *ret_note,
+                       struct error *ret_error) MUST_USE;
+
+#endif

@@ -1,0 +1,127 @@
+/* box_inner: what the files of box share. Not for anyone else. */
+#ifndef CLIENTS_LIB_BOX_INNER_H
+#define CLIENTS_LIB_BOX_INNER_H
+
+#include <sqlite3.h>
+
+#include "clients/lib/box.h"
+
+/* X(name, sql): every statement, prepared when first used. */
+#define OUT_COLUMNS                                                                                \
+    "number,id,thread,parent,hash,kind,topic,state,lane,seq,created_ms,retry_ms,attempts,code,"    \
+    "field,detail,idx,record_ms,checkpoint_size,rules,accepted_flags,provisional"
+#define IN_COLUMNS                                                                                 \
+    "number,type,notice,code,id,thread,parent,hash,kind,topic,sender,lane,position,idx,"           \
+    "record_ms,received_ms,missing,count,proved,must_sign,running"
+#define BOX_STATEMENTS(X)                                                                          \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(VALUE_GET, "SELECT value FROM value WHERE name=?1")                                          \
+    X(VALUE_PUT, "INSERT OR REPLACE INTO value(name,value) VALUES(?1,?2)")                         \
+    X(OUT_ADD, "INSERT INTO outbox(" OUT_COLUMNS                                                   \
+               ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,"  \
+               "?21,?22)")                                                                         \
+    X(OUT_UPDATE,                                                                                  \
+      "UPDATE outbox SET hash=?5,kind=?6,topic=?7,state=?8,lane=?9,seq=?10,created_ms=?11,"        \
+      "retry_ms=?12,attempts=?13,code=?14,field=?15,detail=?16,idx=?17,record_ms=?18,"             \
+      "checkpoint_size=?19,rules=?20,accepted_flags=?21,provisional=?22 WHERE number=?1")          \
+    X(OUT_BODY_PUT, "INSERT OR REPLACE INTO outbody(number,envelope,sealed) VALUES(?1,?2,?3)")     \
+    X(OUT_BODY_GET, "SELECT envelope,sealed FROM outbody WHERE number=?1")                         \
+    X(RECEIPT_PUT, "INSERT OR REPLACE INTO receipt(number,inclusion) VALUES(?1,?2)")               \
+    X(RECEIPT_GET, "SELECT inclusion FROM receipt WHERE number=?1")                                \
+    X(OUT_FIND, "SELECT " OUT_COLUMNS " FROM outbox WHERE id=?1")                                  \
+    X(OUT_PENDING, "SELECT " OUT_COLUMNS " FROM outbox WHERE state<3 ORDER BY number")             \
+    X(OUT_EACH, "SELECT " OUT_COLUMNS " FROM outbox WHERE (1<<state)&?1 ORDER BY number DESC "     \
+                "LIMIT ?2")                                                                        \
+    X(OUT_THREAD, "SELECT " OUT_COLUMNS " FROM outbox WHERE id=?1 UNION ALL SELECT " OUT_COLUMNS   \
+                  " FROM outbox WHERE thread=?1 AND thread<>id ORDER BY number")                   \
+    X(OUT_COUNT, "SELECT count(*) FROM outbox WHERE state=?1")                                     \
+    X(OUT_LAST, "SELECT coalesce(max(number),0) FROM outbox")                                      \
+    X(ONCE_FIND, "SELECT digest,id FROM once WHERE key=?1")                                        \
+    X(ONCE_PUT, "INSERT INTO once(key,digest,id,time_ms) VALUES(?1,?2,?3,?4)")                     \
+    X(ONCE_EXPIRE, "DELETE FROM once WHERE time_ms<?1")                                            \
+    X(IN_ADD, "INSERT INTO inbox(" IN_COLUMNS                                                      \
+              ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,"   \
+              "?21)")                                                                              \
+    X(IN_UPDATE, "UPDATE inbox SET type=?2,notice=?3,code=?4,lane=?12,position=?13,idx=?14,"       \
+                 "record_ms=?15,proved=?19,running=?21 WHERE number=?1")                           \
+    X(IN_BODY_PUT, "INSERT INTO inbody(number,record,sealed,envelope) VALUES(?1,?2,?3,?4)")        \
+    X(IN_BODY_UPDATE, "UPDATE inbody SET record=coalesce(?2,record),sealed=coalesce(?3,sealed) "   \
+                      "WHERE number=?1")                                                           \
+    X(IN_BODY_GET, "SELECT record,sealed,envelope FROM inbody WHERE number=?1")                    \
+    X(IN_FIND, "SELECT " IN_COLUMNS " FROM inbox WHERE id=?1 AND type<>2 ORDER BY number LIMIT 1") \
+    X(IN_GET, "SELECT " IN_COLUMNS " FROM inbox WHERE number=?1")                                  \
+    X(IN_EACH, "SELECT " IN_COLUMNS " FROM inbox WHERE number>?1 ORDER BY number LIMIT ?2")        \
+    X(IN_THREAD, "SELECT " IN_COLUMNS                                                              \
+                 " FROM inbox WHERE id=?1 AND thread=?1 AND type<>2 UNION ALL SELECT " IN_COLUMNS  \
+                 " FROM inbox WHERE thread=?1 AND thread<>id AND type<>2 ORDER BY number")         \
+    X(IN_EXCEPTIONS, "SELECT " IN_COLUMNS " FROM inbox WHERE type=4 AND lane=?1 AND position>?2 "  \
+                     "ORDER BY position")                                                          \
+    X(IN_COUNT, "SELECT count(*) FROM inbox WHERE type=?1")                                        \
+    X(IN_LAST, "SELECT coalesce(max(number),0) FROM inbox")                                        \
+    X(THREAD_GET, "SELECT key,state FROM thread WHERE thread=?1")                                  \
+    X(THREAD_PUT, "INSERT INTO thread(thread,key,state,changed_ms) VALUES(?1,?2,?3,?4) "           \
+                  "ON CONFLICT(thread) DO UPDATE SET state=?3,changed_ms=?4")                      \
+    X(THREAD_EACH, "SELECT thread,changed_ms,state FROM thread ORDER BY changed_ms DESC LIMIT ?1") \
+    X(PEER_PUT, "INSERT OR REPLACE INTO peer(unit,out_seq,out_hash,in_seq,in_hash) "               \
+                "VALUES(?1,?2,?3,?4,?5)")                                                          \
+    X(PEER_EACH, "SELECT unit,out_seq,out_hash,in_seq,in_hash FROM peer ORDER BY unit")            \
+    X(KEY_PUT, "INSERT OR REPLACE INTO epoch(unit,epoch,body) VALUES(?1,?2,?3)")                   \
+    X(KEY_EACH, "SELECT body FROM epoch ORDER BY unit,epoch")                                      \
+    X(BUNDLE_PUT, "INSERT OR REPLACE INTO bundle(version,body) VALUES(?1,?2)")                     \
+    X(BUNDLE_TRIM, "DELETE FROM bundle WHERE version NOT IN "                                      \
+                   "(SELECT version FROM bundle ORDER BY version DESC LIMIT 8)")                   \
+    X(BUNDLE_GET, "SELECT body FROM bundle WHERE version=?1")                                      \
+    X(BUNDLE_NEWEST, "SELECT body FROM bundle ORDER BY version DESC LIMIT 1")                      \
+    X(CHECKPOINT_PUT, "INSERT OR REPLACE INTO checkpoint(size,note) VALUES(?1,?2)")                \
+    X(CHECKPOINT_GET, "SELECT note FROM checkpoint WHERE size=?1")
+
+enum box_statement {
+#define X(name, sql) BOX_##name,
+    BOX_STATEMENTS(X)
+#undef X
+        BOX_STATEMENT_COUNT
+};
+
+struct box {
+    sqlite3 *db;
+    sqlite3_stmt *statements[BOX_STATEMENT_COUNT];
+    bool dirty;
+    bool dead;
+    uint64_t in_last, out_last;
+};
+
+/* The prepared statement, reset and without bindings. Writers open the transaction. */
+int box_prepare(struct box *box, enum box_statement which, bool writes, sqlite3_stmt **ret,
+                struct error *ret_error) MUST_USE;
+/* Runs a statement without rows. */
+int box_run(struct box *box, sqlite3_stmt *statement, struct error *ret_error) MUST_USE;
+/* 1: a row, 0: none left, or an error. */
+int box_step(struct box *box, sqlite3_stmt *statement, struct error *ret_error) MUST_USE;
+int box_failed(struct box *box, struct error *ret_error) MUST_USE;
+
+static inline void box_bind_bytes(sqlite3_stmt *statement, int at, struct bytes bytes)
+{
+    if (bytes.len == 0)
+        (void)sqlite3_bind_zeroblob(statement, at, 0);
+    else
+        (void)sqlite3_bind_blob64(statement, at, bytes.data, bytes.len, SQLITE_STATIC);
+}
+static inline void box_bind_u64(sqlite3_stmt *statement, int at, uint64_t value)
+{
+    (void)sqlite3_bind_int64(statement, at, (sqlite3_int64)value);
+}
+static inline void box_bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+    (void)sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
+}
+static inline uint64_t box_u64(sqlite3_stmt *statement, int at)
+{
+    return (uint64_t)sqlite3_column_int64(statement, at);
+}
+struct bytes box_bytes(sqlite3_stmt *statement, int at);
+/* Exactly len bytes, or zeros. */
+void box_fixed(sqlite3_stmt *statement, int at, uint8_t *ret, size_t len);
+void box_text(sqlite3_stmt *statement, int at, char *ret, size_t cap);
+
+#endif

@@ -1,0 +1,603 @@
+#include "clients/lib/client.h"
+
+#include <poll.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "proto/base/check.h"
+
+enum {
+    PROCESS_FRAMES_MAX = 512,
+    TIMEOUT_MAX_MS = 60000,
+    ROTATE_MS = 3600 * 1000,
+    DEFAULT_WINDOW = 256,
+    DEFAULT_CREDIT = 256,
+    DEFAULT_OUTBOX = 100000,
+    DEFAULT_EPOCHS = 5,
+    PASSPHRASE_LEN_MAX = 1023,
+};
+#define DEFAULT_SESSION_MS (15ull * 60 * 1000)
+#define DEFAULT_EPOCH_MS   (7ull * 24 * 3600 * 1000)
+
+/* ---- small
+ * ---------------------------------------------------------------------------------------- */
+
+int client_failed(struct leadbus_error *ret_error, const struct error *error)
+{
+    if (ret_error) {
+        memset(ret_error, 0, sizeof *ret_error);
+        ret_error->code = error->code;
+        (void)snprintf(ret_error->name, sizeof ret_error->name, "%s", error_name(error->code));
+        (void)snprintf(ret_error->field, sizeof ret_error->field, "%s", error->field);
+        (void)snprintf(ret_error->detail, sizeof ret_error->detail, "%s", error->detail);
+    }
+    return error->code;
+}
+
+const char *leadbus_error_text(int code, enum leadbus_lang lang)
+{
+    return error_text(code, lang == LEADBUS_LANG_EN ? LANG_EN : LANG_ZH);
+}
+
+const char *leadbus_error_name(int code)
+{
+    return error_name(code);
+}
+
+const char *leadbus_version(void)
+{
+    return LEADBUS_VERSION;
+}
+
+void leadbus_free(void *take_memory)
+{
+    free(take_memory);
+}
+
+const struct trust_bundle *client_bundle(const leadbus *lb)
+{
+    return lb->engine->bundle;
+}
+
+static uint64_t clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t now_ms(const struct leadbus_options *options)
+{
+    return options->now_ms ? options->now_ms(options->ctx) : clock_ms(CLOCK_REALTIME);
+}
+
+uint64_t client_now_ms(const leadbus *lb)
+{
+    return now_ms(&lb->options);
+}
+
+static struct moment moment_now(const leadbus *lb)
+{
+    struct moment moment = {.now_ms = now_ms(&lb->options)};
+    randombytes_buf(moment.entropy, sizeof moment.entropy);
+    return moment;
+}
+
+/* ---- the engine's callbacks
+ * ------------------------------------------------------------------------ */
+
+static void on_changed(void *ctx, unsigned changes, const uint8_t *id)
+{
+    leadbus *lb = ctx;
+    if (!lb->options.changed) return;
+    if (lb->change_count == lb->change_cap) {
+        lb->change_cap = lb->change_cap ? lb->change_cap * 2 : 64;
+        lb->changes = realloc(lb->changes, lb->change_cap * sizeof *lb->changes);
+        CHECK(lb->changes != NULL);
+    }
+    memset(&lb->changes[lb->change_count], 0, sizeof *lb->changes);
+    lb->changes[lb->change_count].changes = changes;
+    if (id) {
+        lb->changes[lb->change_count].has_id = true;
+        memcpy(lb->changes[lb->change_count].id, id, 16);
+    }
+    lb->change_count++;
+}
+
+static int on_section(void *ctx, const char *kind, const char *section, struct bytes payload,
+                      struct error *ret_error)
+{
+    leadbus *lb = ctx;
+    struct leadbus_error error = {0};
+    if (!lb->options.check_section) return 0;
+    int r = lb->options.check_section(lb->options.ctx, kind, section, payload.data, payload.len,
+                                      &error);
+    if (r == 0) return 0;
+    char field[ERROR_FIELD_LEN_MAX + 1];
+    (void)snprintf(field, sizeof field, "%s", error.field[0] ? error.field : section);
+    return error_set(ret_error, r < 0 ? r : E_PAYLOAD_INVALID, field, "%s", error.detail);
+}
+
+static void tell(leadbus *lb)
+{
+    /* The callback may read, and reading adds nothing here. */
+    for (size_t i = 0; i < lb->change_count; i++)
+        lb->options.changed(lb->options.ctx, lb->changes[i].changes,
+                            lb->changes[i].has_id ? lb->changes[i].id : NULL);
+    lb->change_count = 0;
+}
+
+/* ---- opening
+ * ---------------------------------------------------------------------------------------- */
+
+static int check_options(const struct leadbus_options *given, struct leadbus_options *ret,
+                         struct error *ret_error)
+{
+    memset(ret, 0, sizeof *ret);
+    if (given->size < offsetof(struct leadbus_options, send_window))
+        return error_set(ret_error, E_BAD_VALUE, "size", "not set");
+    memcpy(ret, given, given->size < sizeof *ret ? given->size : sizeof *ret);
+    if (!ret->store_path) return error_set(ret_error, E_MISSING_FIELD, "store_path", "missing");
+    if (!ret->keyring_path) return error_set(ret_error, E_MISSING_FIELD, "keyring_path", "missing");
+    if (!ret->root || !ret->root_len)
+        return error_set(ret_error, E_MISSING_FIELD, "root", "missing");
+    if (ret->passphrase_len > PASSPHRASE_LEN_MAX)
+        return error_set(ret_error, E_BAD_VALUE, "passphrase", "longer than %d bytes",
+                         PASSPHRASE_LEN_MAX);
+    if (!ret->send_window) ret->send_window = DEFAULT_WINDOW;
+    if (!ret->credit) ret->credit = DEFAULT_CREDIT;
+    if (ret->credit > LIMIT_CREDIT_MAX || ret->send_window > LIMIT_SEQ_WINDOW)
+        return error_set(ret_error, E_BAD_VALUE,
+                         ret->credit > LIMIT_CREDIT_MAX ? "credit" : "send_window", "at most %d",
+                         ret->credit > LIMIT_CREDIT_MAX ? LIMIT_CREDIT_MAX : LIMIT_SEQ_WINDOW);
+    if (!ret->outbox_max) ret->outbox_max = DEFAULT_OUTBOX;
+    if (!ret->session_ms) ret->session_ms = DEFAULT_SESSION_MS;
+    if (!ret->epoch_ms) ret->epoch_ms = DEFAULT_EPOCH_MS;
+    if (!ret->epochs_ahead) ret->epochs_ahead = DEFAULT_EPOCHS;
+    if (ret->epochs_ahead > KEYRING_EPOCH_COUNT_MAX / 4)
+        return error_set(ret_error, E_BAD_VALUE, "epochs_ahead", "at most %d",
+                         KEYRING_EPOCH_COUNT_MAX / 4);
+    return 0;
+}
+
+/* The newer of the bundle given and the one kept. */
+static int choose_bundle(const leadbus *lb, const struct trust_root *root,
+                         struct trust_bundle **ret, struct error *ret_error)
+{
+    struct trust_bundle *given = NULL, *kept = NULL;
+    struct buf bytes = {0};
+    int r = 0;
+    if (lb->options.bundle_len)
+        r = trust_bundle_open(bytes_of(lb->options.bundle, lb->options.bundle_len), root, &given,
+                              ret_error);
+    if (r < 0) return r;
+    r = box_bundle_get(lb->box, 0, &bytes, ret_error);
+    if (r == 0) r = trust_bundle_open(buf_bytes(&bytes), root, &kept, ret_error);
+    buf_fini(&bytes);
+    if (r < 0 && r != E_NOT_FOUND && !given) return r;
+    if (given && kept && trust_bundle_version(kept) > trust_bundle_version(given)) {
+        trust_bundle_free(given);
+        given = NULL;
+    }
+    if (given) trust_bundle_free(kept);
+    *ret = given ? given : kept;
+    if (*ret) return 0;
+    return error_set(ret_error, E_BUNDLE_UNKNOWN, "bundle", "none given and none kept");
+}
+
+static int open_parts(leadbus *lb, struct error *ret_error)
+{
+    struct trust_root root;
+    struct trust_bundle *bundle = NULL;
+    struct moment moment = moment_now(lb);
+    struct engine_options options = {
+        .send_window = lb->options.send_window,
+        .credit = lb->options.credit,
+        .outbox_max = lb->options.outbox_max,
+        .session_ms = lb->options.session_ms,
+        .check_section = lb->options.check_section ? on_section : NULL,
+        .changed = on_changed,
+        .ctx = lb,
+    };
+    int r = keyring_load(&lb->keyring, lb->keyring_path, buf_bytes(&lb->passphrase), ret_error);
+    if (r == 0)
+        r = trust_root_open(bytes_of(lb->options.root, lb->options.root_len), &root, ret_error);
+    if (r == 0) r = box_open(lb->options.store_path, &lb->box, ret_error);
+    if (r == 0) r = choose_bundle(lb, &root, &bundle, ret_error);
+    if (r == 0) {
+        r = engine_new(&options, lb->box, &lb->keyring, &root, bundle, &moment, &lb->engine,
+                       ret_error);
+        if (r < 0) trust_bundle_free(bundle);
+    }
+    if (r == 0) r = box_commit(lb->box, ret_error);
+    if (r == 0)
+        r = io_new(lb->keyring.transport_public, lb->keyring.transport_secret, &lb->io, ret_error);
+    return r;
+}
+
+static char *copied(const char *text)
+{
+    char *copy = strdup(text);
+    CHECK(copy != NULL);
+    return copy;
+}
+
+/* The next broker address to try. */
+static void aim(leadbus *lb)
+{
+    const struct trust_bundle *bundle = lb->engine->bundle;
+    const struct trust_certificate *broker = NULL;
+    const char *endpoint = lb->endpoint;
+    size_t count = trust_bundle_broker_count(bundle);
+    for (size_t i = 0; i < count && !lb->endpoint; i++) {
+        const Leadbus__BrokerAddress *address = trust_bundle_broker(bundle, lb->broker % count);
+        if (lb->broker_endpoint < address->n_endpoints) {
+            endpoint = address->endpoints[lb->broker_endpoint++];
+            broker = trust_certificate_by_serial(bundle, address->serial);
+            if (broker && !broker->revoked) break;
+        }
+        lb->broker++;
+        lb->broker_endpoint = 0;
+        broker = NULL;
+    }
+    for (size_t i = 0; i < trust_certificate_count(bundle) && lb->endpoint; i++) {
+        const struct trust_certificate *one = trust_certificate_at(bundle, i);
+        if (one->role == LEADBUS__ROLE__ROLE_BROKER && !one->revoked) broker = one;
+    }
+    if (!broker || !endpoint) return;
+    (void)snprintf(lb->current, sizeof lb->current, "%s", endpoint);
+    io_target(lb->io, endpoint, broker->transport);
+}
+
+int leadbus_open(const struct leadbus_options *options, leadbus **ret_lb,
+                 struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    if (sodium_init() < 0) {
+        (void)error_set(&error, E_IO, "libsodium", "does not start");
+        return client_failed(ret_error, &error);
+    }
+    leadbus *lb = calloc(1, sizeof *lb);
+    if (!lb) {
+        (void)error_set(&error, E_NO_MEMORY, NULL, "handle");
+        return client_failed(ret_error, &error);
+    }
+    int r = check_options(options, &lb->options, &error);
+    if (r == 0) {
+        (void)sodium_mlock(&lb->keyring, sizeof lb->keyring);
+        buf_append(&lb->passphrase, lb->options.passphrase, lb->options.passphrase_len);
+        (void)sodium_mlock(lb->passphrase.data, lb->passphrase.cap);
+        lb->keyring_path = copied(lb->options.keyring_path);
+        if (lb->options.endpoint) lb->endpoint = copied(lb->options.endpoint);
+        r = open_parts(lb, &error);
+    }
+    if (r < 0) {
+        leadbus_close(lb);
+        return client_failed(ret_error, &error);
+    }
+    /* What was borrowed for the call is gone from here on. */
+    lb->options.store_path = lb->options.keyring_path = lb->options.endpoint = NULL;
+    lb->options.root = lb->options.bundle = lb->options.passphrase = NULL;
+    lb->more = true;
+    aim(lb);
+    *ret_lb = lb;
+    return 0;
+}
+
+void leadbus_close(leadbus *lb)
+{
+    if (!lb) return;
+    if (lb->engine && lb->io && !lb->dead) (void)leadbus_commit(lb, NULL);
+    io_free(lb->io);
+    engine_free(lb->engine);
+    box_close(lb->box);
+    keyring_fini(&lb->keyring);
+    if (lb->passphrase.data) sodium_munlock(lb->passphrase.data, lb->passphrase.cap);
+    buf_fini(&lb->passphrase);
+    buf_fini(&lb->unsent);
+    free(lb->keyring_path);
+    free(lb->endpoint);
+    free(lb->changes);
+    (void)sodium_munlock(&lb->keyring, sizeof lb->keyring);
+    sodium_memzero(lb, sizeof *lb);
+    free(lb);
+}
+
+/* ---- the loop
+ * --------------------------------------------------------------------------------------- */
+
+static int died(leadbus *lb, const struct error *error, struct leadbus_error *ret_error)
+{
+    lb->dead = true;
+    return client_failed(ret_error, error);
+}
+
+static int refuse_dead(struct leadbus_error *ret_error)
+{
+    struct error error;
+    (void)error_set(&error, E_IO, "handle", "an earlier write failed: close and open again");
+    return client_failed(ret_error, &error);
+}
+
+/* Frames that are free to go. */
+static void release(leadbus *lb)
+{
+    for (;;) {
+        if (lb->unsent.len == 0 && !engine_out(lb->engine, &lb->unsent)) return;
+        if (!io_send(lb->io, buf_bytes(&lb->unsent))) return;
+        buf_fini(&lb->unsent);
+    }
+}
+
+/* Flush, commit, release, tell: the order that makes every promise durable first. */
+static int settle(leadbus *lb, struct moment *moment, struct error *ret_error)
+{
+    int r = engine_flush(lb->engine, moment, ret_error);
+    if (r == 0) r = box_commit(lb->box, ret_error);
+    if (r < 0) return r;
+    release(lb);
+    if (lb->options.changed) tell(lb);
+    return 0;
+}
+
+int leadbus_fd(leadbus *lb)
+{
+    return io_fd(lb->io);
+}
+
+short leadbus_events(leadbus *lb)
+{
+    (void)lb;
+    return POLLIN;
+}
+
+int leadbus_timeout_ms(leadbus *lb)
+{
+    uint64_t wall_ms = now_ms(&lb->options), steady_ms = clock_ms(CLOCK_MONOTONIC);
+    uint64_t wait_ms = TIMEOUT_MAX_MS, next = engine_next_ms(lb->engine);
+    if (lb->more || box_dirty(lb->box) || io_readable(lb->io)) return 0;
+    if (lb->unsent.len > 0 && wait_ms > 10) wait_ms = 10;
+    if (next <= wall_ms) return 0;
+    if (next - wall_ms < wait_ms) wait_ms = next - wall_ms;
+    next = io_next_ms(lb->io);
+    if (next <= steady_ms) return 0;
+    if (next - steady_ms < wait_ms) wait_ms = next - steady_ms;
+    return (int)wait_ms;
+}
+
+/* Fresh receiving keys ahead of time, and old ones destroyed; on disk before they are announced. */
+static int rotate(leadbus *lb, struct moment *moment, struct error *ret_error)
+{
+    struct keyring *keyring = &lb->keyring;
+    size_t ahead = 0;
+    bool changed = false;
+    if (moment->now_ms < lb->rotate_ms) return 0;
+    lb->rotate_ms = moment->now_ms + ROTATE_MS;
+    for (size_t i = 0; i < keyring->epoch_count; i++)
+        if (keyring->epochs[i].not_after_ms > moment->now_ms) ahead++;
+    if (keyring_epoch_expire(keyring, moment->now_ms, LIMIT_CREATED_AGE_MS) > 0) changed = true;
+    for (; ahead < lb->options.epochs_ahead; ahead++) {
+        int r = keyring_epoch_add(keyring, moment->now_ms, lb->options.epoch_ms, ret_error);
+        if (r < 0) return r;
+        changed = true;
+    }
+    if (!changed) return 0;
+    int r = keyring_save(keyring, lb->keyring_path, buf_bytes(&lb->passphrase), ret_error);
+    return r < 0 ? r : engine_publish(lb->engine, moment, ret_error);
+}
+
+static int take_events(leadbus *lb, struct moment *moment, struct error *ret_error)
+{
+    uint64_t steady_ms = clock_ms(CLOCK_MONOTONIC), after_ms;
+    for (;;) {
+        enum io_event event = io_event(lb->io, steady_ms);
+        if (event == IO_NOTHING) break;
+        buf_fini(&lb->unsent);
+        if (event == IO_LOST) {
+            engine_disconnected(lb->engine, moment);
+            continue;
+        }
+        int r = engine_connected(lb->engine, moment, ret_error);
+        if (r < 0) return r;
+    }
+    if (engine_wants_reset(lb->engine, &after_ms)) {
+        buf_fini(&lb->unsent);
+        engine_disconnected(lb->engine, moment);
+        io_drop(lb->io, steady_ms, after_ms > moment->now_ms ? after_ms - moment->now_ms : 0);
+    }
+    if (io_next_ms(lb->io) <= steady_ms) aim(lb);
+    io_tick(lb->io, steady_ms);
+    if (lb->engine->link == ENGINE_GREETED && !lb->was_greeted) io_settled(lb->io);
+    lb->was_greeted = lb->engine->link == ENGINE_GREETED;
+    return 0;
+}
+
+int leadbus_process(leadbus *lb, struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct moment moment = moment_now(lb);
+    struct buf frame = {0};
+    size_t count = 0;
+    if (lb->dead) return refuse_dead(ret_error);
+    int r = take_events(lb, &moment, &error);
+    while (r == 0 && count < PROCESS_FRAMES_MAX && io_receive(lb->io, &frame)) {
+        r = engine_frame(lb->engine, &moment, buf_bytes(&frame), &error);
+        buf_reset(&frame);
+        count++;
+    }
+    buf_fini(&frame);
+    lb->more = count == PROCESS_FRAMES_MAX;
+    if (r == 0) r = engine_tick(lb->engine, &moment, &error);
+    if (r == 0) r = rotate(lb, &moment, &error);
+    if (r == 0) r = settle(lb, &moment, &error);
+    if (r == 0) r = take_events(lb, &moment, &error);
+    if (r < 0) return died(lb, &error, ret_error);
+    release(lb);
+    return 0;
+}
+
+int leadbus_wait(leadbus *lb, int timeout_ms, struct leadbus_error *ret_error)
+{
+    int own_ms = leadbus_timeout_ms(lb);
+    bool due = own_ms <= timeout_ms || timeout_ms < 0;
+    struct pollfd item = {.fd = io_fd(lb->io), .events = POLLIN};
+    int ready = poll(&item, 1, due ? own_ms : timeout_ms);
+    if (ready == 0 && !due) return 0;
+    int r = leadbus_process(lb, ret_error);
+    return r < 0 ? r : 1;
+}
+
+/* ---- sending
+ * ---------------------------------------------------------------------------------------- */
+
+/* What an idempotency key stands for: everything that the caller gave. */
+static void digest_draft(const struct leadbus_draft *draft, uint8_t ret_digest[32])
+{
+    struct buf bytes = {0};
+    const char *texts[] = {draft->kind, draft->topic, draft->area, draft->officer, draft->purpose};
+    const uint8_t *ids[] = {draft->thread, draft->parent};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        buf_append_prefixed(&bytes, bytes_of_str(texts[i] ? texts[i] : ""));
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        buf_append_prefixed(&bytes, bytes_of(ids[i], ids[i] ? 16 : 0));
+    for (size_t i = 0; i < draft->section_count; i++) {
+        uint8_t hash[32];
+        sha256(bytes_of(draft->sections[i].data, draft->sections[i].len), hash);
+        buf_append_prefixed(&bytes, bytes_of_str(draft->sections[i].name));
+        buf_append(&bytes, hash, sizeof hash);
+    }
+    buf_append_u64(&bytes, draft->occurred_ms);
+    buf_append_u64(&bytes, draft->expires_ms);
+    buf_append_u32(&bytes, draft->flags);
+    sha256_labelled("leadbus/1 once", buf_bytes(&bytes), ret_digest);
+    buf_fini(&bytes);
+}
+
+static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *draft,
+                      struct seal_section *sections, struct engine_draft *ret,
+                      struct error *ret_error)
+{
+    memset(draft, 0, sizeof *draft);
+    memcpy(draft, given, given->size < sizeof *draft ? given->size : sizeof *draft);
+    if (!draft->kind) return error_set(ret_error, E_MISSING_FIELD, "kind", "missing");
+    if (draft->section_count > LIMIT_SECTION_COUNT_MAX)
+        return error_set(ret_error, E_LEVEL_MISMATCH, "sections", "%zu, at most %d",
+                         draft->section_count, LIMIT_SECTION_COUNT_MAX);
+    if (draft->flags & ~(uint32_t)(LEADBUS_DRAFT_AS_STATED | LEADBUS_DRAFT_LATE))
+        return error_set(ret_error, E_BAD_VALUE, "flags", "unknown bits");
+    if (draft->idempotency_key &&
+        (!draft->idempotency_key[0] || strlen(draft->idempotency_key) > 255))
+        return error_set(ret_error, E_BAD_VALUE, "idempotency_key", "1 to 255 bytes");
+    for (size_t i = 0; i < draft->section_count; i++) {
+        if (!draft->sections[i].name)
+            return error_set(ret_error, E_MISSING_FIELD, "sections", "one without a name");
+        sections[i].name = draft->sections[i].name;
+        sections[i].plaintext = bytes_of(draft->sections[i].data, draft->sections[i].len);
+    }
+    *ret = (struct engine_draft){
+        .kind = draft->kind,
+        .topic = draft->topic ? draft->topic : "",
+        .area = draft->area ? draft->area : "",
+        .officer = draft->officer ? draft->officer : "",
+        .purpose = draft->purpose ? draft->purpose : "",
+        .id = draft->id,
+        .thread = draft->thread,
+        .parent = draft->parent,
+        .sections = sections,
+        .section_count = draft->section_count,
+        .occurred_ms = draft->occurred_ms,
+        .expires_ms = draft->expires_ms,
+        .flags = draft->flags,
+    };
+    return 0;
+}
+
+int leadbus_stage(leadbus *lb, const struct leadbus_draft *given, uint8_t *ret_id,
+                  struct leadbus_error *ret_error)
+{
+    struct leadbus_draft draft;
+    struct engine_draft own;
+    struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
+    struct error error = {0};
+    struct moment moment = moment_now(lb);
+    uint8_t digest[32], held[32], id[16];
+    if (lb->dead) return refuse_dead(ret_error);
+    int r = read_draft(given, &draft, sections, &own, &error);
+    if (r < 0) return client_failed(ret_error, &error);
+    if (draft.idempotency_key) {
+        digest_draft(&draft, digest);
+        r = box_once_find(lb->box, draft.idempotency_key, held, id, &error);
+        if (r == 0 && memcmp(held, digest, 32) == 0) {
+            memcpy(ret_id, id, 16);
+            return 0;
+        }
+        if (r == 0)
+            r = error_set(&error, E_IDEMPOTENCY_CONFLICT, "idempotency_key",
+                          "used with another draft");
+        if (r != E_NOT_FOUND) return client_failed(ret_error, &error);
+    }
+    r = engine_stage(lb->engine, &moment, &own, id, &error);
+    if (r == 0 && draft.idempotency_key)
+        r = box_once_put(lb->box, draft.idempotency_key, digest, id, moment.now_ms, &error);
+    if (r == E_IO || r == E_DISK_FULL || r == E_NO_MEMORY) return died(lb, &error, ret_error);
+    if (r < 0) return client_failed(ret_error, &error);
+    memcpy(ret_id, id, 16);
+    return 0;
+}
+
+int leadbus_commit(leadbus *lb, struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct moment moment = moment_now(lb);
+    if (lb->dead) return refuse_dead(ret_error);
+    int r = settle(lb, &moment, &error);
+    return r < 0 ? died(lb, &error, ret_error) : 0;
+}
+
+int leadbus_submit(leadbus *lb, const struct leadbus_draft *draft, uint8_t *ret_id,
+                   struct leadbus_error *ret_error)
+{
+    uint8_t id[16];
+    int r = leadbus_stage(lb, draft, id, ret_error);
+    if (r == 0) r = leadbus_commit(lb, ret_error);
+    if (r == 0) memcpy(ret_id, id, 16);
+    return r;
+}
+
+int leadbus_act(leadbus *lb, enum leadbus_act act, const uint8_t *parent, const char *officer,
+                const char *outcome, const void *data, size_t len, uint8_t *ret_id,
+                struct leadbus_error *ret_error)
+{
+    const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
+    const struct plan_kind *kind = NULL;
+    struct error error;
+    for (size_t i = 0; i < plan_kind_count(plan) && !kind; i++)
+        if (plan_kind(plan, i)->act == (enum plan_act)act && act > 1) kind = plan_kind(plan, i);
+    if (!kind || !parent) {
+        (void)error_set(&error, E_BAD_VALUE, kind ? "parent" : "act", "missing or unknown");
+        return client_failed(ret_error, &error);
+    }
+    struct leadbus_section section = {kind->sections[0].name, data, len};
+    struct leadbus_draft draft = {.size = sizeof draft,
+                                  .kind = kind->slug,
+                                  .topic = outcome,
+                                  .officer = officer,
+                                  .parent = parent,
+                                  .sections = &section,
+                                  .section_count = 1};
+    return leadbus_submit(lb, &draft, ret_id, ret_error);
+}
+
+int leadbus_bundle_install(leadbus *lb, const void *bundle, size_t len,
+                           struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct moment moment = moment_now(lb);
+    if (lb->dead) return refuse_dead(ret_error);
+    int r = engine_bundle_install(lb->engine, &moment, bytes_of(bundle, len), &error);
+    if (r < 0) return client_failed(ret_error, &error);
+    return leadbus_commit(lb, ret_error);
+}

@@ -1,0 +1,39 @@
+/* client: the handle behind leadbus.h, for this folder's files and, through client_bundle, for our
+ * own programs that link the static library. */
+#ifndef CLIENTS_LIB_CLIENT_H
+#define CLIENTS_LIB_CLIENT_H
+
+#include "clients/lib/engine.h"
+#include "clients/lib/include/leadbus.h"
+#include "clients/lib/io.h"
+
+/* The bundle in force, opened; borrowed until the next call that is not a reading one. */
+const struct trust_bundle *client_bundle(const leadbus *lb);
+
+uint64_t client_now_ms(const leadbus *lb);
+
+/* An internal error to the caller's form; returns its code. */
+int client_failed(struct leadbus_error *ret_error, const struct error *error);
+
+struct leadbus {
+    struct engine *engine;
+    struct box *box;
+    struct io *io;
+    struct keyring keyring;
+    struct buf passphrase;
+    char *keyring_path, *endpoint;
+    size_t broker, broker_endpoint; /* which one is tried */
+    char current[IO_ENDPOINT_LEN_MAX + 1];
+    struct leadbus_options options;
+    struct buf unsent; /* the frame that the socket did not take */
+    bool dead, more, was_greeted;
+    uint64_t rotate_ms;
+    struct { /* told after the commit */
+        unsigned changes;
+        bool has_id;
+        uint8_t id[16];
+    } * changes;
+    size_t change_count, change_cap;
+};
+
+#endif

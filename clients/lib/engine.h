@@ -1,0 +1,258 @@
+/* engine: everything a unit does on the bus, without the network: seal, send within a window,
+ * believe receipts, take deliveries, acknowledge, keep keys and bundle fresh.
+ *
+ * Sans-I/O: time and entropy come in with every call as a `struct moment`; frames come in through
+ * engine_frame and go out through engine_out; the box is written through box.h. The engine never
+ * reads a clock, draws entropy, opens a file or a socket, so that the same code runs in a simulator
+ * over ":memory:" boxes.
+ *
+ * One rule keeps I1 and I2: after one or more events the driver calls engine_flush, then
+ * box_commit, and only then sends what engine_out holds. If box_commit fails nothing may be sent
+ * and the engine must be thrown away. A submit is answered only after the commit.
+ *
+ * Hostile bytes from the broker never stop it: the frame is refused and counted, the error stands
+ * in `stats`, and the connection is given up (engine_wants_reset) where going on makes no sense.
+ * Errors returned are those of the environment alone, where nothing else is said. One thread. */
+#ifndef CLIENTS_LIB_ENGINE_H
+#define CLIENTS_LIB_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "certs/keyring/keyring.h"
+#include "certs/trust/trust.h"
+#include "clients/lib/box.h"
+#include "clients/lib/thread.h"
+#include "proto/base/arena.h"
+#include "proto/base/map.h"
+#include "proto/checkpoint.h"
+#include "proto/envelope.h"
+#include "proto/note.h"
+#include "proto/record.h"
+
+/* The time and 32 fresh random bytes of one call; everything random inside is drawn from these. */
+struct moment {
+    uint64_t now_ms;
+    uint8_t entropy[32];
+    uint64_t drawn;
+};
+void moment_draw(struct moment *moment, void *ret, size_t len);
+
+enum { ENGINE_LANES = ENVELOPE_LANE_COUNT, ENGINE_PAIR_COUNT_MAX = LIMIT_RECIPIENT_COUNT_MAX };
+
+struct engine_options {
+    uint32_t send_window, credit;
+    uint64_t outbox_max, session_ms;
+    int (*check_section)(void *ctx, const char *kind, const char *section, struct bytes payload,
+                         struct error *ret_error);
+    /* Told when something became different; durable once the box is committed. */
+    void (*changed)(void *ctx, unsigned changes, const uint8_t *id);
+    void *ctx;
+};
+
+enum engine_change { /* the numbers of enum leadbus_change */
+                     ENGINE_CHANGED_INBOX = 1,
+                     ENGINE_CHANGED_OUTBOX = 2,
+                     ENGINE_CHANGED_THREAD = 4,
+                     ENGINE_CHANGED_CONNECTION = 8,
+                     ENGINE_CHANGED_BUNDLE = 16,
+};
+
+enum engine_link { ENGINE_DOWN, ENGINE_CONNECTED, ENGINE_GREETED };
+
+struct engine_key {
+    char unit[BOX_NAME_LEN];
+    uint64_t epoch, not_before_ms, not_after_ms;
+    uint8_t public_key[32];
+    uint8_t kek[32];      /* under the session of the number beside it */
+    uint64_t kek_session; /* 0: none */
+};
+
+/* A message not settled yet. */
+struct engine_pending {
+    TAILQ_ENTRY(engine_pending) link;
+    uint64_t number, seq, retry_ms;
+    uint8_t id[16], parent[16], hash[32];
+    uint8_t lane;
+    bool sent, staged; /* staged: not committed yet */
+    uint8_t wants;     /* enum engine_want: before it may be sent again */
+    bool from_zero;    /* reseal with k = 0, so that the broker says who is on the thread */
+    uint32_t attempts;
+};
+enum engine_want { ENGINE_WANT_NOTHING, ENGINE_WANT_RESEAL, ENGINE_WANT_BUNDLE, ENGINE_WANT_KEYS };
+TAILQ_HEAD(engine_queue, engine_pending);
+
+struct engine_exception {
+    uint64_t position, index;
+    uint32_t code;
+    uint8_t running[32];
+};
+
+struct engine_lane {
+    uint64_t position; /* in the inbox, exceptions apart */
+    uint8_t running[32];
+    uint64_t told;  /* acknowledged on this connection */
+    uint64_t acked; /* what the journal holds */
+    bool due;       /* acknowledge (again) */
+    bool dirty;
+    struct engine_exception *exceptions; /* above acked */
+    size_t exception_count, exception_cap;
+    uint64_t seq; /* last one used */
+    struct engine_queue waiting, sent;
+};
+
+/* A KEK of a sender's session, for opening. */
+enum { ENGINE_KEK_CACHE = 64, ENGINE_HELD_MAX = 8192 };
+struct engine_kek {
+    uint8_t session[32], kek[32];
+    uint64_t serial, epoch, used;
+};
+
+struct engine_frame_out {
+    STAILQ_ENTRY(engine_frame_out) link;
+    struct buf bytes;
+};
+STAILQ_HEAD(engine_out, engine_frame_out);
+
+struct engine_head {
+    struct checkpoint checkpoint;
+    struct buf note;
+    bool held;
+};
+
+struct engine_stats {
+    uint64_t frames_in, frames_out, refused_frames;
+    uint64_t out_state[5], in_type[5];
+    uint64_t connected_ms, heard_ms;
+    int64_t clock_offset_ms;
+    bool provisional;
+    struct error last, alarm;
+    uint64_t last_ms, alarm_ms;
+};
+
+struct engine {
+    struct engine_options options;
+    struct box *box;
+    const struct keyring *keyring;
+    struct trust_root root;
+    struct trust_bundle *bundle, *previous; /* previous: another version that a delivery named */
+    uint8_t storage_key[32];
+    const struct suite *suite;
+
+    enum engine_link link;
+    bool reset; /* the connection must be made anew */
+    uint64_t reset_after_ms;
+    uint64_t linked_ms, pinged_ms, keys_asked_ms, bundle_asked_ms, proof_ms, expired_ms;
+    uint64_t keys_index; /* journal index up to which keys are held */
+    bool keys_known;
+    char origin[LIMIT_NOTE_NAME_LEN_MAX + 1]; /* "" before the first greeting */
+
+    struct engine_head trusted; /* for good, durable */
+    struct engine_head latest;  /* signed, extends trusted as far as a later proof will show */
+    uint64_t kept_size;         /* newest checkpoint in the box */
+    struct {
+        uint64_t size;
+        uint8_t root[32];
+    } asked[2];
+    size_t asked_count, answered_count;
+    struct engine_head answer;
+
+    struct engine_lane lanes[ENGINE_LANES];
+    uint64_t sent_count, pending_count;
+    struct map pending_of; /* id -> engine_pending */
+
+    struct box_peer *peers;
+    bool *peer_dirty;
+    size_t peer_count, peer_cap;
+    struct engine_key *keys; /* by unit, then epoch */
+    size_t key_count, key_cap;
+
+    uint8_t session_secret[32], session_public[32];
+    uint64_t session_number, session_ms;
+
+    struct engine_kek keks[ENGINE_KEK_CACHE];
+    uint64_t kek_clock;
+
+    struct buf *held; /* deliveries that wait for a bundle */
+    size_t held_count, held_cap;
+
+    struct engine_out out;
+    struct arena arena;
+    struct engine_stats stats;
+};
+
+/* A draft, checked for form by the caller. Borrowed. */
+struct engine_draft {
+    const char *kind, *topic, *area, *officer, *purpose;
+    const uint8_t *id, *thread, *parent; /* 16 bytes or NULL */
+    const struct seal_section *sections;
+    size_t section_count;
+    uint64_t occurred_ms, expires_ms;
+    uint32_t flags;
+};
+
+/* Loads what the box has. take_bundle: the newer of what was given and what was kept; taken on
+ * success. keyring, box: borrowed for life. E_UNKNOWN_SENDER and the other verdicts: the bundle has
+ * no valid certificate for the keyring. */
+int engine_new(const struct engine_options *options, struct box *box, const struct keyring *keyring,
+               const struct trust_root *root, struct trust_bundle *take_bundle,
+               struct moment *moment, struct engine **ret_engine, struct error *ret_error) MUST_USE;
+void engine_free(struct engine *engine);
+
+/* ---- events --------------------------------------------------------------------------------- */
+int engine_connected(struct engine *engine, struct moment *moment,
+                     struct error *ret_error) MUST_USE;
+void engine_disconnected(struct engine *engine, struct moment *moment);
+int engine_frame(struct engine *engine, struct moment *moment, struct bytes frame,
+                 struct error *ret_error) MUST_USE;
+/* What is due by time. */
+int engine_tick(struct engine *engine, struct moment *moment, struct error *ret_error) MUST_USE;
+/* Routes, checks, seals and puts the message into the outbox: durable after the next commit.
+ * Errors as leadbus_stage. */
+int engine_stage(struct engine *engine, struct moment *moment, const struct engine_draft *draft,
+                 uint8_t ret_id[16], struct error *ret_error) MUST_USE;
+/* Who would receive it. ret_thread: of thread_init, the caller's to thread_fini. */
+int engine_route(struct engine *engine, const struct engine_draft *draft, uint64_t now_ms,
+                 struct route *ret_route, struct route_query *ret_query,
+                 struct route_participant participants[LIMIT_UNIT_COUNT_MAX],
+                 struct thread *ret_thread, struct error *ret_error) MUST_USE;
+int engine_bundle_install(struct engine *engine, struct moment *moment, struct bytes bundle,
+                          struct error *ret_error) MUST_USE;
+/* Own receiving keys that the bus does not have yet are published; call after the keyring changed
+ * and was saved. */
+int engine_publish(struct engine *engine, struct moment *moment, struct error *ret_error) MUST_USE;
+
+/* Acknowledges what was taken, fills the window, writes counters. The last thing before a commit.
+ */
+int engine_flush(struct engine *engine, struct moment *moment, struct error *ret_error) MUST_USE;
+/* When engine_tick has something to do; UINT64_MAX: never. */
+uint64_t engine_next_ms(const struct engine *engine);
+/* The frame that goes first, taken by the caller (buf_fini); false: none. */
+bool engine_out(struct engine *engine, struct buf *ret_frame);
+/* The peer is of no use: disconnect, connect anew not before *ret_after_ms. Said once. */
+bool engine_wants_reset(struct engine *engine, uint64_t *ret_after_ms);
+
+/* ---- content at rest ----------------------------------------------------------------------------
+ */
+struct content_section {
+    char name[BOX_NAME_LEN];
+    uint8_t key[SUITE_KEY_LEN];
+    struct bytes payload; /* into the opened content */
+};
+struct content_pair {
+    char unit[BOX_NAME_LEN];
+    uint64_t seq;
+    uint8_t previous[32];
+};
+struct content {
+    struct buf plain; /* wiped by content_fini */
+    size_t section_count, pair_count;
+    struct content_section sections[LIMIT_SECTION_COUNT_MAX];
+    struct content_pair *pairs;
+};
+int content_open(struct engine *engine, const uint8_t thread[16], const uint8_t id[16],
+                 struct bytes sealed, struct content *ret, struct error *ret_error) MUST_USE;
+void content_fini(struct content *content);
+
+#endif

@@ -1,0 +1,131 @@
+/* engine_inner: what the files of engine share. Not for anyone else. */
+#ifndef CLIENTS_LIB_ENGINE_INNER_H
+#define CLIENTS_LIB_ENGINE_INNER_H
+
+#include <string.h>
+
+#include "clients/lib/engine.h"
+#include "proto/base/check.h"
+
+enum {
+    ENGINE_ARENA_BYTES_MAX = LIMIT_FRAME_BYTES_MAX * 8,
+    ENGINE_PING_MS = 15000,
+    ENGINE_SILENT_MS = 45000,
+    ENGINE_GREETING_MS = 10000,
+    ENGINE_PROOF_MS = 1000,
+    ENGINE_ASK_AGAIN_MS = 5000,
+    ENGINE_RETRY_MS = 200,
+    ENGINE_RETRY_MAX_MS = 60000,
+    ENGINE_RESET_MS = 1000,
+    ENGINE_ONCE_DAYS = 30,
+};
+
+static inline struct bytes engine_bytes(ProtobufCBinaryData data)
+{
+    return bytes_of(data.data, data.len);
+}
+static inline ProtobufCBinaryData engine_binary(struct bytes bytes)
+{
+    return (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
+}
+static inline char *engine_text(const char *text)
+{
+    return (char *)(uintptr_t)(text ? text : "");
+}
+static inline void engine_copy(char *ret, size_t cap, const char *text)
+{
+    size_t len = strlen(text);
+    if (len >= cap) len = cap - 1;
+    memcpy(ret, text, len);
+    ret[len] = 0;
+}
+
+/* engine.c */
+void engine_emit(struct engine *engine, const Leadbus__Frame *frame);
+void engine_emit_bytes(struct engine *engine, struct buf *take_bytes);
+void engine_note(struct engine *engine, const struct moment *moment, const struct error *error);
+/* A proof did not hold: kept until somebody looks. */
+void engine_alarm(struct engine *engine, const struct moment *moment, const struct error *error);
+/* A frame that is not believed; the connection is given up. */
+void engine_refuse(struct engine *engine, const struct moment *moment, const struct error *error);
+void engine_tell(struct engine *engine, unsigned changes, const uint8_t *id);
+int engine_ask_bundle(struct engine *engine, const struct moment *moment, uint64_t version);
+int engine_ask_keys(struct engine *engine, const struct moment *moment, bool all);
+/* Verified by a broker's log key and the origin, held against what is trusted. Sets latest. */
+int engine_head_check(struct engine *engine, struct bytes note, struct checkpoint *ret,
+                      struct error *ret_error) MUST_USE;
+int engine_head_trust(struct engine *engine, const struct checkpoint *checkpoint, struct bytes note,
+                      struct error *ret_error) MUST_USE;
+int engine_proof_of(ProtobufCBinaryData *hashes, size_t count, struct merkle_proof *ret,
+                    struct error *ret_error) MUST_USE;
+/* The bundle of a version: the one in force, or an older one kept. NULL: not here. */
+struct trust_bundle *engine_bundle_of(struct engine *engine, uint64_t version);
+
+/* engine_keys.c: epoch keys, peers, sessions, KEKs, thread keys, content */
+void engine_keys_load(struct engine *engine);
+int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool keep,
+                    struct error *ret_error) MUST_USE;
+struct engine_key *engine_key_newest(struct engine *engine, const char *unit, uint64_t now_ms);
+struct engine_key *engine_key_find(struct engine *engine, const char *unit, uint64_t epoch);
+struct box_peer *engine_peer(struct engine *engine, const char *unit);
+void engine_peer_changed(struct engine *engine, const struct box_peer *peer);
+void engine_session(struct engine *engine, struct moment *moment, bool fresh);
+int engine_kek_out(struct engine *engine, struct engine_key *key, bool cached, uint8_t ret_kek[32],
+                   struct error *ret_error) MUST_USE;
+int engine_kek_in(struct engine *engine, const struct envelope *envelope, int recipient,
+                  bool cached, uint8_t ret_kek[32], struct error *ret_error) MUST_USE;
+/* Thread and its key from the box; a new one when it is not there. */
+struct engine_thread {
+    struct thread thread;
+    uint8_t key[32];
+    struct buf sealed_key;
+    bool fresh;
+};
+int engine_thread_load(struct engine *engine, struct moment *moment, const uint8_t id[16],
+                       struct engine_thread *ret, struct error *ret_error) MUST_USE;
+int engine_thread_save(struct engine *engine, const struct moment *moment,
+                       const struct engine_thread *thread, struct error *ret_error) MUST_USE;
+void engine_thread_fini(struct engine_thread *thread);
+/* Sections with their keys, and pairs, sealed under the thread key into ret_sealed. */
+void content_seal(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
+                  const struct seal_section *sections, const uint8_t (*keys)[SUITE_KEY_LEN],
+                  size_t count, const struct content_pair *pairs, size_t pair_count,
+                  struct buf *ret_sealed);
+
+/* engine_send.c */
+int engine_outbox_load(struct engine *engine, struct error *ret_error) MUST_USE;
+void engine_outbox_free(struct engine *engine);
+void engine_outbox_unsent(struct engine *engine);
+int engine_outbox_fill(struct engine *engine, struct moment *moment,
+                       struct error *ret_error) MUST_USE;
+uint64_t engine_outbox_next_ms(const struct engine *engine);
+/* What waited for a bundle or keys may go on. */
+void engine_outbox_release(struct engine *engine, enum engine_want want);
+/* engine_answer.c */
+int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__Receipt *receipt,
+                   struct error *ret_error) MUST_USE;
+int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__Refusal *refusal,
+                   struct error *ret_error) MUST_USE;
+void engine_pending_settle(struct engine *engine, struct engine_pending *pending);
+void engine_pending_wait(struct engine *engine, struct engine_pending *pending);
+int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pending *pending,
+                  struct error *ret_error) MUST_USE;
+/* Folds a thread anew from what the box holds. */
+int engine_thread_rebuild(struct engine *engine, struct moment *moment, const uint8_t id[16],
+                          struct error *ret_error) MUST_USE;
+
+/* engine_receive.c */
+int engine_delivery(struct engine *engine, struct moment *moment, const Leadbus__Delivery *delivery,
+                    struct bytes frame, struct error *ret_error) MUST_USE;
+int engine_lanes_load(struct engine *engine, struct error *ret_error) MUST_USE;
+int engine_lanes_flush(struct engine *engine, struct moment *moment,
+                       struct error *ret_error) MUST_USE;
+void engine_lane_acked(struct engine *engine, unsigned lane, uint64_t position);
+
+/* Is an error that our own disk or memory gave, and not a peer? */
+static inline bool engine_own_trouble(int code)
+{
+    return code == E_IO || code == E_DISK_FULL || code == E_NO_MEMORY || code == E_STORE_LOCKED;
+}
+
+#endif

@@ -1,0 +1,738 @@
+/* Deliveries: believed, opened, stored; then acknowledged. */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clients/lib/engine_inner.h"
+
+/* ---- lanes
+ * ----------------------------------------------------------------------------------------- */
+
+static void exception_add(struct engine_lane *lane, struct engine_exception one)
+{
+    if (lane->exception_count == lane->exception_cap) {
+        lane->exception_cap = lane->exception_cap ? lane->exception_cap * 2 : 16;
+        lane->exceptions =
+            realloc(lane->exceptions, lane->exception_cap * sizeof *lane->exceptions);
+        CHECK(lane->exceptions != NULL);
+    }
+    lane->exceptions[lane->exception_count++] = one;
+}
+
+static int load_exception(void *ctx, const struct box_in *row)
+{
+    struct engine_exception one = {row->position, row->index, (uint32_t)-row->code, {0}};
+    memcpy(one.running, row->running, 32);
+    exception_add(ctx, one);
+    return 0;
+}
+
+static void lane_name(char ret[8], unsigned lane)
+{
+    (void)snprintf(ret, 8, "lane%u", lane);
+}
+
+int engine_lanes_load(struct engine *engine, struct error *ret_error)
+{
+    for (unsigned i = 0; i < ENGINE_LANES; i++) {
+        struct engine_lane *lane = &engine->lanes[i];
+        struct buf value = {0};
+        char name[8];
+        lane_name(name, i);
+        int r = box_value_get(engine->box, name, &value, ret_error);
+        if (r == 0 && value.len == 56) {
+            lane->position = load_u64(value.data);
+            memcpy(lane->running, value.data + 8, 32);
+            lane->seq = load_u64(value.data + 40);
+            lane->acked = lane->told = load_u64(value.data + 48);
+        }
+        buf_fini(&value);
+        if (r == 0 || r == E_NOT_FOUND)
+            r = box_in_exceptions(engine->box, i, lane->acked, load_exception, lane, ret_error);
+        if (r < 0) return r;
+    }
+    return 0;
+}
+
+void engine_lane_acked(struct engine *engine, unsigned number, uint64_t position)
+{
+    if (number >= ENGINE_LANES) return;
+    struct engine_lane *lane = &engine->lanes[number];
+    if (position <= lane->acked || position > lane->position) return;
+    lane->acked = position;
+    if (lane->told < position) lane->told = position;
+    lane->dirty = true;
+    size_t gone = 0;
+    while (gone < lane->exception_count && lane->exceptions[gone].position <= position) gone++;
+    lane->exception_count -= gone;
+    if (gone > 0)
+        memmove(lane->exceptions, lane->exceptions + gone,
+                lane->exception_count * sizeof *lane->exceptions);
+}
+
+static void emit_ack(struct engine *engine, const struct moment *moment, unsigned number,
+                     uint64_t position, const uint8_t running[32],
+                     const struct engine_exception *exceptions, size_t count)
+{
+    Leadbus__Exception rows[LIMIT_EXCEPTION_COUNT_MAX];
+    Leadbus__Exception *list[LIMIT_EXCEPTION_COUNT_MAX];
+    Leadbus__AckBody body = LEADBUS__ACK_BODY__INIT;
+    Leadbus__Ack ack = LEADBUS__ACK__INIT;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    uint8_t signature[SUITE_SIGNATURE_LEN];
+    struct buf bytes = {0};
+    for (size_t i = 0; i < count; i++) {
+        leadbus__exception__init(&rows[i]);
+        rows[i].position = exceptions[i].position;
+        rows[i].index = exceptions[i].index;
+        rows[i].code = exceptions[i].code;
+        list[i] = &rows[i];
+    }
+    body.origin = engine->origin;
+    body.unit = engine_text(engine->keyring->unit);
+    body.serial = engine->keyring->serial;
+    body.lane = number;
+    body.position = position;
+    body.running = engine_binary(bytes_of(running, 32));
+    body.n_exceptions = count;
+    body.exceptions = list;
+    body.time_ms = moment->now_ms;
+    message_encode(&body.base, &bytes);
+    signed_body_sign(SIGNED_ACK, buf_bytes(&bytes), engine->keyring->identity_secret, signature);
+    ack.body = engine_binary(buf_bytes(&bytes));
+    ack.signature = engine_binary(bytes_of(signature, sizeof signature));
+    frame.version = 1;
+    frame.body_case = LEADBUS__FRAME__BODY_ACK;
+    frame.ack = &ack;
+    engine_emit(engine, &frame);
+    buf_fini(&bytes);
+}
+
+/* One cumulative acknowledgement; more only where exceptions are too many for one. */
+static void lane_ack(struct engine *engine, const struct moment *moment, unsigned number)
+{
+    struct engine_lane *lane = &engine->lanes[number];
+    size_t first = 0;
+    while (first < lane->exception_count && lane->exceptions[first].position <= lane->told) first++;
+    while (lane->exception_count - first > LIMIT_EXCEPTION_COUNT_MAX) {
+        const struct engine_exception *end =
+            &lane->exceptions[first + LIMIT_EXCEPTION_COUNT_MAX - 1];
+        emit_ack(engine, moment, number, end->position, end->running, &lane->exceptions[first],
+                 LIMIT_EXCEPTION_COUNT_MAX);
+        lane->told = end->position;
+        first += LIMIT_EXCEPTION_COUNT_MAX;
+    }
+    const struct engine_exception *rest = lane->exceptions ? lane->exceptions + first : NULL;
+    emit_ack(engine, moment, number, lane->position, lane->running, rest,
+             lane->exception_count - first);
+    lane->told = lane->position;
+    lane->due = false;
+}
+
+int engine_lanes_flush(struct engine *engine, struct moment *moment, struct error *ret_error)
+{
+    for (unsigned i = 0; i < ENGINE_LANES; i++) {
+        struct engine_lane *lane = &engine->lanes[i];
+        if (lane->dirty) {
+            uint8_t value[56];
+            char name[8];
+            store_u64(value, lane->position);
+            memcpy(value + 8, lane->running, 32);
+            store_u64(value + 40, lane->seq);
+            store_u64(value + 48, lane->acked);
+            lane_name(name, i);
+            int r = box_value_put(engine->box, name, bytes_of(value, sizeof value), ret_error);
+            if (r < 0) return r;
+            lane->dirty = false;
+        }
+        if (lane->due && engine->link == ENGINE_GREETED && lane->position > 0)
+            lane_ack(engine, moment, i);
+    }
+    return 0;
+}
+
+/* ---- is it what it says
+ * --------------------------------------------------------------------------- */
+
+/* One delivery on its way in. */
+struct incoming {
+    const Leadbus__Delivery *delivery;
+    struct buf record;
+    uint8_t item[32], running[32];
+    struct envelope envelope; /* of a message */
+    const Leadbus__Record *notice;
+    const Leadbus__Header *head; /* of a message or tombstone */
+    struct opened opened;
+    bool is_opened;
+};
+
+static int incoming_read(struct engine *engine, struct incoming *in, struct error *ret_error)
+{
+    const Leadbus__Delivery *delivery = in->delivery;
+    const ProtobufCMessage *head = NULL;
+    struct arena *arena = &engine->arena;
+    int r = 0;
+    if (delivery->what_case == LEADBUS__DELIVERY__WHAT_ENVELOPE) {
+        r = envelope_from_message(delivery->envelope, arena, &in->envelope, ret_error);
+        if (r == 0)
+            r = record_of_accepted(delivery->rules, delivery->time_ms, delivery->accepted_flags,
+                                   &in->envelope, &in->record, ret_error);
+        if (r < 0) return r;
+        in->head = in->envelope.head;
+        memcpy(in->item, in->envelope.hash, 32);
+        return 0;
+    }
+    bool tombstone = delivery->what_case == LEADBUS__DELIVERY__WHAT_TOMBSTONE;
+    if (!tombstone && delivery->what_case != LEADBUS__DELIVERY__WHAT_NOTICE)
+        return error_set(ret_error, E_BAD_FORM, "what", "an empty delivery");
+    struct bytes record = engine_bytes(tombstone ? delivery->record : delivery->notice);
+    r = record_decode(record, arena, &in->notice, ret_error);
+    if (r < 0) return r;
+    buf_append_bytes(&in->record, record);
+    if (!tombstone) {
+        merkle_leaf_hash(record, in->item);
+        return 0;
+    }
+    if (in->notice->what_case != LEADBUS__RECORD__WHAT_ACCEPTED)
+        return error_set(ret_error, E_BAD_FORM, "record", "a tombstone of no message");
+    struct bytes header = engine_bytes(in->notice->accepted->header);
+    r = message_decode(&leadbus__header__descriptor, header, arena, &head, ret_error);
+    if (r < 0) return r;
+    in->head = (const Leadbus__Header *)head;
+    if (in->head->id.len != 16 || in->head->thread.len != 16)
+        return error_set(ret_error, E_BAD_FORM, "record", "a tombstone of no message");
+    sha256_labelled("leadbus/1 header", header, in->item);
+    return 0;
+}
+
+/* In the journal, and next in our lane's history. */
+static int incoming_prove(struct engine *engine, struct incoming *in, struct error *ret_error)
+{
+    const Leadbus__Delivery *delivery = in->delivery;
+    const struct engine_lane *lane = &engine->lanes[delivery->lane];
+    struct checkpoint head;
+    struct merkle_proof path;
+    uint8_t leaf[32];
+    merkle_leaf_hash(buf_bytes(&in->record), leaf);
+    int r = engine_head_check(engine, engine_bytes(delivery->checkpoint), &head, ret_error);
+    if (r == 0) r = engine_proof_of(delivery->inclusion, delivery->n_inclusion, &path, ret_error);
+    if (r == 0)
+        r = merkle_verify_inclusion(leaf, delivery->index, head.size, &path, head.root, ret_error);
+    if (r < 0) return r;
+    lane_running(engine->origin, lane->running, delivery->index, in->item, in->running);
+    if (delivery->running.len != 32 || memcmp(delivery->running.data, in->running, 32) != 0)
+        return error_set(ret_error, E_ACK_MISMATCH, "running", "lane %u at position %llu",
+                         delivery->lane, (unsigned long long)delivery->position);
+    return 0;
+}
+
+/* The route, computed again. What only the broker can know, who is on the thread and who sent a
+ * parent that we never got, is taken from the header: the rest must follow from it. */
+static int check_route(struct engine *engine, const Leadbus__Header *head,
+                       const struct trust_bundle *bundle, struct error *ret_error)
+{
+    const struct plan *plan = trust_bundle_plan(bundle);
+    struct route_participant participants[LIMIT_RECIPIENT_COUNT_MAX];
+    struct route_stated stated[LIMIT_RECIPIENT_COUNT_MAX];
+    struct route route;
+    struct box_in parent;
+    struct box_out own;
+    struct route_query query = {.plan = plan,
+                                .at_ms = head->created_ms,
+                                .kind = head->kind,
+                                .topic = head->topic,
+                                .area = head->area,
+                                .from = head->from,
+                                .participants = participants};
+    bool follows = head->parent.len == 16;
+    if (follows && box_in_find(engine->box, head->parent.data, &parent, NULL) == 0)
+        query.reference_sender = parent.from;
+    else if (follows && box_out_find(engine->box, head->parent.data, &own, NULL) == 0)
+        query.reference_sender = engine->keyring->unit;
+    bool known = query.reference_sender != NULL;
+    for (size_t i = 0; i < head->n_recipients; i++) {
+        const Leadbus__Recipient *one = head->recipients[i];
+        stated[i] = (struct route_stated){one->unit, one->act, one->citation, one->sections};
+        if (follows && strcmp(one->citation, "duty:thread") == 0) {
+            uint16_t unit = plan_unit_current(plan, one->unit);
+            if (unit == PLAN_UNIT_NONE)
+                return error_set(ret_error, E_ROUTE_MISMATCH, "recipients", "%s", one->unit);
+            participants[query.participant_count++] =
+                (struct route_participant){unit, ROUTE_ROLE_COPY};
+        }
+        if (follows && !known && strcmp(one->citation, "duty:sender-of-reference") == 0)
+            query.reference_sender = one->unit;
+    }
+    int r = route_compute(&query, &route, ret_error);
+    if (r == 0)
+        r = route_restrict(&route, (const char *const *)head->sections, head->n_sections,
+                           ret_error);
+    if (r == 0) r = route_compare(plan, &route, stated, head->n_recipients, ret_error);
+    if (r == 0 && (head->urgency != route.kind->urgency || head->level != route.kind->level))
+        r = error_set(ret_error, E_LEVEL_MISMATCH, "level", "not that of %s", head->kind);
+    return r;
+}
+
+static int check_payloads(struct engine *engine, const struct incoming *in, struct error *ret_error)
+{
+    if (!engine->options.check_section) return 0;
+    for (size_t i = 0; i < in->envelope.section_count; i++) {
+        if (!in->opened.present[i]) continue;
+        int r = engine->options.check_section(engine->options.ctx, in->head->kind,
+                                              in->head->sections[i],
+                                              buf_bytes(&in->opened.sections[i]), ret_error);
+        if (r < 0) return E_PAYLOAD_INVALID;
+    }
+    return 0;
+}
+
+/* Everything a recipient checks of the message itself. 0, or the code of the exception. */
+static int judge(struct engine *engine, struct incoming *in, struct error *ret_error)
+{
+    const struct envelope *envelope = &in->envelope;
+    const Leadbus__Header *head = envelope->head;
+    const struct trust_certificate *certificate = NULL;
+    uint8_t kek[32];
+    int own = envelope_recipient_find(envelope, engine->keyring->unit);
+    if (own < 0) return error_set(ret_error, E_NOT_A_RECIPIENT, "recipients", "not for us");
+    if (envelope_lane(head) != in->delivery->lane)
+        return error_set(ret_error, E_LEVEL_MISMATCH, "lane", "urgency %u in lane %u",
+                         head->urgency, in->delivery->lane);
+    const struct trust_bundle *bundle = engine_bundle_of(engine, head->bundle);
+    int r = trust_verdict(engine->bundle, head->serial, head->from, in->delivery->time_ms,
+                          head->suite, &certificate, ret_error);
+    /* A directory that no longer lists it does not undo what was valid then. */
+    if (r == E_UNKNOWN_SENDER && bundle && bundle != engine->bundle)
+        r = trust_verdict(bundle, head->serial, head->from, in->delivery->time_ms, head->suite,
+                          &certificate, ret_error);
+    if (r < 0) return r;
+    r = envelope_verify(envelope, certificate->identity);
+    if (r < 0) return error_set(ret_error, r, "signature", "of %s", head->from);
+    r = envelope_check_ciphertexts(envelope, false, ret_error);
+    /* Older than every bundle kept here: the broker's decision stands in the journal. */
+    if (r == 0 && bundle) r = check_route(engine, head, bundle, ret_error);
+    if (r < 0) return r;
+    const struct plan_kind *kind =
+        plan_kind_find(trust_bundle_plan(bundle ? bundle : engine->bundle), head->kind);
+    r = engine_kek_in(engine, envelope, own, kind && !kind->sensitive, kek, ret_error);
+    if (r == 0) {
+        r = envelope_open(envelope, engine->keyring->unit, kek, &in->opened, ret_error);
+        in->is_opened = r == 0;
+    }
+    sodium_memzero(kek, sizeof kek);
+    if (r == 0) r = check_payloads(engine, in, ret_error);
+    return r;
+}
+
+/* ---- storing
+ * ---------------------------------------------------------------------------------------- */
+
+static uint64_t note_pair(struct engine *engine, const struct incoming *in)
+{
+    struct box_peer *peer = engine_peer(engine, in->head->from);
+    uint64_t missing = 0;
+    if (in->opened.pair_seq <= peer->in_seq) return 0; /* the other lane was faster */
+    if (peer->in_seq > 0) missing = in->opened.pair_seq - peer->in_seq - 1;
+    peer->in_seq = in->opened.pair_seq;
+    memcpy(peer->in_hash, in->envelope.hash, 32);
+    engine_peer_changed(engine, peer);
+    return missing;
+}
+
+static void row_of_head(const Leadbus__Header *head, struct box_in *row)
+{
+    memcpy(row->id, head->id.data, 16);
+    memcpy(row->thread, head->thread.data, 16);
+    if (head->parent.len == 16) memcpy(row->parent, head->parent.data, 16);
+    engine_copy(row->kind, sizeof row->kind, head->kind);
+    engine_copy(row->topic, sizeof row->topic, head->topic);
+    engine_copy(row->from, sizeof row->from, head->from);
+}
+
+static int store_message(struct engine *engine, struct moment *moment, struct incoming *in,
+                         struct box_in *row, struct error *ret_error)
+{
+    struct engine_thread thread = {0};
+    struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
+    uint8_t keys[LIMIT_SECTION_COUNT_MAX][SUITE_KEY_LEN];
+    struct buf sealed = {0}, encoded = {0};
+    size_t count = 0;
+    int r = engine_thread_load(engine, moment, row->thread, &thread, ret_error);
+    if (r < 0) return r;
+    for (size_t i = 0; in->is_opened && i < in->envelope.section_count; i++) {
+        if (!in->opened.present[i]) continue;
+        sections[count].name = in->head->sections[i];
+        sections[count].plaintext = buf_bytes(&in->opened.sections[i]);
+        memcpy(keys[count++], in->opened.keys[i], SUITE_KEY_LEN);
+    }
+    if (in->is_opened)
+        content_seal(moment, thread.key, row->id, sections, (const uint8_t(*)[SUITE_KEY_LEN])keys,
+                     count, NULL, 0, &sealed);
+    else /* a rewrap may open it yet */
+        message_encode(&in->delivery->envelope->base, &encoded);
+    sodium_memzero(keys, sizeof keys);
+    if (row->type == BOX_IN_MESSAGE)
+        thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
+                     in->head, row->proved ? row->index : THREAD_PENDING, row->record_ms);
+    r = engine_thread_save(engine, moment, &thread, ret_error);
+    if (r == 0)
+        r = box_in_add(engine->box, row, buf_bytes(&in->record), buf_bytes(&sealed),
+                       buf_bytes(&encoded), ret_error);
+    buf_fini(&sealed);
+    buf_fini(&encoded);
+    engine_thread_fini(&thread);
+    if (r < 0) return r;
+    engine->stats.in_type[row->type]++;
+    engine_tell(engine, ENGINE_CHANGED_INBOX, row->id);
+    engine_tell(engine, ENGINE_CHANGED_THREAD, row->thread);
+    return 0;
+}
+
+/* Seen before under another position or without a proof. 1: nothing more to do. */
+static int store_again(struct engine *engine, struct moment *moment, struct incoming *in,
+                       const struct box_in *fresh, struct error *ret_error)
+{
+    struct box_in old;
+    struct engine_thread thread;
+    int r = box_in_find(engine->box, fresh->id, &old, NULL);
+    if (r == E_NOT_FOUND) return 0;
+    if (r < 0) return error_set(ret_error, r, "store", "reading the inbox");
+    if (memcmp(old.hash, fresh->hash, 32) != 0) return 0;
+    if (old.proved || !fresh->proved) return 1;
+    old.proved = true;
+    old.lane = fresh->lane;
+    old.position = fresh->position;
+    old.index = fresh->index;
+    old.record_ms = fresh->record_ms;
+    r = box_in_update(engine->box, &old, buf_bytes(&in->record), (struct bytes){0}, ret_error);
+    if (r == 0) r = engine_thread_load(engine, moment, old.thread, &thread, ret_error);
+    if (r < 0) return r;
+    thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit, in->head,
+                 old.index, old.record_ms);
+    r = engine_thread_save(engine, moment, &thread, ret_error);
+    engine_thread_fini(&thread);
+    engine_tell(engine, ENGINE_CHANGED_INBOX, old.id);
+    return r < 0 ? r : 1;
+}
+
+static int take_message(struct engine *engine, struct moment *moment, struct incoming *in,
+                        struct box_in *row, struct error *ret_error)
+{
+    struct error why = {0};
+    row_of_head(in->head, row);
+    memcpy(row->hash, in->envelope.hash, 32);
+    int r = store_again(engine, moment, in, row, ret_error);
+    if (r != 0) return r < 0 ? r : 0;
+    row->type = BOX_IN_MESSAGE;
+    int own = envelope_recipient_find(&in->envelope, engine->keyring->unit);
+    row->must_sign = own >= 0 && in->head->recipients[own]->act == ENVELOPE_ACT_SIGN;
+    r = judge(engine, in, &why);
+    if (engine_own_trouble(r)) {
+        if (ret_error) *ret_error = why;
+        return r;
+    }
+    if (r < 0) {
+        row->type = BOX_IN_EXCEPTION;
+        row->code = r;
+        engine_note(engine, moment, &why);
+    }
+    if (in->is_opened) row->missing = note_pair(engine, in);
+    return store_message(engine, moment, in, row, ret_error);
+}
+
+static int take_tombstone(struct engine *engine, struct incoming *in, struct box_in *row,
+                          struct error *ret_error)
+{
+    row_of_head(in->head, row);
+    row->type = BOX_IN_TOMBSTONE;
+    row->code = E_EXPIRED;
+    memcpy(row->hash, in->item, 32);
+    int r = box_in_add(engine->box, row, buf_bytes(&in->record), (struct bytes){0},
+                       (struct bytes){0}, ret_error);
+    if (r < 0) return r;
+    engine->stats.in_type[BOX_IN_TOMBSTONE]++;
+    engine_tell(engine, ENGINE_CHANGED_INBOX, row->id);
+    return 0;
+}
+
+/* A message that we could not open opens with a rewrap made for us. */
+static int open_rewrapped(struct engine *engine, struct moment *moment,
+                          const Leadbus__Rewrapped *rewrapped, const struct box_in *at,
+                          const Leadbus__RewrapBody *body, struct error *ret_error)
+{
+    struct buf encoded = {0}, sealed = {0};
+    struct incoming in = {0};
+    struct engine_thread thread = {0};
+    struct box_in row = *at;
+    struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
+    uint8_t keys[LIMIT_SECTION_COUNT_MAX][SUITE_KEY_LEN], kek[32];
+    const struct trust_certificate *certificate =
+        trust_certificate_by_serial(engine->bundle, body->serial);
+    const struct keyring_epoch *epoch = keyring_epoch_find(engine->keyring, body->epoch);
+    struct arena arena;
+    size_t count = 0;
+    arena_init(&arena, ENGINE_ARENA_BYTES_MAX);
+    int r = box_in_body(engine->box, row.number, NULL, NULL, &encoded, ret_error);
+    if (r < 0 || !certificate || !epoch || encoded.len == 0 ||
+        strcmp(certificate->unit, body->from) != 0 ||
+        signed_body_verify(SIGNED_REWRAP, engine_bytes(rewrapped->body),
+                           engine_bytes(rewrapped->signature), certificate->identity) != 0 ||
+        envelope_decode(buf_bytes(&encoded), &arena, &in.envelope, NULL) != 0)
+        goto out;
+    if (envelope_kek(&(struct envelope_kek_input){.suite = body->suite,
+                                                  .own_secret = epoch->secret,
+                                                  .peer_public = body->session_key.data,
+                                                  .session_public = body->session_key.data,
+                                                  .epoch_public = epoch->public_key,
+                                                  .from = body->from,
+                                                  .serial = body->serial,
+                                                  .unit = body->unit,
+                                                  .epoch = body->epoch},
+                     kek) != 0 ||
+        envelope_open_rewrapped(&in.envelope, body, kek, &in.opened, NULL) != 0)
+        goto out;
+    r = engine_thread_load(engine, moment, row.thread, &thread, ret_error);
+    if (r < 0) goto out;
+    for (size_t i = 0; i < in.envelope.section_count; i++) {
+        if (!in.opened.present[i]) continue;
+        sections[count].name = in.envelope.head->sections[i];
+        sections[count].plaintext = buf_bytes(&in.opened.sections[i]);
+        memcpy(keys[count++], in.opened.keys[i], SUITE_KEY_LEN);
+    }
+    content_seal(moment, thread.key, row.id, sections, (const uint8_t(*)[SUITE_KEY_LEN])keys, count,
+                 NULL, 0, &sealed);
+    row.type = BOX_IN_MESSAGE;
+    row.code = 0;
+    thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
+                 in.envelope.head, row.index, row.record_ms);
+    r = engine_thread_save(engine, moment, &thread, ret_error);
+    if (r == 0)
+        r = box_in_update(engine->box, &row, (struct bytes){0}, buf_bytes(&sealed), ret_error);
+    if (r == 0) {
+        engine->stats.in_type[BOX_IN_EXCEPTION]--;
+        engine->stats.in_type[BOX_IN_MESSAGE]++;
+        engine_tell(engine, ENGINE_CHANGED_INBOX | ENGINE_CHANGED_THREAD, row.id);
+    }
+out:
+    sodium_memzero(kek, sizeof kek);
+    sodium_memzero(keys, sizeof keys);
+    opened_fini(&in.opened);
+    engine_thread_fini(&thread);
+    buf_fini(&encoded);
+    buf_fini(&sealed);
+    arena_fini(&arena);
+    return r;
+}
+
+static int take_rewrap(struct engine *engine, struct moment *moment, struct incoming *in,
+                       struct box_in *row, struct error *ret_error)
+{
+    const Leadbus__RewrapBody *body = NULL;
+    const Leadbus__Record *original = NULL;
+    const ProtobufCMessage *head = NULL;
+    struct box_in at;
+    row->notice = 3; /* LEADBUS_NOTICE_REWRAPPED */
+    if (envelope_rewrap_decode(engine_bytes(in->notice->rewrapped->body), &engine->arena, &body,
+                               NULL) != 0)
+        return 0;
+    engine_copy(row->from, sizeof row->from, body->from);
+    if (record_decode(engine_bytes(in->delivery->record), &engine->arena, &original, NULL) != 0 ||
+        original->what_case != LEADBUS__RECORD__WHAT_ACCEPTED ||
+        message_decode(&leadbus__header__descriptor, engine_bytes(original->accepted->header),
+                       &engine->arena, &head, NULL) != 0)
+        return 0;
+    const Leadbus__Header *header = (const Leadbus__Header *)head;
+    if (header->id.len != 16 || header->thread.len != 16) return 0;
+    memcpy(row->id, header->id.data, 16);
+    memcpy(row->thread, header->thread.data, 16);
+    if (strcmp(body->unit, engine->keyring->unit) != 0) return 0;
+    if (box_in_find(engine->box, row->id, &at, NULL) != 0 || at.type != BOX_IN_EXCEPTION ||
+        memcmp(at.hash, body->header_hash.data, 32) != 0)
+        return 0;
+    return open_rewrapped(engine, moment, in->notice->rewrapped, &at, body, ret_error);
+}
+
+/* Which message of ours the first exception of an acknowledgement is about. */
+struct at_index {
+    uint64_t index;
+    uint8_t id[16], thread[16];
+};
+static int match_index(void *ctx, const struct box_out *row)
+{
+    struct at_index *wanted = ctx;
+    if (row->index != wanted->index) return 0;
+    memcpy(wanted->id, row->id, 16);
+    memcpy(wanted->thread, row->thread, 16);
+    return 1;
+}
+
+static int take_notice(struct engine *engine, struct moment *moment, struct incoming *in,
+                       struct box_in *row, struct error *ret_error)
+{
+    const ProtobufCMessage *message = NULL;
+    int r = 0;
+    row->type = BOX_IN_NOTICE;
+    row->notice = 4; /* LEADBUS_NOTICE_OTHER */
+    memcpy(row->hash, in->item, 32);
+    if (in->notice->what_case == LEADBUS__RECORD__WHAT_TICK) {
+        row->notice = 1;
+        row->count = in->notice->tick->n_expired;
+    } else if (in->notice->what_case == LEADBUS__RECORD__WHAT_ACKNOWLEDGED &&
+               message_decode(&leadbus__ack_body__descriptor,
+                              engine_bytes(in->notice->acknowledged->body), &engine->arena,
+                              &message, NULL) == 0) {
+        const Leadbus__AckBody *body = (const Leadbus__AckBody *)message;
+        struct at_index wanted = {0};
+        row->notice = 2;
+        row->count = body->n_exceptions;
+        engine_copy(row->from, sizeof row->from, body->unit);
+        for (size_t i = 0; i < body->n_exceptions && r == 0; i++) {
+            wanted.index = body->exceptions[i]->index;
+            row->code = -(int)(body->exceptions[i]->code & 0xffff);
+            r = box_out_each(engine->box, 1u << BOX_OUT_RECEIPTED, 100000, match_index, &wanted,
+                             ret_error);
+        }
+        if (r < 0) return r;
+        memcpy(row->id, wanted.id, 16);
+        memcpy(row->thread, wanted.thread, 16);
+    } else if (in->notice->what_case == LEADBUS__RECORD__WHAT_REWRAPPED) {
+        r = take_rewrap(engine, moment, in, row, ret_error);
+        if (r < 0) return r;
+    } else if (in->notice->what_case == LEADBUS__RECORD__WHAT_KEY_PUBLISHED) {
+        engine_ask_keys(engine, moment, false);
+    }
+    r = box_in_add(engine->box, row, buf_bytes(&in->record), (struct bytes){0}, (struct bytes){0},
+                   ret_error);
+    if (r < 0) return r;
+    engine->stats.in_type[BOX_IN_NOTICE]++;
+    engine_tell(engine, ENGINE_CHANGED_INBOX, NULL);
+    return 0;
+}
+
+/* ---- one delivery
+ * ----------------------------------------------------------------------------------- */
+
+/* An immediate lead whose proof does not hold is shown all the same, marked; it is not
+ * acknowledged, so it comes again. */
+static int show_unproved(struct engine *engine, struct moment *moment, struct incoming *in,
+                         struct error *ret_error)
+{
+    struct box_in row = {.received_ms = moment->now_ms, .record_ms = in->delivery->time_ms};
+    struct error why;
+    if (!in->head || in->delivery->what_case != LEADBUS__DELIVERY__WHAT_ENVELOPE ||
+        in->head->urgency != 1)
+        return 0;
+    row.lane = in->delivery->lane;
+    row.type = BOX_IN_MESSAGE;
+    row_of_head(in->head, &row);
+    memcpy(row.hash, in->envelope.hash, 32);
+    int r = store_again(engine, moment, in, &row, ret_error);
+    if (r != 0) return r < 0 ? r : 0;
+    r = judge(engine, in, &why);
+    if (r < 0) return 0; /* neither proved nor genuine */
+    int own = envelope_recipient_find(&in->envelope, engine->keyring->unit);
+    row.must_sign = own >= 0 && in->head->recipients[own]->act == ENVELOPE_ACT_SIGN;
+    return store_message(engine, moment, in, &row, ret_error);
+}
+
+static int hold(struct engine *engine, const struct moment *moment, struct bytes frame,
+                uint64_t version)
+{
+    struct error error;
+    if (engine->held_count >= ENGINE_HELD_MAX) {
+        (void)error_set(&error, E_BUNDLE_UNKNOWN, "bundle", "%llu did not come",
+                        (unsigned long long)version);
+        engine_refuse(engine, moment, &error);
+        return 0;
+    }
+    if (engine->held_count == engine->held_cap) {
+        engine->held_cap = engine->held_cap ? engine->held_cap * 2 : 16;
+        engine->held = realloc(engine->held, engine->held_cap * sizeof *engine->held);
+        CHECK(engine->held != NULL);
+    }
+    struct buf copy = {0};
+    buf_append_bytes(&copy, frame);
+    engine->held[engine->held_count++] = copy;
+    engine_ask_bundle(engine, moment, 0);
+    return 0;
+}
+
+/* Position, form and proof. 0: go on; 1: nothing to do; an error: not believed. */
+static int incoming_check(struct engine *engine, struct incoming *in, struct error *ret_error)
+{
+    const Leadbus__Delivery *delivery = in->delivery;
+    if (delivery->lane >= ENGINE_LANES)
+        return error_set(ret_error, E_BAD_VALUE, "lane", "%u", delivery->lane);
+    struct engine_lane *lane = &engine->lanes[delivery->lane];
+    if (delivery->position <= lane->position) {
+        lane->due = true; /* it did not hear us: say it again */
+        return 1;
+    }
+    if (delivery->position != lane->position + 1)
+        return error_set(ret_error, E_ACK_MISMATCH, "position", "%llu after %llu in lane %u: a gap",
+                         (unsigned long long)delivery->position, (unsigned long long)lane->position,
+                         delivery->lane);
+    return incoming_read(engine, in, ret_error);
+}
+
+static int take(struct engine *engine, struct moment *moment, struct incoming *in,
+                struct error *ret_error)
+{
+    const Leadbus__Delivery *delivery = in->delivery;
+    struct engine_lane *lane = &engine->lanes[delivery->lane];
+    struct box_in row = {.lane = delivery->lane,
+                         .position = delivery->position,
+                         .index = delivery->index,
+                         .record_ms = in->notice ? in->notice->time_ms : delivery->time_ms,
+                         .received_ms = moment->now_ms,
+                         .proved = true};
+    int r;
+    memcpy(row.running, in->running, 32);
+    if (delivery->what_case == LEADBUS__DELIVERY__WHAT_ENVELOPE)
+        r = take_message(engine, moment, in, &row, ret_error);
+    else if (delivery->what_case == LEADBUS__DELIVERY__WHAT_TOMBSTONE)
+        r = take_tombstone(engine, in, &row, ret_error);
+    else
+        r = take_notice(engine, moment, in, &row, ret_error);
+    if (r < 0) return r;
+    if (row.type == BOX_IN_EXCEPTION) (void)load_exception(lane, &row);
+    lane->position = delivery->position;
+    memcpy(lane->running, in->running, 32);
+    lane->dirty = lane->due = true;
+    return 0;
+}
+
+int engine_delivery(struct engine *engine, struct moment *moment, const Leadbus__Delivery *delivery,
+                    struct bytes frame, struct error *ret_error)
+{
+    struct incoming *in = calloc(1, sizeof *in);
+    struct error why = {0};
+    CHECK(in != NULL);
+    in->delivery = delivery;
+    int r = 0;
+    if (engine->link != ENGINE_GREETED) goto out;
+    if (engine->held_count > 0) {
+        r = hold(engine, moment, frame, 0); /* in order, behind those that wait */
+        goto out;
+    }
+    int checked = incoming_check(engine, in, &why);
+    if (checked == 1) goto out;
+    if (checked == 0 && in->head && delivery->what_case == LEADBUS__DELIVERY__WHAT_ENVELOPE &&
+        in->head->bundle > trust_bundle_version(engine->bundle)) {
+        r = hold(engine, moment, frame, in->head->bundle);
+        goto out;
+    }
+    bool read = checked == 0;
+    if (checked == 0) checked = incoming_prove(engine, in, &why);
+    if (checked < 0) {
+        engine_refuse(engine, moment, &why);
+        if (read) r = show_unproved(engine, moment, in, ret_error);
+        goto out;
+    }
+    r = take(engine, moment, in, ret_error);
+out:
+    opened_fini(&in->opened);
+    buf_fini(&in->record);
+    free(in);
+    return r;
+}

@@ -1,0 +1,34 @@
+/* engine_seal: one sealing, first or repeated. Not for anyone but engine's files. */
+#ifndef CLIENTS_LIB_ENGINE_SEAL_H
+#define CLIENTS_LIB_ENGINE_SEAL_H
+
+#include "clients/lib/engine_inner.h"
+#include "proto/plan/route.h"
+
+struct seal_place {
+    bool follows; /* an existing thread */
+    uint8_t thread[16], parent[16];
+    char reference[BOX_NAME_LEN]; /* who sent the parent */
+};
+struct seal_job {
+    struct moment *moment;
+    const struct engine_draft *draft; /* with id */
+    struct seal_place place;
+    uint64_t seq, created_ms, known_size;
+    bool from_zero;
+    uint8_t thread_key[32];
+    const struct content_pair *old_pairs; /* of an earlier sealing: their numbers stay */
+    size_t old_pair_count;
+    /* made */
+    struct route route;
+    struct seal_recipient recipients[LIMIT_RECIPIENT_COUNT_MAX];
+    struct content_pair pairs[LIMIT_RECIPIENT_COUNT_MAX];
+    uint8_t keks[LIMIT_RECIPIENT_COUNT_MAX][32];
+    struct sealed sealed;
+    struct buf content;
+};
+int seal_job_run(struct engine *engine, struct seal_job *job, const struct thread *thread,
+                 struct error *ret_error) MUST_USE;
+void seal_job_fini(struct seal_job *job); /* wipes */
+
+#endif

@@ -1,0 +1,359 @@
+#include "clients/lib/thread.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/check.h"
+
+enum { THREAD_FORMAT = 1 };
+
+void thread_init(struct thread *thread, const uint8_t id[16])
+{
+    memset(thread, 0, sizeof *thread);
+    memcpy(thread->id, id, 16);
+}
+
+void thread_fini(struct thread *thread)
+{
+    if (!thread) return;
+    free(thread->participants);
+    free(thread->legs);
+    memset(thread, 0, sizeof *thread);
+}
+
+static void *grown(void *items, size_t *cap, size_t count, size_t size)
+{
+    if (count < *cap) return items;
+    *cap = *cap ? *cap * 2 : 8;
+    void *more = realloc(items, *cap * size);
+    CHECK(more != NULL);
+    return more;
+}
+
+static void copy_text(char *ret, size_t cap, const char *text)
+{
+    (void)snprintf(ret, cap, "%s", text ? text : "");
+}
+
+/* ---- encoding
+ * ------------------------------------------------------------------------------------ */
+
+static void put_text(struct buf *buf, const char *text)
+{
+    buf_append_u8(buf, (uint8_t)strlen(text));
+    buf_append_str(buf, text);
+}
+
+void thread_encode(const struct thread *thread, struct buf *ret_bytes)
+{
+    buf_append_u8(ret_bytes, THREAD_FORMAT);
+    put_text(ret_bytes, thread->kind);
+    put_text(ret_bytes, thread->topic);
+    put_text(ret_bytes, thread->area);
+    put_text(ret_bytes, thread->from);
+    buf_append_u8(ret_bytes, (uint8_t)thread->urgency);
+    buf_append_u64(ret_bytes, thread->opened_ms);
+    buf_append_u64(ret_bytes, thread->message_count);
+    buf_append_u64(ret_bytes, thread->known_size);
+    buf_append_u16(ret_bytes, (uint16_t)thread->participant_count);
+    for (size_t i = 0; i < thread->participant_count; i++) {
+        const struct thread_participant *one = &thread->participants[i];
+        put_text(ret_bytes, one->unit);
+        buf_append_u8(ret_bytes, one->role);
+        buf_append_u64(ret_bytes, one->index);
+    }
+    buf_append_u16(ret_bytes, (uint16_t)thread->leg_count);
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        const struct thread_leg *leg = &thread->legs[i];
+        put_text(ret_bytes, leg->unit);
+        put_text(ret_bytes, leg->kind);
+        put_text(ret_bytes, leg->outcome);
+        buf_append(ret_bytes, leg->message, 16);
+        buf_append_u8(ret_bytes, leg->primary);
+        buf_append_u8(ret_bytes, leg->state);
+        buf_append_u64(ret_bytes, leg->changed_ms);
+    }
+}
+
+/* Reads on; past the end everything is zero and `bad` stays set. */
+struct reader {
+    struct bytes rest;
+    bool bad;
+};
+
+static const uint8_t *take(struct reader *reader, size_t len)
+{
+    static const uint8_t zeros[256];
+    if (reader->rest.len < len) {
+        reader->bad = true;
+        return zeros;
+    }
+    const uint8_t *data = reader->rest.data;
+    reader->rest = bytes_of(data + len, reader->rest.len - len);
+    return data;
+}
+
+static void take_text(struct reader *reader, char *ret, size_t cap)
+{
+    size_t len = *take(reader, 1);
+    const uint8_t *data = take(reader, len);
+    if (len >= cap) reader->bad = true;
+    if (reader->bad) len = 0;
+    memcpy(ret, data, len);
+    ret[len] = 0;
+}
+
+int thread_decode(struct bytes input, struct thread *thread, struct error *ret_error)
+{
+    struct reader reader = {.rest = input};
+    if (*take(&reader, 1) != THREAD_FORMAT)
+        return error_set(ret_error, E_BAD_FORM, "thread", "unknown format");
+    take_text(&reader, thread->kind, sizeof thread->kind);
+    take_text(&reader, thread->topic, sizeof thread->topic);
+    take_text(&reader, thread->area, sizeof thread->area);
+    take_text(&reader, thread->from, sizeof thread->from);
+    thread->urgency = *take(&reader, 1);
+    thread->opened_ms = load_u64(take(&reader, 8));
+    thread->message_count = load_u64(take(&reader, 8));
+    thread->known_size = load_u64(take(&reader, 8));
+    size_t count = load_u16(take(&reader, 2));
+    for (size_t i = 0; i < count && !reader.bad; i++) {
+        thread->participants =
+            grown(thread->participants, &thread->participant_cap, i, sizeof *thread->participants);
+        struct thread_participant *one = &thread->participants[i];
+        take_text(&reader, one->unit, sizeof one->unit);
+        one->role = *take(&reader, 1);
+        one->index = load_u64(take(&reader, 8));
+        thread->participant_count = i + 1;
+    }
+    count = load_u16(take(&reader, 2));
+    for (size_t i = 0; i < count && !reader.bad; i++) {
+        thread->legs = grown(thread->legs, &thread->leg_cap, i, sizeof *thread->legs);
+        struct thread_leg *leg = &thread->legs[i];
+        take_text(&reader, leg->unit, sizeof leg->unit);
+        take_text(&reader, leg->kind, sizeof leg->kind);
+        take_text(&reader, leg->outcome, sizeof leg->outcome);
+        memcpy(leg->message, take(&reader, 16), 16);
+        leg->primary = *take(&reader, 1) != 0;
+        leg->state = *take(&reader, 1);
+        if (leg->state >= LIFECYCLE_STATE_COUNT) reader.bad = true;
+        leg->changed_ms = load_u64(take(&reader, 8));
+        thread->leg_count = i + 1;
+    }
+    if (reader.bad || reader.rest.len != 0)
+        return error_set(ret_error, E_BAD_FORM, "thread", "damaged in the store");
+    return 0;
+}
+
+/* ---- participants ------------------------------------------------------------------------------
+ */
+
+static void join(struct thread *thread, const char *unit, enum route_role role, uint64_t index)
+{
+    size_t at = 0;
+    while (at < thread->participant_count && strcmp(thread->participants[at].unit, unit) != 0) at++;
+    struct thread_participant one = {.role = (uint8_t)role, .index = index};
+    copy_text(one.unit, sizeof one.unit, unit);
+    if (at < thread->participant_count) {
+        struct thread_participant *old = &thread->participants[at];
+        if (old->role < one.role) one.role = old->role;
+        if (old->index <= index) {
+            old->role = one.role;
+            return;
+        }
+        /* An earlier message came later: it has been on the thread since then. */
+        thread->participant_count--;
+        memmove(old, old + 1, (thread->participant_count - at) * sizeof *old);
+    }
+    thread->participants = grown(thread->participants, &thread->participant_cap,
+                                 thread->participant_count, sizeof *thread->participants);
+    at = thread->participant_count;
+    while (at > 0 && thread->participants[at - 1].index > index) at--;
+    memmove(&thread->participants[at + 1], &thread->participants[at],
+            (thread->participant_count - at) * sizeof one);
+    thread->participants[at] = one;
+    thread->participant_count++;
+}
+
+void thread_moved(struct thread *thread, char *const *units, size_t count, uint64_t size)
+{
+    struct thread moved = {0};
+    for (size_t i = 0; i < count && i < LIMIT_UNIT_COUNT_MAX; i++) {
+        enum route_role role = ROUTE_ROLE_COPY;
+        for (size_t k = 0; k < thread->participant_count; k++)
+            if (strcmp(thread->participants[k].unit, units[i]) == 0)
+                role = (enum route_role)thread->participants[k].role;
+        if (slug_valid(units[i])) join(&moved, units[i], role, size ? size - 1 : 0);
+    }
+    free(thread->participants);
+    thread->participants = moved.participants;
+    thread->participant_count = moved.participant_count;
+    thread->participant_cap = moved.participant_cap;
+    thread->known_size = size;
+}
+
+size_t thread_participants(const struct thread *thread, const struct plan *plan,
+                           struct route_participant *ret)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < thread->participant_count && count < LIMIT_UNIT_COUNT_MAX; i++) {
+        uint16_t unit = plan_unit_current(plan, thread->participants[i].unit);
+        size_t k = 0;
+        if (unit == PLAN_UNIT_NONE) continue;
+        while (k < count && ret[k].unit != unit) k++;
+        if (k < count) continue;
+        ret[count++] =
+            (struct route_participant){unit, (enum route_role)thread->participants[i].role};
+    }
+    return count;
+}
+
+bool thread_has(const struct thread *thread, const char *unit)
+{
+    for (size_t i = 0; i < thread->participant_count; i++)
+        if (strcmp(thread->participants[i].unit, unit) == 0) return true;
+    return false;
+}
+
+/* ---- legs
+ * ------------------------------------------------------------------------------------------ */
+
+static struct thread_leg *leg_find(const struct thread *thread, const char *unit,
+                                   const uint8_t message[16])
+{
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        struct thread_leg *leg = &thread->legs[i];
+        if (memcmp(leg->message, message, 16) == 0 && strcmp(leg->unit, unit) == 0) return leg;
+    }
+    return NULL;
+}
+
+static void add_legs(struct thread *thread, const char *self, const Leadbus__Header *head,
+                     uint64_t time_ms)
+{
+    bool primary = true;
+    for (size_t i = 0; i < head->n_recipients; i++) {
+        const Leadbus__Recipient *recipient = head->recipients[i];
+        if (recipient->act != ROUTE_SIGN || thread->leg_count >= THREAD_LEG_COUNT_MAX) continue;
+        if (!leg_find(thread, recipient->unit, head->id.data)) {
+            thread->legs =
+                grown(thread->legs, &thread->leg_cap, thread->leg_count, sizeof *thread->legs);
+            struct thread_leg *leg = &thread->legs[thread->leg_count++];
+            memset(leg, 0, sizeof *leg);
+            copy_text(leg->unit, sizeof leg->unit, recipient->unit);
+            copy_text(leg->kind, sizeof leg->kind, head->kind);
+            memcpy(leg->message, head->id.data, 16);
+            leg->primary = primary;
+            leg->state =
+                strcmp(recipient->unit, self) == 0 ? LIFECYCLE_DELIVERED : LIFECYCLE_SUBMITTED;
+            leg->changed_ms = time_ms;
+        }
+        primary = false;
+    }
+}
+
+static enum lifecycle_role role_of(const struct thread *thread, const struct plan *plan,
+                                   const struct thread_leg *leg, const char *from)
+{
+    uint16_t unit = plan_unit_current(plan, from);
+    if (unit == plan_unit_with_duty(plan, PLAN_DUTY_OFFICE)) return LIFECYCLE_ROLE_OFFICE;
+    if (strcmp(thread->from, from) == 0) return LIFECYCLE_ROLE_ORIGINATOR;
+    if (strcmp(leg->unit, from) == 0) return LIFECYCLE_ROLE_LEG;
+    return LIFECYCLE_ROLE_COPY;
+}
+
+static void apply_act(struct thread *thread, const struct plan *plan, enum plan_act act,
+                      const Leadbus__Header *head, uint64_t time_ms)
+{
+    bool all = act == PLAN_ACT_URGE || act == PLAN_ACT_STAND_DOWN;
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        struct thread_leg *leg = &thread->legs[i];
+        struct lifecycle_step step;
+        const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
+        if (!kind) continue;
+        if (!all && (head->parent.len != 16 || memcmp(leg->message, head->parent.data, 16) != 0 ||
+                     strcmp(leg->unit, head->from) != 0))
+            continue;
+        enum lifecycle_role role =
+            all ? role_of(thread, plan, leg, head->from) : LIFECYCLE_ROLE_LEG;
+        /* Its acknowledgement goes to the broker alone: an act proves that it was delivered. */
+        if (lifecycle_next(kind, (enum lifecycle_state)leg->state, act, role, &step, NULL) != 0)
+            continue;
+        if (step.next != (enum lifecycle_state)leg->state) leg->changed_ms = time_ms;
+        leg->state = (uint8_t)step.next;
+        if (act == PLAN_ACT_CLOSE || act == PLAN_ACT_RETURN)
+            copy_text(leg->outcome, sizeof leg->outcome, head->topic);
+    }
+}
+
+void thread_apply(struct thread *thread, const struct plan *plan, const char *self,
+                  const Leadbus__Header *head, uint64_t index, uint64_t time_ms)
+{
+    const struct plan_kind *kind = plan_kind_find(plan, head->kind);
+    bool opening = memcmp(head->id.data, thread->id, 16) == 0;
+    bool legs = kind && plan_kind_makes_legs(kind);
+    if (opening) {
+        copy_text(thread->kind, sizeof thread->kind, head->kind);
+        copy_text(thread->topic, sizeof thread->topic, head->topic);
+        copy_text(thread->area, sizeof thread->area, head->area);
+        copy_text(thread->from, sizeof thread->from, head->from);
+        thread->urgency = head->urgency;
+        thread->opened_ms = time_ms;
+    }
+    if (index != THREAD_PENDING) {
+        thread->message_count++;
+        if (index + 1 > thread->known_size) thread->known_size = index + 1;
+        if (opening) join(thread, head->from, ROUTE_ROLE_ORIGINATOR, index);
+        for (size_t i = 0; i < head->n_recipients; i++) {
+            bool signer = legs && head->recipients[i]->act == ROUTE_SIGN;
+            join(thread, head->recipients[i]->unit, signer ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY,
+                 index);
+        }
+    }
+    if (legs) add_legs(thread, self, head, time_ms);
+    if (kind && kind->act != PLAN_ACT_NONE) apply_act(thread, plan, kind->act, head, time_ms);
+}
+
+int thread_act_check(const struct thread *thread, const struct plan *plan, enum plan_act act,
+                     const char *self, const uint8_t *parent, struct error *ret_error)
+{
+    struct lifecycle_step step;
+    struct error first = {0};
+    bool all = act == PLAN_ACT_URGE || act == PLAN_ACT_STAND_DOWN;
+    if (act == PLAN_ACT_NONE) return 0;
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        const struct thread_leg *leg = &thread->legs[i];
+        const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
+        if (!kind) continue;
+        if (!all && (memcmp(leg->message, parent, 16) != 0 || strcmp(leg->unit, self) != 0))
+            continue;
+        struct error error = {0};
+        enum lifecycle_role role = all ? role_of(thread, plan, leg, self) : LIFECYCLE_ROLE_LEG;
+        if (lifecycle_next(kind, (enum lifecycle_state)leg->state, act, role, &step, &error) == 0)
+            return 0;
+        if (first.code == 0) first = error;
+    }
+    if (first.code != 0) {
+        if (ret_error) *ret_error = first;
+        return first.code;
+    }
+    return error_set(ret_error, E_LIFECYCLE_ROLE, "parent",
+                     "%s: this unit does not have to sign for that message", plan_act_name(act));
+}
+
+enum lifecycle_thread thread_status(const struct thread *thread, const struct plan *plan)
+{
+    struct lifecycle_leg *legs = calloc(thread->leg_count + 1, sizeof *legs);
+    size_t count = 0;
+    CHECK(legs != NULL);
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        const struct plan_kind *kind = plan_kind_find(plan, thread->legs[i].kind);
+        if (!kind) continue;
+        legs[count++] = (struct lifecycle_leg){kind, (enum lifecycle_state)thread->legs[i].state,
+                                               thread->legs[i].primary};
+    }
+    enum lifecycle_thread status = lifecycle_thread(legs, count);
+    free(legs);
+    return status;
+}

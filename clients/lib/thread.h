@@ -1,0 +1,72 @@
+/* thread: what a unit knows of a lead or case: who is on it, which legs there are and how far each
+ * is. A fold over the headers of the messages that the unit sent or got; kept encoded in the box.
+ *
+ * Participants stand in the order in which they came onto the thread in the journal, as routing
+ * needs them; what is still on its way to the journal (index THREAD_PENDING) moves legs but adds no
+ * participants. The broker knows more than one unit does: its list, when it sends one, replaces
+ * ours. Pure; no I/O, clock or entropy. */
+#ifndef CLIENTS_LIB_THREAD_H
+#define CLIENTS_LIB_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/bytes.h"
+#include "proto/base/limits.h"
+#include "proto/plan/lifecycle.h"
+#include "proto/plan/plan.h"
+#include "proto/plan/route.h"
+#include "proto/schema/envelope.pb-c.h"
+
+#define THREAD_PENDING UINT64_MAX
+enum { THREAD_NAME_LEN = LIMIT_SLUG_LEN_MAX + 1, THREAD_LEG_COUNT_MAX = 4096 };
+
+struct thread_participant {
+    char unit[THREAD_NAME_LEN];
+    uint8_t role;   /* enum route_role */
+    uint64_t index; /* of the record that brought it */
+};
+struct thread_leg {
+    char unit[THREAD_NAME_LEN], kind[THREAD_NAME_LEN], outcome[THREAD_NAME_LEN];
+    uint8_t message[16];
+    bool primary;
+    uint8_t state; /* enum lifecycle_state */
+    uint64_t changed_ms;
+};
+struct thread {
+    uint8_t id[16];
+    char kind[THREAD_NAME_LEN], topic[THREAD_NAME_LEN], area[16], from[THREAD_NAME_LEN];
+    uint32_t urgency;
+    uint64_t opened_ms, message_count;
+    uint64_t known_size; /* k: journal size up to which the participants are known */
+    struct thread_participant *participants;
+    size_t participant_count, participant_cap;
+    struct thread_leg *legs;
+    size_t leg_count, leg_cap;
+};
+
+void thread_init(struct thread *thread, const uint8_t id[16]);
+void thread_fini(struct thread *thread); /* NULL accepted; {0} again */
+void thread_encode(const struct thread *thread, struct buf *ret_bytes);
+/* Our own bytes: E_BAD_FORM means a damaged store. thread must be fresh from thread_init. */
+int thread_decode(struct bytes input, struct thread *thread, struct error *ret_error) MUST_USE;
+
+/* Folds one message in. self: the unit's own key, whose own legs count as delivered. time_ms:
+ * record time. Acts that the lifecycle does not allow (seen out of order) change nothing. */
+void thread_apply(struct thread *thread, const struct plan *plan, const char *self,
+                  const Leadbus__Header *head, uint64_t index, uint64_t time_ms);
+/* The broker's list of participants as of a journal size. */
+void thread_moved(struct thread *thread, char *const *units, size_t count, uint64_t size);
+/* As route_compute wants them; units that the plan does not have are left out. ret has room for
+ * LIMIT_UNIT_COUNT_MAX. */
+size_t thread_participants(const struct thread *thread, const struct plan *plan,
+                           struct route_participant *ret);
+bool thread_has(const struct thread *thread, const char *unit);
+
+/* Would this act be in order? Errors of lifecycle_next; E_LIFECYCLE_ROLE when the unit has no leg
+ * for that message. parent: 16 bytes. */
+int thread_act_check(const struct thread *thread, const struct plan *plan, enum plan_act act,
+                     const char *self, const uint8_t *parent, struct error *ret_error) MUST_USE;
+enum lifecycle_thread thread_status(const struct thread *thread, const struct plan *plan);
+
+#endif
