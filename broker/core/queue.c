@@ -70,12 +70,21 @@ size_t core_due_list(const struct core *core, uint64_t time_ms, uint64_t **ret_i
     return count < CORE_TICK_COUNT_MAX ? count : CORE_TICK_COUNT_MAX;
 }
 
+/* Messages stand in the order of their indexes. */
 struct core_item *core_due_find(struct core *core, uint64_t index)
 {
-    for (size_t i = 0; i < core->due_count; i++)
-        if (core->due[i].index == index && due_live(core, &core->due[i]))
-            return &core->items[core->due[i].item];
-    return NULL;
+    size_t low = 0, high = core->message_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (core->messages[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == core->message_count || core->messages[low].index != index) return NULL;
+    struct core_item *item = &core->items[core->messages[low].item];
+    bool live = item->refs > 0 && item->index == index && item->expires_ms > 0 && !item->expired;
+    return live ? item : NULL;
 }
 
 uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index,

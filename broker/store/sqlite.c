@@ -14,6 +14,7 @@
 
 #include "broker/store/store.h"
 #include "proto/base/check.h"
+#include "proto/host/sqlite.h"
 
 enum {
     STORE_APPLICATION_ID = 0x4c424a31, /* "LBJ1" */
@@ -74,27 +75,10 @@ struct store {
 
 /* ---- errors ------------------------------------------------------------------------------- */
 
-static int code_of(sqlite3 *db, int result)
-{
-    int system = db ? sqlite3_system_errno(db) : 0;
-    switch (result & 0xff) {
-    case SQLITE_FULL: return E_DISK_FULL;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_CONSTRAINT:
-    case SQLITE_MISMATCH: return E_JOURNAL_CORRUPT;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED: return E_STORE_LOCKED;
-    case SQLITE_NOMEM: return E_NO_MEMORY;
-    default: return system == ENOSPC || system == EDQUOT || system == EFBIG ? E_DISK_FULL : E_IO;
-    }
-}
-
 static int failed(struct store *store, int result, const char *doing, struct error *ret_error)
 {
     store->dead = true;
-    return error_set(ret_error, code_of(store->db, result), "journal", "%s: %s (%d)", doing,
-                     store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(result), result);
+    return sqlite_result(store->db, result, doing, ret_error);
 }
 
 static int is_dead(const struct store *store, struct error *ret_error)
@@ -507,9 +491,7 @@ int store_backup(struct store *store, const char *path, struct error *ret_error)
         if (backup) (void)sqlite3_backup_step(backup, -1);
         result = backup ? sqlite3_backup_finish(backup) : sqlite3_errcode(target);
     }
-    if (result != SQLITE_OK)
-        r = error_set(ret_error, code_of(target, result), "backup", "%s: %s", path,
-                      sqlite3_errstr(result));
+    if (result != SQLITE_OK) r = sqlite_result(target, result, path, ret_error);
     (void)sqlite3_close(target);
     if (r == 0) r = sync_folder(path, ret_error);
     if (r != 0) (void)unlink(path);
