@@ -1,0 +1,224 @@
+#include "certs/ca/ca.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/base/check.h"
+#include "proto/host/file.h"
+#include "proto/host/i18n.h"
+#include "proto/line.h"
+#include "proto/record.h"
+
+int ca_fail(int code, const struct error *error)
+{
+    i18n_complain("leadbus-ca", code, error);
+    return options_exit_code(code);
+}
+
+/* ---- secrets */
+
+int ca_secret_read(const struct ca_secret *secret, const char *who, struct buf *ret,
+                   struct error *ret_error)
+{
+    if (secret->key_file) {
+        int rc = file_read_secret(secret->key_file, SUITE_KEY_LEN, ret, ret_error);
+        if (rc == 0 && (ret->len != SUITE_KEY_LEN || line_text_valid(buf_bytes(ret))))
+            rc = error_set(ret_error, E_BAD_VALUE, secret->key_file,
+                           T("应为 32 个随机字节", "should be 32 random bytes"));
+        return rc;
+    }
+    char prompt[256];
+    (void)snprintf(prompt, sizeof prompt, T("%s 的口令", "passphrase of %s"), who);
+    return keyring_passphrase_read(secret->passphrase_file, "leadbus-passphrase", prompt, ret,
+                                   ret_error);
+}
+
+int ca_secret_choose(const struct ca_secret *secret, const char *who, struct buf *ret,
+                     struct error *ret_error)
+{
+    int rc = ca_secret_read(secret, who, ret, ret_error);
+    if (rc < 0 || secret->key_file || secret->passphrase_file || getenv("CREDENTIALS_DIRECTORY"))
+        return rc;
+    struct buf again = {0};
+    char prompt[256];
+    (void)snprintf(prompt, sizeof prompt, T("再次输入 %s 的口令", "passphrase of %s again"), who);
+    rc = keyring_passphrase_read(NULL, NULL, prompt, &again, ret_error);
+    if (rc == 0 && (again.len != ret->len || sodium_memcmp(again.data, ret->data, ret->len) != 0))
+        rc = error_set(ret_error, E_BAD_VALUE, "passphrase", "%s",
+                       T("两次输入不一致", "the two differ"));
+    buf_wipe_fini(&again);
+    return rc;
+}
+
+/* ---- options */
+
+int ca_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t fallback,
+              uint64_t *ret, struct error *ret_error)
+{
+    uint64_t number = fallback;
+    if (text && (!line_u64(bytes_of_str(text), &number) || number < min || number > max))
+        return error_set(ret_error, E_BAD_VALUE, option,
+                         T("%.40s：应在 %" PRIu64 " 到 %" PRIu64 " 之间",
+                           "%.40s: should be %" PRIu64 " to %" PRIu64),
+                         text, min, max);
+    *ret = number;
+    return 0;
+}
+
+int ca_now(const char *text, uint64_t *ret_ms, struct error *ret_error)
+{
+    struct timespec now = {0};
+    CHECK(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    uint64_t clock_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return ca_number("--now", text, 1, (uint64_t)1 << 50, clock_ms, ret_ms, ret_error);
+}
+
+static const struct {
+    Leadbus__Role role;
+    const char *name;
+} roles[] = {
+    {LEADBUS__ROLE__ROLE_UNIT, "unit"},         {LEADBUS__ROLE__ROLE_BROKER, "broker"},
+    {LEADBUS__ROLE__ROLE_OPERATOR, "operator"}, {LEADBUS__ROLE__ROLE_AUDITOR, "auditor"},
+    {LEADBUS__ROLE__ROLE_OFFICE, "office"},
+};
+
+const char *ca_role_name(Leadbus__Role role)
+{
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
+        if (roles[i].role == role) return roles[i].name;
+    return "none";
+}
+
+Leadbus__Role ca_role_parse(const char *text)
+{
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
+        if (strcmp(roles[i].name, text) == 0) return roles[i].role;
+    return LEADBUS__ROLE__ROLE_NONE;
+}
+
+/* ---- plans */
+
+int ca_plan_load(const char *folder, struct ca_plan *ret, struct error *ret_error)
+{
+    *ret = (struct ca_plan){0};
+    int rc = 0;
+    struct buf path = {0};
+    for (size_t i = 0; rc == 0 && i < PLAN_PART_COUNT; i++) {
+        buf_reset(&path);
+        buf_printf(&path, "%s/%s", folder, plan_part_names[i] + strlen("plan/"));
+        buf_append_u8(&path, 0);
+        rc =
+            file_read((const char *)path.data, LIMIT_TABLE_BYTES_MAX, &ret->contents[i], ret_error);
+        ret->parts[i] = (struct plan_part){plan_part_names[i], buf_bytes(&ret->contents[i])};
+    }
+    buf_fini(&path);
+    if (rc == 0) rc = plan_parse(ret->parts, PLAN_PART_COUNT, &ret->plan, ret_error);
+    if (rc < 0) ca_plan_fini(ret);
+    return rc;
+}
+
+void ca_plan_fini(struct ca_plan *plan)
+{
+    plan_free(plan->plan);
+    for (size_t i = 0; i < PLAN_PART_COUNT; i++) buf_fini(&plan->contents[i]);
+    *plan = (struct ca_plan){0};
+}
+
+/* ---- notes */
+
+int ca_note_name(const char *bus, const char *authority, char ret_name[CA_NOTE_NAME_LEN_MAX + 1],
+                 struct error *ret_error)
+{
+    if (strlen(bus) + 1 + strlen(authority) > CA_NOTE_NAME_LEN_MAX)
+        return error_set(ret_error, E_BAD_VALUE, authority, "%s",
+                         T("名称过长", "the name is too long"));
+    (void)snprintf(ret_name, CA_NOTE_NAME_LEN_MAX + 1, "%s/%s", bus, authority);
+    return 0;
+}
+
+bool ca_note_has(struct bytes data, const char *name)
+{
+    struct note note;
+    if (note_parse(data, &note, NULL) < 0) return false;
+    for (size_t i = 0; i < note.signature_count; i++)
+        if (bytes_equal(note.signatures[i].name, bytes_of_str(name))) return true;
+    return false;
+}
+
+int ca_note_text(struct bytes data, struct bytes *ret_text, struct error *ret_error)
+{
+    struct note note;
+    int rc = note_parse(data, &note, ret_error);
+    if (rc == 0) {
+        *ret_text = note.text;
+        return 0;
+    }
+    /* A draft: a text, the empty line, and nothing behind it yet. */
+    struct bytes text = bytes_of(data.data, data.len > 0 ? data.len - 1 : 0);
+    if (text.len < 2 || data.data[text.len] != '\n' || !note_text_valid(text)) return rc;
+    *ret_text = text;
+    return 0;
+}
+
+/* ---- bundles */
+
+int ca_bundle_root(const Leadbus__Bundle *bundle, struct trust_root *ret, struct error *ret_error)
+{
+    if (bundle->n_roots == 0)
+        return error_set(ret_error, E_MISSING_FIELD, "roots", "%s",
+                         T("方案包中没有信任根", "the bundle carries no root"));
+    int rc = trust_root_open(ca_binary(bundle->roots[0]), ret, ret_error);
+    for (size_t i = 1; rc == 0 && i < bundle->n_roots; i++)
+        rc = trust_root_advance(ret, ca_binary(bundle->roots[i]), ret, ret_error);
+    return rc;
+}
+
+/* The bundle as it would be if a key made for this moment were the only authority: what is left to
+ * fault is everything but the signatures. */
+int ca_bundle_check(struct bytes input, struct error *ret_error)
+{
+    struct arena arena;
+    const ProtobufCMessage *message = NULL;
+    struct buf manifest = {0}, root_text = {0}, root_note = {0}, bytes = {0};
+    struct bytes text;
+    struct trust_manifest stated;
+    struct trust_root root = {.version = 1, .threshold_root = 1, .threshold_bundle = 1};
+    struct trust_bundle *opened = NULL;
+    uint8_t secret[SUITE_SIGN_SECRET_LEN];
+    arena_init(&arena, (size_t)LIMIT_BUNDLE_BYTES_MAX * 4);
+    int rc = message_decode(&leadbus__bundle__descriptor, input, &arena, &message, ret_error);
+    if (rc < 0) goto out;
+    Leadbus__Bundle copy = *(const Leadbus__Bundle *)message;
+    rc = ca_note_text(ca_binary(copy.manifest), &text, ret_error);
+    if (rc == 0) rc = trust_manifest_parse(text, &stated, ret_error);
+    if (rc < 0) goto out;
+    crypto_sign_keypair(root.keys[0].public_key, secret);
+    root.key_count = 1;
+    root.version = stated.root_version;
+    root.expires_ms = stated.hard_limit_ms;
+    memcpy(root.bus, stated.bus, sizeof root.bus);
+    (void)snprintf(root.keys[0].name, sizeof root.keys[0].name, "check");
+    rc = trust_root_format(&root, &root_text, ret_error);
+    if (rc == 0) rc = note_begin(&root_note, buf_bytes(&root_text), ret_error);
+    if (rc == 0) rc = note_append_signature(&root_note, "check", secret, ret_error);
+    if (rc == 0) rc = trust_root_open(buf_bytes(&root_note), &root, ret_error);
+    if (rc == 0) rc = note_begin(&manifest, text, ret_error);
+    if (rc == 0) rc = note_append_signature(&manifest, "check", secret, ret_error);
+    if (rc < 0) goto out;
+    copy.manifest = ca_borrow(buf_bytes(&manifest));
+    copy.n_roots = 0;
+    message_encode(&copy.base, &bytes);
+    rc = trust_bundle_open(buf_bytes(&bytes), &root, &opened, ret_error);
+    trust_bundle_free(opened);
+out:
+    sodium_memzero(secret, sizeof secret);
+    buf_fini(&manifest);
+    buf_fini(&root_text);
+    buf_fini(&root_note);
+    buf_fini(&bytes);
+    arena_fini(&arena);
+    return rc;
+}
