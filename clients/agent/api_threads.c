@@ -171,7 +171,7 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     int status = api_string(body, "act", &name, ret_error);
     if (status) return status;
     enum plan_act act = name ? act_of_name(name) : PLAN_ACT_NONE;
-    draft->kind = kind_of_act(agent->plan, act);
+    draft->kind = act == PLAN_ACT_NONE ? NULL : kind_of_act(agent->plan, act);
     if (!draft->kind)
         return error_set(ret_error, name ? E_BAD_VALUE : E_MISSING_FIELD, "act",
                          "sign, accept, return, progress, close, urge or stand-down");
