@@ -97,13 +97,9 @@ static int rebuild_bundle(struct opening *opening, uint64_t index, struct bytes 
     bundle.manifest = installed->manifest;
     bundle.n_parts = count;
     bundle.parts = list;
-    uint8_t hash[32];
-    sha256(bytes_of(installed->root.data, installed->root.len), hash);
     root = installed->root;
-    if (memcmp(hash, opening->root.hash, 32) != 0) {
-        bundle.n_roots = 1;
-        bundle.roots = &root;
-    }
+    bundle.n_roots = root.len > 0 ? 1 : 0;
+    bundle.roots = &root;
     message_encode(&bundle.base, &bytes);
     code = trust_bundle_open(buf_bytes(&bytes), &opening->root, ret_bundle, opening->error);
     if (!code) opening->root = *trust_bundle_root(*ret_bundle);
@@ -343,8 +339,9 @@ int journal_open(const struct settings *settings, const struct keyring *keyring,
 void journal_fini(struct journal *journal)
 {
     core_free(journal->core);
-    writer_free(journal->writer);
+    /* The writer last: it folds the write-ahead log into the file when nobody else has it open. */
     store_close(journal->reader);
+    writer_free(journal->writer);
     buf_fini(&journal->checkpoint);
     *journal = (struct journal){0};
 }

@@ -114,7 +114,8 @@ static void make_certificate(struct journal_maker *maker, struct maker_unit *uni
     made->row.witness = binary(made->witness_public, 32);
     made->row.transport = binary(made->transport_public, 32);
 
-    Leadbus__EpochKeyBody body = LEADBUS__EPOCH_KEY_BODY__INIT;
+    Leadbus__EpochKeyBody body;
+    leadbus__epoch_key_body__init(&body);
     body.unit = text(unit->key);
     body.serial = unit->serial;
     body.epoch = 1;
@@ -516,12 +517,13 @@ uint64_t maker_ack(struct journal_maker *maker, const char *unit_key, unsigned l
 {
     struct maker_unit *unit = unit_of(maker, unit_key);
     struct core_request request = {.type = CORE_ACK, .signature_checked = true};
-    Leadbus__AckBody body = LEADBUS__ACK_BODY__INIT;
+    Leadbus__AckBody body;
     Leadbus__Exception exception = LEADBUS__EXCEPTION__INIT, *exceptions = &exception;
     struct core_entry entry;
     struct buf encoded = {0};
     uint8_t running[32], signature[64];
     uint64_t position;
+    leadbus__ack_body__init(&body);
     core_acknowledged(maker->core, unit_key, lane, &position, running);
     while (core_entry_after(maker->core, unit_key, lane, position, &entry)) {
         lane_running(maker->origin, running, entry.index, entry.item_hash, running);

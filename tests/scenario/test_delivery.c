@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/checkpoint.h"
 #include "proto/record.h"
@@ -120,10 +122,131 @@ static void a_lead_walks_from_sender_to_recipients(void **state)
     caller_close(&procuratorate);
 }
 
+static uint64_t receipt_index(struct caller *caller)
+{
+    const Leadbus__Frame *frame = caller_receive(caller, CALLER_DEADLINE_MS);
+    assert_non_null(frame);
+    assert_int_equal(frame->body_case, LEADBUS__FRAME__BODY_RECEIPT);
+    return frame->receipt->index;
+}
+
+static void assert_delivered(struct caller *caller, uint64_t position, uint64_t index)
+{
+    const Leadbus__Frame *frame = caller_receive(caller, CALLER_DEADLINE_MS);
+    assert_non_null(frame);
+    assert_int_equal(frame->body_case, LEADBUS__FRAME__BODY_DELIVERY);
+    assert_int_equal(frame->delivery->position, position);
+    assert_int_equal(frame->delivery->index, index);
+}
+
+static void assert_acked(struct caller *caller, uint64_t position)
+{
+    const Leadbus__Frame *frame = caller_expect(caller, LEADBUS__FRAME__BODY_ACKED);
+    assert_non_null(frame);
+    assert_int_equal(frame->acked->position, position);
+}
+
+/* Nothing is on its way: the answer to a question comes first. */
+static void assert_silent(struct caller *caller)
+{
+    Leadbus__Ping ping = LEADBUS__PING__INIT;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    frame.body_case = LEADBUS__FRAME__BODY_PING;
+    frame.ping = &ping;
+    caller_send(caller, &frame);
+    const Leadbus__Frame *answer = caller_receive(caller, CALLER_DEADLINE_MS);
+    assert_non_null(answer);
+    assert_int_equal(answer->body_case, LEADBUS__FRAME__BODY_PONG);
+}
+
+static void no_more_is_in_flight_than_credit_allows(void **state)
+{
+    struct town *town = *state;
+    struct caller school, civil;
+    struct sealed sealed[2];
+    caller_open(&school, town, &town->keyrings[TOWN_EDUCATION], true);
+    caller_open(&civil, town, &town->keyrings[TOWN_CIVIL_AFFAIRS], true);
+    assert_true(caller_greet(&school, town, 0));
+    assert_true(caller_greet(&civil, town, 1));
+    /* The lead of the test before waited for it. */
+    assert_non_null(caller_expect(&civil, LEADBUS__FRAME__BODY_DELIVERY));
+    uint64_t index[2];
+    for (uint64_t i = 0; i < 2; i++) {
+        seal_next(town, 2 + i, &sealed[i]);
+        caller_submit(&school, buf_bytes(&sealed[i].bytes));
+        index[i] = receipt_index(&school);
+        sealed_fini(&sealed[i]);
+    }
+    assert_silent(&civil);
+    caller_ack(&civil, 0);
+    assert_acked(&civil, 1);
+    assert_delivered(&civil, 2, index[0]);
+    assert_silent(&civil);
+    caller_ack(&civil, 0);
+    assert_acked(&civil, 2);
+    assert_delivered(&civil, 3, index[1]);
+    caller_close(&school);
+    caller_close(&civil);
+}
+
+static void what_had_a_receipt_outlives_kill_9(void **state)
+{
+    struct town *town = *state;
+    struct caller school, police;
+    struct sealed sealed;
+    caller_open(&school, town, &town->keyrings[TOWN_EDUCATION], true);
+    assert_true(caller_greet(&school, town, 0));
+    seal_next(town, 4, &sealed);
+    caller_submit(&school, buf_bytes(&sealed.bytes));
+    uint64_t index = receipt_index(&school);
+    process_kill(&town->broker);
+    caller_close(&school);
+    assert_true(town_start_broker(town));
+    /* Sent again: the receipt names the same place. */
+    caller_open(&school, town, &town->keyrings[TOWN_EDUCATION], true);
+    assert_true(caller_greet(&school, town, 0));
+    caller_submit(&school, buf_bytes(&sealed.bytes));
+    assert_int_equal(receipt_index(&school), index);
+    /* The police acknowledged the first before; the rest comes now, in order, and only once
+     * acknowledged it stays away. */
+    caller_open(&police, town, &town->keyrings[TOWN_POLICE], true);
+    assert_true(caller_greet(&police, town, 16));
+    for (uint64_t position = 2; position <= 4; position++) {
+        const Leadbus__Frame *frame = caller_receive(&police, CALLER_DEADLINE_MS);
+        assert_non_null(frame);
+        assert_int_equal(frame->body_case, LEADBUS__FRAME__BODY_DELIVERY);
+        assert_int_equal(frame->delivery->position, position);
+        assert_int_equal(frame->delivery->envelope->n_sections, 3);
+        assert_true(frame->delivery->envelope->sections[1]->ciphertext.len > 0);
+    }
+    caller_ack(&police, 0);
+    assert_acked(&police, 4);
+    assert_true(caller_greet(&police, town, 16));
+    assert_silent(&police);
+    sealed_fini(&sealed);
+    caller_close(&school);
+    caller_close(&police);
+}
+
+static void a_clean_stop_leaves_one_file(void **state)
+{
+    struct town *town = *state;
+    char path[2 * PROCESS_PATH_LEN_MAX];
+    assert_int_equal(process_stop(&town->broker, PROCESS_DEADLINE_MS), 0);
+    (void)snprintf(path, sizeof path, "%s/state/journal.db-wal", town->folder);
+    assert_int_not_equal(access(path, F_OK), 0);
+    (void)snprintf(path, sizeof path, "%s/state/journal.db", town->folder);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_true(town_start_broker(town));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lead_walks_from_sender_to_recipients),
+        cmocka_unit_test(no_more_is_in_flight_than_credit_allows),
+        cmocka_unit_test(what_had_a_receipt_outlives_kill_9),
+        cmocka_unit_test(a_clean_stop_leaves_one_file),
     };
     return cmocka_run_group_tests_name("delivery", tests, setup, teardown);
 }
