@@ -84,8 +84,10 @@ const char *cli_safe(const char *text);
 void cli_print_fields(const json_t *object, int indent);
 /* A message as the agent renders it. */
 void cli_print_message(const json_t *message);
-/* "--set a.b[0].c=value": value as JSON if it parses as a number, true, false, else as a string. */
-int cli_assign(json_t *object, const char *assignment, struct error *ret_error) MUST_USE;
+/* "--set a.b[0].c=value". `schema` is the JSON Schema of the object, which says whether a value is
+ * a number, true or false; NULL: every value is a string. E_USAGE. */
+int cli_assign(json_t *object, const json_t *schema, const char *assignment,
+               struct error *ret_error) MUST_USE;
 /* A JSON object from a file, "-" = stdin. */
 int cli_read_json(const char *path, json_t **ret_object, struct error *ret_error) MUST_USE;
 

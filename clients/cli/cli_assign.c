@@ -5,22 +5,26 @@
 
 enum { INDEX_MAX = 100 };
 
-/* A value as typed: numbers, true and false keep their type where the whole of it is one; numbers
- * that start with 0 or have more than nine digits are codes and stay strings. */
-static json_t *typed(const char *text)
+/* A value by the type that the schema has for it; a string where there is no schema or where it is
+ * none of its type: then the agent says what is wrong. */
+static json_t *typed(const json_t *schema, const char *text)
 {
-    size_t len = strlen(text);
-    size_t digits = strspn(text + (*text == '-' ? 1 : 0), "0123456789");
-    if (strcmp(text, "true") == 0) return json_true();
-    if (strcmp(text, "false") == 0) return json_false();
-    if ((*text == '{' || *text == '[') && len > 1) {
-        json_t *value = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-        if (value) return value;
+    const char *type = cli_get(schema, "type");
+    char *end = NULL;
+    if (strcmp(type, "boolean") == 0 && strcmp(text, "true") == 0) return json_true();
+    if (strcmp(type, "boolean") == 0 && strcmp(text, "false") == 0) return json_false();
+    if (strcmp(type, "integer") == 0) {
+        long long number = strtoll(text, &end, 10);
+        if (*text && !*end) return json_integer(number);
     }
-    if (digits && digits + (*text == '-' ? 1 : 0) == len && digits <= 9 &&
-        (text[0] != '0' || len == 1))
-        return json_integer(strtol(text, NULL, 10));
     return json_string(text);
+}
+
+/* The schema of a member, of an element of it where there is an index; NULL: not known. */
+static const json_t *schema_of(const json_t *schema, const char *name, long index)
+{
+    const json_t *member = json_object_get(json_object_get(schema, "properties"), name);
+    return index < 0 ? member : json_object_get(member, "items");
 }
 
 /* The member `name` of an object or the element of a list in it, made when absent. Borrowed. */
@@ -59,13 +63,15 @@ static bool part(const char **at, char ret_name[64], long *ret_index)
     return true;
 }
 
-int cli_assign(json_t *object, const char *assignment, struct error *ret_error)
+int cli_assign(json_t *object, const json_t *schema, const char *assignment,
+               struct error *ret_error)
 {
     const char *at = assignment;
     json_t *here = object;
     char name[64];
     long index = -1;
     while (part(&at, name, &index)) {
+        schema = schema_of(schema, name, index);
         if (*at == '.') {
             at++;
             here = descend(here, name, index);
@@ -74,10 +80,10 @@ int cli_assign(json_t *object, const char *assignment, struct error *ret_error)
         }
         if (*at != '=') break;
         if (index < 0) {
-            json_object_set_new(here, name, typed(at + 1));
+            json_object_set_new(here, name, typed(schema, at + 1));
         } else {
             (void)descend(here, name, index);
-            json_array_set_new(json_object_get(here, name), (size_t)index, typed(at + 1));
+            json_array_set_new(json_object_get(here, name), (size_t)index, typed(schema, at + 1));
         }
         return 0;
     }

@@ -151,7 +151,7 @@ int cli_act(struct cli *cli, int argc, char **argv)
     put(body, "reason", values.reason);
     put(body, "text", values.text);
     for (size_t i = 0; !status && i < values.sets.count; i++)
-        status = cli_assign(body, values.sets.items[i], &error);
+        status = cli_assign(body, NULL, values.sets.items[i], &error);
     if (!status) status = find_target(cli, argv[first], body, thread, &error);
     if (!status)
         status = post(cli, thread, values.wait, body, &error);

@@ -16,20 +16,49 @@ struct what {
     bool form;
 };
 
-static int fetch_template(struct cli *cli, const char *kind, json_t **ret_body,
-                          struct error *ret_error)
+/* What the agent says about a kind: its schema and an example. */
+static int fetch_kind(struct cli *cli, const char *kind, json_t **ret_kind, struct error *ret_error)
 {
     char path[160];
-    json_t *answer = NULL;
     char *quoted = cli_escape(cli, kind);
     if (!quoted) return error_set(ret_error, E_NO_MEMORY, NULL, "kind");
     snprintf(path, sizeof path, "/v1/kinds/%.120s", quoted);
     free(quoted);
-    int status = cli_call(cli, "GET", path, NULL, &answer, NULL, ret_error);
+    return cli_call(cli, "GET", path, NULL, ret_kind, NULL, ret_error);
+}
+
+static int fetch_template(struct cli *cli, const char *kind, json_t **ret_body,
+                          struct error *ret_error)
+{
+    json_t *answer = NULL;
+    int status = fetch_kind(cli, kind, &answer, ret_error);
     if (status) return status;
     *ret_body = json_incref(json_object_get(answer, "example"));
     json_decref(answer);
     return *ret_body ? 0 : error_set(ret_error, E_BAD_FORM, kind, "no example");
+}
+
+/* --set paths start at a section. */
+static int set_fields(struct cli *cli, const struct what *what, json_t *body,
+                      struct error *ret_error)
+{
+    json_t *kind = NULL;
+    json_t *sections = json_object_get(body, "sections");
+    if (!what->sets.count) return 0;
+    int status = fetch_kind(cli, cli_get(body, "kind"), &kind, ret_error);
+    if (status == E_NOT_FOUND)
+        return error_set(ret_error, E_KIND_UNKNOWN, "kind", "%s",
+                         T("见 leadbus kinds", "see leadbus kinds"));
+    if (status) return status;
+    if (!json_is_object(sections)) {
+        sections = json_object();
+        json_object_set_new(body, "sections", sections);
+    }
+    for (size_t i = 0; !status && i < what->sets.count; i++)
+        status =
+            cli_assign(sections, json_object_get(kind, "schema"), what->sets.items[i], ret_error);
+    json_decref(kind);
+    return status;
 }
 
 static void put(json_t *body, const char *key, const char *value)
@@ -52,15 +81,7 @@ static int make_body(struct cli *cli, const struct what *what, const char *kind,
     put(body, "thread", what->thread);
     put(body, "parent", what->parent);
     put(body, "officer", cli->officer);
-    if (what->sets.count) {
-        json_t *sections = json_object_get(body, "sections");
-        if (!json_is_object(sections)) {
-            sections = json_object();
-            json_object_set_new(body, "sections", sections);
-        }
-        for (size_t i = 0; !status && i < what->sets.count; i++)
-            status = cli_assign(sections, what->sets.items[i], ret_error);
-    }
+    status = set_fields(cli, what, body, ret_error);
     if (status)
         json_decref(body);
     else

@@ -282,7 +282,7 @@ static void wrong_input_is_refused_with_its_path(void **state)
     assert_int_equal(leadbus(SCHOOL, "send no.such-kind --set a.b=1", output), 65);
     assert_int_equal(leadbus(SCHOOL, "preview handoff.victim", output), 77);
     assert_non_null(strstr(output, "sender_not_allowed"));
-    assert_int_equal(leadbus(SCHOOL, "show 999999", output), 75);
+    assert_int_equal(leadbus(SCHOOL, "show 999999", output), 66);
     assert_int_equal(leadbus(SCHOOL, "show", output), 64);
 }
 
