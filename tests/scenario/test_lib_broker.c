@@ -268,9 +268,8 @@ static void acts_walk_the_chain_and_the_sender_sees_each(void **state)
     uint8_t id[16], own[16];
     submit_report(desk, id);
     assert_true(until(desk, settled, &wanted));
-    assert_int_equal(
-        leadbus_act(desk->units[POLICE], LEADBUS_ACT_ACCEPT, id, "P-03", NULL, "x", 1, own, &error),
-        error.code);
+    assert_true(leadbus_act(desk->units[POLICE], LEADBUS_ACT_ACCEPT, id, "P-03", NULL, "x", 1, own,
+                            &error) < 0);
     assert_string_equal(error.name, "lifecycle_order");
     assert_true(leadbus_act(desk->units[PROCURATORATE], LEADBUS_ACT_SIGN, id, "C-1", NULL, "x", 1,
                             own, &error) < 0);
