@@ -181,9 +181,10 @@ static struct runner_lead *lead_of(struct runner *runner, uint64_t n)
     return &runner->leads[n - 1];
 }
 
-static void complain(struct runner *runner, const char *format, const char *what)
+static void complain(struct runner *runner, const char *what, const char *line)
 {
-    if (!runner->trouble[0]) snprintf(runner->trouble, sizeof runner->trouble, format, what);
+    if (runner->trouble[0]) return;
+    snprintf(runner->trouble, sizeof runner->trouble, "%s: %s", what, line);
 }
 
 /* "S n id", "R n id": taken, receipted. "I number type": an inbox item. "E text". */
@@ -195,7 +196,7 @@ static void take_line(struct runner *runner, const char *line)
     int type;
     runner->event_count++;
     if (line[0] == 'I' && sscanf(line, "I %" SCNu64 " %d", &n, &type) == 2) {
-        if (n != runner->inbox_number + 1) complain(runner, "inbox numbers jump: %s", line);
+        if (n != runner->inbox_number + 1) complain(runner, "inbox numbers jump", line);
         runner->inbox_number = n;
         if (type == LEADBUS_ITEM_MESSAGE)
             runner->received_count++;
@@ -206,7 +207,7 @@ static void take_line(struct runner *runner, const char *line)
                uuid_parse_text(id_text, id, NULL) == 0) {
         struct runner_lead *lead = lead_of(runner, n);
         if (lead->taken && memcmp(lead->id, id, 16) != 0)
-            complain(runner, "another id under the same key: %s", line);
+            complain(runner, "another id under the same key", line);
         memcpy(lead->id, id, 16);
         runner->taken_count += !lead->taken;
         lead->taken = true;
@@ -215,7 +216,7 @@ static void take_line(struct runner *runner, const char *line)
             lead->receipted = true;
         }
     } else {
-        complain(runner, "%s", line);
+        complain(runner, "told", line);
     }
 }
 
@@ -254,7 +255,7 @@ bool runner_wait(struct runner *const *runners, size_t count, long long deadline
         take_events(runners[i]);
         any = any || runners[i]->event_count != before;
         if (!(fds[i].revents & POLLIN)) {
-            complain(runners[i], "%s", "its process ended by itself");
+            complain(runners[i], "process", "ended by itself");
             close_pipes(runners[i]);
             any = true;
         }

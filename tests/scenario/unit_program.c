@@ -363,12 +363,12 @@ static void take_inbox(struct program *program)
     json_decref(body);
 }
 
-/* False: the agent was absent, wait before the next try. */
-static bool take_done(struct program *program)
+/* How long to wait for the next thing: not at all where an answer freed a slot, a little where the
+ * agent was absent. */
+static int take_done(struct program *program)
 {
     CURLMsg *done;
-    int left;
-    bool present = true;
+    int left, wait_ms = 1000;
     while ((done = curl_multi_info_read(program->multi, &left)) != NULL) {
         CURL *curl = done->easy_handle;
         CURLcode code = done->data.result;
@@ -376,7 +376,7 @@ static bool take_done(struct program *program)
         curl_easy_getinfo(curl, CURLINFO_PRIVATE, (char **)&slot);
         curl_multi_remove_handle(program->multi, curl);
         bool absent = is_absent(code, curl);
-        present = present && !absent;
+        wait_ms = absent ? RETRY_MS : wait_ms == RETRY_MS ? wait_ms : 0;
         if (curl == program->inbox) {
             program->inbox_busy = false;
             if (!absent) take_inbox(program);
@@ -385,30 +385,25 @@ static bool take_done(struct program *program)
             if (!absent) take_answer(program, slot);
         }
     }
-    return present;
+    return wait_ms;
 }
 
 static int run_agent(struct program *program)
 {
-    bool present = true;
     program->multi = curl_multi_init();
     sd_notify(0, "READY=1");
     for (;;) {
         struct curl_waitfd control = {.fd = program->control_fd, .events = CURL_WAIT_POLLIN};
         struct slot *slot;
         int running;
-        while (present && program->next <= program->goal && (slot = free_slot(program)) != NULL)
+        while (program->next <= program->goal && (slot = free_slot(program)) != NULL)
             slot->n = program->next++;
-        for (size_t i = 0; present && i < WINDOW; i++)
+        for (size_t i = 0; i < WINDOW; i++)
             if (program->slots[i].n && !program->slots[i].busy) post(program, &program->slots[i]);
-        if (present && !program->inbox_busy) ask_inbox(program);
+        if (!program->inbox_busy) ask_inbox(program);
         CHECK(curl_multi_perform(program->multi, &running) == CURLM_OK);
-        bool was = present;
-        present = take_done(program);
-        if (present && !was) continue;
-        CHECK(curl_multi_poll(program->multi, &control, 1, present ? 1000 : RETRY_MS, NULL) ==
-              CURLM_OK);
-        present = true;
+        int wait_ms = take_done(program);
+        CHECK(curl_multi_poll(program->multi, &control, 1, wait_ms, NULL) == CURLM_OK);
         if (control.revents) take_control(program);
     }
 }
