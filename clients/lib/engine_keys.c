@@ -48,6 +48,22 @@ struct engine_key *engine_key_newest(struct engine *engine, const char *unit, ui
     return NULL;
 }
 
+/* The certificate of the unit whose identity signed the key. Not by date: keys are made before the
+ * certificate is. */
+static const struct trust_certificate *enrolled(const struct engine *engine,
+                                                const Leadbus__EpochKey *key, const char *unit,
+                                                struct arena *arena)
+{
+    const Leadbus__EpochKeyBody *body;
+    for (size_t i = 0; i < trust_certificate_count(engine->bundle); i++) {
+        const struct trust_certificate *one = trust_certificate_at(engine->bundle, i);
+        if (strcmp(one->unit, unit) == 0 &&
+            trust_epoch_key_check(one, key, arena, &body, NULL) == 0)
+            return one;
+    }
+    return NULL;
+}
+
 int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool keep,
                     struct error *ret_error)
 {
@@ -62,8 +78,7 @@ int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool ke
     const struct trust_certificate *certificate =
         trust_certificate_by_serial(engine->bundle, body->serial);
     /* Keys that came with the enrolment are signed before there was a serial. */
-    if (!certificate && body->serial == 0)
-        certificate = trust_certificate_of_unit(engine->bundle, body->unit, body->not_before_ms);
+    if (!certificate && body->serial == 0) certificate = enrolled(engine, key, body->unit, &arena);
     if (!certificate) {
         r = error_set(ret_error, E_UNKNOWN_SENDER, "serial", "epoch key of %s: no certificate",
                       body->unit);
