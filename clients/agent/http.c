@@ -25,7 +25,6 @@ struct http {
     char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     uint16_t port;
     uint8_t token_hash[crypto_generichash_BYTES];
-    bool token_set;
     struct http_request *waiting;
     bool stopping;
 };
@@ -190,7 +189,7 @@ static bool token_holds(const struct http *http, const struct http_request *requ
 {
     const char *given = http_header(request, "Authorization");
     uint8_t hash[crypto_generichash_BYTES];
-    if (!http->token_set) return true;
+    if (!request->over_tcp) return true; /* the socket's mode says who may */
     if (!given || strncasecmp(given, "Bearer ", 7) != 0) return false;
     crypto_generichash(hash, sizeof hash, (const uint8_t *)given + 7, strlen(given + 7), NULL, 0);
     return sodium_memcmp(hash, http->token_hash, sizeof hash) == 0;
@@ -281,7 +280,7 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 }
 
 /* The declared length is looked at before anything is read. */
-static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection,
+static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, bool over_tcp,
                              struct http_request **ret_request)
 {
     const char *length =
@@ -291,6 +290,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
     if (!request) return MHD_NO;
     request->started_ms = agent_monotonic_ms();
     request->connection = connection;
+    request->over_tcp = over_tcp;
     *ret_request = request;
     if (!length || strtoull(length, NULL, 10) <= HTTP_BODY_BYTES_MAX) return MHD_YES;
     struct error error = {0};
@@ -298,24 +298,39 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
     return send_problem(http, connection, E_TOO_LARGE, &error);
 }
 
-static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, const char *url,
-                              const char *method, const char *version, const char *upload,
-                              size_t *upload_len, void **state)
+/* One step of a request: its head, a piece of its body, its end. */
+static enum MHD_Result step(struct http *http, bool over_tcp, struct MHD_Connection *connection,
+                            const char *url, const char *method, struct bytes upload, void **state)
 {
-    struct http *http = ctx;
     struct http_request *request = *state;
-    (void)version;
-    if (!request) return begin(http, connection, (struct http_request **)(void *)state);
+    if (!request) return begin(http, connection, over_tcp, (struct http_request **)(void *)state);
     request->method = method;
     request->path = url;
-    if (*upload_len) {
-        bool late = agent_monotonic_ms() - request->started_ms > HTTP_REQUEST_MS_MAX;
-        if (late || request->body.len + *upload_len > HTTP_BODY_BYTES_MAX) return MHD_NO;
-        buf_append(&request->body, upload, *upload_len);
-        *upload_len = 0;
-        return MHD_YES;
-    }
-    return answer(http, connection, request);
+    if (!upload.len) return answer(http, connection, request);
+    bool late = agent_monotonic_ms() - request->started_ms > HTTP_REQUEST_MS_MAX;
+    if (late || request->body.len + upload.len > HTTP_BODY_BYTES_MAX) return MHD_NO;
+    buf_append_bytes(&request->body, upload);
+    return MHD_YES;
+}
+
+static enum MHD_Result handle_local(void *ctx, struct MHD_Connection *connection, const char *url,
+                                    const char *method, const char *version, const char *upload,
+                                    size_t *upload_len, void **state)
+{
+    (void)version;
+    struct bytes piece = bytes_of(upload, *upload_len);
+    *upload_len = 0;
+    return step(ctx, false, connection, url, method, piece, state);
+}
+
+static enum MHD_Result handle_tcp(void *ctx, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **state)
+{
+    (void)version;
+    struct bytes piece = bytes_of(upload, *upload_len);
+    *upload_len = 0;
+    return step(ctx, true, connection, url, method, piece, state);
 }
 
 static void completed(void *ctx, struct MHD_Connection *connection, void **state,
@@ -414,7 +429,7 @@ static int listen_tcp(struct http *http, const struct http_options *options, int
     return 0;
 }
 
-static struct MHD_Daemon *start_daemon(struct http *http, int fd)
+static struct MHD_Daemon *start_daemon(struct http *http, MHD_AccessHandlerCallback handle, int fd)
 {
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http,
                             MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, completed,
@@ -433,7 +448,8 @@ static int serve(struct http *http, const struct http_options *options,
     int fd = -1;
     int status = listen_on(http, options, &fd, ret_error);
     if (status) return status;
-    struct MHD_Daemon *daemon = start_daemon(http, fd);
+    struct MHD_Daemon *daemon =
+        start_daemon(http, ret_daemon == &http->tcp ? handle_tcp : handle_local, fd);
     if (!daemon) {
         close(fd);
         return error_set(ret_error, E_IO, "http", "the HTTP server does not start");
@@ -458,7 +474,6 @@ int http_start(struct agent *agent, const struct http_options *options, struct h
         return system_error(ret_error, NULL, "epoll");
     }
     if (options->token.len) {
-        http->token_set = true;
         crypto_generichash(http->token_hash, sizeof http->token_hash, options->token.data,
                            options->token.len, NULL, 0);
     }

@@ -38,6 +38,7 @@ struct http_request {
     void *connection;
     struct http_request *next_waiting;
     bool waiting;
+    bool over_tcp;
 };
 
 struct http_reply {
@@ -64,7 +65,7 @@ struct http_options {
     unsigned socket_mode;
     const char *address; /* "127.0.0.1" or "::1", or NULL */
     uint16_t port;       /* 0: any */
-    struct bytes token;  /* required with an address; {NULL, 0}: none asked for */
+    struct bytes token;  /* for the address, required there; the socket has its mode */
 };
 
 /* Starts to listen. A stale socket file is replaced, one that answers is E_STORE_LOCKED. Addresses

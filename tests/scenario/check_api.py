@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares docs/openapi.yaml with a running agent, and tries the edges of its HTTP.
 
-usage: check_api.py SOURCE_DIR SOCKET THREAD_ID
+usage: check_api.py SOURCE_DIR SOCKET THREAD_ID PORT TOKEN
 
 Only the standard library: the parts of the YAML that are needed are read by their indentation.
 """
@@ -14,6 +14,7 @@ import sys
 import time
 
 SOURCE, SOCKET, THREAD = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+PORT, TOKEN = int(sys.argv[4]), sys.argv[5]
 failures = []
 
 
@@ -170,6 +171,24 @@ gone = Local("localhost")
 gone.request("GET", f"/v1/inbox?after={last}&wait=30")
 gone.close()
 check(call("GET", "/livez")[0] == 200, "after a client went away")
+
+# A token where there is a port; probes are open.
+def over_tcp(path, headers):
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    data = answer.read()
+    connection.close()
+    return answer.status, answer.headers, data
+
+
+for given in ({}, {"Authorization": "Bearer " + TOKEN[:-1]}, {"Authorization": "Basic " + TOKEN}):
+    got = over_tcp("/v1/status", given)
+    check_problem(got, 401, "token_invalid", f"token {given}")
+    check(got[1].get("WWW-Authenticate") == "Bearer", "401 without WWW-Authenticate")
+check(over_tcp("/v1/nothing", {})[0] == 401, "paths are told without a token")
+check(over_tcp("/v1/status", {"Authorization": "Bearer " + TOKEN})[0] == 200, "right token")
+check(over_tcp("/livez", {})[0] == 200, "probe")
 
 # Metrics are Prometheus text, and no label has an id.
 for line in call("GET", "/metrics")[2].decode().splitlines():

@@ -18,6 +18,7 @@
 #include "tests/scenario/town.h"
 
 #define PASSPHRASE "a passphrase for tests"
+#define TOKEN      "0123456789abcdef"
 enum { PATH_LEN = 2 * PROCESS_PATH_LEN_MAX, OUTPUT_LEN = 262144 };
 
 static const struct {
@@ -54,6 +55,11 @@ static void write_agent_files(int agent)
                "[trust]\nroot = %s/root\nbundle = %s/bundle\n[broker]\nendpoint = %s\n"
                "[http]\nsocket = %s.sock\n",
                base, town.folder, base, town.folder, town.folder, town.endpoint, base);
+    if (agent == SCHOOL) {
+        buf_printf(&config, "address = 127.0.0.1\nport = 0\ntoken_file = %s.token\n", base);
+        path_of(agent, "token", path);
+        CHECK(file_write_atomic(path, bytes_of_str(TOKEN "\n"), 0600, &error) == 0);
+    }
     path_of(agent, "conf", path);
     CHECK(file_write_atomic(path, buf_bytes(&config), 0600, &error) == 0);
     buf_fini(&config);
@@ -101,6 +107,23 @@ static json_t *must_json(int agent, const char *arguments, char output[OUTPUT_LE
     if (!answer) print_error("%s\n", output);
     assert_non_null(answer);
     return answer;
+}
+
+/* The port that the school's agent chose, from the newest line of its log that has one. */
+static long chosen_port(void)
+{
+    char log[PATH_LEN];
+    struct error error = {0};
+    struct buf text = {0};
+    long number = 0;
+    path_of(SCHOOL, "log", log);
+    CHECK(file_read(log, OUTPUT_LEN, &text, &error) == 0);
+    buf_append_u8(&text, 0);
+    for (const char *at = (const char *)text.data; (at = strstr(at, " port=")) != NULL; at += 6)
+        number = strtol(at + 6, NULL, 10);
+    CHECK(number > 0);
+    buf_fini(&text);
+    return number;
 }
 
 /* Waits until the inbox of an agent has a message of that kind; its number. */
@@ -292,9 +315,24 @@ static void the_api_is_as_documented(void **state)
     char command[4 * PATH_LEN];
     char socket[PATH_LEN];
     path_of(SCHOOL, "sock", socket);
-    snprintf(command, sizeof command, "python3 '%s/tests/scenario/check_api.py' '%s' '%s' '%s'",
-             LEADBUS_SOURCE_DIR, LEADBUS_SOURCE_DIR, socket, thread_id);
+    snprintf(command, sizeof command,
+             "python3 '%s/tests/scenario/check_api.py' '%s' '%s' '%s' %ld %s", LEADBUS_SOURCE_DIR,
+             LEADBUS_SOURCE_DIR, socket, thread_id, chosen_port(), TOKEN);
     assert_int_equal(system(command), 0);
+}
+
+static void a_token_opens_the_port_and_nothing_else_does(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char arguments[160];
+    snprintf(arguments, sizeof arguments, "status --agent http://127.0.0.1:%ld", chosen_port());
+    assert_int_equal(leadbus(SCHOOL, arguments, output), 77);
+    assert_non_null(strstr(output, "token_invalid"));
+    snprintf(arguments, sizeof arguments,
+             "status --agent http://127.0.0.1:%ld/ --token-file education.token", chosen_port());
+    must(SCHOOL, arguments, output);
+    assert_non_null(strstr(output, "education"));
 }
 
 /* Durable means durable: killed, started again, everything is there and the bus goes on. */
@@ -324,7 +362,8 @@ static void configuration_is_checked(void **state)
     } rows[] = {{"", 0},
                 {"--set http.adress=127.0.0.1", 78},
                 {"--set http.socket_mode=0777", 78},
-                {"--set http.address=127.0.0.1", 78}};
+                {"--set http.socket=", 0},
+                {"--set http.token_file=", 78}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         snprintf(command, sizeof command, "'%s' --config '%s' --check-config %s >/dev/null 2>&1",
                  LEADBUS_AGENT, config, rows[i].more);
@@ -343,6 +382,7 @@ int main(void)
         cmocka_unit_test(acts_follow_the_lifecycle_to_the_end),
         cmocka_unit_test(wrong_input_is_refused_with_its_path),
         cmocka_unit_test(the_api_is_as_documented),
+        cmocka_unit_test(a_token_opens_the_port_and_nothing_else_does),
         cmocka_unit_test(an_agent_killed_keeps_what_it_took),
         cmocka_unit_test(configuration_is_checked),
     };
