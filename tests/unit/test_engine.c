@@ -1,0 +1,705 @@
+/* The engine against a broker that lies, refuses, forgets and comes back. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "clients/lib/engine_inner.h"
+#include "tests/unit/fake_broker.h"
+
+static struct fake_unit *school, *police, *procuratorate;
+
+static int setup(void **state)
+{
+    static struct fake fake;
+    fake_init(&fake);
+    school = fake_add(&fake, "education");
+    police = fake_add(&fake, "police-hedong");
+    procuratorate = fake_add(&fake, "procuratorate");
+    *state = &fake;
+    return 0;
+}
+
+static int setup_online(void **state)
+{
+    (void)setup(state);
+    struct fake *fake = *state;
+    for (size_t i = 0; i < fake->unit_count; i++) fake_online(fake, &fake->units[i]);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fake_fini(*state);
+    return 0;
+}
+
+static const struct seal_section report_sections[] = {{"summary", {(const uint8_t *)"codes", 5}},
+                                                      {"full", {(const uint8_t *)"what", 4}}};
+static const struct seal_section bulletin_sections[] = {{"notice", {(const uint8_t *)"news", 4}}};
+
+static int stage(struct fake *fake, struct fake_unit *from, const char *kind, uint8_t id[16],
+                 struct error *error)
+{
+    bool report = strncmp(kind, "lead.", 5) == 0;
+    struct engine_draft draft = {.kind = kind,
+                                 .topic = "",
+                                 .area = "",
+                                 .officer = "",
+                                 .purpose = "",
+                                 .sections = report ? report_sections : bulletin_sections,
+                                 .section_count = report ? 2 : 1};
+    return engine_stage(from->engine, fake_moment(fake), &draft, id, error);
+}
+
+static void must_stage(struct fake *fake, struct fake_unit *from, const char *kind, uint8_t id[16])
+{
+    struct error error = {0};
+    int r = stage(fake, from, kind, id, &error);
+    if (r < 0) (void)fprintf(stderr, "%s %s %s\n", error_name(r), error.field, error.detail);
+    assert_int_equal(r, 0);
+}
+
+static int state_of(struct fake_unit *unit, const uint8_t id[16], struct box_out *row)
+{
+    assert_int_equal(box_out_find(unit->box, id, row, NULL), 0);
+    return row->state;
+}
+
+#define REPORT "lead.mandatory-report"
+
+static void a_message_is_sealed_delivered_acknowledged_and_receipted(void **state)
+{
+    struct fake *fake = *state;
+    struct box_out row;
+    struct box_in in;
+    uint8_t id[16];
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_RECEIPTED);
+    assert_int_equal(box_in_find(police->box, id, &in, NULL), 0);
+    assert_int_equal(in.type, BOX_IN_MESSAGE);
+    assert_true(in.proved && in.must_sign);
+    assert_int_equal(police->engine->lanes[0].acked, 1);
+    assert_int_equal(fake->exceptions, 0);
+}
+
+static void nothing_leaves_before_it_is_durable(void **state)
+{
+    struct fake *fake = *state;
+    struct buf frame;
+    uint8_t id[16];
+    must_stage(fake, school, REPORT, id);
+    assert_true(box_dirty(school->box));
+    assert_false(engine_out(school->engine, &frame));
+}
+
+static void plaintext_and_section_keys_are_not_in_the_box_in_clear(void **state)
+{
+    struct fake *fake = *state;
+    struct buf envelope = {0}, sealed = {0};
+    struct box_out row;
+    struct content content;
+    uint8_t id[16];
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    (void)state_of(school, id, &row);
+    assert_int_equal(box_out_body(school->box, row.number, &envelope, &sealed, NULL), 0);
+    assert_null(memmem(sealed.data, sealed.len, "what", 4));
+    assert_int_equal(
+        content_open(school->engine, row.thread, row.id, buf_bytes(&sealed), &content, NULL), 0);
+    assert_int_equal(content.section_count, 2);
+    assert_memory_equal(content.sections[1].payload.data, "what", 4);
+    content_fini(&content);
+    sealed.data[sealed.len - 1] ^= 1;
+    assert_int_equal(
+        content_open(school->engine, row.thread, row.id, buf_bytes(&sealed), &content, NULL),
+        E_DECRYPT_FAILED);
+    buf_fini(&envelope);
+    buf_fini(&sealed);
+}
+
+/* ---- a broker that lies -----------------------------------------------------------------------
+ */
+
+static uint8_t other_hash[32];
+static struct buf other_note;
+
+static void bad_inclusion(struct fake *fake, Leadbus__Delivery *delivery)
+{
+    (void)fake;
+    if (delivery->n_inclusion > 0) delivery->inclusion[0] = fake_binary(other_hash, 32);
+}
+static void bad_running(struct fake *fake, Leadbus__Delivery *delivery)
+{
+    (void)fake;
+    delivery->running = fake_binary(other_hash, 32);
+}
+static void gap(struct fake *fake, Leadbus__Delivery *delivery)
+{
+    (void)fake;
+    delivery->position++;
+}
+static void rolled_back(struct fake *fake, Leadbus__Delivery *delivery)
+{
+    fake_sign(fake, 1, fake->rows[0][0], &other_note);
+    delivery->checkpoint = fake_binary(other_note.data, other_note.len);
+}
+static void forked(struct fake *fake, Leadbus__Delivery *delivery)
+{
+    const struct checkpoint *trusted = &police->engine->trusted.checkpoint;
+    fake_sign(fake, trusted->size, other_hash, &other_note);
+    delivery->checkpoint = fake_binary(other_note.data, other_note.len);
+}
+static void not_the_brokers_key(struct fake *fake, Leadbus__Delivery *delivery)
+{
+    struct checkpoint head = {.origin = DISTRICT_ORIGIN, .size = fake->size};
+    merkle_frontier_root(&fake->frontier, head.root);
+    CHECK(checkpoint_sign(&head, school->keyring.witness_secret, &other_note, NULL) == 0);
+    delivery->checkpoint = fake_binary(other_note.data, other_note.len);
+}
+static void other_time(struct fake *fake, Leadbus__Delivery *delivery)
+{
+    (void)fake;
+    delivery->time_ms++; /* not the record that stands in the journal */
+}
+static void no_lane(struct fake *fake, Leadbus__Delivery *delivery)
+{
+    (void)fake;
+    delivery->lane = 7;
+}
+
+static void lies_of_a_broker_are_refused_with_a_code(void **state)
+{
+    static const struct {
+        void (*bend)(struct fake *fake, Leadbus__Delivery *delivery);
+        int code;
+        bool alarm;
+    } lies[] = {
+        {bad_inclusion, E_PROOF_INVALID, true},
+        {bad_running, E_ACK_MISMATCH, true},
+        {gap, E_ACK_MISMATCH, true},
+        {rolled_back, E_JOURNAL_FORKED, true},
+        {forked, E_JOURNAL_FORKED, true},
+        {not_the_brokers_key, E_NOTE_INVALID, true},
+        {other_time, E_PROOF_INVALID, true},
+        {no_lane, E_BAD_VALUE, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        struct fake *fake;
+        uint8_t id[16];
+        uint64_t after_ms;
+        assert_int_equal(setup_online((void **)&fake), 0);
+        must_stage(fake, school, "notice.bulletin", id);
+        fake_run(fake);
+        procuratorate->online = false;
+        uint64_t last = box_in_last(police->box);
+        fake->bend_delivery = lies[i].bend;
+        must_stage(fake, school, REPORT, id);
+        fake_run(fake);
+        assert_int_equal(police->engine->stats.last.code, lies[i].code);
+        assert_int_equal(police->engine->stats.refused_frames, 1);
+        assert_int_equal(police->engine->stats.alarm_ms != 0, lies[i].alarm);
+        assert_int_equal(police->engine->lanes[0].position, 0);
+        assert_true(engine_wants_reset(police->engine, &after_ms));
+        /* An immediate lead is shown where it is genuine, unproved. */
+        struct box_in in;
+        if (box_in_last(police->box) > last) {
+            assert_int_equal(box_in_get(police->box, last + 1, &in, NULL), 0);
+            assert_false(in.proved);
+        }
+        fake_fini(fake);
+        buf_fini(&other_note);
+        other_note = (struct buf){0};
+    }
+}
+
+static void an_immediate_lead_without_proof_is_shown_and_proved_later(void **state)
+{
+    struct fake *fake = *state;
+    struct box_in in;
+    uint8_t id[16], running[32];
+    memcpy(running, police->running[0], 32);
+    fake->bend_delivery = bad_inclusion;
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(box_in_find(police->box, id, &in, NULL), 0);
+    assert_false(in.proved);
+    assert_int_equal(police->engine->lanes[0].position, 0);
+    /* The connection is made anew and the same lead comes with its proof. */
+    struct box_out row;
+    struct buf bytes = {0};
+    struct arena arena;
+    struct envelope envelope;
+    (void)state_of(school, id, &row);
+    assert_int_equal(box_out_body(school->box, row.number, &bytes, NULL, NULL), 0);
+    engine_disconnected(police->engine, fake_moment(fake));
+    fake->bend_delivery = NULL;
+    police->position[0] = 0;
+    memcpy(police->running[0], running, 32);
+    fake_online(fake, police);
+    arena_init(&arena, (size_t)8 << 20);
+    Leadbus__Envelope *message = leadbus__envelope__unpack(NULL, bytes.len, bytes.data);
+    assert_non_null(message);
+    assert_int_equal(envelope_from_message(message, &arena, &envelope, NULL), 0);
+    fake_deliver(fake, police, row.index, &envelope, message);
+    fake_run(fake);
+    assert_int_equal(box_in_find(police->box, id, &in, NULL), 0);
+    assert_true(in.proved);
+    assert_int_equal(in.position, 1);
+    assert_int_equal(box_in_last(police->box), 1);
+    assert_int_equal(police->engine->lanes[0].acked, 1);
+    leadbus__envelope__free_unpacked(message, NULL);
+    arena_fini(&arena);
+    buf_fini(&bytes);
+}
+
+static void wrong_receipt(struct fake *fake, Leadbus__Receipt *receipt)
+{
+    (void)fake;
+    receipt->time_ms++;
+}
+
+static void a_receipt_that_proves_nothing_settles_nothing(void **state)
+{
+    struct fake *fake = *state;
+    struct box_out row;
+    uint64_t after_ms;
+    uint8_t id[16];
+    fake->bend_receipt = wrong_receipt;
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_QUEUED);
+    assert_int_equal(school->engine->stats.alarm.code, E_PROOF_INVALID);
+    assert_true(engine_wants_reset(school->engine, &after_ms));
+}
+
+static void bent_greeting(struct fake *fake, Leadbus__Welcome *welcome)
+{
+    fake_sign(fake, 1, fake->rows[0][0], &other_note);
+    welcome->checkpoint = fake_binary(other_note.data, other_note.len);
+    welcome->n_consistency = 0;
+}
+
+static void a_broker_behind_what_we_saw_is_not_greeted(void **state)
+{
+    struct fake *fake = *state;
+    uint64_t after_ms;
+    uint8_t id[16];
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    engine_disconnected(school->engine, fake_moment(fake));
+    fake_online(fake, school); /* now the newer head is trusted */
+    engine_disconnected(school->engine, fake_moment(fake));
+    fake->bend_welcome = bent_greeting;
+    fake_online(fake, school);
+    assert_int_equal(school->engine->link, ENGINE_CONNECTED);
+    assert_int_equal(school->engine->stats.alarm.code, E_JOURNAL_FORKED);
+    assert_true(engine_wants_reset(school->engine, &after_ms));
+    buf_fini(&other_note);
+    other_note = (struct buf){0};
+}
+
+static void bent_proof(struct fake *fake, Leadbus__Proof *proof)
+{
+    (void)fake;
+    if (proof->n_consistency > 0) proof->consistency[0] = fake_binary(other_hash, 32);
+}
+
+static void heads_are_trusted_for_good_only_with_a_consistency_proof(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16];
+    for (int i = 0; i < 3; i++) {
+        must_stage(fake, school, REPORT, id);
+        fake_run(fake);
+    }
+    uint64_t before = school->engine->trusted.checkpoint.size;
+    assert_true(school->engine->latest.checkpoint.size > before);
+    fake->district->now_ms += 1500;
+    assert_int_equal(engine_tick(school->engine, fake_moment(fake), NULL), 0);
+    fake_run(fake);
+    assert_int_equal(fake->proofs, 2);
+    assert_int_equal(school->engine->trusted.checkpoint.size, fake->size);
+    for (int i = 0; i < 3; i++) {
+        must_stage(fake, school, REPORT, id);
+        fake_run(fake);
+    }
+    fake->bend_proof = bent_proof;
+    fake->district->now_ms += 1500;
+    before = school->engine->trusted.checkpoint.size;
+    assert_int_equal(engine_tick(school->engine, fake_moment(fake), NULL), 0);
+    fake_run(fake);
+    assert_int_equal(school->engine->trusted.checkpoint.size, before);
+    assert_int_equal(school->engine->stats.alarm.code, E_JOURNAL_FORKED);
+}
+
+/* ---- a sender that lies --------------------------------------------------------------------- */
+
+static void add_section_bit(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count,
+                            void *ctx)
+{
+    (void)head;
+    (void)ctx;
+    for (size_t i = 0; i < *count; i++)
+        if (recipients[i].act == ENVELOPE_ACT_COPY) recipients[i].sections |= 2;
+}
+static void drop_last(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count,
+                      void *ctx)
+{
+    (void)head;
+    (void)recipients;
+    (void)ctx;
+    (*count)--;
+}
+
+static void recipients_compute_the_route_again_and_report_a_wrong_one(void **state)
+{
+    struct fake *fake = *state;
+    void (*const bends[])(Leadbus__Header *, struct seal_recipient *, size_t *,
+                          void *) = {add_section_bit, drop_last};
+    for (size_t i = 0; i < 2; i++) {
+        struct district_draft draft = {
+            .kind = REPORT, .from = "health", .topic = "", .area = "", .bend = bends[i]};
+        struct district_letter *letter = district_seal(fake->district, &draft, &(int){0});
+        struct bytes bytes = buf_bytes(&letter->sealed.bytes);
+        Leadbus__Envelope *message = leadbus__envelope__unpack(NULL, bytes.len, bytes.data);
+        struct box_in in;
+        (void)fake_accept(fake, message, police);
+        fake_run(fake);
+        assert_int_equal(box_in_find(police->box, letter->id, &in, NULL), 0);
+        assert_int_equal(in.type, BOX_IN_EXCEPTION);
+        assert_int_equal(in.code, E_ROUTE_MISMATCH);
+        assert_int_equal(fake->exceptions, i + 1);
+        assert_int_equal(fake->exception_code, -E_ROUTE_MISMATCH);
+        assert_int_equal(police->engine->lanes[0].acked, i + 1); /* the queue goes on */
+        leadbus__envelope__free_unpacked(message, NULL);
+        district_letter_free(letter);
+    }
+}
+
+static void what_is_not_for_us_is_an_exception(void **state)
+{
+    struct fake *fake = *state;
+    struct district_draft draft = {.kind = REPORT, .from = "health", .topic = "", .area = ""};
+    struct district_letter *letter = district_seal(fake->district, &draft, &(int){0});
+    struct bytes bytes = buf_bytes(&letter->sealed.bytes);
+    Leadbus__Envelope *message = leadbus__envelope__unpack(NULL, bytes.len, bytes.data);
+    (void)fake_accept(fake, message, school);
+    fake_run(fake);
+    assert_int_equal(fake->exception_code, -E_NOT_A_RECIPIENT);
+    leadbus__envelope__free_unpacked(message, NULL);
+    district_letter_free(letter);
+}
+
+static void more_exceptions_than_one_acknowledgement_holds_go_in_several(void **state)
+{
+    struct fake *fake = *state;
+    enum { COUNT = LIMIT_EXCEPTION_COUNT_MAX * 2 + 5 };
+    for (int i = 0; i < COUNT; i++) {
+        struct district_draft draft = {.kind = REPORT, .from = "health", .topic = "", .area = ""};
+        struct district_letter *letter = district_seal(fake->district, &draft, &(int){0});
+        struct bytes bytes = buf_bytes(&letter->sealed.bytes);
+        Leadbus__Envelope *message = leadbus__envelope__unpack(NULL, bytes.len, bytes.data);
+        (void)fake_accept(fake, message, school);
+        leadbus__envelope__free_unpacked(message, NULL);
+        district_letter_free(letter);
+    }
+    fake_run(fake);
+    assert_int_equal(fake->exceptions, COUNT);
+    assert_int_equal(fake->acks, 3);
+    assert_int_equal(school->engine->lanes[0].exception_count, 0);
+}
+
+/* ---- refusals ------------------------------------------------------------------------------- */
+
+static void a_stale_bundle_is_fetched_and_the_message_sealed_again(void **state)
+{
+    struct fake *fake = *state;
+    struct box_out row, before;
+    uint8_t id[16];
+    must_stage(fake, school, REPORT, id);
+    (void)state_of(school, id, &before);
+    fake->refuse_code = (uint32_t)-E_BUNDLE_STALE;
+    fake->bundle = 2;
+    fake_run(fake);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_RECEIPTED);
+    assert_int_equal(trust_bundle_version(school->engine->bundle), 2);
+    assert_int_equal(row.seq, before.seq);
+    assert_memory_not_equal(row.hash, before.hash, 32);
+    /* Recipients that still hold version 1 fetch it before they judge. */
+    assert_int_equal(trust_bundle_version(police->engine->bundle), 2);
+    assert_int_equal(fake->exceptions, 0);
+}
+
+static void a_busy_broker_is_asked_again_when_it_said(void **state)
+{
+    struct fake *fake = *state;
+    struct box_out row;
+    uint8_t id[16];
+    fake->refuse_code = (uint32_t)-E_BUSY;
+    fake->retry_after_ms = 3000;
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_QUEUED);
+    assert_int_equal(row.code, E_BUSY);
+    assert_int_equal(engine_next_ms(school->engine), fake->district->now_ms + 3000);
+    assert_int_equal(fake->submits, 1);
+    fake->district->now_ms += 3000;
+    fake_run(fake);
+    assert_int_equal(fake->submits, 2);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_RECEIPTED);
+}
+
+static void what_is_refused_for_good_stays_visible_with_its_code(void **state)
+{
+    struct fake *fake = *state;
+    struct box_out row;
+    uint8_t id[16];
+    fake->refuse_code = (uint32_t)-E_SENDER_NOT_ALLOWED;
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_REFUSED);
+    assert_int_equal(row.code, E_SENDER_NOT_ALLOWED);
+    assert_int_equal(school->engine->pending_count, 0);
+}
+
+static int act(struct fake *fake, struct fake_unit *from, const char *kind, const uint8_t *parent,
+               uint8_t id[16], struct error *error)
+{
+    struct seal_section section = {"receipt", {(const uint8_t *)"ok", 2}};
+    struct engine_draft draft = {.kind = kind,
+                                 .topic = "",
+                                 .area = "",
+                                 .officer = "P-1",
+                                 .purpose = "",
+                                 .parent = parent,
+                                 .sections = &section,
+                                 .section_count = 1};
+    return engine_stage(from->engine, fake_moment(fake), &draft, id, error);
+}
+
+static void a_thread_that_moved_is_sealed_to_who_is_on_it_now(void **state)
+{
+    struct fake *fake = *state;
+    struct box_out row;
+    struct engine_thread thread;
+    uint8_t id[16], signed_id[16], accepted_id[16], progress_id[16];
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(act(fake, police, "receipt.signed", id, signed_id, NULL), 0);
+    assert_int_equal(act(fake, police, "receipt.accepted", id, accepted_id, NULL), 0);
+    fake_run(fake);
+    const char *now[] = {"education", "police-hedong", "procuratorate", "court"};
+    memcpy(fake->participants, now, sizeof now);
+    fake->participant_count = 4;
+    fake->refuse_code = (uint32_t)-E_THREAD_MOVED;
+    assert_int_equal(act(fake, police, "receipt.progress", id, progress_id, NULL), 0);
+    fake_run(fake);
+    assert_int_equal(state_of(police, progress_id, &row), BOX_OUT_RECEIPTED);
+    assert_int_equal(engine_thread_load(police->engine, NULL, id, &thread, NULL), 0);
+    assert_true(thread_has(&thread.thread, "court"));
+    engine_thread_fini(&thread);
+    assert_int_equal(procuratorate->engine->stats.in_type[BOX_IN_MESSAGE], 2);
+    assert_int_equal(fake->exceptions, 0);
+}
+
+static void a_refused_act_is_undone_on_the_thread(void **state)
+{
+    struct fake *fake = *state;
+    struct engine_thread thread;
+    struct error error = {0};
+    uint8_t id[16], other[16];
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(act(fake, police, "receipt.accepted", id, other, &error), E_LIFECYCLE_ORDER);
+    assert_int_equal(act(fake, procuratorate, "receipt.signed", id, other, &error),
+                     E_LIFECYCLE_ROLE);
+    assert_int_equal(act(fake, police, "receipt.signed", other, other, &error), E_PARENT_UNKNOWN);
+    fake->refuse_code = (uint32_t)-E_LIFECYCLE_ORDER;
+    assert_int_equal(act(fake, police, "receipt.signed", id, other, &error), 0);
+    fake_run(fake);
+    assert_int_equal(engine_thread_load(police->engine, NULL, id, &thread, NULL), 0);
+    assert_int_equal(thread.thread.leg_count, 1);
+    assert_int_equal(thread.thread.legs[0].state, LIFECYCLE_DELIVERED);
+    engine_thread_fini(&thread);
+    assert_int_equal(act(fake, police, "receipt.signed", id, other, &error), 0);
+    fake_run(fake);
+    assert_int_equal(engine_thread_load(school->engine, NULL, id, &thread, NULL), 0);
+    assert_int_equal(thread.thread.legs[0].state, LIFECYCLE_SIGNED);
+    engine_thread_fini(&thread);
+}
+
+/* ---- bounds and time --------------------------------------------------------------------------
+ */
+
+static void a_full_outbox_is_an_error_but_not_for_an_immediate_lead(void **state)
+{
+    struct fake *fake = *state;
+    struct error error = {0};
+    uint8_t id[16];
+    for (int i = 0; i < 100; i++) must_stage(fake, school, "notice.bulletin", id);
+    assert_int_equal(stage(fake, school, "notice.bulletin", id, &error), E_OUTBOX_FULL);
+    must_stage(fake, school, REPORT, id);
+    fake_online(fake, school);
+    assert_int_equal(school->engine->pending_count, 0);
+    assert_int_equal(school->engine->stats.out_state[BOX_OUT_RECEIPTED], 101);
+}
+
+static void what_was_sent_without_an_answer_goes_again_after_a_reconnect(void **state)
+{
+    struct fake *fake = *state;
+    struct buf frame;
+    struct box_out row;
+    uint8_t id[16];
+    must_stage(fake, school, REPORT, id);
+    assert_int_equal(engine_flush(school->engine, fake_moment(fake), NULL), 0);
+    assert_int_equal(box_commit(school->box, NULL), 0);
+    while (engine_out(school->engine, &frame)) buf_fini(&frame); /* lost on the wire */
+    assert_int_equal(school->engine->sent_count, 1);
+    engine_disconnected(school->engine, fake_moment(fake));
+    assert_int_equal(school->engine->sent_count, 0);
+    fake_online(fake, school);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_RECEIPTED);
+    assert_int_equal(box_in_last(police->box), 1);
+}
+
+static void a_silent_broker_is_given_up(void **state)
+{
+    struct fake *fake = *state;
+    uint64_t after_ms;
+    fake->district->now_ms += 60000;
+    assert_int_equal(engine_tick(school->engine, fake_moment(fake), NULL), 0);
+    assert_true(engine_wants_reset(school->engine, &after_ms));
+}
+
+static void random_bytes_are_counted_and_change_nothing(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t bytes[256];
+    for (uint64_t i = 0; i < 500; i++) {
+        district_fill(bytes, sizeof bytes, "noise", i);
+        assert_int_equal(engine_frame(police->engine, fake_moment(fake),
+                                      bytes_of(bytes, (size_t)(i % sizeof bytes)), NULL),
+                         0);
+    }
+    assert_int_equal(police->engine->link, ENGINE_GREETED);
+    assert_true(police->engine->stats.refused_frames >= 499);
+    assert_int_equal(box_in_last(police->box), 0);
+}
+
+/* ---- a process that is killed -----------------------------------------------------------------
+ */
+
+enum { KILL_AFTER = 12 };
+
+/* Stages and commits until it is killed; says each id after its commit, never before. */
+static void child(struct fake *fake, const char *path, int fd)
+{
+    fake_start(fake, school, path, NULL);
+    for (;;) {
+        uint8_t id[16];
+        must_stage(fake, school, REPORT, id);
+        CHECK(engine_flush(school->engine, fake_moment(fake), NULL) == 0);
+        CHECK(box_commit(school->box, NULL) == 0);
+        if (write(fd, id, sizeof id) != (ssize_t)sizeof id) _exit(0);
+    }
+}
+
+static void what_was_committed_survives_a_kill_and_no_number_is_used_twice(void **state)
+{
+    struct fake *fake = *state;
+    char folder[] = "/tmp/engine.XXXXXX", path[64], name[80];
+    uint8_t ids[KILL_AFTER][16];
+    int pipes[2], status;
+    struct box_out row;
+    uint64_t seq = 0;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/store", folder);
+    assert_int_equal(pipe(pipes), 0);
+    engine_free(school->engine);
+    box_close(school->box);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) child(fake, path, pipes[1]);
+    for (size_t i = 0; i < KILL_AFTER; i++) assert_int_equal(read(pipes[0], ids[i], 16), 16);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    fake->drawn += 1000000; /* other entropy than the child drew */
+    fake_start(fake, school, path, NULL);
+    for (size_t i = 0; i < KILL_AFTER; i++) {
+        assert_int_equal(state_of(school, ids[i], &row), BOX_OUT_QUEUED);
+        assert_true(row.seq > seq);
+        seq = row.seq;
+    }
+    uint8_t id[16];
+    uint64_t pending = school->engine->pending_count;
+    must_stage(fake, school, REPORT, id);
+    (void)state_of(school, id, &row);
+    assert_int_equal(row.seq, pending + 1);
+    fake_online(fake, police);
+    fake_online(fake, school);
+    assert_int_equal(school->engine->pending_count, 0);
+    assert_int_equal(box_in_last(police->box), pending + 1);
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        (void)unlink(name);
+    }
+    (void)rmdir(folder);
+    (void)close(pipes[0]);
+    (void)close(pipes[1]);
+}
+
+static void a_second_process_is_kept_out_of_the_store(void **state)
+{
+    char folder[] = "/tmp/engine.XXXXXX", path[64];
+    struct box *first = NULL, *second = NULL;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/store", folder);
+    assert_int_equal(box_open(path, &first, NULL), 0);
+    assert_int_equal(box_open(path, &second, NULL), E_STORE_LOCKED);
+    box_close(first);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
+#define ONLINE(test)  cmocka_unit_test_setup_teardown(test, setup_online, teardown)
+#define OFFLINE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ONLINE(a_message_is_sealed_delivered_acknowledged_and_receipted),
+        OFFLINE(nothing_leaves_before_it_is_durable),
+        ONLINE(plaintext_and_section_keys_are_not_in_the_box_in_clear),
+        cmocka_unit_test(lies_of_a_broker_are_refused_with_a_code),
+        ONLINE(an_immediate_lead_without_proof_is_shown_and_proved_later),
+        ONLINE(a_receipt_that_proves_nothing_settles_nothing),
+        ONLINE(a_broker_behind_what_we_saw_is_not_greeted),
+        ONLINE(heads_are_trusted_for_good_only_with_a_consistency_proof),
+        ONLINE(recipients_compute_the_route_again_and_report_a_wrong_one),
+        ONLINE(what_is_not_for_us_is_an_exception),
+        ONLINE(more_exceptions_than_one_acknowledgement_holds_go_in_several),
+        ONLINE(a_stale_bundle_is_fetched_and_the_message_sealed_again),
+        ONLINE(a_busy_broker_is_asked_again_when_it_said),
+        ONLINE(what_is_refused_for_good_stays_visible_with_its_code),
+        ONLINE(a_thread_that_moved_is_sealed_to_who_is_on_it_now),
+        ONLINE(a_refused_act_is_undone_on_the_thread),
+        OFFLINE(a_full_outbox_is_an_error_but_not_for_an_immediate_lead),
+        ONLINE(what_was_sent_without_an_answer_goes_again_after_a_reconnect),
+        ONLINE(a_silent_broker_is_given_up),
+        ONLINE(random_bytes_are_counted_and_change_nothing),
+        OFFLINE(what_was_committed_survives_a_kill_and_no_number_is_used_twice),
+        cmocka_unit_test(a_second_process_is_kept_out_of_the_store),
+    };
+    return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
