@@ -78,15 +78,14 @@ static int bad_value(struct walk *walk, const struct payload_field *rule)
     char codes[ERROR_DETAIL_LEN_MAX - 16] = "";
     size_t len = 0;
     for (size_t i = 0; i < rule->list->count; i++) {
-        size_t code_len = strlen(rule->list->codes[i].code);
-        if (len + code_len + 5 > sizeof codes) {
-            memcpy(codes + len, "...", 4);
+        const char *code = rule->list->codes[i].code;
+        if (len + 2 + strlen(code) + sizeof ", ..." > sizeof codes) {
+            memcpy(codes + len, ", ...", sizeof ", ...");
             break;
         }
-        memcpy(codes + len, rule->list->codes[i].code, code_len);
-        len += code_len;
-        memcpy(codes + len, i + 1 < rule->list->count ? ", " : "", 3);
-        len += i + 1 < rule->list->count ? 2 : 0;
+        for (const char *at = i ? ", " : ""; *at; at++) codes[len++] = *at;
+        for (const char *at = code; *at; at++) codes[len++] = *at;
+        codes[len] = 0;
     }
     return error_set(walk->error, E_BAD_VALUE, walk->path, "one of: %s", codes);
 }
