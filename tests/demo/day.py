@@ -1,6 +1,7 @@
 """A realistic day in the district, told as it happens, then audited. Exit 0 only if it all holds."""
 import argparse
 import datetime
+import json
 import os
 import pathlib
 import shutil
@@ -12,7 +13,7 @@ import time
 import ceremony
 import leads
 from district import BIN, District, Failed, Refused, TOP, run
-from words import BOLD, DIM, GREEN, RED, RESET, Stage, of, say, t
+from words import BOLD, DIM, GREEN, LANG, RED, RESET, Stage, of, say, t
 
 ACT_KINDS = {"sign": "receipt.signed", "accept": "receipt.accepted", "return": "receipt.returned",
              "progress": "receipt.progress", "close": "receipt.closed",
@@ -33,26 +34,25 @@ class Day:
 
     # ---- sending --------------------------------------------------------------------------------
     def tell_route(self, preview, brief=False):
-        for one in preview["recipients"]:
-            act = t("须签收", "must sign") if one["act"] == "sign" else t("抄送", "copy")
-            reads = t("、", ", ").join(one["sections"]) or t("仅信头", "header only")
-            print(t(f"    → {of(one, 'name')}（{act}）", f"    → {of(one, 'name')} ({act})"), end="")
-            if brief:
-                print(f"  {one['citation']}")
-                continue
-            print(t("  可读：", "  reads: ") + reads)
-            why = of(one, "reason")
-            print(f"{DIM}       {one['citation']}　{of(one, 'citation')}"
-                  f"{t('；', '; ') + why if why else ''}{RESET}")
+        """Who receives it by which clause, and whom the clauses name without its being sent there."""
         groups = {}
+        for one in preview["recipients"]:
+            groups.setdefault((one["act"], one["citation"]), []).append(one)
+        for (act, citation), units in groups.items():
+            one = units[0]
+            must = t("须签收", "must sign") if act == "sign" else t("抄送", "copy")
+            reads = t("、", ", ").join(one["sections"]) or t("仅信头", "header only")
+            print(t(f"    → {names(units)}（{must}，可读 {reads}）",
+                    f"    → {names(units)} ({must}, reads {reads})"))
+            if not brief:
+                why = of(one, "reason")
+                print(f"{DIM}       {citation}  {of(one, 'citation')}{t('；', '; ')}{why}{RESET}")
+        skipped = {}
         for one in preview["not_addressed"]:
-            groups.setdefault(of(one, "reason"), []).append(one)
-        for reason, units in groups.items():
-            names = t("、", ", ").join(of(u, "name") for u in units[:4])
-            more = len(units) - 4
-            if more > 0:
-                names += t(f" 等{len(units)}个", f" and {more} more")
-            print(f"{DIM}    × {t('未发给', 'not')} {names}: {reason}{RESET}")
+            skipped.setdefault(of(one, "reason"), []).append(one)
+        for reason, units in skipped.items():
+            print(t(f"{DIM}    × 未发给 {names(units)}：{reason}{RESET}",
+                    f"{DIM}    × not to {names(units)}: {reason}{RESET}"))
 
     def note(self, answer, preview):
         self.expected[answer["id"]] = {one["unit"] for one in preview["recipients"]}
@@ -111,13 +111,13 @@ class Day:
 
     # ---- reading --------------------------------------------------------------------------------
     def read(self, unit, answer):
+        """Shows what a unit can open, in the words of the kind's schema."""
         agent = self.agent(unit)
         agent.wait_for([answer["id"]])
         message = agent.call("GET", f"/v1/inbox/{answer['id']}")
+        schema = agent.call("GET", f"/v1/kinds/{message['kind']}")["schema"]["properties"]
         for name, content in message["sections"].items():
-            print(f"      [{name}]")
-            for key, value in content.items():
-                print(f"        {key}: {plain(value)}")
+            show(content, schema[name])
         return message
 
     def everything_arrived(self):
@@ -137,12 +137,42 @@ class Day:
         return sum(len(units) for units in self.expected.values())
 
 
-def plain(value):
+def show(content, schema):
+    print(f"      [{title(schema)}]")
+    for key, value in content.items():
+        field = schema["properties"][key]
+        print(f"        {title(field)}: {plain(value, field)}")
+
+
+def title(schema):
+    both = schema.get("title", "").split(" / ")
+    return both[-1] if LANG == "en" else both[0]
+
+
+def plain(value, schema):
     if isinstance(value, list):
-        return t("；", "; ").join(plain(v) for v in value)
+        return t("；", "; ").join(plain(one, schema.get("items", {})) for one in value)
     if isinstance(value, dict):
-        return "，".join(f"{k}={plain(v)}" for k, v in value.items())
-    return str(value)
+        fields = schema.get("properties", {})
+        return t("，", ", ").join(f"{title(fields.get(k, {})) or k} {plain(v, fields.get(k, {}))}"
+                                 for k, v in value.items())
+    label = schema.get("x-labels", {}).get(str(value))
+    if label:
+        return label.get(LANG, value) if isinstance(label, dict) else label
+    return clock(value) if isinstance(value, str) and value.endswith("Z") else str(value)
+
+
+def clock(text):
+    """A time of the API, as the clock on the wall shows it."""
+    moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment.astimezone().strftime("%H:%M:%S")
+
+
+def names(units, most=4):
+    text = t("、", ", ").join(of(unit, "name") for unit in units[:most])
+    if len(units) > most:
+        text += t(f" 等 {len(units)} 个单位", f" and {len(units) - most} more")
+    return text
 
 
 # ---- the scenes ---------------------------------------------------------------------------------
@@ -158,14 +188,27 @@ def marriage(day):
     message = day.read("womens-federation", lead)
     if "full" in message["sections"]:
         raise Failed("the women's federation can read the full section")
-    say(f"  {BOLD}总线持有：{RESET}信头（谁、何时、依据哪条）与密文。在其日志库与运行日志中查找正文原句：",
-        f"  {BOLD}What the broker holds:{RESET} the header (who, when, by which clause) and ciphertext. "
-        "Looking for a sentence of the text in its database and log:")
+    say(f"  {BOLD}总线持有：{RESET}信头（谁、何时、依据哪条）与密文：",
+        f"  {BOLD}What the broker holds:{RESET} the header (who, when, by which clause) and ciphertext:")
+    for name, cipher in ciphertexts(day.district, lead["index"]):
+        print(f"      {name}: {DIM}{cipher[:40].hex()}…{RESET} ({len(cipher)} {t('字节', 'bytes')})")
+    say("    在它的日志库与运行日志中查找正文原句：",
+        "    looking for a sentence of the text in its database and its log:")
     found = search_broker(day.district, leads.PLANTED)
     if found:
         raise Failed(f"plaintext at the broker: {found}")
     say(f"    {GREEN}没有{RESET}", f"    {GREEN}not there{RESET}")
     return lead
+
+
+def ciphertexts(district, index):
+    """The sealed sections of a record, straight out of the broker's database."""
+    path = district.folder / "broker" / "state" / "journal.db"
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    rows = db.execute("SELECT id % 64, bytes FROM blobs WHERE id / 64 = ? ORDER BY id", (index,))
+    found = [(("summary", "full", "reporter")[ordinal], cipher) for ordinal, cipher in rows]
+    db.close()
+    return found
 
 
 def search_broker(district, text):
@@ -183,7 +226,7 @@ def handled(day, lead):
     thread = day.agent("civil-affairs").call("GET", f"/v1/threads/{lead['thread']}")
     for leg in thread["legs"]:
         print(f"    {t('来件单位看到', 'the sender sees')}: {of(leg, 'name')} {of(leg, 'state')} "
-              f"{leg.get('changed_at', '')}")
+              f"{clock(leg['changed_at']) if 'changed_at' in leg else ''}")
     say(f"    每一步都是签名并入账的消息，带时间（两步共 {seconds:.2f} 秒）",
         f"    each step is a signed, journaled message with its time (both took {seconds:.2f} s)")
 
@@ -201,6 +244,9 @@ def the_day(day):
     day.act("police-hedong", mandatory, "sign", officer="p-1102")
     day.act("police-hedong", mandatory, "accept", officer="p-1102", decision="handled")
     day.act("police-hedong", birth, "sign", officer="p-1102")
+    day.act("st-dazhigu", minor, "urge", officer="dzg-4", reason="accept")
+    for unit in ("police-hedong", "civil-affairs"):
+        day.act(unit, minor, "accept", officer="duty-1", decision="handled")
     say("  教育局查询拟聘保育员：", "  Education asks about a nursery worker before hiring:")
     verify = day.send("education", leads.VERIFY, brief=True)
     day.act("procuratorate", verify, "sign", officer="jc-9")
@@ -307,7 +353,6 @@ def take_journal(district):
 
 
 def audit(day, lead, journal):
-    import json
     root = day.district.folder / "root.note"
     say("  leadbus-replay：不联网、不用任何密钥，只凭日志副本与信任根的公钥",
         "  leadbus-replay: no network, no keys, only a copy of the journal and the root's public keys")
@@ -394,6 +439,8 @@ def tell(day, stage):
 
 def main():
     parser = argparse.ArgumentParser(prog="./run demo", add_help=True)
+    os.environ.setdefault("TZ", "CST-8")  # the district's clock, also where no zone data is
+    time.tzset()
     parser.add_argument("--tour", action="store_true",
                         help=t("逐幕讲解，按回车继续", "scene by scene, Enter between scenes"))
     options = parser.parse_args()

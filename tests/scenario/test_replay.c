@@ -535,6 +535,7 @@ static void one_byte_of_evidence_is_found(void **state)
     const char *path = prove("flip.json");
     (void)state;
     read_file(path, &content);
+    CHECK(content.data != NULL && content.len > 1000);
     for (size_t i = 0; i < 400; i++) {
         size_t at = (content.len - 2) * i / 399;
         content.data[at] ^= 1;
