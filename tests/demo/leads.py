@@ -1,5 +1,7 @@
 """The leads of the day: what each unit's own system would send to its agent. All persons are invented."""
 import datetime
+import json
+import pathlib
 
 CHINA = datetime.timezone(datetime.timedelta(hours=8))
 NOW = datetime.datetime.now(CHINA)
@@ -54,15 +56,19 @@ BIRTH = {
                  "persons": [{"role": "presented", "name": "李某", "sex": "2"}],
                  "contact_name": "医务科", "contact_phone": "022-12345678"}}}
 
-STREET_MINOR = {
-    "kind": "lead.street-minor", "area": "120102002", "officer": "dzg-4",
-    "sections": {
-        "summary": {"pseudonym": "V1", "situation": "begging", "age_band": "6-13", "sex": "1",
-                    "condition": "hungry-or-cold", "accompanied": "adult", "held": "on-street",
-                    "found_on": TODAY, "street": "120102002"},
-        "full": {"what": "男孩在地铁口乞讨，旁有成年女子看守。", "place": "地铁站A口",
-                 "area": "120102002", "found_at": ago(40), "contact_name": "网格员",
-                 "contact_phone": "022-12345678"}}}
+def readme_example():
+    """lead.json of the README: what it shows is what is sent here."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    lines = text[text.index("with `lead.json`:"):].split("\n")[2:]
+    taken = []
+    for line in lines:
+        if not line.startswith("    "):
+            break
+        taken.append(line)
+    return json.loads("\n".join(taken))
+
+
+STREET_MINOR = readme_example()
 
 MISSING = {
     "kind": "alert.missing-child", "topic": "issue", "area": "120102005", "officer": "p-1101",
