@@ -8,7 +8,7 @@
 enum { LANG_UNKNOWN = -1 };
 static atomic_int chosen = LANG_UNKNOWN;
 
-static enum lang lang_of_environment(void)
+enum lang i18n_of_environment(void)
 {
     static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -24,7 +24,7 @@ enum lang i18n_lang(void)
 {
     int lang = atomic_load_explicit(&chosen, memory_order_relaxed);
     if (lang == LANG_UNKNOWN) {
-        lang = (int)lang_of_environment();
+        lang = (int)i18n_of_environment();
         atomic_store_explicit(&chosen, lang, memory_order_relaxed);
     }
     return (enum lang)lang;

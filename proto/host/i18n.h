@@ -16,6 +16,8 @@
 #include "proto/base/error.h"
 
 enum lang i18n_lang(void);
+/* What the environment says now, whatever was chosen. */
+enum lang i18n_of_environment(void);
 /* For --lang and tests; before threads start. */
 void i18n_set(enum lang lang);
 
