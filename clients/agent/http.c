@@ -70,10 +70,8 @@ int http_only_keys(const json_t *object, const char *const *known, const char *p
         const json_t *in;
         json_t *out;
     } held = {.in = object};
-    const char *key = NULL;
-    json_t *value = NULL;
-    json_object_foreach(held.out, key, value)
-    {
+    for (void *at = json_object_iter(held.out); at; at = json_object_iter_next(held.out, at)) {
+        const char *key = json_object_iter_key(at);
         size_t i = 0;
         while (known[i] && strcmp(known[i], key) != 0) i++;
         if (known[i]) continue;

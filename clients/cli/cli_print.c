@@ -111,9 +111,8 @@ void cli_print_fields(const json_t *object, int indent)
         const json_t *in;
         json_t *out;
     } held = {.in = object};
-    const char *key = NULL;
-    json_t *value = NULL;
-    json_object_foreach(held.out, key, value) print_value(key, value, indent);
+    for (void *at = json_object_iter(held.out); at; at = json_object_iter_next(held.out, at))
+        print_value(json_object_iter_key(at), json_object_iter_value(at), indent);
 }
 
 static void line(const char *name, const char *value)
