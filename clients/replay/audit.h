@@ -37,6 +37,9 @@ struct audit_record {
 struct audit_options {
     const char *path;
     struct bytes root_note; /* empty: the root named by the journal itself (warned of) */
+    /* A head that somebody else kept: a checkpoint's note or a whole tlog-proof. Without one a
+     * journal cut at an older signed head looks whole. Empty: none. */
+    struct bytes held;
     bool fold;
     /* Called for each record; non-zero ends the walk and is returned. NULL: none. */
     int (*each)(void *ctx, const struct audit_record *record, struct error *ret_error);

@@ -12,6 +12,8 @@ struct command_options {
     const char *root_path; /* NULL: none given */
     struct evidence_trust trust;
     struct buf root_note;
+    const char *checkpoint_path; /* NULL: none given */
+    struct buf checkpoint;
     bool json;
 };
 

@@ -86,10 +86,11 @@ static int add_key(struct command_options *options, const char *text)
 
 static int parse_options(int argc, char **argv, struct command_options *options)
 {
-    enum { OPT_ROOT = 256, OPT_KEY, OPT_THRESHOLD, OPT_JSON };
+    enum { OPT_ROOT = 256, OPT_KEY, OPT_THRESHOLD, OPT_CHECKPOINT, OPT_JSON };
     static const struct option longs[] = {{"root", required_argument, NULL, OPT_ROOT},
                                           {"key", required_argument, NULL, OPT_KEY},
                                           {"threshold", required_argument, NULL, OPT_THRESHOLD},
+                                          {"checkpoint", required_argument, NULL, OPT_CHECKPOINT},
                                           {"output", required_argument, NULL, 'o'},
                                           {"json", no_argument, NULL, OPT_JSON},
                                           {"help", no_argument, NULL, 'h'},
@@ -106,6 +107,7 @@ static int parse_options(int argc, char **argv, struct command_options *options)
             else
                 options->trust.threshold = (size_t)atoi(optarg);
             break;
+        case OPT_CHECKPOINT: options->checkpoint_path = optarg; break;
         case OPT_JSON: options->json = true; break;
         case 'o': options->out_path = optarg; break;
         case 'h': help(); exit(0);
@@ -116,17 +118,23 @@ static int parse_options(int argc, char **argv, struct command_options *options)
     return status;
 }
 
-static int load_root(struct command_options *options)
+static int load(const char *path, size_t cap, struct buf *ret)
 {
     struct error error = {0};
-    if (options->root_path == NULL) return 0;
-    int code = out_file_load(options->root_path, LIMIT_NOTE_BYTES_MAX, &options->root_note, &error);
-    if (code != 0) {
-        out_error(code, &error, false);
-        return EX_NOINPUT;
-    }
+    if (path == NULL) return 0;
+    int code = out_file_load(path, cap, ret, &error);
+    if (code == 0) return 0;
+    out_error(code, &error, false);
+    return EX_NOINPUT;
+}
+
+static int load_files(struct command_options *options)
+{
+    int status = load(options->root_path, LIMIT_NOTE_BYTES_MAX, &options->root_note);
+    if (status == 0)
+        status = load(options->checkpoint_path, LIMIT_TLOGPROOF_BYTES_MAX, &options->checkpoint);
     options->trust.root_note = buf_bytes(&options->root_note);
-    return 0;
+    return status;
 }
 
 static int run(const struct command *command, struct command_options *options, int count,
@@ -141,6 +149,8 @@ static int run(const struct command *command, struct command_options *options, i
         return out_usage(T("%s 需要 -o 文件", "%s needs -o FILE"), command->name);
     if ((command->flags & TAKES_KEYS) == 0 && options->trust.key_count > 0)
         return out_usage(T("%s 不用 --key", "%s takes no --key"), command->name);
+    if ((command->flags & TAKES_KEYS) != 0 && options->checkpoint_path != NULL)
+        return out_usage(T("%s 不用 --checkpoint", "%s takes no --checkpoint"), command->name);
     if ((command->flags & NEEDS_TRUST) != 0 &&
         (options->root_path == NULL) == (options->trust.key_count == 0))
         return out_usage(T("%s 需要 --root 或 --key，二者之一", "%s needs either --root or --key"),
@@ -148,7 +158,7 @@ static int run(const struct command *command, struct command_options *options, i
     if (options->trust.threshold == 0) options->trust.threshold = options->trust.key_count;
     if (options->trust.threshold > options->trust.key_count)
         return out_usage(T("--threshold 大于公钥个数", "--threshold is above the number of keys"));
-    int status = load_root(options);
+    int status = load_files(options);
     return status != 0 ? status : command->run(options);
 }
 
@@ -167,6 +177,7 @@ int main(int argc, char **argv)
                                  : run(command, &options, argc - optind - 1, argv + optind + 1);
     }
     buf_fini(&options.root_note);
+    buf_fini(&options.checkpoint);
     if (fflush(stdout) != 0 && status == 0) status = EX_IOERR;
     return status;
 }

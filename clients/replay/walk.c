@@ -32,6 +32,7 @@ int command_walk(const struct command_options *options, bool fold,
     struct walking walking = {each, ctx};
     struct audit_options audit_options = {.path = options->journal,
                                           .root_note = buf_bytes(&options->root_note),
+                                          .held = buf_bytes(&options->checkpoint),
                                           .fold = fold,
                                           .each = pass_on,
                                           .progress = show_progress,

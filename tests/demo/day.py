@@ -21,8 +21,10 @@ ACT_KINDS = {"sign": "receipt.signed", "accept": "receipt.accepted", "return": "
 
 
 class Day:
-    def __init__(self, district):
+    def __init__(self, district, tour):
         self.district = district
+        self.short = False  # in the tour the rest of the day is told without the clauses' words
+        self.tour = tour
         self.expected = {}  # message id -> set of units, as previewed before sending
         self.sent = 0
 
@@ -44,7 +46,7 @@ class Day:
             reads = t("、", ", ").join(one["sections"]) or t("仅信头", "header only")
             print(t(f"    → {names(units)}（{must}，可读 {reads}）",
                     f"    → {names(units)} ({must}, reads {reads})"))
-            if not brief:
+            if not (brief or self.short):
                 why = of(one, "reason")
                 print(f"{DIM}       {citation}  {of(one, 'citation')}{t('；', '; ')}{why}{RESET}")
         skipped = {}
@@ -354,10 +356,12 @@ def take_journal(district):
 
 def audit(day, lead, journal):
     root = day.district.folder / "root.note"
-    say("  leadbus-replay：不联网、不用任何密钥，只凭日志副本与信任根的公钥",
-        "  leadbus-replay: no network, no keys, only a copy of the journal and the root's public keys")
+    say("  leadbus-replay：不联网、不用任何密钥，只凭日志副本、信任根的公钥和公安留存的一张回执",
+        "  leadbus-replay: no network, no keys, only a copy of the journal, the root's public keys and a "
+        "receipt that the police kept")
     run("leadbus-replay", "verify", "--root", root, journal)
-    replayed = json.loads(run("leadbus-replay", "replay", "--json", "--root", root, journal).out)
+    replayed = json.loads(run("leadbus-replay", "replay", "--json", "--root", root, "--checkpoint",
+                              day.district.folder / "kept.tlog-proof", journal).out)
     print(t(f"    {replayed['record_count']} 条记录、{replayed['signature_count']} 个签名全部成立；"
             f"每条重新裁决，逐字节相同；各单位总账平衡",
             f"    {replayed['record_count']} records and {replayed['signature_count']} signatures hold; "
@@ -419,6 +423,7 @@ def tell(day, stage):
     stage.scene("签收，计时", "Signed for, and timed")
     handled(day, lead)
     stage.scene("这一天的其他事", "The rest of the day")
+    day.short = day.tour
     the_day(day)
     stage.scene("一个代理停机，一个孩子走失", "One agent down, one child missing")
     offline_and_alert(day)
@@ -434,6 +439,11 @@ def tell(day, stage):
         f"  {day.sent} messages, {count} deliveries: once to each who should, never to anybody else")
     if search_broker(district, leads.PLANTED):
         raise Failed("plaintext at the broker")
+    # A receipt that the police keep, of their last message: with it the auditor sees a cut journal.
+    last = day.agent("police-hedong").call("GET", "/v1/messages?state=receipted&limit=500")["items"]
+    newest = max(last, key=lambda one: one["index"])
+    receipt = day.agent("police-hedong").call("GET", f"/v1/messages/{newest['id']}/receipt")
+    (district.folder / "kept.tlog-proof").write_bytes(receipt)
     return lead
 
 
@@ -453,7 +463,7 @@ def main():
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     district = District(TOP / "build" / "demo" / f"{stamp}-{os.getpid()}")
     stage = Stage(options.tour)
-    day = Day(district)
+    day = Day(district, options.tour)
     started = time.monotonic()
     try:
         lead = tell(day, stage)

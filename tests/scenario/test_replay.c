@@ -406,6 +406,41 @@ static void rows_added_removed_or_moved_are_found(void **state)
     change("o.db", "DELETE FROM blobs WHERE id = 64");
 }
 
+/* Everything after an older checkpoint taken away: whole to who holds nothing, cut to who kept a
+ * head. */
+static void a_journal_cut_at_a_signed_head_is_found_by_a_kept_one(void **state)
+{
+    const char *path = copy_journal("cut.db");
+    const char *newest = in_folder("newest.note"), *older = in_folder("older.note");
+    struct store *store = NULL;
+    struct buf note = {0};
+    uint64_t size = 0;
+    sqlite3 *db = NULL;
+    (void)state;
+    CHECK(store_open_read(journal, true, &store, NULL) == 0);
+    CHECK(store_checkpoint(store, UINT64_MAX, &note, &size, NULL) == 0);
+    write_file(newest, buf_bytes(&note));
+    buf_reset(&note);
+    CHECK(store_checkpoint(store, 6, &note, &size, NULL) == 0);
+    write_file(older, buf_bytes(&note));
+    store_close(store);
+    buf_fini(&note);
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(sqlite3_exec(db,
+                       "DELETE FROM checkpoints WHERE size > 7; DELETE FROM records WHERE seq >= 7;"
+                       "DELETE FROM blobs WHERE id >= 7 * 64",
+                       NULL, NULL, NULL) == SQLITE_OK);
+    CHECK(sqlite3_close(db) == SQLITE_OK);
+    assert_int_equal(replay("verify", "--root", root_path, path, NULL), 0);
+    assert_int_equal(replay("verify", "--root", root_path, "--checkpoint", older, path, NULL), 0);
+    assert_int_equal(replay("verify", "--root", root_path, "--checkpoint", newest, path, NULL), 1);
+    assert_says("it was cut");
+    assert_int_equal(replay("verify", "--root", root_path, "--checkpoint", newest, journal, NULL),
+                     0);
+    assert_int_equal(
+        replay("verify", "--root", root_path, "--checkpoint", root_path, journal, NULL), 1);
+}
+
 /* ---- lies told with the log's own key ---------------------------------------------------------
  */
 static const Leadbus__Record *decode(struct bytes record, struct arena *arena)
@@ -597,6 +632,7 @@ int main(void)
         cmocka_unit_test(one_byte_in_any_checkpoint_is_found),
         cmocka_unit_test(the_first_bad_record_is_named),
         cmocka_unit_test(rows_added_removed_or_moved_are_found),
+        cmocka_unit_test(a_journal_cut_at_a_signed_head_is_found_by_a_kept_one),
         cmocka_unit_test(a_log_that_signs_a_lie_is_found_by_signature_or_by_deciding_again),
         cmocka_unit_test(evidence_is_checked_with_the_roots_public_keys_alone),
         cmocka_unit_test(evidence_proves_exceptions_too),
