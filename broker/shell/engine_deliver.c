@@ -130,6 +130,12 @@ bool deliver_pump(struct engine *engine, struct session *session)
     for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
         struct lane *state = &session->lanes[lane];
         struct core_entry entry;
+        /* An acknowledgement leaves the queue when it is folded, ahead of the disk and perhaps of
+         * what this connection was sent again: go on behind it, or the hashes would not chain. */
+        uint64_t position;
+        uint8_t running[32];
+        core_acknowledged(engine->core, session->unit, lane, &position, running);
+        if (position > state->sent) session_acked(engine, session, lane);
         while (state->sent - state->acked < state->window &&
                (state->flight_bytes < FLIGHT_BYTES_MAX || state->sent == state->acked) &&
                core_entry_after(engine->core, session->unit, lane, state->sent, &entry) &&
