@@ -632,6 +632,7 @@ static int show_unproved(struct engine *engine, struct moment *moment, struct in
     if (r < 0) return 0; /* neither proved nor genuine */
     int own = envelope_recipient_find(&in->envelope, engine->keyring->unit);
     row.must_sign = own >= 0 && in->head->recipients[own]->act == ENVELOPE_ACT_SIGN;
+    row.missing = note_pair(engine, in);
     return store_message(engine, moment, in, &row, ret_error);
 }
 
