@@ -79,6 +79,7 @@ int box_prepare(struct box *box, enum box_statement which, bool writes, sqlite3_
         if (r < 0) return r;
         box->dirty = true;
     }
+    if (writes && !box->lazy) box->pressing = true;
     if (!box->statements[which] &&
         sqlite3_prepare_v3(box->db, box_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
                            &box->statements[which], NULL) != SQLITE_OK)
@@ -244,6 +245,16 @@ bool box_dirty(const struct box *box)
     return box->dirty;
 }
 
+bool box_pressing(const struct box *box)
+{
+    return box->dirty && box->pressing;
+}
+
+void box_lazy(struct box *box, bool lazy)
+{
+    box->lazy = lazy;
+}
+
 int box_commit(struct box *box, struct error *ret_error)
 {
     sqlite3_stmt *statement = NULL;
@@ -252,7 +263,7 @@ int box_commit(struct box *box, struct error *ret_error)
     if (!box->dirty) return 0;
     int r = box_prepare(box, BOX_COMMIT, false, &statement, ret_error);
     if (r == 0) r = box_run(box, statement, ret_error);
-    if (r == 0) box->dirty = false;
+    if (r == 0) box->dirty = box->pressing = false;
     return r;
 }
 

@@ -27,6 +27,10 @@ int box_open(const char *path, struct box **ret_box, struct error *ret_error) MU
 void box_close(struct box *box); /* what was not committed is not there afterwards */
 int box_commit(struct box *box, struct error *ret_error) MUST_USE;
 bool box_dirty(const struct box *box);
+/* What is written while lazy can be had again from the broker (receipts): nobody needs to wait
+ * until it is durable, it goes with the next commit. Pressing: something else was written too. */
+void box_lazy(struct box *box, bool lazy);
+bool box_pressing(const struct box *box);
 
 /* ---- single values ----------------------------------------------------------------------------
  */

@@ -87,6 +87,8 @@ struct box {
     sqlite3 *db;
     sqlite3_stmt *statements[BOX_STATEMENT_COUNT];
     bool dirty;
+    bool pressing; /* dirty, and something waits for it to be durable */
+    bool lazy;
     bool dead;
     uint64_t in_last, out_last;
 };

@@ -12,6 +12,7 @@
 enum {
     PROCESS_FRAMES_MAX = 512,
     TIMEOUT_MAX_MS = 60000,
+    LAZY_MS = 20, /* what can be had again waits so long for a commit of something that cannot */
     ROTATE_MS = 3600 * 1000,
     DEFAULT_WINDOW = 256,
     DEFAULT_CREDIT = 256,
@@ -336,8 +337,16 @@ static void release(leadbus *lb)
 static int settle(leadbus *lb, struct moment *moment, struct error *ret_error)
 {
     int r = engine_flush(lb->engine, moment, ret_error);
+    bool lazy = box_dirty(lb->box) && !box_pressing(lb->box);
+    if (lazy && lb->lazy_ms == 0) lb->lazy_ms = moment->now_ms;
+    if (lazy && moment->now_ms >= lb->lazy_ms && moment->now_ms - lb->lazy_ms < LAZY_MS) {
+        release(lb);
+        if (r == 0 && lb->options.changed) tell(lb);
+        return r;
+    }
     if (r == 0) r = box_commit(lb->box, ret_error);
     if (r < 0) return r;
+    lb->lazy_ms = 0;
     release(lb);
     if (lb->options.changed) tell(lb);
     return 0;
@@ -358,7 +367,8 @@ int leadbus_timeout_ms(leadbus *lb)
 {
     uint64_t wall_ms = now_ms(&lb->options), steady_ms = clock_ms(CLOCK_MONOTONIC);
     uint64_t wait_ms = TIMEOUT_MAX_MS, next = engine_next_ms(lb->engine);
-    if (lb->more || box_dirty(lb->box) || io_readable(lb->io)) return 0;
+    if (lb->more || box_pressing(lb->box) || io_readable(lb->io)) return 0;
+    if (box_dirty(lb->box) && lb->lazy_ms + LAZY_MS < next) next = lb->lazy_ms + LAZY_MS;
     if (lb->unsent.len > 0 && wait_ms > 10) wait_ms = 10;
     if (next <= wall_ms) return 0;
     if (next - wall_ms < wait_ms) wait_ms = next - wall_ms;

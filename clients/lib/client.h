@@ -28,7 +28,9 @@ struct leadbus {
     struct buf unsent; /* the frame that the socket did not take */
     bool dead, more, was_greeted;
     uint64_t rotate_ms;
-    struct { /* told after the commit */
+    uint64_t
+        lazy_ms; /* since when something that is not pressing waits for a commit; 0 = nothing */
+    struct {     /* told after the commit */
         unsigned changes;
         bool has_id;
         uint8_t id[16];

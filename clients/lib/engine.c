@@ -355,6 +355,7 @@ static int welcome_state(struct engine *engine, struct moment *moment,
         engine_lane_acked(engine, one->lane, one->position);
         lane->told = one->position;
         lane->due = lane->position > one->position;
+        lane->due_ms = 0;
     }
     return 0;
 }
@@ -717,6 +718,8 @@ uint64_t engine_next_ms(const struct engine *engine)
             if (at < next) next = at;
         }
         at = engine_outbox_next_ms(engine);
+        if (at < next) next = at;
+        at = engine_ack_ms(engine);
         if (at < next) next = at;
     }
     return next;

@@ -92,9 +92,10 @@ struct engine_exception {
 struct engine_lane {
     uint64_t position; /* in the inbox, exceptions apart */
     uint8_t running[32];
-    uint64_t told;  /* acknowledged on this connection */
-    uint64_t acked; /* what the journal holds */
-    bool due;       /* acknowledge (again) */
+    uint64_t told;   /* acknowledged on this connection */
+    uint64_t acked;  /* what the journal holds */
+    bool due;        /* acknowledge (again) */
+    uint64_t due_ms; /* since when; 0 = at once */
     bool dirty;
     struct engine_exception *exceptions; /* above acked */
     size_t exception_count, exception_cap;

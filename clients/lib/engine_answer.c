@@ -97,7 +97,10 @@ int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__
             r = 0;
             goto out;
         }
+        /* Lost in a crash, it is asked for again and is the same one. */
+        box_lazy(engine->box, true);
         r = receipt_keep(engine, moment, pending, receipt, &envelope, &head, &error);
+        box_lazy(engine->box, false);
     }
     if (r < 0) {
         if (ret_error) *ret_error = error;

@@ -13,6 +13,8 @@ enum {
     ENGINE_SILENT_MS = 45000,
     ENGINE_GREETING_MS = 10000,
     ENGINE_PROOF_MS = 1000,
+    ENGINE_ACK_MS = 10,    /* a normal lane's acknowledgement waits so long for company */
+    ENGINE_ACK_COUNT = 64, /* or until it speaks for so many */
     ENGINE_ASK_AGAIN_MS = 5000,
     ENGINE_RETRY_MS = 200,
     ENGINE_RETRY_MAX_MS = 60000,
@@ -99,6 +101,8 @@ void engine_outbox_unsent(struct engine *engine);
 int engine_outbox_fill(struct engine *engine, struct moment *moment,
                        struct error *ret_error) MUST_USE;
 uint64_t engine_outbox_next_ms(const struct engine *engine);
+/* When the normal lane's acknowledgement is due; UINT64_MAX = nothing to say. */
+uint64_t engine_ack_ms(const struct engine *engine);
 /* What waited for a bundle or keys may go on. */
 void engine_outbox_release(struct engine *engine, enum engine_want want);
 /* engine_answer.c */

@@ -59,9 +59,8 @@ void engine_lane_acked(struct engine *engine, unsigned number, uint64_t position
     if (number >= ENGINE_LANES) return;
     struct engine_lane *lane = &engine->lanes[number];
     if (position <= lane->acked || position > lane->position) return;
-    lane->acked = position;
+    lane->acked = position; /* kept with the next delivery: WELCOME tells it again */
     if (lane->told < position) lane->told = position;
-    lane->dirty = true;
     size_t gone = 0;
     while (gone < lane->exception_count && lane->exceptions[gone].position <= position) gone++;
     lane->exception_count -= gone;
@@ -129,6 +128,26 @@ static void lane_ack(struct engine *engine, const struct moment *moment, unsigne
     lane->due = false;
 }
 
+uint64_t engine_ack_ms(const struct engine *engine)
+{
+    const struct engine_lane *lane = &engine->lanes[ENVELOPE_LANE_NORMAL];
+    if (!lane->due || engine->link != ENGINE_GREETED || lane->position == 0) return UINT64_MAX;
+    return lane->due_ms + ENGINE_ACK_MS;
+}
+
+/* One signature, one record and one verification speak for a run of deliveries; what is urgent, or
+ * wrong, is told at once. */
+static bool ack_now(const struct engine *engine, const struct moment *moment, unsigned number)
+{
+    const struct engine_lane *lane = &engine->lanes[number];
+    if (!lane->due || engine->link != ENGINE_GREETED || lane->position == 0) return false;
+    bool exception = lane->exception_count > 0 &&
+                     lane->exceptions[lane->exception_count - 1].position > lane->told;
+    return number == ENVELOPE_LANE_URGENT || exception ||
+           lane->position - lane->told >= ENGINE_ACK_COUNT || moment->now_ms < lane->due_ms ||
+           moment->now_ms - lane->due_ms >= ENGINE_ACK_MS;
+}
+
 int engine_lanes_flush(struct engine *engine, struct moment *moment, struct error *ret_error)
 {
     for (unsigned i = 0; i < ENGINE_LANES; i++) {
@@ -145,8 +164,7 @@ int engine_lanes_flush(struct engine *engine, struct moment *moment, struct erro
             if (r < 0) return r;
             lane->dirty = false;
         }
-        if (lane->due && engine->link == ENGINE_GREETED && lane->position > 0)
-            lane_ack(engine, moment, i);
+        if (ack_now(engine, moment, i)) lane_ack(engine, moment, i);
     }
     return 0;
 }
@@ -667,6 +685,7 @@ static int incoming_check(struct engine *engine, struct incoming *in, struct err
     struct engine_lane *lane = &engine->lanes[delivery->lane];
     if (delivery->position <= lane->position) {
         lane->due = true; /* it did not hear us: say it again */
+        lane->due_ms = 0;
         return 1;
     }
     if (delivery->position != lane->position + 1)
@@ -699,6 +718,7 @@ static int take(struct engine *engine, struct moment *moment, struct incoming *i
     if (row.type == BOX_IN_EXCEPTION) (void)load_exception(lane, &row);
     lane->position = delivery->position;
     memcpy(lane->running, in->running, 32);
+    if (!lane->due) lane->due_ms = moment->now_ms;
     lane->dirty = lane->due = true;
     return 0;
 }

@@ -97,8 +97,10 @@ struct leadbus_options {
      * by an exception). 0 = yes. NULL: everything fits. Must not call the library. */
     int (*check_section)(void *ctx, const char *kind, const char *section, const void *data,
                          size_t len, struct leadbus_error *ret_error);
-    /* Something changed durably. Called from within leadbus_process, _wait, _submit, _commit. May
-     * call functions that read; must not call process, wait, submit, close. NULL: not told. */
+    /* Something changed durably; a receipt alone is told when it is proved and is durable here a
+     * moment later (lost in a crash, it comes again and is the same). Called from within
+     * leadbus_process, _wait, _submit, _commit. May call functions that read; must not call
+     * process, wait, submit, close. NULL: not told. */
     void (*changed)(void *ctx, unsigned changes, const uint8_t *id);
     void *ctx; /* of both callbacks */
     /* UTC milliseconds; NULL = the system's clock. For simulations and tests. */
