@@ -356,7 +356,7 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
     if (r < 0) return r;
     engine_pending_wait(engine, pending);
     uint64_t wait_ms = refusal->retry_after_ms ? refusal->retry_after_ms : backoff_ms(pending);
-    bool at_once = want == ENGINE_WANT_RESEAL && pending->attempts < 8;
+    bool at_once = want == ENGINE_WANT_RESEAL && pending->attempts < ENGINE_AT_ONCE_MAX;
     pending->wants = (uint8_t)want;
     pending->retry_ms = at_once ? 0 : moment->now_ms + wait_ms;
     row.retry_ms = pending->retry_ms;

@@ -17,6 +17,7 @@ enum {
     ENGINE_ACK_COUNT = 64, /* or until it speaks for so many */
     ENGINE_ASK_AGAIN_MS = 5000,
     ENGINE_RETRY_MS = 200,
+    ENGINE_AT_ONCE_MAX = 8, /* attempts that a remedy may bring without a pause */
     ENGINE_RETRY_MAX_MS = 60000,
     ENGINE_RESET_MS = 1000,
     ENGINE_ONCE_DAYS = 30,

@@ -484,7 +484,8 @@ void engine_outbox_release(struct engine *engine, enum engine_want want)
         {
             if (pending->wants != want) continue;
             pending->wants = ENGINE_WANT_RESEAL;
-            pending->retry_ms = 0;
+            /* At once, unless that has not helped before: then no faster than the backoff. */
+            if (pending->attempts < ENGINE_AT_ONCE_MAX) pending->retry_ms = 0;
         }
     }
 }
