@@ -1,43 +1,8 @@
-/* Deciding: the broker's own records, and who may speak at all. */
+/* Deciding about the broker's own records, and which file decides about the rest. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/core/core_inner.h"
-
-Leadbus__Record core_record(uint64_t now_ms, Leadbus__Record__WhatCase what)
-{
-    Leadbus__Record record = LEADBUS__RECORD__INIT;
-    record.rules = RECORD_RULES_VERSION;
-    record.time_ms = now_ms;
-    record.what_case = what;
-    return record;
-}
-
-int core_admit_speaker(const struct core *core, const struct core_request *request, uint64_t serial,
-                       const char *unit, uint32_t suite, uint64_t now_ms,
-                       const struct trust_certificate **ret_certificate, struct error *ret_error)
-{
-    const struct trust_certificate *certificate;
-    if (request->conn_serial != serial)
-        return error_set(ret_error, E_IDENTITY_MISMATCH, "serial",
-                         "the connection is of serial %llu, the message of %llu",
-                         (unsigned long long)request->conn_serial, (unsigned long long)serial);
-    if (!core->now.bundle)
-        return error_set(ret_error, E_BUNDLE_UNKNOWN, "bundle", "no bundle is installed");
-    int r = trust_verdict(core->now.bundle, serial, unit, now_ms, suite, &certificate, ret_error);
-    if (r != 0) return r;
-    if (certificate->role != LEADBUS__ROLE__ROLE_UNIT &&
-        certificate->role != LEADBUS__ROLE__ROLE_OFFICE)
-        return error_set(ret_error, E_ROLE_NOT_ALLOWED, "serial", "role %d does not send",
-                         (int)certificate->role);
-    if (!request->signature_checked ||
-        memcmp(request->checked_key, certificate->identity, SUITE_PUBLIC_LEN) != 0)
-        return error_set(ret_error, E_SIGNATURE_INVALID, "signature",
-                         "not checked under the identity key of serial %llu",
-                         (unsigned long long)serial);
-    *ret_certificate = certificate;
-    return 0;
-}
 
 static bool name_fits(const char *name, bool required)
 {
