@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -287,6 +288,56 @@ void runner_kill(struct runner *runner)
     process_kill(&runner->driver);
     take_events(runner);
     close_pipes(runner);
+}
+
+/* ---- the broker's own account ------------------------------------------------------------------
+ */
+json_t *runner_status(const struct town *town)
+{
+    char path[RUNNER_PATH_LEN_MAX];
+    join(path, town->folder, "state/status.json");
+    return json_load_file(path, 0, NULL);
+}
+
+json_t *runner_status_unit(json_t *status, const char *unit)
+{
+    json_t *row;
+    size_t i;
+    json_array_foreach(json_object_get(status, "units"), i, row)
+    {
+        const char *name = json_string_value(json_object_get(row, "unit"));
+        if (name && strcmp(name, unit) == 0) return row;
+    }
+    return NULL;
+}
+
+uint64_t runner_figure(const json_t *row, const char *name)
+{
+    const json_t *value = json_object_get(row, name);
+    CHECK(json_is_integer(value));
+    return (uint64_t)json_integer_value(value);
+}
+
+bool runner_status_wait(const struct town *town, bool (*holds)(json_t *status, void *ctx),
+                        void *ctx, int deadline_ms)
+{
+    char path[RUNNER_PATH_LEN_MAX], seen[4096];
+    long long deadline = runner_now_ms() + deadline_ms;
+    bool done;
+    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    join(path, town->folder, "state");
+    CHECK(watch >= 0 && inotify_add_watch(watch, path, IN_MOVED_TO) >= 0);
+    for (;;) {
+        json_t *status = runner_status(town);
+        done = status && holds(status, ctx);
+        json_decref(status);
+        long long left_ms = deadline - runner_now_ms();
+        struct pollfd fd = {.fd = watch, .events = POLLIN};
+        if (done || left_ms <= 0 || poll(&fd, 1, (int)left_ms) <= 0) break;
+        (void)!read(watch, seen, sizeof seen);
+    }
+    close(watch);
+    return done;
 }
 
 leadbus *runner_open(const struct runner *runner)

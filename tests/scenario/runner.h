@@ -1,13 +1,15 @@
 /* runner: a unit of the town as real processes, over one store: either scenario_unit, a loop over
  * the library, or leadbus-agent with scenario_unit at its socket as the unit's own system would be.
- * They write what they saw into a pipe; the pipe outlives a kill -9 of them, so what was promised to
- * a sender is known here even where its process no longer is.
+ * They write what they saw into a pipe; the pipe outlives a kill -9 of them, so what was promised
+ * to a sender is known here even where its process no longer is.
  *
  * A unit that sends works towards a goal: leads 1 to goal, each under the idempotency key of its
  * number, 16 at a time. After a restart it begins again at the first one without a receipt; the
  * keys make that harmless, or the test fails. */
 #ifndef TESTS_SCENARIO_RUNNER_H
 #define TESTS_SCENARIO_RUNNER_H
+
+#include <jansson.h>
 
 #include "clients/lib/include/leadbus.h"
 #include "tests/scenario/town.h"
@@ -67,6 +69,16 @@ void runner_goal(struct runner *runner, uint64_t goal);
  * deadline. A deadline in the past takes what is there without waiting. */
 bool runner_wait(struct runner *const *runners, size_t count, long long deadline_ms);
 long long runner_now_ms(void);
+
+/* The broker's status as it wrote it last; NULL: none. The caller's to json_decref. */
+json_t *runner_status(const struct town *town);
+/* The row of a unit in it; NULL: none. */
+json_t *runner_status_unit(json_t *status, const char *unit);
+uint64_t runner_figure(const json_t *row, const char *name);
+/* Looks at every status that the broker writes (each second anew) until one holds. False: none did
+ * within the deadline. */
+bool runner_status_wait(const struct town *town, bool (*holds)(json_t *status, void *ctx),
+                        void *ctx, int deadline_ms);
 
 /* Opens the store of a stopped runner, for looking; it reaches no broker. */
 leadbus *runner_open(const struct runner *runner);

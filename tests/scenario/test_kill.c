@@ -5,21 +5,18 @@
  * scenario_kill [CYCLES [SEED]], or LEADBUS_KILL_CYCLES and LEADBUS_KILL_SEED; without a seed a new
  * one is drawn and printed. The same seed gives the same kills after the same number of events;
  * what the scheduler does between them is its own. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <inttypes.h>
-#include <poll.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <jansson.h>
 #include <cmocka.h>
@@ -40,7 +37,8 @@ static const char REPORT[] =
 static const char REFERRAL[] =
     "{\"kind\":\"handoff.service-referral\",\"topic\":\"schooling\",\"sections\":{"
     "\"summary\":{\"pseudonym\":\"V@N@\",\"service\":\"schooling\",\"consent\":\"by-guardian\"},"
-    "\"full\":{\"service\":\"schooling\",\"person\":{\"role\":\"victim\"},\"need\":\"第 @N@ 件\"}}}";
+    "\"full\":{\"service\":\"schooling\",\"person\":{\"role\":\"victim\"},\"need\":\"第 @N@ "
+    "件\"}}}";
 
 enum { SCHOOL, POLICE, PROCURATORATE, CIVIL, RUNNER_COUNT };
 static const struct {
@@ -141,9 +139,13 @@ static void cycle(uint64_t number)
     bus.broker_kills += broker;
     bus.unit_kills += unit;
     bus.agent_kills += unit && victim->agent;
-    print_message("cycle %" PRIu64 ": after %" PRIu64 " events and %" PRIu64 " us killed %s%s%s%s\n",
+    print_message("cycle %" PRIu64 ": after %" PRIu64 " events and %" PRIu64
+                  " us killed %s%s%s%s\n",
                   number, after, us, broker ? "the broker" : "", broker && unit ? " and " : "",
-                  unit ? victim->unit : "", !unit ? "" : victim->agent ? " (agent)" : " (library)");
+                  unit ? victim->unit : "",
+                  !unit           ? ""
+                  : victim->agent ? " (agent)"
+                                  : " (library)");
     if (unit) assert_true(runner_start(victim, as_agent));
     if (broker) assert_true(town_start_broker(&bus.town));
     no_trouble();
@@ -180,65 +182,16 @@ static void drain(void)
 
 /* ---- what the broker says ----------------------------------------------------------------------
  */
-static json_t *status_unit(json_t *status, const char *unit)
+static bool all_acknowledged(json_t *status, void *ctx)
 {
-    json_t *row;
-    size_t i;
-    json_array_foreach(json_object_get(status, "units"), i, row)
-    {
-        const char *name = json_string_value(json_object_get(row, "unit"));
-        if (name && strcmp(name, unit) == 0) return row;
-    }
-    return NULL;
-}
-
-static uint64_t figure(const json_t *row, const char *name)
-{
-    const json_t *value = json_object_get(row, name);
-    assert_true(json_is_integer(value));
-    return (uint64_t)json_integer_value(value);
-}
-
-static bool all_acknowledged(json_t *status)
-{
+    (void)ctx;
     for (size_t i = 0; i < RUNNER_COUNT; i++) {
-        const json_t *row = status_unit(status, bus.runners[i].unit);
-        if (!row || figure(row, "waiting") > 0 || figure(row, "delivered") < expected(i))
+        const json_t *row = runner_status_unit(status, bus.runners[i].unit);
+        if (!row || runner_figure(row, "waiting") > 0 ||
+            runner_figure(row, "delivered") < expected(i))
             return false;
     }
     return true;
-}
-
-static json_t *read_status(void)
-{
-    char path[RUNNER_PATH_LEN_MAX];
-    snprintf(path, sizeof path, "%s/state/status.json", bus.town.folder);
-    return json_load_file(path, 0, NULL);
-}
-
-/* The broker writes its status anew each second; every change is looked at as it comes. */
-static void wait_for_acknowledgements(void)
-{
-    char path[RUNNER_PATH_LEN_MAX], events_read[4096];
-    long long deadline_ms = runner_now_ms() + DRAIN_MS;
-    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    snprintf(path, sizeof path, "%s/state", bus.town.folder);
-    assert_true(watch >= 0 && inotify_add_watch(watch, path, IN_MOVED_TO) >= 0);
-    for (;;) {
-        json_t *status = read_status();
-        bool done = status && all_acknowledged(status);
-        long long left_ms = deadline_ms - runner_now_ms();
-        struct pollfd fd = {.fd = watch, .events = POLLIN};
-        if (!done && (left_ms <= 0 || poll(&fd, 1, (int)left_ms) <= 0)) {
-            show_state();
-            json_dumpf(status, stderr, JSON_INDENT(1));
-            fail_msg("not everything is acknowledged after %d s", DRAIN_MS / 1000);
-        }
-        json_decref(status);
-        if (done) break;
-        (void)!read(watch, events_read, sizeof events_read);
-    }
-    close(watch);
 }
 
 static void check_accounts(void)
@@ -247,15 +200,16 @@ static void check_accounts(void)
     size_t i;
     json_array_foreach(json_object_get(bus.status, "units"), i, row)
     {
-        uint64_t sum = figure(row, "delivered") + figure(row, "waiting") + figure(row, "expired") +
-                       figure(row, "undeliverable") + figure(row, "withdrawn");
-        assert_int_equal(figure(row, "accepted"), sum);
+        uint64_t sum = runner_figure(row, "delivered") + runner_figure(row, "waiting") +
+                       runner_figure(row, "expired") + runner_figure(row, "undeliverable") +
+                       runner_figure(row, "withdrawn");
+        assert_int_equal(runner_figure(row, "accepted"), sum);
     }
     for (size_t unit = 0; unit < RUNNER_COUNT; unit++) {
-        row = status_unit(bus.status, bus.runners[unit].unit);
+        row = runner_status_unit(bus.status, bus.runners[unit].unit);
         assert_non_null(row);
-        assert_int_equal(figure(row, "accepted"), expected(unit));
-        assert_int_equal(figure(row, "delivered"), expected(unit));
+        assert_int_equal(runner_figure(row, "accepted"), expected(unit));
+        assert_int_equal(runner_figure(row, "delivered"), expected(unit));
     }
 }
 
@@ -434,12 +388,12 @@ static void check_replay(void)
     json_array_foreach(json_object_get(bus.status, "units"), i, row)
     {
         const json_t *same =
-            status_unit(answer, json_string_value(json_object_get(row, "unit")));
+            runner_status_unit(answer, json_string_value(json_object_get(row, "unit")));
         assert_non_null(same);
         for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
-            assert_int_equal(figure(row, names[k]), figure(same, names[k]));
+            assert_int_equal(runner_figure(row, names[k]), runner_figure(same, names[k]));
     }
-    assert_int_equal(figure(answer, "start_count"), bus.broker_kills + 1);
+    assert_int_equal(runner_figure(answer, "start_count"), bus.broker_kills + 1);
     json_decref(answer);
 }
 
@@ -450,11 +404,14 @@ static void nothing_is_lost_doubled_or_made_up(void **state)
     for (size_t i = 0; i < RUNNER_COUNT; i++) assert_true(runner_start(bus.list[i], i % 2));
     for (uint64_t i = 1; i <= bus.cycles; i++) cycle(i);
     drain();
-    wait_for_acknowledgements();
+    if (!runner_status_wait(&bus.town, all_acknowledged, NULL, DRAIN_MS)) {
+        show_state();
+        fail_msg("not everything is acknowledged after %d s", DRAIN_MS / 1000);
+    }
     for (size_t i = 0; i < RUNNER_COUNT; i++) assert_int_equal(runner_stop(bus.list[i]), 0);
     no_trouble();
     assert_int_equal(process_stop(&bus.town.broker, PROCESS_DEADLINE_MS), 0);
-    bus.status = read_status();
+    bus.status = runner_status(&bus.town);
     assert_non_null(bus.status);
     snprintf(bus.origin, sizeof bus.origin, "%s",
              json_string_value(json_object_get(bus.status, "origin")));

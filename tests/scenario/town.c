@@ -299,6 +299,7 @@ void town_seal(const struct town *town, enum town_unit from, const struct town_l
                                                  .unit = unit,
                                                  .epoch = epoch->number};
         CHECK(envelope_kek(&input, keks[i]) == 0);
+        if (lead->deaf && unit_of(unit) == lead->deaf) keks[i][0] ^= 1;
         recipients[i] = (struct seal_recipient){.unit = unit,
                                                 .act = route.recipients[i].act,
                                                 .citation = route.recipients[i].citation,

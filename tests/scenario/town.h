@@ -44,6 +44,7 @@ bool town_start_broker(struct town *town);
 struct town_lead {
     uint64_t seq, bundle;
     uint8_t id[16];
+    enum town_unit deaf; /* its wrap is sealed under a wrong key; 0: nobody's */
 };
 void town_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,
                struct sealed *ret_sealed);

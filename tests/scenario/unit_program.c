@@ -8,13 +8,13 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "clients/lib/include/leadbus.h"
@@ -49,7 +49,7 @@ struct program {
     /* agent */
     CURLM *multi;
     CURL *inbox;
-    bool inbox_busy;
+    bool inbox_busy, asked_status; /* in turn on one handle */
     struct buf inbox_reply;
     struct curl_slist *plain;
 };
@@ -137,8 +137,8 @@ static bool submit(struct program *program, struct slot *slot)
         json_t *object = json_object_get(json_object_get(body, "sections"), rule->name);
         if (!object) continue;
         struct buf *payload = &payloads[draft.section_count];
-        CHECK(payload_json_read(payload_find(rule->message), object, rule->name, payload,
-                                &error) == 0);
+        CHECK(payload_json_read(payload_find(rule->message), object, rule->name, payload, &error) ==
+              0);
         sections[draft.section_count++] =
             (struct leadbus_section){rule->name, payload->data, payload->len};
     }
@@ -169,6 +169,18 @@ static void look_at_outbox(struct program *program)
             slot->n = 0;
         }
     }
+}
+
+/* An honest broker says nothing that is not believed, whatever was killed. */
+static void look_at_refusals(struct program *program)
+{
+    struct leadbus_stats stats = {.size = sizeof stats};
+    leadbus_stats(program->lb, &stats);
+    if (stats.refused_frames)
+        tell(program, "E not believed: %s %s %s", stats.last_error.name, stats.last_error.field,
+             stats.last_error.detail);
+    if (stats.alarm_ms)
+        tell(program, "E alarm: %s %s %s", stats.alarm.name, stats.alarm.field, stats.alarm.detail);
 }
 
 static int tell_item(void *ctx, const struct leadbus_item *item)
@@ -250,6 +262,7 @@ static int run_library(struct program *program)
             tell(program, "E process %s %s %s", error.name, error.field, error.detail);
             return 1;
         }
+        look_at_refusals(program);
     }
     leadbus_close(program->lb);
     return 0;
@@ -303,8 +316,12 @@ static void ask_inbox(struct program *program)
 {
     char url[128];
     if (!program->inbox) program->inbox = easy_new(program, &program->inbox_reply);
-    snprintf(url, sizeof url, "http://agent/v1/inbox?after=%" PRIu64 "&limit=100&wait=%d",
-             program->inbox_after, WAIT_S);
+    program->asked_status = !program->asked_status;
+    if (program->asked_status)
+        snprintf(url, sizeof url, "http://agent/v1/status");
+    else
+        snprintf(url, sizeof url, "http://agent/v1/inbox?after=%" PRIu64 "&limit=100&wait=%d",
+                 program->inbox_after, WAIT_S);
     curl_easy_setopt(program->inbox, CURLOPT_URL, url);
     buf_reset(&program->inbox_reply);
     program->inbox_busy = true;
@@ -353,6 +370,10 @@ static void take_inbox(struct program *program)
         tell(program, "E inbox %s", error.detail);
         return;
     }
+    if (json_integer_value(json_object_get(json_object_get(body, "bus"), "refused_frames")) ||
+        json_object_get(body, "alarm"))
+        tell(program, "E not believed: %.*s", (int)program->inbox_reply.len,
+             (const char *)program->inbox_reply.data);
     json_array_foreach(json_object_get(body, "items"), i, item)
     {
         const char *type = json_string_value(json_object_get(item, "type"));
