@@ -474,7 +474,8 @@ static void an_acknowledgement_from_before_keeps_the_chain(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-int main(void)
+/* scenario_exception [NAME]: only the tests whose name matches. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_payload_that_does_not_fit_is_reported_and_the_queue_goes_on),
@@ -485,5 +486,6 @@ int main(void)
         TEST(an_acknowledgement_from_before_keeps_the_chain),
     };
     signal(SIGPIPE, SIG_IGN);
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("exception", tests, NULL, NULL);
 }
