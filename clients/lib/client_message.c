@@ -1,0 +1,184 @@
+/* The inbox, and one message with what we may read of it. */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/lib/client_view.h"
+#include "proto/base/check.h"
+
+struct leadbus_message {
+    struct leadbus_item item;
+    struct box_in in;
+    struct box_out out;
+    bool own;
+    struct buf body;
+    struct arena arena;
+    const Leadbus__Header *head;
+    struct content content;
+    size_t recipient_count;
+    struct leadbus_recipient recipients[LIMIT_RECIPIENT_COUNT_MAX];
+    char names[LIMIT_RECIPIENT_COUNT_MAX][2][128];
+};
+
+static void message_recipients(const leadbus *lb, leadbus_message *message)
+{
+    const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
+    bool primary = true;
+    message->recipient_count = message->head->n_recipients;
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        const Leadbus__Recipient *row = message->head->recipients[i];
+        struct leadbus_recipient *one = &message->recipients[i];
+        const char *zh, *en;
+        view_names(plan, row->unit, &zh, &en);
+        (void)snprintf(message->names[i][0], sizeof message->names[i][0], "%s", zh);
+        (void)snprintf(message->names[i][1], sizeof message->names[i][1], "%s", en);
+        one->unit = row->unit;
+        one->name_zh = message->names[i][0];
+        one->name_en = message->names[i][1];
+        one->must_sign = row->act == ROUTE_SIGN;
+        one->primary = one->must_sign && primary;
+        if (one->must_sign) primary = false;
+        one->citation = row->citation;
+        one->citation_zh = one->citation_en = one->reason_zh = one->reason_en = "";
+        one->sections = row->sections;
+        one->keyed = row->epoch != 0;
+    }
+}
+
+static int message_load(leadbus *lb, leadbus_message *message, struct error *ret_error)
+{
+    struct buf sealed = {0};
+    int r =
+        message->own
+            ? box_out_body(lb->box, message->out.number, &message->body, &sealed, ret_error)
+            : box_in_body(lb->box, message->in.number, &message->body, &sealed, NULL, ret_error);
+    if (r < 0) goto out;
+    if (message->own)
+        view_item_of_out(lb, &message->out, &message->item);
+    else
+        view_item_of_in(&message->in, &message->item);
+    message->head = message->own || message->in.type != BOX_IN_NOTICE
+                        ? view_head_of(buf_bytes(&message->body), message->own, &message->arena)
+                        : NULL;
+    if (message->head) {
+        view_item_of_head(lb, message->head, &message->item);
+        message_recipients(lb, message);
+    }
+    if (sealed.len > 0)
+        r = content_open(lb->engine, message->item.thread, message->item.id, buf_bytes(&sealed),
+                         &message->content, ret_error);
+out:
+    buf_fini(&sealed);
+    return r;
+}
+
+static int message_give(leadbus *lb, leadbus_message *message, int found, struct error *error,
+                        leadbus_message **ret_message, struct leadbus_error *ret_error)
+{
+    int r = found;
+    arena_init(&message->arena, LIMIT_FRAME_BYTES_MAX * 4);
+    if (r == 0) r = message_load(lb, message, error);
+    if (r < 0) {
+        leadbus_message_free(message);
+        return client_failed(ret_error, error);
+    }
+    *ret_message = message;
+    return 0;
+}
+
+int leadbus_message_get(leadbus *lb, const uint8_t *id, leadbus_message **ret_message,
+                        struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    leadbus_message *message = calloc(1, sizeof *message);
+    CHECK(message != NULL);
+    int r = box_in_find(lb->box, id, &message->in, &error);
+    if (r == E_NOT_FOUND) {
+        r = box_out_find(lb->box, id, &message->out, &error);
+        message->own = r == 0;
+    }
+    return message_give(lb, message, r, &error, ret_message, ret_error);
+}
+
+int leadbus_inbox_get(leadbus *lb, uint64_t number, leadbus_message **ret_message,
+                      struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    leadbus_message *message = calloc(1, sizeof *message);
+    CHECK(message != NULL);
+    int r = box_in_get(lb->box, number, &message->in, &error);
+    return message_give(lb, message, r, &error, ret_message, ret_error);
+}
+
+void leadbus_message_free(leadbus_message *message)
+{
+    if (!message) return;
+    content_fini(&message->content);
+    arena_fini(&message->arena);
+    buf_fini(&message->body);
+    sodium_memzero(message, sizeof *message);
+    free(message);
+}
+
+const struct leadbus_item *leadbus_message_item(const leadbus_message *message)
+{
+    return &message->item;
+}
+
+size_t leadbus_message_section_count(const leadbus_message *message)
+{
+    return message->content.section_count;
+}
+
+int leadbus_message_section(const leadbus_message *message, size_t i,
+                            struct leadbus_section *ret_section)
+{
+    if (i >= message->content.section_count) return 0;
+    const struct content_section *section = &message->content.sections[i];
+    *ret_section =
+        (struct leadbus_section){section->name, section->payload.data, section->payload.len};
+    return 1;
+}
+
+size_t leadbus_message_recipient_count(const leadbus_message *message)
+{
+    return message->recipient_count;
+}
+
+const struct leadbus_recipient *leadbus_message_recipient(const leadbus_message *message, size_t i)
+{
+    return i < message->recipient_count ? &message->recipients[i] : NULL;
+}
+
+int leadbus_inbox_each(leadbus *lb, uint64_t after, size_t limit,
+                       int (*each)(void *ctx, const struct leadbus_item *item), void *ctx,
+                       struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct gathered all = {0};
+    int r = box_in_each(lb->box, after, limit, view_gather_in, &all, &error);
+    for (size_t i = 0; i < all.count && r == 0; i++) {
+        struct leadbus_item item;
+        struct buf body = {0};
+        struct arena arena;
+        arena_init(&arena, LIMIT_FRAME_BYTES_MAX * 4);
+        view_item_of_in(&all.in[i], &item);
+        r = box_in_body(lb->box, all.in[i].number, &body, NULL, NULL, &error);
+        const Leadbus__Header *head = r == 0 && all.in[i].type != BOX_IN_NOTICE
+                                          ? view_head_of(buf_bytes(&body), false, &arena)
+                                          : NULL;
+        if (head) view_item_of_head(lb, head, &item);
+        bool stop = r == 0 && each(ctx, &item) != 0;
+        arena_fini(&arena);
+        buf_fini(&body);
+        if (stop) break;
+    }
+    free(all.in);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
+}
+
+uint64_t leadbus_inbox_last(leadbus *lb)
+{
+    return box_in_last(lb->box);
+}

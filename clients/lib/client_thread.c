@@ -1,0 +1,205 @@
+/* A thread as this unit knows it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/lib/client_view.h"
+#include "proto/base/check.h"
+
+struct leadbus_thread {
+    int status;
+    struct thread thread;
+    struct leadbus_leg *legs;
+    char (*leg_names)[2][128];
+    struct gathered in, out;
+    struct leadbus_item *items;
+    struct buf *bodies;
+    struct arena arena;
+    size_t item_count;
+};
+
+static int item_order(const void *a, const void *b)
+{
+    const struct leadbus_item *left = a, *right = b;
+    uint64_t l = left->type == LEADBUS_ITEM_SENT && !left->proved ? UINT64_MAX : left->index;
+    uint64_t r = right->type == LEADBUS_ITEM_SENT && !right->proved ? UINT64_MAX : right->index;
+    if (l != r) return l < r ? -1 : 1;
+    return left->created_ms < right->created_ms ? -1 : left->created_ms > right->created_ms;
+}
+
+static int thread_items(leadbus *lb, leadbus_thread *thread, struct error *ret_error)
+{
+    size_t count = thread->in.count + thread->out.count;
+    thread->items = calloc(count + 1, sizeof *thread->items);
+    thread->bodies = calloc(count + 1, sizeof *thread->bodies);
+    CHECK(thread->items != NULL && thread->bodies != NULL);
+    for (size_t i = 0; i < count; i++) {
+        bool own = i >= thread->in.count;
+        const struct box_in *in = own ? NULL : &thread->in.in[i];
+        const struct box_out *out = own ? &thread->out.out[i - thread->in.count] : NULL;
+        struct leadbus_item *item = &thread->items[i];
+        int r = own ? box_out_body(lb->box, out->number, &thread->bodies[i], NULL, ret_error)
+                    : box_in_body(lb->box, in->number, &thread->bodies[i], NULL, NULL, ret_error);
+        thread->item_count = i + 1;
+        if (r < 0) return r;
+        if (own)
+            view_item_of_out(lb, out, item);
+        else
+            view_item_of_in(in, item);
+        const Leadbus__Header *head =
+            view_head_of(buf_bytes(&thread->bodies[i]), own, &thread->arena);
+        if (head) view_item_of_head(lb, head, item);
+    }
+    if (count > 0) qsort(thread->items, count, sizeof *thread->items, item_order);
+    return 0;
+}
+
+static void thread_legs(const leadbus *lb, leadbus_thread *thread)
+{
+    const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
+    thread->legs = calloc(thread->thread.leg_count + 1, sizeof *thread->legs);
+    thread->leg_names = calloc(thread->thread.leg_count + 1, sizeof *thread->leg_names);
+    CHECK(thread->legs != NULL && thread->leg_names != NULL);
+    for (size_t i = 0; i < thread->thread.leg_count; i++) {
+        const struct thread_leg *leg = &thread->thread.legs[i];
+        const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
+        enum lifecycle_state state = (enum lifecycle_state)leg->state;
+        struct leadbus_leg *one = &thread->legs[i];
+        const char *zh, *en;
+        view_names(plan, leg->unit, &zh, &en);
+        (void)snprintf(thread->leg_names[i][0], sizeof thread->leg_names[i][0], "%s", zh);
+        (void)snprintf(thread->leg_names[i][1], sizeof thread->leg_names[i][1], "%s", en);
+        one->unit = leg->unit;
+        one->name_zh = thread->leg_names[i][0];
+        one->name_en = thread->leg_names[i][1];
+        memcpy(one->message, leg->message, 16);
+        one->kind = leg->kind;
+        one->primary = leg->primary;
+        one->done = kind && lifecycle_leg_done(kind, state);
+        one->state = lifecycle_state_name(state);
+        one->state_zh = lifecycle_state_text(state, LANG_ZH);
+        one->state_en = lifecycle_state_text(state, LANG_EN);
+        one->changed_ms = leg->changed_ms;
+        one->outcome = leg->outcome;
+    }
+}
+
+int leadbus_thread_get(leadbus *lb, const uint8_t *id, leadbus_thread **ret_thread,
+                       struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct buf state = {0};
+    leadbus_thread *thread = calloc(1, sizeof *thread);
+    CHECK(thread != NULL);
+    arena_init(&thread->arena, (size_t)256 << 20);
+    thread_init(&thread->thread, id);
+    int r = box_thread_get(lb->box, id, NULL, &state, &error);
+    if (r == 0) r = thread_decode(buf_bytes(&state), &thread->thread, &error);
+    if (r == 0) r = box_in_of_thread(lb->box, id, view_gather_in, &thread->in, &error);
+    if (r == 0) r = box_out_of_thread(lb->box, id, view_gather_out, &thread->out, &error);
+    if (r == 0) r = thread_items(lb, thread, &error);
+    buf_fini(&state);
+    if (r < 0) {
+        leadbus_thread_free(thread);
+        return client_failed(ret_error, &error);
+    }
+    thread_legs(lb, thread);
+    thread->status = (int)thread_status(&thread->thread, trust_bundle_plan(lb->engine->bundle));
+    *ret_thread = thread;
+    return 0;
+}
+
+void leadbus_thread_free(leadbus_thread *thread)
+{
+    if (!thread) return;
+    for (size_t i = 0; i < thread->item_count; i++) buf_fini(&thread->bodies[i]);
+    free(thread->bodies);
+    free(thread->items);
+    free(thread->in.in);
+    free(thread->out.out);
+    free(thread->legs);
+    free(thread->leg_names);
+    thread_fini(&thread->thread);
+    arena_fini(&thread->arena);
+    free(thread);
+}
+
+int leadbus_thread_status(const leadbus_thread *thread)
+{
+    return thread->status;
+}
+
+size_t leadbus_thread_item_count(const leadbus_thread *thread)
+{
+    return thread->item_count;
+}
+
+const struct leadbus_item *leadbus_thread_item(const leadbus_thread *thread, size_t i)
+{
+    return i < thread->item_count ? &thread->items[i] : NULL;
+}
+
+size_t leadbus_thread_leg_count(const leadbus_thread *thread)
+{
+    return thread->thread.leg_count;
+}
+
+const struct leadbus_leg *leadbus_thread_leg(const leadbus_thread *thread, size_t i)
+{
+    return i < thread->thread.leg_count ? &thread->legs[i] : NULL;
+}
+
+struct thread_walk {
+    struct {
+        uint64_t changed_ms;
+        struct thread thread;
+    } * rows;
+    size_t count, cap;
+};
+
+static int gather_thread(void *ctx, const uint8_t id[16], uint64_t changed_ms, struct bytes state)
+{
+    struct thread_walk *walk = ctx;
+    if (walk->count == walk->cap) {
+        walk->cap = walk->cap ? walk->cap * 2 : 64;
+        walk->rows = realloc(walk->rows, walk->cap * sizeof *walk->rows);
+        CHECK(walk->rows != NULL);
+    }
+    struct thread *thread = &walk->rows[walk->count].thread;
+    thread_init(thread, id);
+    walk->rows[walk->count++].changed_ms = changed_ms;
+    return thread_decode(state, thread, NULL);
+}
+
+int leadbus_thread_each(leadbus *lb, size_t limit,
+                        int (*each)(void *ctx, const struct leadbus_thread_summary *one), void *ctx,
+                        struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct thread_walk walk = {0};
+    const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
+    int r = box_thread_each(lb->box, limit, gather_thread, &walk, &error);
+    if (r == E_BAD_FORM) (void)error_set(&error, r, "store", "a damaged thread");
+    bool going = r == 0;
+    for (size_t i = 0; i < walk.count; i++) {
+        struct thread *thread = &walk.rows[i].thread;
+        struct leadbus_thread_summary one = {.kind = thread->kind,
+                                             .topic = thread->topic,
+                                             .area = thread->area,
+                                             .from = thread->from,
+                                             .urgency = thread->urgency,
+                                             .opened_ms = thread->opened_ms,
+                                             .changed_ms = walk.rows[i].changed_ms,
+                                             .message_count = thread->message_count,
+                                             .leg = ""};
+        memcpy(one.thread, thread->id, 16);
+        one.status = (int)thread_status(thread, plan);
+        for (size_t k = 0; k < thread->leg_count; k++)
+            if (strcmp(thread->legs[k].unit, lb->keyring.unit) == 0)
+                one.leg = lifecycle_state_name((enum lifecycle_state)thread->legs[k].state);
+        if (going && each(ctx, &one) != 0) going = false;
+        thread_fini(thread);
+    }
+    free(walk.rows);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
+}

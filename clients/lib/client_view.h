@@ -1,0 +1,31 @@
+/* client_view: what the looking functions of leadbus.h (client_preview, client_outbox,
+ * client_message, client_thread) share. */
+#ifndef CLIENTS_LIB_CLIENT_VIEW_H
+#define CLIENTS_LIB_CLIENT_VIEW_H
+
+#include "clients/lib/client.h"
+
+/* Copies at most as many bytes as the caller's struct has by its first field. */
+void view_fill(void *ret, const void *from, size_t size);
+const char *view_or_empty(const char *text);
+/* A unit's names in this plan; its key where the plan does not know it. */
+void view_names(const struct plan *plan, const char *unit, const char **ret_zh,
+                const char **ret_en);
+
+/* Rows are gathered first, so that the callback may ask for more. The caller frees out and in. */
+struct gathered {
+    struct box_out *out;
+    struct box_in *in;
+    size_t count, cap;
+};
+int view_gather_out(void *ctx, const struct box_out *row);
+int view_gather_in(void *ctx, const struct box_in *row);
+
+/* Items borrow the row, the handle and the header. */
+void view_item_of_in(const struct box_in *row, struct leadbus_item *ret);
+void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadbus_item *ret);
+void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct leadbus_item *ret);
+/* The header in a record's or an envelope's bytes; NULL: there is none. */
+const Leadbus__Header *view_head_of(struct bytes body, bool own, struct arena *arena);
+
+#endif
