@@ -51,7 +51,7 @@ static void fill_envelope(struct parts *parts, const struct lead *lead, const ch
 static int fill_record(struct engine *engine, struct parts *parts, const struct core_entry *entry,
                        Leadbus__Delivery *delivery, struct error *ret_error)
 {
-    int code = store_read(engine->parts.reader, entry->index, &parts->record, NULL, ret_error);
+    int code = store_read_intact(engine->parts.reader, entry->index, &parts->record, ret_error);
     if (code) return code;
     arena_init(&parts->arena, (size_t)LIMIT_RECORD_BYTES_MAX * 16);
     const Leadbus__Record *record;
@@ -148,7 +148,7 @@ bool deliver_pump(struct engine *engine, struct session *session)
             int code = deliver_one(engine, session, lane, &entry, &error);
             if (code) {
                 log_failure(LOG_LEVEL_ERROR, "delivery_failed", code, &error);
-                return false;
+                break; /* this lane waits; the other does not */
             }
         }
     }

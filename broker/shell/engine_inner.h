@@ -32,6 +32,8 @@ struct session {
     struct peer peer;
     uint8_t instance[16];
     uint64_t since_ms, heard_ms;
+    uint64_t takeover_ms; /* since when takeovers are counted */
+    uint32_t takeover_count;
     bool wants_pump;
     uint64_t welcome_size; /* its Welcome read state up to here: nothing is delivered before */
     struct lane lanes[ENVELOPE_LANE_COUNT];

@@ -6,6 +6,9 @@
 #include "proto/host/log.h"
 #include "proto/record.h"
 
+/* An agent that is left alone takes its own place over a few times in a bad minute at most. */
+enum { TAKEOVER_WINDOW_MS = 60000, TAKEOVER_COUNT_MAX = 6 };
+
 struct session *session_by_peer(struct engine *engine, uint64_t serial, const struct peer *peer)
 {
     for (size_t i = 0; i < engine->session_count; i++) {
@@ -222,12 +225,24 @@ static int welcome(struct engine *engine, struct session *session, const Leadbus
     return 0;
 }
 
+/* Do two agents take the unit from one another? A copy of a whole installation carries the same
+ * instance; a crash or a bad line takes over now and then, not again and again. */
+static bool contended(struct session *session)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    if (now_ms - session->takeover_ms > TAKEOVER_WINDOW_MS) {
+        session->takeover_ms = now_ms;
+        session->takeover_count = 0;
+    }
+    return ++session->takeover_count >= TAKEOVER_COUNT_MAX;
+}
+
 /* The session of the unit, new or taken over from an earlier connection. NULL: at the bound. */
 static struct session *take_session(struct engine *engine, const Leadbus__HelloBody *body)
 {
     struct session *session = session_by_unit(engine, body->unit);
     if (session) {
-        if (memcmp(session->instance, body->instance.data, 16) != 0)
+        if (memcmp(session->instance, body->instance.data, 16) != 0 || contended(session))
             log_error("cloned_agent", log_text("unit", body->unit),
                       log_u64("serial", body->serial));
         else

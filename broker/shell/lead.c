@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 #include "proto/base/map.h"
+#include "proto/host/log.h"
 #include "proto/record.h"
 
 struct entry {
@@ -104,7 +105,7 @@ void lead_cache_put(struct lead_cache *cache, uint64_t index, uint64_t time_ms,
 static int load(struct lead_cache *cache, uint64_t index, struct entry *entry,
                 struct error *ret_error)
 {
-    int code = store_read(cache->reader, index, &entry->record, NULL, ret_error);
+    int code = store_read_intact(cache->reader, index, &entry->record, ret_error);
     if (code) return code;
     arena_init(&entry->arena, (size_t)LIMIT_RECORD_BYTES_MAX * 16);
     const Leadbus__Record *record;
@@ -133,6 +134,11 @@ static int load(struct lead_cache *cache, uint64_t index, struct entry *entry,
         if (code && code != E_NOT_FOUND) return code;
         envelope->ciphertexts[i] = buf_bytes(&entry->blobs[i]);
     }
+    /* The recipient refuses what is damaged and the sender hears of it; the queue goes on. The
+     * operator hears of the disk here. */
+    struct error damage = {0};
+    code = envelope_check_ciphertexts(envelope, false, &damage);
+    if (code) log_failure(LOG_LEVEL_ERROR, "ciphertext_damaged", code, &damage);
     entry->lead.index = index;
     entry->lead.time_ms = record->time_ms;
     entry->lead.accepted_flags = accepted->flags;

@@ -546,6 +546,22 @@ int store_read(struct store *store, uint64_t index, struct buf *ret_bytes, struc
     return 0;
 }
 
+int store_read_intact(struct store *store, uint64_t index, struct buf *ret_bytes,
+                      struct error *ret_error)
+{
+    struct buf bytes = {0}, hashes = {0};
+    uint8_t leaf[32];
+    int r = store_read(store, index, &bytes, &hashes, ret_error);
+    if (r == 0) merkle_leaf_hash(buf_bytes(&bytes), leaf);
+    if (r == 0 && (hashes.len < sizeof leaf || memcmp(hashes.data, leaf, sizeof leaf) != 0))
+        r = error_set(ret_error, E_JOURNAL_CORRUPT, "journal", "record %llu is not the hashed one",
+                      (unsigned long long)index);
+    if (r == 0) buf_append_bytes(ret_bytes, buf_bytes(&bytes));
+    buf_fini(&bytes);
+    buf_fini(&hashes);
+    return r;
+}
+
 int store_walk(struct store *store, uint64_t from,
                int (*each)(void *ctx, uint64_t index, struct bytes bytes, struct bytes hashes),
                void *ctx, struct error *ret_error)

@@ -368,6 +368,34 @@ static void names_a_missing_record(void **state)
     store_close(store);
 }
 
+static void passes_on_no_record_that_the_disk_changed(void **state)
+{
+    struct place *place = *state;
+    struct store *store = open_store(place);
+    struct merkle_frontier frontier;
+    struct buf buf = {0}, whole = {0};
+    struct error error = {0};
+    merkle_frontier_init(&frontier);
+    fill(store, &frontier, 0, 8);
+    assert_int_equal(store_read_intact(store, 5, &buf, &error), 0);
+    assert_int_equal(store_read(store, 5, &whole, NULL, &error), 0);
+    assert_true(bytes_equal(buf_bytes(&buf), buf_bytes(&whole)));
+    assert_int_equal(store_read_intact(store, 8, &buf, &error), E_NOT_FOUND);
+    store_close(store);
+
+    sql(place->path, "UPDATE records SET bytes = CAST(bytes || x'00' AS BLOB) WHERE seq = 5");
+    sql(place->path, "UPDATE records SET hashes = x'00' WHERE seq = 6");
+    store = open_store(place);
+    buf_reset(&buf);
+    assert_int_equal(store_read_intact(store, 5, &buf, &error), E_JOURNAL_CORRUPT);
+    assert_int_equal(store_read_intact(store, 6, &buf, &error), E_JOURNAL_CORRUPT);
+    assert_int_equal(buf.len, 0);
+    assert_int_equal(store_read_intact(store, 4, &buf, &error), 0);
+    buf_fini(&buf);
+    buf_fini(&whole);
+    store_close(store);
+}
+
 static void says_that_the_disk_is_full_and_dies(void **state)
 {
     struct place *place = *state;
@@ -476,6 +504,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_what_is_no_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_newer_version, setup, teardown),
         cmocka_unit_test_setup_teardown(names_a_missing_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(passes_on_no_record_that_the_disk_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(says_that_the_disk_is_full_and_dies, setup, teardown),
         cmocka_unit_test_setup_teardown(loses_nothing_durable_when_killed, setup, teardown),
     };
