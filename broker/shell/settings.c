@@ -50,10 +50,11 @@ static int read_endpoints(struct settings *settings, struct error *ret_error)
     size_t count = config_list_count(config, "listen", "endpoint");
     for (size_t i = 0; i < count && i < NET_ENDPOINT_COUNT_MAX; i++) {
         const char *endpoint = config_list_at(config, "listen", "endpoint", i);
-        if (strlen(endpoint) > NET_ENDPOINT_LEN_MAX ||
-            (strncmp(endpoint, "tcp://", 6) != 0 && strncmp(endpoint, "ipc://", 6) != 0))
+        if (strlen(endpoint) > NET_ENDPOINT_LEN_MAX)
             return error_set(ret_error, E_BAD_CONFIG, config_origin(config, "listen", "endpoint"),
-                             "listen.endpoint: tcp:// or ipc://, not %.100s", endpoint);
+                             "listen.endpoint: at most %d bytes", NET_ENDPOINT_LEN_MAX);
+        int code = config_check_endpoint(config, "listen", "endpoint", endpoint, ret_error);
+        if (code) return code;
         settings->endpoints[settings->endpoint_count++] = endpoint;
     }
     return 0;

@@ -528,6 +528,31 @@ void config_print(const struct config *config, FILE *file)
     }
 }
 
+static bool endpoint_valid(const char *endpoint)
+{
+    if (strncmp(endpoint, "ipc://", 6) == 0) return endpoint[6] != 0;
+    if (strncmp(endpoint, "tcp://", 6) != 0) return false;
+    const char *port = strrchr(endpoint + 6, ':');
+    uint32_t number = 0;
+    if (!port || port == endpoint + 6 || !port[1]) return false;
+    if (strcmp(port + 1, "*") == 0) return true;
+    for (port++; *port; port++) {
+        if (*port < '0' || *port > '9') return false;
+        number = number * 10 + (uint32_t)(*port - '0');
+        if (number > UINT16_MAX) return false;
+    }
+    return true;
+}
+
+int config_check_endpoint(const struct config *config, const char *section, const char *key,
+                          const char *endpoint, struct error *ret_error)
+{
+    if (endpoint_valid(endpoint)) return 0;
+    return error_set(ret_error, E_BAD_CONFIG, config_origin(config, section, key),
+                     "%s.%s: ipc://PATH or tcp://HOST:PORT (port 0..65535), not %.100s", section,
+                     key, endpoint);
+}
+
 void config_describe(const struct config_key *keys, size_t count, FILE *file)
 {
     const char *section = "";

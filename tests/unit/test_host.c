@@ -85,6 +85,25 @@ static void config_reads_values_and_defaults(void **state)
     config_free(config);
 }
 
+static void config_endpoints_have_a_port_that_exists(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"tcp://127.0.0.1:7447", "tcp://[::1]:65535", "tcp://*:0",
+                                       "tcp://127.0.0.1:*", "ipc:///run/bus"};
+    static const char *const bad[] = {
+        "",         "http://a:1",    "inproc://a",          "tcp://",     "tcp://:1",   "tcp://a",
+        "tcp://a:", "tcp://a:65536", "tcp://a:99999999999", "tcp://a:1x", "tcp://a:-1", "ipc://"};
+    struct config *config = NULL;
+    put("c.conf", "[bus]\nname = x\nlisten = a,b\n");
+    assert_int_equal(config_load(keys, KEY_COUNT, path_of("c.conf"), &config, NULL), 0);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(config_check_endpoint(config, "bus", "listen", good[i], NULL), 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(config_check_endpoint(config, "bus", "listen", bad[i], NULL),
+                         E_BAD_CONFIG);
+    config_free(config);
+}
+
 static void config_drop_ins_replace_in_the_order_of_names(void **state)
 {
     (void)state;
@@ -452,6 +471,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(config_reads_values_and_defaults),
+        TEST(config_endpoints_have_a_port_that_exists),
         TEST(config_drop_ins_replace_in_the_order_of_names),
         TEST(config_faults_name_file_and_line),
         TEST(config_print_can_be_loaded_again_and_hides_tokens),
