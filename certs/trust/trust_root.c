@@ -57,6 +57,10 @@ int trust_root_advance(const struct trust_root *current, struct bytes note, stru
     if (code != 0) return code;
     if (strcmp(next.bus, current->bus) != 0)
         return error_set(ret_error, E_BUNDLE_ROLLBACK, "bus", "root of another bus: %s", next.bus);
+    if (next.version == current->version)
+        return error_set(ret_error, E_BUNDLE_ROLLBACK, "root",
+                         "another root of version %llu than the one trusted here",
+                         (unsigned long long)next.version);
     if (current->version == UINT64_MAX || next.version != current->version + 1)
         return error_set(ret_error, E_BUNDLE_ROLLBACK, "version",
                          "root %llu does not follow root %llu", (unsigned long long)next.version,
