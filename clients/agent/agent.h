@@ -32,7 +32,10 @@ struct agent {
     uint64_t idle_ms_max; /* longest long-poll */
     struct agent_counts counts;
     struct http *http;
-    unsigned changes; /* leadbus_change bits since the loop last looked */
+    unsigned changes;              /* leadbus_change bits since the loop last looked */
+    uint64_t alarm_ms, trouble_ms; /* what of the library's troubles is in the log already */
+    uint64_t lonely_look_ms;       /* monotonic: when to look again for a connection */
+    bool lonely;                   /* there was none the last time */
 };
 
 /* UTC ms, and ms of the monotonic clock. */

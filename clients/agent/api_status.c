@@ -117,7 +117,8 @@ int api_readyz(struct agent *agent, struct http_request *request, struct http_re
     uint64_t now_ms = agent_now_ms();
     if (stats.alarm_ms)
         return error_set(ret_error, E_PROOF_INVALID, "alarm",
-                         "a proof of the broker's did not hold");
+                         "a proof of the broker's did not hold: %s, %s", stats.alarm.name,
+                         stats.alarm.detail);
     if (stats.certificate_not_after_ms && stats.certificate_not_after_ms <= now_ms)
         return error_set(ret_error, E_CERT_EXPIRED, "certificate", "expired");
     if (stats.bundle_hard_limit_ms && stats.bundle_hard_limit_ms <= now_ms)

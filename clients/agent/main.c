@@ -33,7 +33,7 @@ static const struct config_key keys[] = {
     {"trust", "bundle", CONFIG_PATH, NULL, 0, 0, false, "初始方案包", "a bundle to begin with"},
     {"broker", "endpoint", CONFIG_TEXT, NULL, 0, 255, false, "总线地址；不设时取方案包中的地址",
      "the broker; else those of the bundle"},
-    {"broker", "send_window", CONFIG_U64, "256", 1, 4096, false, "在途消息上限",
+    {"broker", "send_window", CONFIG_U64, "256", 1, LIMIT_SEQ_WINDOW, false, "在途消息上限",
      "messages on the wire without a receipt"},
     {"broker", "credit", CONFIG_U64, "256", 1, LIMIT_CREDIT_MAX, false, "每通道在途投递上限",
      "deliveries in flight per lane"},
@@ -50,7 +50,7 @@ static const struct config_key keys[] = {
      "debug, info, warn or error"},
     {"log", "format", CONFIG_TEXT, "logfmt", 0, 6, false, "logfmt 或 json", "logfmt or json"},
 };
-enum { KEY_COUNT = sizeof keys / sizeof *keys, SECRET_LEN_MAX = 1024 };
+enum { KEY_COUNT = sizeof keys / sizeof *keys, SECRET_LEN_MAX = 1024, LONELY_MS = 20000 };
 
 /* What the library borrows while it opens. */
 struct material {
@@ -93,8 +93,11 @@ static int check_values(const struct config *config, struct error *ret_error)
     if (*config_text(config, "http", "address") && !*config_text(config, "http", "token_file"))
         return error_set(ret_error, E_BAD_CONFIG, "http.token_file",
                          "an address needs a token: any user can reach a port");
-    log_init(level, format);
-    return 0;
+    const char *endpoint = config_text(config, "broker", "endpoint");
+    if (*endpoint)
+        status = config_check_endpoint(config, "broker", "endpoint", endpoint, ret_error);
+    if (!status) log_init(level, format);
+    return status;
 }
 
 /* A token is one line; the line feed at its end is the editor's. */
@@ -184,6 +187,20 @@ static int signals_open(int *ret_fd, struct error *ret_error)
     return 0;
 }
 
+/* An alarm, or the newest trouble, once each, in words: who reads the log may never ask for the
+ * status. */
+static void log_troubles(struct agent *agent, const struct leadbus_stats *stats)
+{
+    struct error error = {0};
+    bool alarm = stats->alarm_ms && stats->alarm_ms != agent->alarm_ms;
+    bool trouble = stats->last_error_ms && stats->last_error_ms != agent->trouble_ms;
+    agent->alarm_ms = stats->alarm_ms;
+    agent->trouble_ms = stats->last_error_ms;
+    if (alarm) log_failure(LOG_LEVEL_ERROR, "alarm", agent_error(&stats->alarm, &error), &error);
+    if (trouble && !(alarm && stats->last_error_ms == stats->alarm_ms))
+        log_failure(LOG_LEVEL_WARN, "trouble", agent_error(&stats->last_error, &error), &error);
+}
+
 /* What the library told since the last time. */
 static void take_changes(struct agent *agent)
 {
@@ -201,10 +218,25 @@ static void take_changes(struct agent *agent)
     if (changes & LEADBUS_CHANGED_CONNECTION) {
         struct leadbus_stats stats = {.size = sizeof stats};
         leadbus_stats(agent->lb, &stats);
+        log_troubles(agent, &stats);
         log_info(stats.connected ? "connected" : "disconnected",
                  log_text("endpoint", stats.endpoint), log_text("last", stats.last_error.name));
     }
     http_wake(agent->http);
+}
+
+/* Without a connection from the start nothing changes, so nothing would be told. */
+static void log_lonely(struct agent *agent)
+{
+    struct leadbus_stats stats = {.size = sizeof stats};
+    uint64_t now_ms = agent_monotonic_ms();
+    if (now_ms < agent->lonely_look_ms) return;
+    agent->lonely_look_ms = now_ms + LONELY_MS;
+    leadbus_stats(agent->lb, &stats);
+    if (!stats.connected && agent->lonely)
+        log_warn("not_connected", log_text("endpoint", stats.endpoint),
+                 log_text("last", stats.last_error.name), log_u64("queued", stats.queued));
+    agent->lonely = !stats.connected;
 }
 
 static int least_timeout(struct agent *agent)
@@ -233,6 +265,7 @@ static int turn(struct agent *agent, int signal_fd, uint64_t *watchdog_ms, bool 
     take_changes(agent);
     http_run(agent->http);
     take_changes(agent);
+    log_lonely(agent);
     if (*watchdog_ms) sd_notify(0, "WATCHDOG=1");
     return 0;
 }
@@ -268,7 +301,10 @@ static int serve(const struct config *config, struct error *ret_error)
     leadbus_close(agent.lb);
     plan_free(agent.plan);
     if (signal_fd >= 0) close(signal_fd);
-    if (!status) log_info("stopped", log_text("unit", agent.unit));
+    if (status)
+        log_failure(LOG_LEVEL_ERROR, "failed", status, ret_error);
+    else
+        log_info("stopped", log_text("unit", agent.unit));
     return status;
 }
 
@@ -307,12 +343,16 @@ int main(int argc, char **argv)
     int status = options_parse(&spec, argc, argv, false, &first);
     if (status == OPTIONS_DONE) return 0;
     if (status) return options_exit_code(status);
-    if (lang) i18n_set(strcmp(lang, "en") == 0 ? LANG_EN : LANG_ZH);
-    if (describe) {
+    if (lang && strcmp(lang, "en") != 0 && strcmp(lang, "zh") != 0)
+        status = error_set(&error, E_USAGE, "--lang", "zh / en");
+    else if (lang)
+        i18n_set(strcmp(lang, "en") == 0 ? LANG_EN : LANG_ZH);
+    if (!status && describe) {
         config_describe(keys, KEY_COUNT, stdout);
         return 0;
     }
-    if (first < argc) status = error_set(&error, E_USAGE, argv[first], "no operands are taken");
+    if (!status && first < argc)
+        status = error_set(&error, E_USAGE, argv[first], "no operands are taken");
     if (!status && sodium_init() < 0) status = error_set(&error, E_IO, NULL, "libsodium");
     if (!status) status = config_load(keys, KEY_COUNT, path, &config, &error);
     for (size_t i = 0; !status && i < overrides.count; i++)

@@ -313,14 +313,14 @@ void leadbus_close(leadbus *lb)
 static int died(leadbus *lb, const struct error *error, struct leadbus_error *ret_error)
 {
     lb->dead = true;
+    lb->death = *error;
     return client_failed(ret_error, error);
 }
 
-static int refuse_dead(struct leadbus_error *ret_error)
+/* What it died of is what people have to mend: a full disk, say. */
+static int refuse_dead(const leadbus *lb, struct leadbus_error *ret_error)
 {
-    struct error error;
-    (void)error_set(&error, E_IO, "handle", "an earlier write failed: close and open again");
-    return client_failed(ret_error, &error);
+    return client_failed(ret_error, &lb->death);
 }
 
 /* Frames that are free to go. */
@@ -431,7 +431,7 @@ int leadbus_process(leadbus *lb, struct leadbus_error *ret_error)
     struct moment moment = moment_now(lb);
     struct buf frame = {0};
     size_t count = 0;
-    if (lb->dead) return refuse_dead(ret_error);
+    if (lb->dead) return refuse_dead(lb, ret_error);
     int r = take_events(lb, &moment, &error);
     while (r == 0 && count < PROCESS_FRAMES_MAX && io_receive(lb->io, &frame)) {
         r = engine_frame(lb->engine, &moment, buf_bytes(&frame), &error);
@@ -534,7 +534,7 @@ int leadbus_stage(leadbus *lb, const struct leadbus_draft *given, uint8_t *ret_i
     struct error error = {0};
     struct moment moment = moment_now(lb);
     uint8_t digest[32], held[32], id[16];
-    if (lb->dead) return refuse_dead(ret_error);
+    if (lb->dead) return refuse_dead(lb, ret_error);
     int r = read_draft(given, &draft, sections, &own, &error);
     if (r < 0) return client_failed(ret_error, &error);
     if (draft.idempotency_key) {
@@ -562,7 +562,7 @@ int leadbus_commit(leadbus *lb, struct leadbus_error *ret_error)
 {
     struct error error = {0};
     struct moment moment = moment_now(lb);
-    if (lb->dead) return refuse_dead(ret_error);
+    if (lb->dead) return refuse_dead(lb, ret_error);
     int r = settle(lb, &moment, &error);
     return r < 0 ? died(lb, &error, ret_error) : 0;
 }
@@ -606,7 +606,7 @@ int leadbus_bundle_install(leadbus *lb, const void *bundle, size_t len,
 {
     struct error error = {0};
     struct moment moment = moment_now(lb);
-    if (lb->dead) return refuse_dead(ret_error);
+    if (lb->dead) return refuse_dead(lb, ret_error);
     int r = engine_bundle_install(lb->engine, &moment, bytes_of(bundle, len), &error);
     if (r < 0) return client_failed(ret_error, &error);
     return leadbus_commit(lb, ret_error);

@@ -176,7 +176,7 @@ static void proof_ask(struct engine *engine, const struct moment *moment)
 static int on_proof(struct engine *engine, struct moment *moment, const Leadbus__Proof *proof,
                     struct error *ret_error)
 {
-    struct checkpoint head, from = {0};
+    struct checkpoint head = {0}, from = {0};
     struct merkle_proof path;
     struct error error = {0};
     if (engine->answered_count >= engine->asked_count) return 0;
@@ -340,9 +340,10 @@ static int welcome_state(struct engine *engine, struct moment *moment,
         if (one->position > lane->position) {
             struct error error;
             (void)error_set(&error, E_NOT_FOUND, "inbox",
-                            "lane %u: the store ends at %llu, we acknowledged up to %llu before",
-                            one->lane, (unsigned long long)lane->position,
-                            (unsigned long long)one->position);
+                            "lane %u: acknowledged up to %llu once, this store ends at %llu: put "
+                            "the store back, or ask the senders for the rest",
+                            one->lane, (unsigned long long)one->position,
+                            (unsigned long long)lane->position);
             engine_note(engine, moment, &error);
             lane->position = one->position;
             memcpy(lane->running, one->running.data, 32);

@@ -33,6 +33,7 @@ static bool too_deep(struct bytes text)
 int payload_json_parse(struct bytes text, json_t **ret_object, struct error *ret_error)
 {
     json_error_t trouble;
+    if (!text.len) return error_set(ret_error, E_BAD_JSON, NULL, "empty; an object is expected");
     if (too_deep(text))
         return error_set(ret_error, E_BAD_JSON, NULL, "more than %d levels",
                          PAYLOAD_JSON_DEPTH_MAX);
