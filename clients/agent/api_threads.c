@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "clients/agent/api.h"
@@ -56,14 +57,27 @@ int api_threads(struct agent *agent, struct http_request *request, struct http_r
     return 0;
 }
 
-static json_t *leg_json(const struct leadbus_leg *leg)
+static const struct plan_kind *kind_of_act(const struct plan *plan, enum plan_act act)
 {
+    for (size_t i = 0; i < plan_kind_count(plan); i++)
+        if (plan_kind(plan, i)->act == act) return plan_kind(plan, i);
+    return NULL;
+}
+
+static json_t *leg_json(const struct agent *agent, const struct leadbus_leg *leg)
+{
+    const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, leg->kind) : NULL;
+    const struct plan_kind *closing = agent->plan ? kind_of_act(agent->plan, PLAN_ACT_CLOSE) : NULL;
+    const struct plan_topic *outcome =
+        closing && leg->outcome[0] ? plan_topic_find(closing, leg->outcome) : NULL;
     json_t *object = json_object();
     render_set(object, "unit", leg->unit);
     render_set(object, "name_zh", leg->name_zh);
     render_set(object, "name_en", leg->name_en);
     render_set_id(object, "message", leg->message);
     render_set(object, "kind", leg->kind);
+    if (kind) render_set(object, "kind_zh", kind->name_zh);
+    if (kind) render_set(object, "kind_en", kind->name_en);
     json_object_set_new(object, "primary", json_boolean(leg->primary));
     json_object_set_new(object, "done", json_boolean(leg->done));
     render_set(object, "state", leg->state);
@@ -71,6 +85,8 @@ static json_t *leg_json(const struct leadbus_leg *leg)
     render_set(object, "state_en", leg->state_en);
     render_set_time(object, "changed_at", leg->changed_ms);
     render_set(object, "outcome", leg->outcome);
+    if (outcome) render_set(object, "outcome_zh", outcome->name_zh);
+    if (outcome) render_set(object, "outcome_en", outcome->name_en);
     return object;
 }
 
@@ -89,7 +105,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
     for (size_t i = 0; i < leadbus_thread_item_count(thread); i++)
         json_array_append_new(timeline, render_item(agent, leadbus_thread_item(thread, i)));
     for (size_t i = 0; i < leadbus_thread_leg_count(thread); i++)
-        json_array_append_new(legs, leg_json(leadbus_thread_leg(thread, i)));
+        json_array_append_new(legs, leg_json(agent, leadbus_thread_leg(thread, i)));
     reply->json = json_object();
     render_set_id(reply->json, "id", id);
     render_set(reply->json, "status", render_thread_state(leadbus_thread_status(thread)));
@@ -107,13 +123,6 @@ static enum plan_act act_of_name(const char *name)
     for (int act = PLAN_ACT_SIGN; act < PLAN_ACT_COUNT; act++)
         if (strcmp(plan_act_name((enum plan_act)act), name) == 0) return (enum plan_act)act;
     return PLAN_ACT_NONE;
-}
-
-static const struct plan_kind *kind_of_act(const struct plan *plan, enum plan_act act)
-{
-    for (size_t i = 0; i < plan_kind_count(plan); i++)
-        if (plan_kind(plan, i)->act == act) return plan_kind(plan, i);
-    return NULL;
 }
 
 /* The message that an act of ours on this thread means: our newest leg that is not done, else our
@@ -163,6 +172,16 @@ static json_t *payload_of_body(const json_t *body, bool reason_is_topic)
     return payload;
 }
 
+static int outcome_missing(const struct plan_kind *kind, struct error *ret_error)
+{
+    char codes[ERROR_DETAIL_LEN_MAX - 16] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < kind->topic_count && len < sizeof codes; i++)
+        len += (size_t)snprintf(codes + len, sizeof codes - len, "%s%s", i ? ", " : "",
+                                kind->topics[i].slug);
+    return error_set(ret_error, E_MISSING_FIELD, "outcome", "one of: %s", codes);
+}
+
 static int read_act(struct agent *agent, const struct http_request *request, const json_t *body,
                     struct api_draft *draft, struct error *ret_error)
 {
@@ -180,6 +199,8 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     draft->remarks = json_array();
     if (draft->kind->topic_count) status = api_string(body, "reason", &to->topic, ret_error);
     if (!status) status = api_string(body, "outcome", &to->topic, ret_error);
+    if (!status && draft->kind->topic_required && !to->topic)
+        status = outcome_missing(draft->kind, ret_error);
     if (!status) status = api_string(body, "officer", &to->officer, ret_error);
     if (!status) status = api_time(body, "occurred_at", &to->occurred_ms, ret_error);
     if (!status) status = api_id(body, "message", draft->parent, &to->parent, ret_error);

@@ -87,6 +87,13 @@ static void set_names(const struct agent *agent, json_t *object, const struct le
     render_set(object, "from_en", plan_unit(agent->plan, from)->name_en);
 }
 
+/* Receipts name their reader as one who signs, and nobody signs for a receipt. */
+static bool signable(const struct agent *agent, const struct leadbus_item *item)
+{
+    const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, item->kind) : NULL;
+    return !kind || plan_kind_expects(kind, PLAN_ACT_SIGN);
+}
+
 json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
 {
     static const char *const types[] = {"none",      "message",   "notice",
@@ -113,7 +120,8 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     set_number(object, "urgency", item->urgency);
     set_number(object, "level", item->level);
     json_object_set_new(object, "flags", flags_json(item->flags));
-    json_object_set_new(object, "must_sign", json_boolean(item->must_sign));
+    json_object_set_new(object, "must_sign",
+                        json_boolean(item->must_sign && signable(agent, item)));
     json_object_set_new(object, "proved", json_boolean(item->proved));
     if (item->type != LEADBUS_ITEM_SENT) {
         set_number(object, "lane", item->lane);

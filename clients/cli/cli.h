@@ -80,10 +80,9 @@ bool cli_true(const json_t *object, const char *key);
 const char *cli_time(const json_t *object, const char *key);
 /* A text from the bus on a terminal: control characters become '?'. Not reentrant. */
 const char *cli_safe(const char *text);
-/* An object as an indented list of "name: value". */
-void cli_print_fields(const json_t *object, int indent);
-/* A message as the agent renders it. */
-void cli_print_message(const json_t *message);
+/* A message as the agent renders it. `kind` is what the agent says of its kind, for the words of
+ * its fields and codes; NULL: the keys themselves. */
+void cli_print_message(const json_t *message, const json_t *kind);
 /* "--set a.b[0].c=value". `schema` is the JSON Schema of the object, which says whether a value is
  * a number, true or false; NULL: every value is a string. E_USAGE. */
 int cli_assign(json_t *object, const json_t *schema, const char *assignment,

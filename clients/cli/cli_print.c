@@ -68,12 +68,33 @@ int cli_print_json(const json_t *answer)
     return fflush(stdout) ? options_exit_code(E_IO) : 0;
 }
 
-static void print_scalar(const json_t *value)
+/* "中文 / English" of a schema's title, in the reader's language; NULL where there is none. */
+static const char *title_of(const json_t *schema)
+{
+    static char shown[256];
+    const char *both = json_string_value(json_object_get(schema, "title"));
+    const char *cut = both ? strstr(both, " / ") : NULL;
+    if (!cut) return both;
+    if (i18n_lang() == LANG_EN) return cut + 3;
+    snprintf(shown, sizeof shown, "%.*s", (int)(cut - both), both);
+    return shown;
+}
+
+/* What the schema calls a code, else the text itself. */
+static const char *word_of(const json_t *schema, const char *text)
+{
+    const json_t *labels = json_object_get(json_object_get(schema, "x-labels"), text);
+    const char *word = json_string_value(json_object_get(labels, T("zh", "en")));
+    return word ? word : text;
+}
+
+static void print_scalar(const json_t *value, const json_t *schema)
 {
     uint64_t ms = 0;
     if (json_is_string(value)) {
         const char *text = json_string_value(value);
-        printf("%s\n", codes_time_parse(text, &ms) ? local_time(text) : cli_safe(text));
+        printf("%s\n",
+               codes_time_parse(text, &ms) ? local_time(text) : cli_safe(word_of(schema, text)));
     } else if (json_is_boolean(value)) {
         printf("%s\n", json_is_true(value) ? T("是", "yes") : T("否", "no"));
     } else {
@@ -81,38 +102,47 @@ static void print_scalar(const json_t *value)
     }
 }
 
-static void print_value(const char *name, const json_t *value, int indent)
+static void print_fields(const json_t *object, const json_t *schema, int indent);
+
+static void print_value(const char *name, const json_t *value, const json_t *schema, int indent)
 {
-    printf("%*s%s: ", indent, "", cli_safe(name));
+    const char *title = title_of(schema);
+    const json_t *items = json_object_get(schema, "items");
+    printf("%*s%s: ", indent, "", cli_safe(title ? title : name));
     if (json_is_object(value)) {
         putchar('\n');
-        cli_print_fields(value, indent + 2);
+        print_fields(value, schema, indent + 2);
         return;
     }
     if (!json_is_array(value)) {
-        print_scalar(value);
+        print_scalar(value, schema);
         return;
     }
     for (size_t i = 0; i < json_array_size(value); i++) {
         const json_t *element = json_array_get(value, i);
         if (json_is_object(element)) {
             printf("\n%*s[%zu]\n", indent + 2, "", i);
-            cli_print_fields(element, indent + 4);
+            print_fields(element, items, indent + 4);
         } else if (json_is_string(element)) {
-            printf("%s%s", i ? ", " : "", cli_safe(json_string_value(element)));
+            printf("%s%s", i ? T("；", ", ") : "",
+                   cli_safe(word_of(items, json_string_value(element))));
         }
     }
     if (!json_is_object(json_array_get(value, 0))) putchar('\n');
 }
 
-void cli_print_fields(const json_t *object, int indent)
+/* An object as an indented list of "name: value", in the words of its schema where there is one. */
+static void print_fields(const json_t *object, const json_t *schema, int indent)
 {
+    const json_t *properties = json_object_get(schema, "properties");
     union {
         const json_t *in;
         json_t *out;
     } held = {.in = object};
-    for (void *at = json_object_iter(held.out); at; at = json_object_iter_next(held.out, at))
-        print_value(json_object_iter_key(at), json_object_iter_value(at), indent);
+    for (void *at = json_object_iter(held.out); at; at = json_object_iter_next(held.out, at)) {
+        const char *key = json_object_iter_key(at);
+        print_value(key, json_object_iter_value(at), json_object_get(properties, key), indent);
+    }
 }
 
 static void line(const char *name, const char *value)
@@ -122,7 +152,8 @@ static void line(const char *name, const char *value)
     printf(" %s\n", cli_safe(value));
 }
 
-static void print_recipients(const json_t *recipients)
+/* `signed_for`: nobody signs for a receipt, although it is addressed to its reader in full. */
+static void print_recipients(const json_t *recipients, bool signed_for)
 {
     size_t count = json_array_size(recipients);
     if (!count) return;
@@ -133,12 +164,34 @@ static void print_recipients(const json_t *recipients)
         const char *name = cli_label(one, "name");
         printf("  ");
         i18n_pad(stdout, *name ? cli_safe(name) : cli_get(one, "unit"), 24);
-        printf(" %s  %s\n", sign ? T("签收", "sign") : T("抄送", "copy"),
+        printf(" %s  %s\n",
+               !sign        ? T("抄送", "copy")
+               : signed_for ? T("须签收", "sign")
+                            : T("阅知", "read"),
                cli_safe(cli_get(one, "citation")));
     }
 }
 
-void cli_print_message(const json_t *message)
+static bool expects_sign(const json_t *kind)
+{
+    const json_t *expects = json_object_get(kind, "expects");
+    for (size_t i = 0; i < json_array_size(expects); i++) {
+        const char *act = json_string_value(json_array_get(expects, i));
+        if (act && strcmp(act, "sign") == 0) return true;
+    }
+    return false;
+}
+
+static const char *outbox_state(const char *state)
+{
+    if (i18n_lang() == LANG_EN) return state;
+    if (strcmp(state, "queued") == 0) return "待发";
+    if (strcmp(state, "sent") == 0) return "在途";
+    if (strcmp(state, "receipted") == 0) return "已获回执";
+    return strcmp(state, "refused") == 0 ? "被拒" : state;
+}
+
+void cli_print_message(const json_t *message, const json_t *kind)
 {
     char head[256];
     snprintf(head, sizeof head, "%s (%s)", cli_label(message, "kind"), cli_get(message, "kind"));
@@ -160,13 +213,13 @@ void cli_print_message(const json_t *message)
         !cli_true(message, "proved"))
         line(T("注意", "note"), T("入账尚未验证", "its place in the journal is not proved yet"));
     const json_t *outbox = json_object_get(message, "outbox");
-    if (outbox) line(T("发送状态", "state"), cli_get(outbox, "state"));
+    if (outbox) line(T("发送状态", "state"), outbox_state(cli_get(outbox, "state")));
     const json_t *flags = json_object_get(message, "flags");
-    if (json_array_size(flags)) print_value(T("标记", "flags"), flags, 0);
+    if (json_array_size(flags)) print_value(T("标记", "flags"), flags, NULL, 0);
     const json_t *sections = json_object_get(message, "sections");
     if (json_object_size(sections)) {
         printf("%s\n", T("内容:", "content:"));
-        cli_print_fields(sections, 2);
+        print_fields(sections, json_object_get(kind, "schema"), 2);
     }
-    print_recipients(json_object_get(message, "recipients"));
+    print_recipients(json_object_get(message, "recipients"), !kind || expects_sign(kind));
 }

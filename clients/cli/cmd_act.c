@@ -17,11 +17,17 @@ static const struct act acts[] = {
     {"sign", "签收：确认本单位已有人接手。", "Signs for a message: a person of this unit has it.",
      false, false, false},
     {"accept", "受理。", "Accepts it.", false, false, false},
-    {"return", "退回，须说明理由。", "Returns it, with a reason.", false, true, true},
-    {"progress", "反馈办理进展。", "Reports progress.", false, false, true},
-    {"close", "办结，须给出结果代码。", "Closes this unit's part, with its outcome.", true, false,
+    {"return", "退回，须以 --text 说明理由；不是每个种类都可退回。",
+     "Returns it, with a reason in words (--text); not every kind may be returned.", false, true,
      true},
-    {"urge", "催办。", "Urges those who are late.", false, true, false},
+    {"progress", "反馈办理进展；须 --set step=代码，如 contacted、found、investigating。",
+     "Reports progress; needs --set step=CODE: contacted, found, investigating, ...", false, false,
+     true},
+    {"close", "办结，须给出结果代码（leadbus kinds 列出全部）。",
+     "Closes this unit's part, with its outcome (leadbus kinds lists them).", true, false, true},
+    {"urge", "催办；原因代码：sign、accept、progress、close、supervised。",
+     "Urges those who are late; reasons: sign, accept, progress, close, supervised.", false, true,
+     false},
 };
 
 struct values {

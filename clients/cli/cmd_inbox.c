@@ -10,7 +10,7 @@ static void print_row(const json_t *item)
     snprintf(number, sizeof number, "%lld", (long long)cli_number(item, "number"));
     i18n_pad(stdout, number, 6);
     putchar(' ');
-    i18n_pad(stdout, cli_true(item, "must_sign") ? T("签收", "sign") : T("阅知", "read"), 5);
+    i18n_pad(stdout, cli_true(item, "must_sign") ? T("须签收", "sign") : T("阅知", "read"), 6);
     putchar(' ');
     const char *label = cli_label(item, "kind");
     i18n_pad(stdout, *label ? cli_safe(label) : cli_get(item, "type"), 30);

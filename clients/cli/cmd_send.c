@@ -141,8 +141,22 @@ static void tell_sent(const json_t *answer)
                cli_safe(json_string_value(json_array_get(remarks, i))));
 }
 
+static void tell_flag(const char *flag)
+{
+    if (strcmp(flag, "readdressed") == 0)
+        puts(T("注意：没有规则适用，改发公安（全部内容）与联席会议办公室（知悉）",
+               "note: no rule matched; it goes to the police in full and to the office as a copy"));
+    if (strcmp(flag, "only_origin") == 0)
+        puts(T("注意：应签收者只有本单位自己，已加入其职责对应的单位",
+               "note: all who must sign are this unit itself; the units of its duty are added"));
+    if (strcmp(flag, "area_unknown") == 0)
+        puts(T("注意：区划代码未对应到本区街道，没有街道办事处会收到",
+               "note: the area names no street of the district; no street office receives it"));
+}
+
 static void tell_preview(const json_t *answer)
 {
+    const json_t *flags = json_object_get(answer, "flags");
     const json_t *recipients = json_object_get(answer, "recipients");
     const json_t *skipped = json_object_get(answer, "not_addressed");
     for (size_t i = 0; i < json_array_size(recipients); i++) {
@@ -150,7 +164,7 @@ static void tell_preview(const json_t *answer)
         const json_t *sections = json_object_get(one, "sections");
         bool sign = strcmp(cli_get(one, "act"), "sign") == 0;
         i18n_pad(stdout, cli_safe(cli_label(one, "name")), 24);
-        printf(" %s  %s", sign ? T("签收", "sign") : T("抄送", "copy"),
+        printf(" %s  %s", sign ? T("须签收", "sign") : T("抄送", "copy"),
                cli_safe(cli_get(one, "citation")));
         if (*cli_label(one, "citation")) printf(" %s", cli_safe(cli_label(one, "citation")));
         printf("  [");
@@ -158,6 +172,8 @@ static void tell_preview(const json_t *answer)
             printf("%s%s", s ? "," : "", cli_safe(json_string_value(json_array_get(sections, s))));
         printf("]\n");
     }
+    for (size_t i = 0; i < json_array_size(flags); i++)
+        tell_flag(json_string_value(json_array_get(flags, i)));
     if (json_array_size(skipped)) printf("%s\n", T("不发送:", "not addressed:"));
     for (size_t i = 0; i < json_array_size(skipped); i++) {
         const json_t *one = json_array_get(skipped, i);

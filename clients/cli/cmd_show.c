@@ -32,6 +32,19 @@ static int one_id(struct cli *cli, const char *program, const char *about_zh, co
     return 0;
 }
 
+/* For people: the fields in the words of the kind's schema, where the agent's plan has the kind. */
+static void print_worded(struct cli *cli, const json_t *message)
+{
+    struct error ignored = {0};
+    json_t *kind = NULL;
+    char path[96];
+    snprintf(path, sizeof path, "/v1/kinds/%.60s", cli_get(message, "kind"));
+    if (!*cli_get(message, "kind") || cli_call(cli, "GET", path, NULL, &kind, NULL, &ignored))
+        kind = NULL;
+    cli_print_message(message, kind);
+    json_decref(kind);
+}
+
 int cli_show(struct cli *cli, int argc, char **argv)
 {
     const char *id = NULL;
@@ -51,18 +64,20 @@ int cli_show(struct cli *cli, int argc, char **argv)
     if (cli->json)
         status = cli_print_json(answer);
     else
-        cli_print_message(answer);
+        print_worded(cli, answer);
     json_decref(answer);
     return status;
 }
 
-static void print_leg(const json_t *leg)
+/* `more`: the thread holds messages of several kinds to be signed for; each leg names its own. */
+static void print_leg(const json_t *leg, bool more)
 {
     printf("  ");
     i18n_pad(stdout, cli_safe(cli_label(leg, "name")), 24);
-    printf(" %s%s%s%s  %s\n", cli_true(leg, "primary") ? T("（主责）", "(primary) ") : "",
+    printf(" %s%s%s%s  %s%s%s\n", cli_true(leg, "primary") ? T("（主责）", "(primary) ") : "",
            cli_safe(cli_label(leg, "state")), *cli_get(leg, "outcome") ? ": " : "",
-           cli_safe(cli_get(leg, "outcome")), cli_time(leg, "changed_at"));
+           cli_safe(cli_label(leg, "outcome")), cli_time(leg, "changed_at"), more ? "  " : "",
+           more ? cli_safe(cli_label(leg, "kind")) : "");
 }
 
 static void print_thread(const json_t *answer)
@@ -83,8 +98,12 @@ static void print_thread(const json_t *answer)
         printf(" %s %s  %s\n", cli_safe(cli_label(item, "kind")),
                cli_safe(cli_label(item, "topic")), cli_get(item, "id"));
     }
+    bool more = false;
+    for (size_t i = 1; i < json_array_size(legs); i++)
+        more = more || strcmp(cli_get(json_array_get(legs, i), "message"),
+                              cli_get(json_array_get(legs, 0), "message")) != 0;
     if (json_array_size(legs)) printf("%s\n", T("各单位进度:", "where each unit is:"));
-    for (size_t i = 0; i < json_array_size(legs); i++) print_leg(json_array_get(legs, i));
+    for (size_t i = 0; i < json_array_size(legs); i++) print_leg(json_array_get(legs, i), more);
 }
 
 int cli_thread(struct cli *cli, int argc, char **argv)
