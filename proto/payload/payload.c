@@ -8,6 +8,8 @@
 #include "proto/payload/payload_cross.h"
 #include "proto/payload/text.h"
 
+enum { ALLOWED_LEN_MAX = ERROR_DETAIL_LEN_MAX - 16 };
+
 /* One walk over one section. */
 struct walk {
     const struct payload_context *context;
@@ -70,16 +72,15 @@ static bool may_be_as_stated(enum payload_check_kind check)
     return check >= PAYLOAD_ID_NUMBER && check <= PAYLOAD_COUNTRY;
 }
 
-static int bad_value(struct walk *walk, const struct payload_field *rule)
+/* What the field may hold, in words or as the list of its codes. */
+static const char *allowed(const struct payload_field *rule, char codes[ALLOWED_LEN_MAX])
 {
-    if (rule->check != PAYLOAD_CODE)
-        return error_set(walk->error, E_BAD_VALUE, walk->path, "%s",
-                         payload_check_text(rule->check, LANG_EN));
-    char codes[ERROR_DETAIL_LEN_MAX - 16] = "";
-    size_t len = 0;
+    if (rule->check != PAYLOAD_CODE) return payload_check_text(rule->check, LANG_EN);
+    size_t len = sizeof "one of: " - 1;
+    memcpy(codes, "one of: ", sizeof "one of: ");
     for (size_t i = 0; i < rule->list->count; i++) {
         const char *code = rule->list->codes[i].code;
-        if (len + 2 + strlen(code) + sizeof ", ..." > sizeof codes) {
+        if (len + 2 + strlen(code) + sizeof ", ..." > ALLOWED_LEN_MAX) {
             memcpy(codes + len, ", ...", sizeof ", ...");
             break;
         }
@@ -87,7 +88,20 @@ static int bad_value(struct walk *walk, const struct payload_field *rule)
         for (const char *at = code; *at; at++) codes[len++] = *at;
         codes[len] = 0;
     }
-    return error_set(walk->error, E_BAD_VALUE, walk->path, "one of: %s", codes);
+    return codes;
+}
+
+static int bad_value(struct walk *walk, const struct payload_field *rule)
+{
+    char codes[ALLOWED_LEN_MAX];
+    return error_set(walk->error, E_BAD_VALUE, walk->path, "%s", allowed(rule, codes));
+}
+
+static int missing(struct walk *walk, const struct payload_field *rule)
+{
+    char codes[ALLOWED_LEN_MAX];
+    return error_set(walk->error, E_MISSING_FIELD, walk->path, "required (%s): %s", rule->label_en,
+                     allowed(rule, codes));
 }
 
 /* Form and bound of any string, then what depends on the check. */
@@ -186,11 +200,9 @@ static int check_repeated(struct walk *walk, const struct payload_field *rule,
     const char *const *elements = *(const char *const *const *)payload_member(content, field);
     if (count > rule->count_max || (rule->required && !count)) {
         size_t len = path_push(walk, rule->name, false, 0);
-        int status = count
-                         ? error_set(walk->error, E_TOO_LARGE, walk->path,
-                                     "%zu of them; at most %u", count, (unsigned)rule->count_max)
-                         : error_set(walk->error, E_MISSING_FIELD, walk->path, "required (%s): %s",
-                                     rule->label_en, payload_check_text(rule->check, LANG_EN));
+        int status = count ? error_set(walk->error, E_TOO_LARGE, walk->path,
+                                       "%zu of them; at most %u", count, (unsigned)rule->count_max)
+                           : missing(walk, rule);
         walk->path[len] = 0;
         return status;
     }
@@ -216,8 +228,7 @@ static int check_field(struct walk *walk, const struct payload_field *rule,
     if (stated(field, member))
         status = check_value(walk, rule, field, member, depth);
     else if (rule->required)
-        status = error_set(walk->error, E_MISSING_FIELD, walk->path, "required (%s): %s",
-                           rule->label_en, payload_check_text(rule->check, LANG_EN));
+        status = missing(walk, rule);
     walk->path[len] = 0;
     return status;
 }
