@@ -22,6 +22,14 @@ static const char *kind_name(const struct evidence *evidence, const char *slug)
     return kind == NULL ? slug : T(kind->name_zh, kind->name_en);
 }
 
+/* With what outcome or reason: the topic in the words of the plan, or "". */
+static const char *topic_name(const struct evidence *evidence, const char *slug, const char *topic)
+{
+    const struct plan_kind *kind = plan_kind_find(trust_bundle_plan(evidence->bundles[0]), slug);
+    const struct plan_topic *row = kind == NULL ? NULL : plan_topic_find(kind, topic);
+    return row == NULL ? topic : T(row->name_zh, row->name_en);
+}
+
 static const struct evidence_receipt *receipt_of(const struct evidence *evidence, const char *unit)
 {
     for (size_t i = 0; i < evidence->receipt_count; i++)
@@ -64,7 +72,8 @@ static void print_proved(const struct evidence *evidence)
     uuid_text(head->id.data, id);
     puts(T("已证明：", "proved:"));
     printf(T("  %s（经办 %s）签发了消息 %s：%s\n", "  %s (officer %s) signed message %s: %s\n"),
-           unit_name(evidence, head->from), head->officer, id, kind_name(evidence, head->kind));
+           unit_name(evidence, head->from), out_officer(head->officer), id,
+           kind_name(evidence, head->kind));
     printf(T("  自述创建于 %s；总线入账于 %s\n", "  created, as it says, %s; journaled %s\n"),
            out_time(head->created_ms, created), out_time(evidence->time_ms, time));
     printf(T("  它是日志 %s 的第 %llu 条，在 %llu 条记录的已签名检查点之内\n",
@@ -82,10 +91,12 @@ static void print_proved(const struct evidence *evidence)
         puts(T("此后（各由该单位签名并入账）：",
                "after that (each signed by its unit and journaled):"));
     for (size_t i = 0; i < evidence->act_count; i++)
-        printf(T("  %s %s（经办 %s）：%s\n", "  %s %s (officer %s): %s\n"),
+        printf(T("  %s %s（经办 %s）：%s%s%s\n", "  %s %s (officer %s): %s%s%s\n"),
                out_time(evidence->acts[i].time_ms, time),
-               unit_name(evidence, evidence->acts[i].from), evidence->acts[i].officer,
-               kind_name(evidence, evidence->acts[i].kind));
+               unit_name(evidence, evidence->acts[i].from), out_officer(evidence->acts[i].officer),
+               kind_name(evidence, evidence->acts[i].kind),
+               evidence->acts[i].topic[0] != '\0' ? T("，", ", ") : "",
+               topic_name(evidence, evidence->acts[i].kind, evidence->acts[i].topic));
 }
 
 static json_t *proved_json(const struct evidence *evidence)

@@ -89,7 +89,7 @@ static void print_head(const struct explaining *explaining)
     printf(T("  种类 %s（%s）\n", "  kind %s (%s)\n"),
            kind == NULL ? head->kind : T(kind->name_zh, kind->name_en), head->kind);
     printf(T("  来自 %s（%s），经办 %s\n", "  from %s (%s), officer %s\n"),
-           unit_name(explaining, head->from), head->from, head->officer);
+           unit_name(explaining, head->from), head->from, out_officer(head->officer));
     printf(T("  创建 %s，入账 %s\n", "  created %s, journaled %s\n"),
            out_time(head->created_ms, created), out_time(story->time_ms, time));
     if (memcmp(story->id, story->thread, 16) != 0)
@@ -107,7 +107,7 @@ static void print_recipient(const struct explaining *explaining, size_t i, struc
     const char *text = route_citation_text(explaining->plan, recipient->citation, i18n_lang());
     const char *reason = route_reason(explaining->plan, kind, recipient->citation, i18n_lang());
     sections_text(head, recipient->sections, scratch);
-    printf("  %s %s（%s）\n",
+    printf(T("  %s %s（%s）\n", "  %s %s (%s)\n"),
            recipient->act == ENVELOPE_ACT_SIGN ? T("须签收", "must sign") : T("抄送", "copy"),
            unit_name(explaining, recipient->unit), recipient->unit);
     printf(T("    依据 %s　%s；%s\n", "    by %s: %s; %s\n"), recipient->citation,
@@ -130,8 +130,8 @@ static void print_skips(const struct explaining *explaining)
     for (size_t i = 0; i < explaining->skip_count; i++) {
         const struct route_skip *skip = &explaining->skips[i];
         const struct plan_unit *unit = plan_unit(explaining->plan, skip->unit);
-        printf("  %s（%s）%s %s: %s\n", T(unit->name_zh, unit->name_en), unit->key, skip->clause,
-               skip->lead ? T("负责", "lead") : T("配合", "cooperates"),
+        printf(T("  %s（%s）%s %s：%s\n", "  %s (%s) %s %s: %s\n"), T(unit->name_zh, unit->name_en),
+               unit->key, skip->clause, skip->lead ? T("负责", "lead") : T("配合", "cooperates"),
                route_skip_text(skip->reason, i18n_lang()));
     }
 }
@@ -153,11 +153,15 @@ static int print_acts(const struct explaining *explaining, struct error *ret_err
                               &flags, ret_error);
         if (code != 0) break;
         const struct plan_kind *kind = plan_kind_find(explaining->plan, envelope.head->kind);
-        printf("  %s %s：%s%s%s (%s)\n", out_time(time_ms, time),
-               unit_name(explaining, envelope.head->from),
+        const struct plan_topic *topic = kind == NULL || envelope.head->topic[0] == '\0'
+                                             ? NULL
+                                             : plan_topic_find(kind, envelope.head->topic);
+        printf(T("  %s %s：%s%s%s（经办 %s）\n", "  %s %s: %s%s%s (officer %s)\n"),
+               out_time(time_ms, time), unit_name(explaining, envelope.head->from),
                kind == NULL ? envelope.head->kind : T(kind->name_zh, kind->name_en),
-               envelope.head->topic[0] != '\0' ? " / " : "", envelope.head->topic,
-               envelope.head->officer);
+               envelope.head->topic[0] != '\0' ? T("，", ", ") : "",
+               topic == NULL ? envelope.head->topic : T(topic->name_zh, topic->name_en),
+               out_officer(envelope.head->officer));
     }
     if (story->acts_left_out > 0)
         printf(T("  另有 %llu 条未列\n", "  and %llu more\n"),

@@ -18,6 +18,11 @@ const char *out_time(uint64_t time_ms, char ret_text[I18N_TIME_LEN])
     return ret_text;
 }
 
+const char *out_officer(const char *officer)
+{
+    return officer[0] == '\0' ? T("未填", "not stated") : officer;
+}
+
 /* ---- progress ---------------------------------------------------------------------------------
  */
 static bool progress_shown;

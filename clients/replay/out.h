@@ -13,6 +13,8 @@
 
 /* i18n_time, in a form that can stand among printf's arguments. */
 const char *out_time(uint64_t time_ms, char ret_text[I18N_TIME_LEN]);
+/* An officer code; a message need not name one. */
+const char *out_officer(const char *officer);
 
 /* A bar on stderr where that is a terminal that can redraw a line; otherwise nothing. The second
  * wipes it. */
