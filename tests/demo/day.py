@@ -43,7 +43,8 @@ class Day:
         for (act, citation), units in groups.items():
             one = units[0]
             must = t("须签收", "must sign") if act == "sign" else t("抄送", "copy")
-            reads = t("、", ", ").join(one["sections"]) or t("仅信头", "header only")
+            reads = t("、", ", ").join(section(name) for name in one["sections"])
+            reads = reads or t("仅信头", "header only")
             print(t(f"    → {names(units)}（{must}，可读 {reads}）",
                     f"    → {names(units)} ({must}, reads {reads})"))
             if not (brief or self.short):
@@ -106,7 +107,7 @@ class Day:
         except Refused as refusal:
             problem = refusal.problem
             print(f"    {RED}{t('拒绝', 'refused')}{RESET} {of(problem, 'title')}"
-                  f"（{problem['code']}）")
+                  + t(f"（{problem['code']}）", f" ({problem['code']})"))
             print(f"{DIM}      {problem.get('field', '')} {problem.get('detail', '')}{RESET}")
             return problem["code"]
         raise Failed("what must be refused was taken")
@@ -170,6 +171,12 @@ def clock(text):
     return moment.astimezone().strftime("%H:%M:%S")
 
 
+def section(name):
+    """A section, as people call it."""
+    words = {"summary": "摘要", "full": "全文", "reporter": "报告人", "alert": "警报"}
+    return t(words.get(name, name), name)
+
+
 def names(units, most=4):
     text = t("、", ", ").join(of(unit, "name") for unit in units[:most])
     if len(units) > most:
@@ -193,7 +200,7 @@ def marriage(day):
     say(f"  {BOLD}总线持有：{RESET}信头（谁、何时、依据哪条）与密文：",
         f"  {BOLD}What the broker holds:{RESET} the header (who, when, by which clause) and ciphertext:")
     for name, cipher in ciphertexts(day.district, lead["index"]):
-        print(f"      {name}: {DIM}{cipher[:40].hex()}…{RESET} ({len(cipher)} {t('字节', 'bytes')})")
+        print(f"      {section(name)}: {DIM}{cipher[:40].hex()}…{RESET} ({len(cipher)} {t('字节', 'bytes')})")
     say("    在它的日志库与运行日志中查找正文原句：",
         "    looking for a sentence of the text in its database and its log:")
     found = search_broker(day.district, leads.PLANTED)
@@ -268,8 +275,8 @@ def offline_and_alert(day):
     day.act("police-hedong", sighting, "accept", officer="p-1101", decision="handled")
     day.act("police-hedong", sighting, "progress", officer="p-1101", step="found",
             text="孩子已找到。")
-    say("  孩子平安，警报解除，送达收到过警报的每一单位：", "  The child is safe; the stand-down goes to everybody who "
-        "had the alert:")
+    say("  孩子平安，警报解除，送达收到过警报的每一单位。", "  The child is safe; the stand-down goes to everybody who "
+        "had the alert.")
     cancel = dict(leads.CANCEL, thread=alert["thread"], parent=alert["id"])
     day.send("police-hedong", cancel, brief=True, quiet=True)
     say("  区妇联发通报，民政转介法律援助（两件都含停机的司法局）：", "  The women's federation sends a bulletin, civil "
@@ -379,7 +386,7 @@ def audit(day, lead, journal):
     print(t(f"    代理预览、各单位收件箱、日志三方一致：{len(told)} 件消息，{delivered} 次送达",
             f"    previews, inboxes and journal agree: {len(told)} messages, {delivered} deliveries"))
     explained = run("leadbus-replay", "explain", "--root", root, journal, lead["id"]).out
-    print(DIM + "".join(f"    {line}\n" for line in explained.splitlines()[:12]) + RESET, end="")
+    print(DIM + "".join(f"    {line}\n" for line in explained.splitlines()[:16]) + RESET, end="")
     evidence = day.district.folder / "evidence.json"
     run("leadbus-replay", "prove", "--root", root, "-o", evidence, journal, lead["id"])
     proved = run("leadbus-replay", "check", "--root", root, evidence).out
