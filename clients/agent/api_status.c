@@ -120,7 +120,7 @@ int api_readyz(struct agent *agent, struct http_request *request, struct http_re
                          "a proof of the broker's did not hold: %s, %s", stats.alarm.name,
                          stats.alarm.detail);
     if (stats.certificate_not_after_ms && stats.certificate_not_after_ms <= now_ms)
-        return error_set(ret_error, E_CERT_EXPIRED, "certificate", "expired");
+        return error_set(ret_error, E_CERT_EXPIRED, "certificate", "expired or revoked");
     if (stats.bundle_hard_limit_ms && stats.bundle_hard_limit_ms <= now_ms)
         return error_set(ret_error, E_BUNDLE_EXPIRED, "bundle", "past its hard limit");
     if (!stats.connected)

@@ -233,6 +233,9 @@ static void log_lonely(struct agent *agent)
     if (now_ms < agent->lonely_look_ms) return;
     agent->lonely_look_ms = now_ms + LONELY_MS;
     leadbus_stats(agent->lb, &stats);
+    if (stats.certificate_not_after_ms && stats.certificate_not_after_ms <= agent_now_ms())
+        log_error("certificate_over", log_u64("serial", stats.serial),
+                  log_u64("since_ms", stats.certificate_not_after_ms));
     if (!stats.connected && agent->lonely)
         log_warn("not_connected", log_text("endpoint", stats.endpoint),
                  log_text("last", stats.last_error.name), log_u64("queued", stats.queued));

@@ -157,6 +157,8 @@ void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats)
     const struct trust_certificate *certificate =
         trust_certificate_by_serial(engine->bundle, lb->keyring.serial);
     if (certificate) stats.certificate_not_after_ms = certificate->not_after_ms;
+    if (certificate && certificate->revoked && certificate->revoked_ms < certificate->not_after_ms)
+        stats.certificate_not_after_ms = certificate->revoked_ms;
     stats.checkpoint_size = engine->trusted.checkpoint.size;
     memcpy(stats.checkpoint_root, engine->trusted.checkpoint.root, 32);
     for (size_t i = 0; i < engine->key_count; i++) {

@@ -406,7 +406,8 @@ struct leadbus_stats {
     uint64_t position[2];     /* per lane (0 urgent, 1 normal): durable here */
     uint64_t acknowledged[2]; /* per lane: the broker's journal holds our acknowledgement */
     uint64_t bundle;          /* version in force here */
-    uint64_t bundle_expires_ms, bundle_hard_limit_ms, certificate_not_after_ms;
+    uint64_t bundle_expires_ms, bundle_hard_limit_ms;
+    uint64_t certificate_not_after_ms; /* of a revoked one: since when */
     uint64_t checkpoint_size; /* newest checkpoint trusted for good */
     uint8_t checkpoint_root[32];
     uint64_t epoch, epoch_not_after_ms;             /* our newest published receiving key */
