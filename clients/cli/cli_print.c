@@ -182,6 +182,16 @@ static bool expects_sign(const json_t *kind)
     return false;
 }
 
+static const char *flag_word(const char *flag)
+{
+    if (!flag) return "";
+    if (strcmp(flag, "as_stated") == 0) return T("含按原样发送、校验不符的值", "values as stated");
+    if (strcmp(flag, "late") == 0) return T("事后补录", "entered late");
+    if (strcmp(flag, "readdressed") == 0) return T("无规则适用，已改发", "no rule matched");
+    if (strcmp(flag, "unkeyed") == 0) return T("有接收单位尚无密钥", "a recipient has no key yet");
+    return flag;
+}
+
 static const char *outbox_state(const char *state)
 {
     if (i18n_lang() == LANG_EN) return state;
@@ -215,7 +225,8 @@ void cli_print_message(const json_t *message, const json_t *kind)
     const json_t *outbox = json_object_get(message, "outbox");
     if (outbox) line(T("发送状态", "state"), outbox_state(cli_get(outbox, "state")));
     const json_t *flags = json_object_get(message, "flags");
-    if (json_array_size(flags)) print_value(T("标记", "flags"), flags, NULL, 0);
+    for (size_t i = 0; i < json_array_size(flags); i++)
+        line(i ? "" : T("标记", "flags"), flag_word(json_string_value(json_array_get(flags, i))));
     const json_t *sections = json_object_get(message, "sections");
     if (json_object_size(sections)) {
         printf("%s\n", T("内容:", "content:"));

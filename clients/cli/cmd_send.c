@@ -143,6 +143,7 @@ static void tell_sent(const json_t *answer)
 
 static void tell_flag(const char *flag)
 {
+    if (!flag) return;
     if (strcmp(flag, "readdressed") == 0)
         puts(T("注意：没有规则适用，改发公安（全部内容）与联席会议办公室（知悉）",
                "note: no rule matched; it goes to the police in full and to the office as a copy"));
