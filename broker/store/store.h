@@ -46,8 +46,8 @@ int store_size(struct store *store, uint64_t *ret_size, struct error *ret_error)
 /* Appends to the buffers. E_NOT_FOUND past the end. hashes may be NULL. */
 int store_read(struct store *store, uint64_t index, struct buf *ret_bytes, struct buf *ret_hashes,
                struct error *ret_error) MUST_USE;
-/* The same, and the record must be the one whose leaf hash stands beside it: E_JOURNAL_CORRUPT where
- * the disk gave something else. What is passed on is read so. */
+/* The same, and the record must be the one whose leaf hash stands beside it: E_JOURNAL_CORRUPT
+ * where the disk gave something else. What is passed on is read so. */
 int store_read_intact(struct store *store, uint64_t index, struct buf *ret_bytes,
                       struct error *ret_error) MUST_USE;
 /* Walks records from `from` in order; the callback borrows until it returns; non-zero ends the walk

@@ -13,7 +13,7 @@ enum {
     ENGINE_SILENT_MS = 45000,
     ENGINE_GREETING_MS = 10000,
     ENGINE_PROOF_MS = 1000,
-    ENGINE_ACK_MS = 10,    /* a normal lane's acknowledgement waits so long for company */
+    ENGINE_ACK_MS = 50,    /* a normal lane's acknowledgement waits so long for company */
     ENGINE_ACK_COUNT = 64, /* or until it speaks for so many */
     ENGINE_ASK_AGAIN_MS = 5000,
     ENGINE_RETRY_MS = 200,

@@ -408,7 +408,7 @@ struct leadbus_stats {
     uint64_t bundle;          /* version in force here */
     uint64_t bundle_expires_ms, bundle_hard_limit_ms;
     uint64_t certificate_not_after_ms; /* of a revoked one: since when */
-    uint64_t checkpoint_size; /* newest checkpoint trusted for good */
+    uint64_t checkpoint_size;          /* newest checkpoint trusted for good */
     uint8_t checkpoint_root[32];
     uint64_t epoch, epoch_not_after_ms;             /* our newest published receiving key */
     uint64_t frames_in, frames_out, refused_frames; /* refused: from the broker and not believed */
