@@ -116,7 +116,7 @@ int ca_plan_load(const char *folder, struct ca_plan *ret, struct error *ret_erro
     }
     buf_fini(&path);
     if (rc == 0) rc = plan_parse(ret->parts, PLAN_PART_COUNT, &ret->plan, ret_error);
-    if (rc < 0) ca_plan_fini(ret);
+    if (rc != 0) ca_plan_fini(ret);
     return rc;
 }
 
@@ -190,11 +190,11 @@ int ca_bundle_check(struct bytes input, struct error *ret_error)
     uint8_t secret[SUITE_SIGN_SECRET_LEN];
     arena_init(&arena, (size_t)LIMIT_BUNDLE_BYTES_MAX * 4);
     int rc = message_decode(&leadbus__bundle__descriptor, input, &arena, &message, ret_error);
-    if (rc < 0) goto out;
+    if (rc != 0) goto out;
     Leadbus__Bundle copy = *(const Leadbus__Bundle *)message;
     rc = ca_note_text(ca_binary(copy.manifest), &text, ret_error);
     if (rc == 0) rc = trust_manifest_parse(text, &stated, ret_error);
-    if (rc < 0) goto out;
+    if (rc != 0) goto out;
     crypto_sign_keypair(root.keys[0].public_key, secret);
     root.key_count = 1;
     root.version = stated.root_version;
@@ -207,7 +207,7 @@ int ca_bundle_check(struct bytes input, struct error *ret_error)
     if (rc == 0) rc = trust_root_open(buf_bytes(&root_note), &root, ret_error);
     if (rc == 0) rc = note_begin(&manifest, text, ret_error);
     if (rc == 0) rc = note_append_signature(&manifest, "check", secret, ret_error);
-    if (rc < 0) goto out;
+    if (rc != 0) goto out;
     copy.manifest = ca_borrow(buf_bytes(&manifest));
     copy.n_roots = 0;
     message_encode(&copy.base, &bytes);

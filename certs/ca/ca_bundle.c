@@ -47,7 +47,7 @@ static int read_previous(struct bundle_work *work, struct error *ret_error)
     if (rc == 0)
         rc = message_decode(&leadbus__bundle__descriptor, buf_bytes(&work->previous_bytes),
                             &work->arena, &message, ret_error);
-    if (rc < 0) return rc;
+    if (rc != 0) return rc;
     work->previous = (const Leadbus__Bundle *)message;
     rc = ca_note_text(ca_binary(work->previous->manifest), &text, ret_error);
     if (rc == 0) rc = trust_manifest_parse(text, &work->previous_stated, ret_error);
@@ -63,7 +63,7 @@ static int read_roots(struct bundle_work *work, Leadbus__Bundle *bundle, struct 
         return error_set(ret_error, E_TOO_LARGE, "--root", "%zu", given);
     for (size_t i = 0; rc == 0 && i < given; i++)
         rc = file_read(work->root_paths.items[i], LIMIT_NOTE_BYTES_MAX, &work->roots[i], ret_error);
-    if (rc < 0) return rc;
+    if (rc != 0) return rc;
     bundle->n_roots = given ? given : work->previous ? work->previous->n_roots : 0;
     bundle->roots = claim(work, bundle->n_roots * sizeof *bundle->roots);
     for (size_t i = 0; i < bundle->n_roots; i++)
@@ -105,14 +105,15 @@ static int carry_revocations(struct bundle_work *work, struct error *ret_error)
         int rc = message_decode(&leadbus__revocations__descriptor,
                                 ca_binary(work->previous->parts[i]->content), &work->arena,
                                 &message, ret_error);
-        if (rc < 0) return rc;
+        if (rc != 0) return rc;
         work->revocations = *(const Leadbus__Revocations *)message;
     }
     work->revoked =
         calloc(work->revocations.n_revoked + work->revoke.count + 1, sizeof(Leadbus__Revocation *));
     CHECK(work->revoked != NULL);
-    for (size_t k = 0; k < work->revocations.n_revoked; k++)
-        work->revoked[k] = work->revocations.revoked[k];
+    if (work->revocations.n_revoked > 0)
+        memcpy(work->revoked, work->revocations.revoked,
+               work->revocations.n_revoked * sizeof(Leadbus__Revocation *));
     work->revocations.revoked = work->revoked;
     return 0;
 }
@@ -167,8 +168,10 @@ static int make_revocations(struct bundle_work *work, struct error *ret_error)
     for (size_t i = 0; rc == 0 && i < work->revoke.count; i++)
         rc = add_revocation(work, work->revoke.items[i], ret_error);
     if (rc == 0 && work->revoke.count > 0) work->revocations.number++;
-    for (size_t i = 0; rc == 0 && i < work->revocations.n_revoked; i++)
+    for (size_t i = 0; rc == 0 && i < work->revocations.n_revoked; i++) {
+        CHECK(work->revocations.revoked[i]);
         drop_epoch_keys(work, work->revocations.revoked[i]->serial);
+    }
     return rc;
 }
 
@@ -416,7 +419,7 @@ int ca_bundle(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
-    if (rc < 0) return options_exit_code(rc);
+    if (rc != 0) return options_exit_code(rc);
     if (!work.plan_folder || !work.directory_path || !work.out || first != argc ||
         (work.root_paths.count == 0 && !work.previous_path)) {
         options_help(&spec, stderr);

@@ -174,7 +174,7 @@ int ca_init(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
-    if (rc < 0) return options_exit_code(rc);
+    if (rc != 0) return options_exit_code(rc);
     if (!work.bus || !work.folder || first != argc || !trust_name_valid(work.bus)) {
         options_help(&spec, stderr);
         return options_exit_code(E_USAGE);

@@ -45,7 +45,7 @@ static int read_draft(struct issue_work *work, struct error *ret_error)
     if (rc == 0)
         rc = message_decode(&leadbus__directory__descriptor, buf_bytes(&work->draft), &work->arena,
                             &message, ret_error);
-    if (rc < 0) return rc;
+    if (rc != 0) return rc;
     const Leadbus__Directory *draft = (const Leadbus__Directory *)message;
     if (draft->n_certificates > CERTIFICATE_COUNT_MAX)
         return error_set(ret_error, E_TOO_LARGE, work->directory, "%zu", draft->n_certificates);
@@ -148,7 +148,7 @@ static int issue_one(struct issue_work *work, const char *path, struct error *re
         rc = error_set(&error, E_TOO_LARGE, work->directory, "%d", CERTIFICATE_COUNT_MAX);
     if (rc == 0) rc = add_epoch_keys(work, body->epoch_keys, body->n_epoch_keys);
     buf_fini(&bytes);
-    if (rc < 0)
+    if (rc != 0)
         return error_set(ret_error, rc, path, "%s%s%s", error.field, *error.field ? ": " : "",
                          error.detail);
     Leadbus__Certificate *one = claim(work, sizeof *one);
@@ -237,7 +237,7 @@ int ca_issue(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
-    if (rc < 0) return options_exit_code(rc);
+    if (rc != 0) return options_exit_code(rc);
     if (!work.plan_folder || !work.directory || first == argc) {
         options_help(&spec, stderr);
         return options_exit_code(E_USAGE);

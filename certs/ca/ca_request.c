@@ -58,11 +58,11 @@ static int run(const struct request_work *work, struct error *ret_error)
     char id[65];
     arena_init(&arena, LIMIT_FRAME_BYTES_MAX);
     int rc = open_or_make(work, &keyring, ret_error);
-    if (rc < 0) goto out;
+    if (rc != 0) goto out;
     keyring_request(&keyring, work->now_ms, &request);
     rc = trust_request_open(buf_bytes(&request), &arena, &body, ret_error);
     if (rc == 0) rc = file_write_atomic(work->out, buf_bytes(&request), 0644, ret_error);
-    if (rc < 0) goto out;
+    if (rc != 0) goto out;
     uint8_t hash[32];
     sha256(buf_bytes(&request), hash);
     hex_encode(bytes_of(hash, sizeof hash), id);
@@ -142,7 +142,7 @@ int ca_request(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
-    if (rc < 0) return options_exit_code(rc);
+    if (rc != 0) return options_exit_code(rc);
     if ((!work.unit && !work.again) || !work.keyring || !work.out || first != argc ||
         ca_role_parse(work.role) == LEADBUS__ROLE__ROLE_NONE) {
         options_help(&spec, stderr);

@@ -106,7 +106,7 @@ static void put_signers(json_t *object, const struct trust_root *root, struct by
                               json_boolean((unsigned)__builtin_popcountll(mask) >= threshold));
     (void)json_object_set_new(object, "signed_by", have);
     (void)json_object_set_new(object, "not_signed_by", lack);
-    if (rc < 0) put_text(object, "error", error_text(rc, i18n_lang()));
+    if (rc != 0) put_text(object, "error", error_text(rc, i18n_lang()));
 }
 
 static int show_root(const struct show_work *work, struct bytes bytes, json_t *object,
@@ -116,7 +116,7 @@ static int show_root(const struct show_work *work, struct bytes bytes, json_t *o
     struct trust_root root;
     int rc = ca_note_text(bytes, &text, ret_error);
     if (rc == 0) rc = trust_root_parse(text, &root, ret_error);
-    if (rc < 0) return rc;
+    if (rc != 0) return rc;
     put_text(object, "type", "root");
     put_text(object, "bus", root.bus);
     put_number(object, "version", root.version);
@@ -220,7 +220,7 @@ static int show_bundle(struct show_work *work, const Leadbus__Bundle *bundle, st
     int rc = ca_note_text(note, &text, ret_error);
     if (rc == 0) rc = trust_manifest_parse(text, &stated, ret_error);
     if (rc == 0) rc = ca_bundle_root(bundle, &root, ret_error);
-    if (rc < 0) return rc;
+    if (rc != 0) return rc;
     put_text(object, "type", "bundle");
     put_text(object, "bus", stated.bus);
     put_number(object, "version", stated.version);
@@ -264,7 +264,7 @@ static int show_keyring(const struct show_work *work, const char *path, json_t *
     int rc = ca_secret_read(&work->secret, path, &passphrase, ret_error);
     if (rc == 0) rc = keyring_load(&keyring, path, buf_bytes(&passphrase), ret_error);
     buf_wipe_fini(&passphrase);
-    if (rc < 0) return rc;
+    if (rc != 0) return rc;
     put_text(object, "type", "keyring");
     put_text(object, "unit", keyring.unit);
     put_text(object, "role",
@@ -290,7 +290,7 @@ static int gather(struct show_work *work, const char *path, json_t *object, stru
     struct buf file = {0};
     int rc = file_read(path, LIMIT_BUNDLE_BYTES_MAX, &file, ret_error);
     struct bytes bytes = buf_bytes(&file);
-    if (rc < 0) goto out;
+    if (rc != 0) goto out;
     if (bytes.len > 16 && memcmp(bytes.data, "leadbus/root/v1\n", 16) == 0) {
         rc = show_root(work, bytes, object, ret_error);
     } else if (bytes.len > 10 && memcmp(bytes.data, "LBKEYRING1", 10) == 0) {
@@ -407,7 +407,7 @@ int ca_show(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
-    if (rc < 0) return options_exit_code(rc);
+    if (rc != 0) return options_exit_code(rc);
     if (first == argc) {
         options_help(&spec, stderr);
         return options_exit_code(E_USAGE);

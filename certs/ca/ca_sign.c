@@ -28,7 +28,7 @@ static int signable_open(const char *path, struct signable *ret, struct error *r
     const ProtobufCMessage *message = NULL;
     arena_init(&ret->arena, (size_t)LIMIT_BUNDLE_BYTES_MAX * 4);
     int rc = file_read(path, LIMIT_BUNDLE_BYTES_MAX, &ret->bytes, ret_error);
-    if (rc < 0) return rc;
+    if (rc != 0) return rc;
     if (ret->bytes.len >= sizeof root_title &&
         memcmp(ret->bytes.data, root_title, sizeof root_title - 1) == 0) {
         buf_append_bytes(&ret->note, buf_bytes(&ret->bytes));
@@ -38,7 +38,7 @@ static int signable_open(const char *path, struct signable *ret, struct error *r
     }
     rc = message_decode(&leadbus__bundle__descriptor, buf_bytes(&ret->bytes), &ret->arena, &message,
                         ret_error);
-    if (rc < 0) return rc;
+    if (rc != 0) return rc;
     ret->bundle = (const Leadbus__Bundle *)message;
     buf_append_bytes(&ret->note, ca_binary(ret->bundle->manifest));
     rc = ca_note_text(buf_bytes(&ret->note), &ret->text, ret_error);
@@ -79,7 +79,7 @@ static int sign_one(const char *path, const struct keyring *keyring, struct erro
     char name[CA_NOTE_NAME_LEN_MAX + 1];
     int rc = signable_open(path, &signable, ret_error);
     if (rc == 0) rc = ca_note_name(signable.root.bus, keyring->unit, name, ret_error);
-    if (rc < 0) goto out;
+    if (rc != 0) goto out;
     bool listed = false;
     for (size_t i = 0; i < signable.root.key_count; i++)
         listed = listed || (strcmp(signable.root.keys[i].name, name) == 0 &&
@@ -134,7 +134,7 @@ int ca_sign(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
-    if (rc < 0) return options_exit_code(rc);
+    if (rc != 0) return options_exit_code(rc);
     if (!key || first == argc) {
         options_help(&spec, stderr);
         return options_exit_code(E_USAGE);
@@ -231,7 +231,7 @@ int ca_combine(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
-    if (rc < 0) return options_exit_code(rc);
+    if (rc != 0) return options_exit_code(rc);
     if (!out || first == argc) {
         options_help(&spec, stderr);
         return options_exit_code(E_USAGE);

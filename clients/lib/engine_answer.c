@@ -45,7 +45,7 @@ static int receipt_keep(struct engine *engine, struct moment *moment,
     uint8_t path[LIMIT_PROOF_HASH_COUNT_MAX * 32];
     size_t len = 0;
     int r = box_out_find(engine->box, pending->id, &row, ret_error);
-    if (r < 0) return r;
+    if (r != 0) return r;
     row.state = BOX_OUT_RECEIPTED;
     row.index = receipt->index;
     row.record_ms = receipt->time_ms;
@@ -92,7 +92,7 @@ int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__
     if (r == 0) r = envelope_decode(buf_bytes(&bytes), &arena, &envelope, &error);
     if (r == 0) {
         r = receipt_prove(engine, pending, receipt, &envelope, &head, &error);
-        if (r < 0) {
+        if (r != 0) {
             engine_refuse(engine, moment, &error);
             r = 0;
             goto out;
@@ -217,7 +217,7 @@ int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pe
     if (r == 0) r = envelope_decode(buf_bytes(&bytes), &arena, &old, &error);
     if (r == 0) r = content_open(engine, row.thread, row.id, buf_bytes(&kept), &content, &error);
     if (r == 0) r = engine_thread_load(engine, moment, row.thread, &thread, &error);
-    if (r < 0) goto out;
+    if (r != 0) goto out;
     draft_of(old.head, &content, sections, &draft);
     *job = (struct seal_job){.moment = moment,
                              .draft = &draft,

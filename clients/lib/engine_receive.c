@@ -195,7 +195,7 @@ static int incoming_read(struct engine *engine, struct incoming *in, struct erro
         if (r == 0)
             r = record_of_accepted(delivery->rules, delivery->time_ms, delivery->accepted_flags,
                                    &in->envelope, &in->record, ret_error);
-        if (r < 0) return r;
+        if (r != 0) return r;
         in->head = in->envelope.head;
         memcpy(in->item, in->envelope.hash, 32);
         return 0;
@@ -236,7 +236,7 @@ static int incoming_prove(struct engine *engine, struct incoming *in, struct err
     if (r == 0) r = engine_proof_of(delivery->inclusion, delivery->n_inclusion, &path, ret_error);
     if (r == 0)
         r = merkle_verify_inclusion(leaf, delivery->index, head.size, &path, head.root, ret_error);
-    if (r < 0) return r;
+    if (r != 0) return r;
     lane_running(engine->origin, lane->running, delivery->index, in->item, in->running);
     if (delivery->running.len != 32 || memcmp(delivery->running.data, in->running, 32) != 0)
         return error_set(ret_error, E_ACK_MISMATCH, "running", "lane %u at position %llu",
@@ -589,6 +589,7 @@ static int take_notice(struct engine *engine, struct moment *moment, struct inco
 {
     const ProtobufCMessage *message = NULL;
     int r = 0;
+    CHECK(in->notice);
     row->type = BOX_IN_NOTICE;
     row->notice = 4; /* LEADBUS_NOTICE_OTHER */
     memcpy(row->hash, in->item, 32);
@@ -738,14 +739,14 @@ int engine_delivery(struct engine *engine, struct moment *moment, const Leadbus_
     }
     int checked = incoming_check(engine, in, &why);
     if (checked == 1) goto out;
-    if (checked == 0 && in->head && delivery->what_case == LEADBUS__DELIVERY__WHAT_ENVELOPE &&
+    if (checked == 0 && delivery->what_case == LEADBUS__DELIVERY__WHAT_ENVELOPE &&
         in->head->bundle > trust_bundle_version(engine->bundle)) {
         r = hold(engine, moment, frame, in->head->bundle);
         goto out;
     }
     bool read = checked == 0;
     if (checked == 0) checked = incoming_prove(engine, in, &why);
-    if (checked < 0) {
+    if (checked != 0) {
         engine_refuse(engine, moment, &why);
         if (read) r = show_unproved(engine, moment, in, ret_error);
         goto out;
