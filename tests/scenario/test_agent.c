@@ -230,7 +230,7 @@ static void each_unit_reads_what_its_row_says(void **state)
     must(POLICE, arguments, output);
     assert_non_null(strstr(output, "needle in the payload"));
     assert_non_null(strstr(output, "Informant"));
-    assert_non_null(strstr(output, "as_stated"));
+    assert_non_null(strstr(output, "values as stated"));
     for (int unit = PROCURATORATE; unit <= CIVIL; unit++) {
         snprintf(arguments, sizeof arguments, "show %ld --json",
                  wait_for(unit, "lead.mandatory-report"));
