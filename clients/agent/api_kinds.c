@@ -31,6 +31,15 @@ static json_t *expects_json(const struct plan_kind *kind)
     return array;
 }
 
+static json_t *attachments_json(const struct plan_kind *kind)
+{
+    static const char *const words[] = {"photo", "document", "media", "location"};
+    json_t *array = json_array();
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (kind->attachments >> i & 1) json_array_append_new(array, json_string(words[i]));
+    return array;
+}
+
 static json_t *kind_json(const struct agent *agent, const struct plan_kind *kind)
 {
     static const char *const positions[] = {"opens", "follows", "either"};
@@ -56,6 +65,11 @@ static json_t *kind_json(const struct agent *agent, const struct plan_kind *kind
     json_object_set_new(object, "expects", expects_json(kind));
     json_object_set_new(object, "may_expire", json_boolean(kind->may_expire));
     json_object_set_new(object, "returnable", json_boolean(kind->returnable));
+    json_object_set_new(object, "attachments", attachments_json(kind));
+    json_object_set_new(object, "retention_days",
+                        kind->retention_days == PLAN_RETENTION_CASE
+                            ? json_null()
+                            : json_integer(kind->retention_days));
     json_object_set_new(object, "clauses", strings(kind->clauses, kind->clause_count));
     json_object_set_new(object, "may_send",
                         json_boolean(kind->senders_reference ||

@@ -44,6 +44,7 @@ enum {
     PLAN_TASK_COUNT_MAX = 1024,
     PLAN_TASK_UNIT_COUNT_MAX = 64, /* in one half of a clause's brackets */
     PLAN_GROUP_COUNT_MAX = 16,
+    PLAN_RETENTION_DAYS_MAX = 36500,
     PLAN_UNIT_SET_WORDS = LIMIT_UNIT_COUNT_MAX / 64,
 };
 
@@ -189,6 +190,18 @@ enum plan_position {
     PLAN_EITHER,
 };
 
+/* What files may come with a message of a kind. */
+enum plan_attachment {
+    PLAN_ATTACHMENT_PHOTO = 1,
+    PLAN_ATTACHMENT_DOCUMENT = 2,
+    PLAN_ATTACHMENT_MEDIA = 4,    /* sound and video */
+    PLAN_ATTACHMENT_LOCATION = 8, /* photos keep where they were taken; never without PHOTO */
+};
+
+/* plan_kind.retention_days: as long as the case file by its own rule, which the bus does not know.
+ */
+#define PLAN_RETENTION_CASE UINT32_MAX
+
 struct plan_kind {
     const char *slug; /* "anomaly.marriage" */
     const char *name_zh;
@@ -215,6 +228,10 @@ struct plan_kind {
     bool sensitive;   /* the sender's session key serves one message only */
     bool exempt;      /* never blocked by quota, expired bundle or a value that does not check; goes
                          flagged */
+    uint32_t attachments;    /* bits of plan_attachment; 0: none may come with it */
+    uint32_t retention_days; /* how long what it says is kept after its thread is closed (a thread
+                                without legs: after the message), 1 .. PLAN_RETENTION_DAYS_MAX, or
+                                PLAN_RETENTION_CASE. A thread is kept as its longest kind says */
     const char *const
         *clauses; /* ids of the tasks and duties that it derives from, the main one first */
     size_t clause_count;

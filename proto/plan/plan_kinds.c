@@ -21,14 +21,16 @@ enum {
     K_EXPECTS,
     K_ACT,
     K_FLAGS,
+    K_ATTACHMENTS,
+    K_RETENTION,
     K_SENDERS,
     K_CLAUSES,
     K_COUNT
 };
 
 static const char *const plan_kinds_columns[] = {
-    "slug",  "name_zh",  "name_en", "urgency", "level", "tags",    "sections",
-    "topic", "position", "expects", "act",     "flags", "senders", "clauses"};
+    "slug",     "name_zh", "name_en", "urgency", "level",       "tags",      "sections", "topic",
+    "position", "expects", "act",     "flags",   "attachments", "retention", "senders",  "clauses"};
 
 /* The vocabulary of the header; DNA-RESULT is the only one that a route may forbid to others. */
 static const char *const plan_kinds_tags[] = {"VICTIM",   "MINOR",   "REPORTER", "HEALTH",
@@ -189,6 +191,56 @@ static int plan_kinds_flags(const struct table *table, char *field, struct plan_
     return 0;
 }
 
+/* "none", or what files may come with it. */
+static int plan_kinds_attachments(const struct table *table, char *field, uint32_t *ret_attachments,
+                                  struct error *ret_error)
+{
+    static const char *const words[] = {"photo", "document", "media", "location"};
+    static const uint32_t bits[] = {PLAN_ATTACHMENT_PHOTO, PLAN_ATTACHMENT_DOCUMENT,
+                                    PLAN_ATTACHMENT_MEDIA, PLAN_ATTACHMENT_LOCATION};
+    const char *items[4];
+    size_t count = table_list_count(field);
+    uint32_t attachments = 0;
+
+    if (strcmp(field, "none") == 0) return 0;
+    if (count == 0 || count > 4)
+        return table_refuse(table, ret_error, "attachments: none, or photo, document, media, ...");
+    int r = table_list(table, field, items, ret_error);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        size_t word = 0;
+        r = plan_reader_word(table, items[i], words, 4, "attachment", &word, ret_error);
+        if (r < 0) break;
+        if (attachments & bits[word])
+            return table_refuse(table, ret_error, "%s is listed twice", words[word]);
+        attachments |= bits[word];
+    }
+    if (r < 0) return r;
+    if (attachments & PLAN_ATTACHMENT_LOCATION && !(attachments & PLAN_ATTACHMENT_PHOTO))
+        return table_refuse(table, ret_error, "location: where photos were taken, so with photo");
+    *ret_attachments = attachments;
+    return 0;
+}
+
+/* "180" days, or "case". */
+static int plan_kinds_retention(const struct table *table, const char *field, uint32_t *ret_days,
+                                struct error *ret_error)
+{
+    size_t len = strlen(field);
+    uint32_t days = 0;
+
+    if (strcmp(field, "case") == 0) {
+        *ret_days = PLAN_RETENTION_CASE;
+        return 0;
+    }
+    if (len > 0 && len <= 5 && strspn(field, "0123456789") == len && field[0] != '0')
+        for (size_t i = 0; i < len; i++) days = days * 10 + (uint32_t)(field[i] - '0');
+    if (days == 0 || days > PLAN_RETENTION_DAYS_MAX)
+        return table_refuse(table, ret_error, "retention: case, or 1 to %d days",
+                            PLAN_RETENTION_DAYS_MAX);
+    *ret_days = days;
+    return 0;
+}
+
 static int plan_kinds_tag_list(struct plan *plan, const struct table *table, char *field,
                                struct plan_kind *kind, struct error *ret_error)
 {
@@ -272,6 +324,8 @@ static int plan_kinds_kind(struct plan *plan, const struct table *table, char **
     if (r == 0) r = plan_kinds_sections(plan, table, f[K_SECTIONS], kind, ret_error);
     if (r == 0) r = plan_kinds_expects(table, f[K_EXPECTS], &kind->expects, ret_error);
     if (r == 0) r = plan_kinds_flags(table, f[K_FLAGS], kind, ret_error);
+    if (r == 0) r = plan_kinds_attachments(table, f[K_ATTACHMENTS], &kind->attachments, ret_error);
+    if (r == 0) r = plan_kinds_retention(table, f[K_RETENTION], &kind->retention_days, ret_error);
     if (r == 0) r = plan_kinds_senders(plan, table, f[K_SENDERS], kind, ret_error);
     if (r == 0) r = plan_kinds_clauses(plan, table, f[K_CLAUSES], kind, ret_error);
     if (r < 0) return r;
