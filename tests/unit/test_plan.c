@@ -156,6 +156,20 @@ static void plan_refuses_wrong_rows_by_line(void **unused)
     refused("kinds.tsv", "2.1.3.1,2.1.3.4,2.1.2.5,2.4.2.1", "2.1.3.1,2.1.3.9");
     refused("topics.tsv", "anomaly.birth\tmother-unknown", "anomaly.birth\tassumed-identity");
     refused("topics.tsv", "alert.missing-child\tissue", "anomaly.marriage\tissue");
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t3\t-"); /* no more pressing than the kind */
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t0\t-");
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t1\t-"); /* may be returned */
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t2x\t-");
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t-\tcourt"); /* may not send the kind */
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t-\tany");
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t-\tnobody");
     refused("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.9=civil-affairs");
     refused("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.4=nobody");
     refused("routes.tsv", "lead:2.2.4=civil-affairs", "head:2.2.4=civil-affairs");
@@ -195,6 +209,10 @@ static void plan_keeps_least_knowledge_whatever_the_table_says(void **unused)
     refused("routes.tsv", "duty:readdress=joint-conference-office\tone\tcopy\tcopies",
             "duty:readdress=joint-conference-office\tone\tcopy\tall");
     refused("kinds.tsv", "full:BirthFull", "full:BirthFull:copy+police");
+    /* small groups are named only where copies are meant to know */
+    refused("kinds.tsv", "full:BirthFull", "full:BirthFull:small-group");
+    /* the conclusion of a blood match is said by the police alone */
+    refused("kinds.tsv", "HEALTH,MINOR", "HEALTH,DNA-RESULT");
     /* a lead never expires */
     refused("kinds.tsv", "none\tsensitive,last-resort", "none\tmay-expire,last-resort");
 }
