@@ -15,6 +15,7 @@
 enum {
     RECEIVE_BURST = 256,
     SEND_BURST = 512,
+    ALONE_BYTES_MAX = 16 * 1024,
     RETRY_MS = 10,
     HEARTBEAT_IVL_MS = 10000,
     HEARTBEAT_TIMEOUT_MS = 30000,
@@ -31,11 +32,20 @@ struct backlog {
     size_t bytes;
 };
 
+struct outgoing_list {
+    struct outgoing *first, *last;
+    size_t count;
+};
+
 struct net {
     void *socket;
     struct counters *counters;
     struct queue *gone;
-    struct queue out;
+    struct outgoing_list staged; /* the engine's, until net_flush */
+    pthread_mutex_t out_mutex;   /* over out */
+    pthread_cond_t out_room;
+    struct outgoing_list out;
+    int out_bell;
     struct verify *verify;
     struct job *waiting; /* read, but the pool had no room */
     struct backlog *backlogs;
@@ -45,6 +55,44 @@ struct net {
     bool running;
     pthread_t thread;
 };
+
+static void list_add(struct outgoing_list *list, struct outgoing *item)
+{
+    item->next = NULL;
+    *(list->last ? &list->last->next : &list->first) = item;
+    list->last = item;
+    list->count++;
+}
+
+static struct outgoing *list_take(struct outgoing_list *list)
+{
+    struct outgoing *item = list->first;
+    if (!item) return NULL;
+    list->first = item->next;
+    if (!list->first) list->last = NULL;
+    list->count--;
+    return item;
+}
+
+static void list_append(struct outgoing_list *list, struct outgoing_list *take_tail)
+{
+    if (!take_tail->first) return;
+    *(list->last ? &list->last->next : &list->first) = take_tail->first;
+    list->last = take_tail->last;
+    list->count += take_tail->count;
+    *take_tail = (struct outgoing_list){0};
+}
+
+static void outgoing_free(struct outgoing *item)
+{
+    buf_fini(&item->frame);
+    free(item);
+}
+
+static void list_free(struct outgoing_list *list)
+{
+    for (struct outgoing *item; (item = list_take(list));) outgoing_free(item);
+}
 
 static int set_int(void *socket, int option, int value)
 {
@@ -71,11 +119,11 @@ static int configure(void *socket, const uint8_t *server_secret)
 static void net_free(struct net *net)
 {
     if (net->socket) zmq_close(net->socket);
-    for (struct outgoing *item; net->out.items && (item = queue_try_pop(&net->out));) {
-        buf_fini(&item->frame);
-        free(item);
-    }
-    queue_fini(&net->out);
+    list_free(&net->staged);
+    list_free(&net->out);
+    pthread_mutex_destroy(&net->out_mutex);
+    pthread_cond_destroy(&net->out_room);
+    if (net->out_bell >= 0) close(net->out_bell);
     if (net->room_bell >= 0) close(net->room_bell);
     job_free(net->waiting);
     free(net);
@@ -89,10 +137,12 @@ int net_open(void *zmq_context, const uint8_t server_secret[static 32], struct z
     if (!net) return error_set(ret_error, E_NO_MEMORY, NULL, "net");
     net->counters = counters;
     net->gone = gone;
-    net->room_bell = -1;
+    net->room_bell = net->out_bell = -1;
+    CHECK(pthread_mutex_init(&net->out_mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&net->out_room, NULL) == 0);
     atomic_init(&net->reading, true);
     atomic_init(&net->stopping, false);
-    int code = queue_init(&net->out, NET_OUT_COUNT_MAX, true, ret_error);
+    int code = bell_init(&net->out_bell, ret_error);
     if (!code) code = bell_init(&net->room_bell, ret_error);
     if (code) goto out;
     const char *monitor = "inproc://leadbusd.net.monitor";
@@ -190,6 +240,13 @@ static struct job *receive(struct net *net, bool *ret_empty)
     return job;
 }
 
+static bool socket_readable(struct net *net)
+{
+    int events = 0;
+    size_t len = sizeof events;
+    return zmq_getsockopt(net->socket, ZMQ_EVENTS, &events, &len) == 0 && (events & ZMQ_POLLIN);
+}
+
 /* True: there may be more. */
 static bool read_some(struct net *net)
 {
@@ -199,7 +256,9 @@ static bool read_some(struct net *net)
         if (!net->waiting) net->waiting = receive(net, &empty);
         if (empty) return false;
         if (!net->waiting) continue;
-        if (!verify_offer(net->verify, net->waiting)) return false;
+        /* One frame alone is checked here: waking another thread would take longer. */
+        bool alone = i == 0 && net->waiting->frame_len <= ALONE_BYTES_MAX && !socket_readable(net);
+        if (!verify_offer(net->verify, net->waiting, alone)) return false;
         net->waiting = NULL;
     }
     return true;
@@ -212,12 +271,6 @@ static struct backlog **backlog_of(struct net *net, const struct peer *peer)
     struct backlog **place = &net->backlogs;
     while (*place && !peer_equal(&(*place)->peer, peer)) place = &(*place)->next;
     return place;
-}
-
-static void outgoing_free(struct outgoing *item)
-{
-    buf_fini(&item->frame);
-    free(item);
 }
 
 static void backlog_drop(struct backlog **place)
@@ -310,15 +363,18 @@ static void retry_backlogs(struct net *net)
     }
 }
 
+/* What was handed over, a burst at a time. True: there is more. */
 static bool send_some(struct net *net)
 {
-    queue_event_clear(&net->out);
-    for (int i = 0; i < SEND_BURST; i++) {
-        struct outgoing *item = (struct outgoing *)queue_try_pop(&net->out);
-        if (!item) return false;
-        send_or_postpone(net, item);
-    }
-    return true;
+    struct outgoing_list burst = {0};
+    bell_clear(net->out_bell);
+    pthread_mutex_lock(&net->out_mutex);
+    while (burst.count < SEND_BURST && net->out.first) list_add(&burst, list_take(&net->out));
+    bool more = net->out.count > 0;
+    if (burst.count) pthread_cond_signal(&net->out_room);
+    pthread_mutex_unlock(&net->out_mutex);
+    for (struct outgoing *item; (item = list_take(&burst));) send_or_postpone(net, item);
+    return more;
 }
 
 /* ---- the thread ---------------------------------------------------------------------------- */
@@ -331,7 +387,7 @@ static void *run(void *ctx)
     for (;;) {
         bool reading = atomic_load(&net->reading) && !net->waiting;
         zmq_pollitem_t items[3] = {
-            {.fd = queue_event_fd(&net->out), .events = ZMQ_POLLIN},
+            {.fd = net->out_bell, .events = ZMQ_POLLIN},
             {.fd = net->room_bell, .events = ZMQ_POLLIN},
             {.socket = net->socket, .events = ZMQ_POLLIN},
         };
@@ -348,8 +404,8 @@ static void *run(void *ctx)
         if (!atomic_load(&net->stopping)) continue;
         uint64_t now_ms = clock_monotonic_ms();
         if (!stop_at_ms) stop_at_ms = now_ms + NET_LINGER_MS;
-        if ((!more_out && !net->backlogs && queue_count(&net->out) == 0) || now_ms > stop_at_ms)
-            break;
+        /* Nothing is handed over any more: what is not sent by now was seen above. */
+        if ((!more_out && !net->backlogs) || now_ms > stop_at_ms) break;
     }
     while (net->backlogs) backlog_drop(&net->backlogs);
     zmq_socket_monitor(net->socket, NULL, 0);
@@ -373,7 +429,18 @@ void net_send(struct net *net, const struct peer *peer, struct buf *take_frame)
     CHECK(item != NULL);
     *item = (struct outgoing){.peer = *peer, .frame = *take_frame};
     *take_frame = (struct buf){0};
-    if (!queue_push(&net->out, item)) outgoing_free(item);
+    list_add(&net->staged, item);
+}
+
+void net_flush(struct net *net)
+{
+    if (!net->staged.first) return;
+    pthread_mutex_lock(&net->out_mutex);
+    while (net->out.count >= NET_OUT_COUNT_MAX) pthread_cond_wait(&net->out_room, &net->out_mutex);
+    bool was_empty = net->out.count == 0;
+    list_append(&net->out, &net->staged);
+    pthread_mutex_unlock(&net->out_mutex);
+    if (was_empty) bell_ring(net->out_bell);
 }
 
 void net_stop_reading(struct net *net)

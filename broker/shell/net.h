@@ -47,8 +47,11 @@ int net_bind(struct net *net, const char *endpoint, char ret_bound[NET_ENDPOINT_
 int net_room_bell(const struct net *net);
 /* Starts the thread: from here on the socket is its own. */
 int net_run(struct net *net, struct verify *verify, struct error *ret_error) MUST_USE;
-/* Takes the frame's memory; waits while NET_OUT_COUNT_MAX are on their way. From any thread. */
+/* Takes the frame's memory and keeps it until net_flush. From one thread, that of net_flush. */
 void net_send(struct net *net, const struct peer *peer, struct buf *take_frame);
+/* Hands everything since the last call to the socket's thread, which is woken once for all of it;
+ * waits while NET_OUT_COUNT_MAX are on their way. */
+void net_flush(struct net *net);
 /* No more reading from the socket; what is inside goes on. From any thread. */
 void net_stop_reading(struct net *net);
 /* Sends what was given to net_send, waits at most NET_LINGER_MS for the network to take it, ends.

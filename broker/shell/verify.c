@@ -93,19 +93,23 @@ static int check(const struct directory *directory, struct job *job)
     }
 }
 
+static void check_and_pass_on(struct verify *verify, struct job *job)
+{
+    const struct directory *directory = directory_get(verify->directories);
+    job->code = check(directory, job);
+    directory_put(directory);
+    pthread_mutex_lock(&verify->mutex);
+    verify->done[job->sequence % VERIFY_JOB_COUNT_MAX] = job;
+    bool is_next = job->sequence == verify->next_out;
+    pthread_mutex_unlock(&verify->mutex);
+    if (is_next) bell_ring(verify->done_bell);
+}
+
 static void *work(void *ctx)
 {
     struct verify *verify = ctx;
-    for (struct job *job; (job = (struct job *)queue_pop(&verify->input));) {
-        const struct directory *directory = directory_get(verify->directories);
-        job->code = check(directory, job);
-        directory_put(directory);
-        pthread_mutex_lock(&verify->mutex);
-        verify->done[job->sequence % VERIFY_JOB_COUNT_MAX] = job;
-        bool is_next = job->sequence == verify->next_out;
-        pthread_mutex_unlock(&verify->mutex);
-        if (is_next) bell_ring(verify->done_bell);
-    }
+    for (struct job *job; (job = (struct job *)queue_pop(&verify->input));)
+        check_and_pass_on(verify, job);
     return NULL;
 }
 
@@ -148,20 +152,23 @@ void verify_stop(struct verify *take_verify)
     free(take_verify);
 }
 
-bool verify_offer(struct verify *verify, struct job *take_job)
+bool verify_offer(struct verify *verify, struct job *take_job, bool here)
 {
     size_t len = take_job->frame_len;
     pthread_mutex_lock(&verify->mutex);
     bool ok = verify->next_in - verify->next_out < VERIFY_JOB_COUNT_MAX &&
               (verify->bytes == 0 || verify->bytes + len <= VERIFY_BYTES_MAX);
+    here = here && verify->next_in == verify->next_out;
     if (ok) {
         take_job->sequence = verify->next_in++;
         verify->bytes += len;
     }
     verify->refused = !ok;
     pthread_mutex_unlock(&verify->mutex);
-    /* The queue holds as many as may be inside at all. */
-    if (ok) CHECK(queue_push(&verify->input, take_job));
+    if (ok && here)
+        check_and_pass_on(verify, take_job);
+    else if (ok)
+        CHECK(queue_push(&verify->input, take_job)); /* as many as may be inside at all */
     return ok;
 }
 

@@ -20,8 +20,9 @@ int verify_start(size_t thread_count, struct directory_box *directories, int roo
 /* Stops the threads; frees what is still inside. */
 void verify_stop(struct verify *take_verify);
 
-/* From one thread. False: at a bound; the job stays the caller's. */
-bool verify_offer(struct verify *verify, struct job *take_job) MUST_USE;
+/* From one thread. False: at a bound; the job stays the caller's. `here`: where nothing else is
+ * inside, it is checked on the caller's thread before the call returns. */
+bool verify_offer(struct verify *verify, struct job *take_job, bool here) MUST_USE;
 /* From one thread: the next in order, or NULL when it is not done. */
 struct job *verify_take(struct verify *verify);
 /* Polls readable when there may be a next; clear it before taking until NULL. */

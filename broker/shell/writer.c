@@ -19,6 +19,8 @@ struct writer {
     const uint8_t *log_secret;
     struct store_record *rows; /* GROUP_RECORD_COUNT_MAX */
     struct queue in, out;
+    pthread_mutex_t mutex; /* over the store, the frontier and the next */
+    uint64_t commits;
     bool running;
     pthread_t thread;
 };
@@ -54,6 +56,7 @@ int writer_new(struct store *take_store, const struct merkle_frontier *frontier,
 {
     struct writer *writer = (struct writer *)calloc(1, sizeof *writer);
     if (!writer) return error_set(ret_error, E_NO_MEMORY, NULL, "writer");
+    CHECK(pthread_mutex_init(&writer->mutex, NULL) == 0);
     writer->frontier = *frontier;
     writer->log_secret = log_secret;
     if (origin) writer_set_origin(writer, origin);
@@ -82,6 +85,7 @@ void writer_free(struct writer *writer)
     queue_fini(&writer->out);
     free(writer->rows);
     store_close(writer->store);
+    pthread_mutex_destroy(&writer->mutex);
     free(writer);
 }
 
@@ -92,7 +96,7 @@ void writer_set_origin(struct writer *writer, const char *origin)
     memcpy(writer->origin, origin, len + 1);
 }
 
-int writer_commit(struct writer *writer, struct group *group, struct error *ret_error)
+static int commit(struct writer *writer, struct group *group, struct error *ret_error)
 {
     struct merkle_frontier frontier = writer->frontier;
     CHECK(group->first == frontier.size);
@@ -119,29 +123,60 @@ int writer_commit(struct writer *writer, struct group *group, struct error *ret_
     return code;
 }
 
+int writer_commit(struct writer *writer, struct group *group, struct error *ret_error)
+{
+    pthread_mutex_lock(&writer->mutex);
+    int code = commit(writer, group, ret_error);
+    writer->commits++;
+    pthread_mutex_unlock(&writer->mutex);
+    return code;
+}
+
+/* The state may be ahead of the disk by now, and nothing that was not durable has been told. */
+static void commit_or_exit(struct writer *writer, struct group *group)
+{
+    struct error error = {0};
+    int code = writer_commit(writer, group, &error);
+    if (!code) return;
+    log_failure(LOG_LEVEL_ERROR, "journal_failed", code, &error);
+    _exit(EX_IOERR);
+}
+
+/* Moves the WAL when nothing was written since the last look. */
+static void look_idle(struct writer *writer, uint64_t *seen, bool *due)
+{
+    struct error error = {0};
+    pthread_mutex_lock(&writer->mutex);
+    int code = 0;
+    if (*seen != writer->commits)
+        *due = true;
+    else if (*due) {
+        code = store_idle(writer->store, &error);
+        *due = false;
+    }
+    *seen = writer->commits;
+    pthread_mutex_unlock(&writer->mutex);
+    if (!code) return;
+    log_failure(LOG_LEVEL_ERROR, "journal_failed", code, &error);
+    _exit(EX_IOERR);
+}
+
 static void *run(void *ctx)
 {
     struct writer *writer = ctx;
-    struct error error = {0};
-    bool idle_due = false;
+    uint64_t seen = 0;
+    bool due = false;
     for (;;) {
         bool timed_out = false;
         struct group *group = (struct group *)queue_pop_within(&writer->in, IDLE_MS, &timed_out);
-        int code = 0;
         if (group) {
-            code = writer_commit(writer, group, &error);
-            idle_due = true;
+            commit_or_exit(writer, group);
+            CHECK(queue_push(&writer->out, group));
         } else if (timed_out) {
-            if (idle_due) code = store_idle(writer->store, &error);
-            idle_due = false;
+            look_idle(writer, &seen, &due);
         } else {
             return NULL;
         }
-        if (code) {
-            log_failure(LOG_LEVEL_ERROR, "journal_failed", code, &error);
-            _exit(EX_IOERR);
-        }
-        if (group) CHECK(queue_push(&writer->out, group));
     }
 }
 
@@ -156,6 +191,11 @@ int writer_start(struct writer *writer, struct error *ret_error)
 void writer_give(struct writer *writer, struct group *group)
 {
     CHECK(queue_try_push(&writer->in, group));
+}
+
+void writer_write(struct writer *writer, struct group *group)
+{
+    commit_or_exit(writer, group);
 }
 
 struct group *writer_take(struct writer *writer)

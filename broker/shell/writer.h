@@ -56,16 +56,19 @@ void writer_free(struct writer *writer);
 /* The origin of an empty journal is known once its first record is made. */
 void writer_set_origin(struct writer *writer, const char *origin);
 
-/* On the caller's thread, before writer_start: durable on 0. Errors of the store: end the process.
- */
+/* On the caller's thread, while the writer has no group: durable on 0. Errors of the store: end the
+ * process. */
 int writer_commit(struct writer *writer, struct group *group, struct error *ret_error) MUST_USE;
 
-/* From here on groups go through the thread. */
+/* Starts the thread that takes groups and moves the WAL in idle moments. */
 int writer_start(struct writer *writer, struct error *ret_error) MUST_USE;
 /* The group is the writer's until writer_take gives it back. CHECKs that the writer has none. */
 void writer_give(struct writer *writer, struct group *group);
 /* The group given, durable now; NULL: not yet, or none was given. */
 struct group *writer_take(struct writer *writer);
+/* As writer_give and writer_take in one, without the thread: durable when it returns. A group that
+ * is alone is there sooner this way. */
+void writer_write(struct writer *writer, struct group *group);
 /* Polls readable when a group is durable. */
 int writer_fd(const struct writer *writer);
 void writer_clear(struct writer *writer);

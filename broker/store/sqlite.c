@@ -15,6 +15,7 @@
 #include "broker/store/store.h"
 #include "proto/base/check.h"
 #include "proto/host/sqlite.h"
+#include "proto/host/sqlite_gather.h"
 
 enum {
     STORE_APPLICATION_ID = 0x4c424a31, /* "LBJ1" */
@@ -270,9 +271,9 @@ int store_open(const char *path, struct store **ret_store, struct error *ret_err
         return finish_open(store, r, ret_store);
     }
     (void)close(fd);
-    int result =
-        sqlite3_open_v2(path, &store->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int result = sqlite3_open_v2(
+        path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+        sqlite_gather());
     if (result != SQLITE_OK)
         r = failed(store, result, path, ret_error);
     else

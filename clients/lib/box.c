@@ -14,7 +14,7 @@ static const char *const box_sql[BOX_STATEMENT_COUNT] = {
 };
 
 /* The bodies stand apart from the rows that are updated and listed, so that neither moves them. */
-static const char box_schema[] =
+static const char box_schema_1[] =
     "CREATE TABLE value(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE outbox(number INTEGER PRIMARY KEY, id BLOB NOT NULL, thread BLOB NOT NULL,"
     " parent BLOB NOT NULL, hash BLOB NOT NULL, kind TEXT NOT NULL, topic TEXT NOT NULL,"
@@ -52,19 +52,18 @@ static const char box_schema[] =
     " PRIMARY KEY(unit,epoch)) WITHOUT ROWID;"
     "CREATE TABLE bundle(version INTEGER PRIMARY KEY, body BLOB NOT NULL);"
     "CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note BLOB NOT NULL);";
+/* Step i brings a store of version i to i + 1. */
+static const char *const box_steps[] = {box_schema_1};
+
+/* Most rows are small, and a commit writes whole pages. */
+enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };
 
 int box_failed(struct box *box, struct error *ret_error)
 {
-    int primary = sqlite3_errcode(box->db) & 0xff;
-    int code = E_IO;
-    if (primary == SQLITE_FULL)
-        code = E_DISK_FULL;
-    else if (primary == SQLITE_NOMEM)
-        code = E_NO_MEMORY;
-    else if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED)
-        code = E_STORE_LOCKED;
+    int result = sqlite3_extended_errcode(box->db);
     box->dead = true;
-    return error_set(ret_error, code, "store", "%s", sqlite3_errmsg(box->db));
+    return sqlite_result(box->db, result == SQLITE_OK ? SQLITE_INTERNAL : result, "store",
+                         ret_error);
 }
 
 int box_prepare(struct box *box, enum box_statement which, bool writes, sqlite3_stmt **ret,
@@ -111,15 +110,9 @@ int box_run(struct box *box, sqlite3_stmt *statement, struct error *ret_error)
     return r < 0 ? r : 0;
 }
 
-struct bytes box_bytes(sqlite3_stmt *statement, int at)
-{
-    const void *data = sqlite3_column_blob(statement, at);
-    return bytes_of(data, (size_t)sqlite3_column_bytes(statement, at));
-}
-
 void box_fixed(sqlite3_stmt *statement, int at, uint8_t *ret, size_t len)
 {
-    struct bytes bytes = box_bytes(statement, at);
+    struct bytes bytes = sqlite_column_bytes(statement, at);
     memset(ret, 0, len);
     if (bytes.len == len) memcpy(ret, bytes.data, len);
 }
@@ -132,71 +125,6 @@ void box_text(sqlite3_stmt *statement, int at, char *ret, size_t cap)
 
 /* ---- opening ------------------------------------------------------------------------------------
  */
-
-static int box_pragma(struct box *box, const char *sql, const char *expected,
-                      struct error *ret_error)
-{
-    sqlite3_stmt *statement = NULL;
-    int result = 0;
-    if (sqlite3_prepare_v2(box->db, sql, -1, &statement, NULL) != SQLITE_OK)
-        return box_failed(box, ret_error);
-    int r = sqlite3_step(statement);
-    if (r != SQLITE_ROW && r != SQLITE_DONE) {
-        result = box_failed(box, ret_error);
-    } else if (expected) {
-        const char *got = (const char *)sqlite3_column_text(statement, 0);
-        if (!got || strcmp(got, expected) != 0)
-            result = error_set(ret_error, E_IO, "store", "%s gives %s", sql, got ? got : "nothing");
-    }
-    (void)sqlite3_finalize(statement);
-    return result;
-}
-
-static int box_exec(struct box *box, const char *sql, struct error *ret_error)
-{
-    return sqlite3_exec(box->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
-                                                                     : box_failed(box, ret_error);
-}
-
-static int box_version(struct box *box, uint64_t *ret_version, struct error *ret_error)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(box->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
-        return box_failed(box, ret_error);
-    int result = 0;
-    if (sqlite3_step(statement) == SQLITE_ROW)
-        *ret_version = box_u64(statement, 0);
-    else
-        result = box_failed(box, ret_error);
-    (void)sqlite3_finalize(statement);
-    return result;
-}
-
-static int box_prepare_file(struct box *box, bool memory, struct error *ret_error)
-{
-    uint64_t version = 0;
-    /* One process, and no shared memory file beside the store. */
-    int r = box_pragma(box, "PRAGMA locking_mode=EXCLUSIVE", "exclusive", ret_error);
-    if (r == 0)
-        r = box_pragma(box, "PRAGMA journal_mode=WAL", memory ? "memory" : "wal", ret_error);
-    if (r == 0) r = box_exec(box, "PRAGMA synchronous=FULL", ret_error);
-    if (r == 0) r = box_pragma(box, "PRAGMA synchronous", "2", ret_error);
-    if (r == 0) r = box_exec(box, "PRAGMA secure_delete=ON", ret_error);
-    if (r == 0) r = box_exec(box, "PRAGMA cache_size=-8192", ret_error);
-    /* The lock is taken now, not at the first write. */
-    if (r == 0) r = box_exec(box, "BEGIN IMMEDIATE", ret_error);
-    if (r == 0) r = box_version(box, &version, ret_error);
-    if (r < 0) return r;
-    if (version > BOX_VERSION)
-        return error_set(ret_error, E_STORE_VERSION, "store", "version %llu, this program knows %d",
-                         (unsigned long long)version, BOX_VERSION);
-    if (version == 0) {
-        r = box_exec(box, box_schema, ret_error);
-        if (r == 0) r = box_exec(box, "PRAGMA user_version=1", ret_error);
-    }
-    if (r == 0) r = box_exec(box, "COMMIT", ret_error);
-    return r;
-}
 
 static int box_last(struct box *box, enum box_statement which, uint64_t *ret_last,
                     struct error *ret_error)
@@ -214,14 +142,16 @@ int box_open(const char *path, struct box **ret_box, struct error *ret_error)
 {
     struct box *box = calloc(1, sizeof *box);
     if (!box) return error_set(ret_error, E_NO_MEMORY, "store", "no memory");
-    bool memory = strcmp(path, ":memory:") == 0;
-    int r = 0;
-    if (sqlite3_open_v2(path, &box->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                            SQLITE_OPEN_EXRESCODE,
-                        NULL) != SQLITE_OK)
-        r = error_set(ret_error, E_IO, "store", "%.150s: %s", path, sqlite3_errmsg(box->db));
-    if (r == 0) r = box_prepare_file(box, memory, ret_error);
+    /* The lock is taken at the first read, and the schema's version is read at once. */
+    const struct sqlite_options options = {.application_id = BOX_APPLICATION_ID,
+                                           .steps = box_steps,
+                                           .step_count = sizeof box_steps / sizeof *box_steps,
+                                           .exclusive = true,
+                                           .secure_delete = true,
+                                           .memory = strcmp(path, ":memory:") == 0,
+                                           .page_bytes = BOX_PAGE_BYTES};
+    int r = sqlite_open(path, &options, &box->db, ret_error);
+    if (r == 0) r = sqlite_exec(box->db, "PRAGMA cache_size=-8192", ret_error);
     if (r == 0) r = box_last(box, BOX_IN_LAST, &box->in_last, ret_error);
     if (r == 0) r = box_last(box, BOX_OUT_LAST, &box->out_last, ret_error);
     if (r < 0) {
@@ -235,8 +165,7 @@ int box_open(const char *path, struct box **ret_box, struct error *ret_error)
 void box_close(struct box *box)
 {
     if (!box) return;
-    for (size_t i = 0; i < BOX_STATEMENT_COUNT; i++) (void)sqlite3_finalize(box->statements[i]);
-    (void)sqlite3_close(box->db);
+    sqlite_close(box->db);
     free(box);
 }
 
@@ -277,7 +206,7 @@ static int box_one_blob(struct box *box, sqlite3_stmt *statement, struct buf *re
     int r = box_step(box, statement, ret_error);
     if (r == 0) return error_set(ret_error, E_NOT_FOUND, NULL, "not in the store");
     if (r < 0) return r;
-    buf_append_bytes(ret, box_bytes(statement, 0));
+    buf_append_bytes(ret, sqlite_column_bytes(statement, 0));
     (void)sqlite3_reset(statement);
     return 0;
 }
@@ -287,7 +216,7 @@ int box_value_get(struct box *box, const char *name, struct buf *ret_value, stru
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_VALUE_GET, false, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_text(statement, 1, name);
+    sqlite_bind_text(statement, 1, name);
     return box_one_blob(box, statement, ret_value, ret_error);
 }
 
@@ -296,8 +225,8 @@ int box_value_put(struct box *box, const char *name, struct bytes value, struct 
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_VALUE_PUT, true, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_text(statement, 1, name);
-    box_bind_bytes(statement, 2, value);
+    sqlite_bind_text(statement, 1, name);
+    sqlite_bind_bytes(statement, 2, value);
     return box_run(box, statement, ret_error);
 }
 
@@ -307,7 +236,7 @@ int box_once_find(struct box *box, const char *key, uint8_t ret_digest[32], uint
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_ONCE_FIND, false, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_text(statement, 1, key);
+    sqlite_bind_text(statement, 1, key);
     r = box_step(box, statement, ret_error);
     if (r == 0) return error_set(ret_error, E_NOT_FOUND, NULL, "a new key");
     if (r < 0) return r;
@@ -323,9 +252,9 @@ int box_once_put(struct box *box, const char *key, const uint8_t digest[32], con
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_ONCE_PUT, true, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_text(statement, 1, key);
-    box_bind_bytes(statement, 2, bytes_of(digest, 32));
-    box_bind_bytes(statement, 3, bytes_of(id, 16));
+    sqlite_bind_text(statement, 1, key);
+    sqlite_bind_bytes(statement, 2, bytes_of(digest, 32));
+    sqlite_bind_bytes(statement, 3, bytes_of(id, 16));
     box_bind_u64(statement, 4, now_ms);
     return box_run(box, statement, ret_error);
 }
@@ -344,11 +273,11 @@ int box_peer_put(struct box *box, const struct box_peer *peer, struct error *ret
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_PEER_PUT, true, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_text(statement, 1, peer->unit);
+    sqlite_bind_text(statement, 1, peer->unit);
     box_bind_u64(statement, 2, peer->out_seq);
-    box_bind_bytes(statement, 3, bytes_of(peer->out_hash, 32));
+    sqlite_bind_bytes(statement, 3, bytes_of(peer->out_hash, 32));
     box_bind_u64(statement, 4, peer->in_seq);
-    box_bind_bytes(statement, 5, bytes_of(peer->in_hash, 32));
+    sqlite_bind_bytes(statement, 5, bytes_of(peer->in_hash, 32));
     return box_run(box, statement, ret_error);
 }
 
@@ -376,9 +305,9 @@ int box_key_put(struct box *box, const char *unit, uint64_t epoch, struct bytes 
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_KEY_PUT, true, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_text(statement, 1, unit);
+    sqlite_bind_text(statement, 1, unit);
     box_bind_u64(statement, 2, epoch);
-    box_bind_bytes(statement, 3, epoch_key);
+    sqlite_bind_bytes(statement, 3, epoch_key);
     return box_run(box, statement, ret_error);
 }
 
@@ -388,7 +317,7 @@ int box_key_each(struct box *box, int (*each)(void *ctx, struct bytes epoch_key)
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_KEY_EACH, false, &statement, ret_error);
     while (r == 0 && (r = box_step(box, statement, ret_error)) == 1)
-        r = each(ctx, box_bytes(statement, 0));
+        r = each(ctx, sqlite_column_bytes(statement, 0));
     (void)sqlite3_reset(statement);
     return r;
 }
@@ -400,7 +329,7 @@ static int box_numbered_put(struct box *box, enum box_statement which, uint64_t 
     int r = box_prepare(box, which, true, &statement, ret_error);
     if (r < 0) return r;
     box_bind_u64(statement, 1, number);
-    box_bind_bytes(statement, 2, body);
+    sqlite_bind_bytes(statement, 2, body);
     return box_run(box, statement, ret_error);
 }
 
@@ -459,12 +388,12 @@ int box_thread_get(struct box *box, const uint8_t thread[16], struct buf *ret_ke
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_THREAD_GET, false, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_bytes(statement, 1, bytes_of(thread, 16));
+    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
     r = box_step(box, statement, ret_error);
     if (r == 0) return error_set(ret_error, E_NOT_FOUND, "thread", "not known here");
     if (r < 0) return r;
-    if (ret_key) buf_append_bytes(ret_key, box_bytes(statement, 0));
-    if (ret_state) buf_append_bytes(ret_state, box_bytes(statement, 1));
+    if (ret_key) buf_append_bytes(ret_key, sqlite_column_bytes(statement, 0));
+    if (ret_state) buf_append_bytes(ret_state, sqlite_column_bytes(statement, 1));
     (void)sqlite3_reset(statement);
     return 0;
 }
@@ -475,9 +404,9 @@ int box_thread_put(struct box *box, const uint8_t thread[16], struct bytes key, 
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_THREAD_PUT, true, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_bytes(statement, 1, bytes_of(thread, 16));
-    box_bind_bytes(statement, 2, key);
-    box_bind_bytes(statement, 3, state);
+    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
+    sqlite_bind_bytes(statement, 2, key);
+    sqlite_bind_bytes(statement, 3, state);
     box_bind_u64(statement, 4, changed_ms);
     return box_run(box, statement, ret_error);
 }
@@ -494,7 +423,7 @@ int box_thread_each(struct box *box, size_t limit,
     while (r == 0 && (r = box_step(box, statement, ret_error)) == 1) {
         uint8_t thread[16];
         box_fixed(statement, 0, thread, sizeof thread);
-        r = each(ctx, thread, box_u64(statement, 1), box_bytes(statement, 2));
+        r = each(ctx, thread, box_u64(statement, 1), sqlite_column_bytes(statement, 2));
     }
     (void)sqlite3_reset(statement);
     return r;

@@ -17,7 +17,7 @@
 #include "proto/base/error.h"
 #include "proto/base/limits.h"
 
-enum { BOX_VERSION = 1, BOX_NAME_LEN = LIMIT_SLUG_LEN_MAX + 1 };
+enum { BOX_NAME_LEN = LIMIT_SLUG_LEN_MAX + 1 };
 
 struct box;
 

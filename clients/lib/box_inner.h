@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "clients/lib/box.h"
+#include "proto/host/sqlite.h"
 
 /* X(name, sql): every statement, prepared when first used. */
 #define OUT_COLUMNS                                                                                \
@@ -102,26 +103,15 @@ int box_run(struct box *box, sqlite3_stmt *statement, struct error *ret_error) M
 int box_step(struct box *box, sqlite3_stmt *statement, struct error *ret_error) MUST_USE;
 int box_failed(struct box *box, struct error *ret_error) MUST_USE;
 
-static inline void box_bind_bytes(sqlite3_stmt *statement, int at, struct bytes bytes)
-{
-    if (bytes.len == 0)
-        (void)sqlite3_bind_zeroblob(statement, at, 0);
-    else
-        (void)sqlite3_bind_blob64(statement, at, bytes.data, bytes.len, SQLITE_STATIC);
-}
+/* As sqlite_bind_u64, but any value: it may be a peer's. */
 static inline void box_bind_u64(sqlite3_stmt *statement, int at, uint64_t value)
 {
     (void)sqlite3_bind_int64(statement, at, (sqlite3_int64)value);
-}
-static inline void box_bind_text(sqlite3_stmt *statement, int at, const char *text)
-{
-    (void)sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
 }
 static inline uint64_t box_u64(sqlite3_stmt *statement, int at)
 {
     return (uint64_t)sqlite3_column_int64(statement, at);
 }
-struct bytes box_bytes(sqlite3_stmt *statement, int at);
 /* Exactly len bytes, or zeros. */
 void box_fixed(sqlite3_stmt *statement, int at, uint8_t *ret, size_t len);
 void box_text(sqlite3_stmt *statement, int at, char *ret, size_t cap);

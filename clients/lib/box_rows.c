@@ -10,13 +10,13 @@ static void out_bind(sqlite3_stmt *statement, const struct box_out *row)
 {
     box_bind_u64(statement, 1, row->number);
     if (sqlite3_bind_parameter_count(statement) == 22) {
-        box_bind_bytes(statement, 2, bytes_of(row->id, 16));
-        box_bind_bytes(statement, 3, bytes_of(row->thread, 16));
-        box_bind_bytes(statement, 4, bytes_of(row->parent, 16));
+        sqlite_bind_bytes(statement, 2, bytes_of(row->id, 16));
+        sqlite_bind_bytes(statement, 3, bytes_of(row->thread, 16));
+        sqlite_bind_bytes(statement, 4, bytes_of(row->parent, 16));
     }
-    box_bind_bytes(statement, 5, bytes_of(row->hash, 32));
-    box_bind_text(statement, 6, row->kind);
-    box_bind_text(statement, 7, row->topic);
+    sqlite_bind_bytes(statement, 5, bytes_of(row->hash, 32));
+    sqlite_bind_text(statement, 6, row->kind);
+    sqlite_bind_text(statement, 7, row->topic);
     box_bind_u64(statement, 8,
                  (uint64_t)(row->state == BOX_OUT_SENT ? BOX_OUT_QUEUED : row->state));
     box_bind_u64(statement, 9, row->lane);
@@ -25,8 +25,8 @@ static void out_bind(sqlite3_stmt *statement, const struct box_out *row)
     box_bind_u64(statement, 12, row->retry_ms);
     box_bind_u64(statement, 13, row->attempts);
     (void)sqlite3_bind_int(statement, 14, row->code);
-    box_bind_text(statement, 15, row->field);
-    box_bind_text(statement, 16, row->detail);
+    sqlite_bind_text(statement, 15, row->field);
+    sqlite_bind_text(statement, 16, row->detail);
     box_bind_u64(statement, 17, row->index);
     box_bind_u64(statement, 18, row->record_ms);
     box_bind_u64(statement, 19, row->checkpoint_size);
@@ -84,8 +84,8 @@ static int out_body_put(struct box *box, uint64_t number, struct bytes envelope,
     int r = box_prepare(box, BOX_OUT_BODY_PUT, true, &statement, ret_error);
     if (r < 0) return r;
     box_bind_u64(statement, 1, number);
-    box_bind_bytes(statement, 2, envelope);
-    box_bind_bytes(statement, 3, sealed);
+    sqlite_bind_bytes(statement, 2, envelope);
+    sqlite_bind_bytes(statement, 3, sealed);
     return box_run(box, statement, ret_error);
 }
 
@@ -128,8 +128,8 @@ int box_out_body(struct box *box, uint64_t number, struct buf *ret_envelope, str
     r = box_step(box, statement, ret_error);
     if (r == 0) return error_set(ret_error, E_NOT_FOUND, "outbox", "no body");
     if (r < 0) return r;
-    if (ret_envelope) buf_append_bytes(ret_envelope, box_bytes(statement, 0));
-    if (ret_sealed) buf_append_bytes(ret_sealed, box_bytes(statement, 1));
+    if (ret_envelope) buf_append_bytes(ret_envelope, sqlite_column_bytes(statement, 0));
+    if (ret_sealed) buf_append_bytes(ret_sealed, sqlite_column_bytes(statement, 1));
     (void)sqlite3_reset(statement);
     return 0;
 }
@@ -140,7 +140,7 @@ int box_out_find(struct box *box, const uint8_t id[16], struct box_out *ret_row,
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_OUT_FIND, false, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_bytes(statement, 1, bytes_of(id, 16));
+    sqlite_bind_bytes(statement, 1, bytes_of(id, 16));
     r = box_step(box, statement, ret_error);
     if (r == 0) return error_set(ret_error, E_NOT_FOUND, "id", "not in the outbox");
     if (r < 0) return r;
@@ -176,7 +176,7 @@ int box_out_of_thread(struct box *box, const uint8_t thread[16],
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_OUT_THREAD, false, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_bytes(statement, 1, bytes_of(thread, 16));
+    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
     return out_walk(box, statement, each, ctx, ret_error);
 }
 
@@ -214,15 +214,15 @@ static void in_bind(sqlite3_stmt *statement, const struct box_in *row, bool all)
     box_bind_u64(statement, 15, row->record_ms);
     box_bind_u64(statement, 19, row->proved);
     bool exception = row->type == BOX_IN_EXCEPTION;
-    box_bind_bytes(statement, 21, bytes_of(row->running, exception ? 32 : 0));
+    sqlite_bind_bytes(statement, 21, bytes_of(row->running, exception ? 32 : 0));
     if (!all) return;
-    box_bind_bytes(statement, 5, bytes_of(row->id, 16));
-    box_bind_bytes(statement, 6, bytes_of(row->thread, 16));
-    box_bind_bytes(statement, 7, bytes_of(row->parent, 16));
-    box_bind_bytes(statement, 8, bytes_of(row->hash, 32));
-    box_bind_text(statement, 9, row->kind);
-    box_bind_text(statement, 10, row->topic);
-    box_bind_text(statement, 11, row->from);
+    sqlite_bind_bytes(statement, 5, bytes_of(row->id, 16));
+    sqlite_bind_bytes(statement, 6, bytes_of(row->thread, 16));
+    sqlite_bind_bytes(statement, 7, bytes_of(row->parent, 16));
+    sqlite_bind_bytes(statement, 8, bytes_of(row->hash, 32));
+    sqlite_bind_text(statement, 9, row->kind);
+    sqlite_bind_text(statement, 10, row->topic);
+    sqlite_bind_text(statement, 11, row->from);
     box_bind_u64(statement, 16, row->received_ms);
     box_bind_u64(statement, 17, row->missing);
     box_bind_u64(statement, 18, row->count);
@@ -292,9 +292,9 @@ int box_in_add(struct box *box, struct box_in *row, struct bytes record, struct 
     if (r == 0) r = box_prepare(box, BOX_IN_BODY_PUT, true, &statement, ret_error);
     if (r < 0) return r;
     box_bind_u64(statement, 1, row->number);
-    box_bind_bytes(statement, 2, record);
-    box_bind_bytes(statement, 3, sealed);
-    box_bind_bytes(statement, 4, envelope);
+    sqlite_bind_bytes(statement, 2, record);
+    sqlite_bind_bytes(statement, 3, sealed);
+    sqlite_bind_bytes(statement, 4, envelope);
     r = box_run(box, statement, ret_error);
     if (r == 0) box->in_last = row->number;
     return r;
@@ -312,8 +312,8 @@ int box_in_update(struct box *box, const struct box_in *row, struct bytes record
     r = box_prepare(box, BOX_IN_BODY_UPDATE, true, &statement, ret_error);
     if (r < 0) return r;
     box_bind_u64(statement, 1, row->number);
-    if (record.len) box_bind_bytes(statement, 2, record);
-    if (sealed.len) box_bind_bytes(statement, 3, sealed);
+    if (record.len) sqlite_bind_bytes(statement, 2, record);
+    if (sealed.len) sqlite_bind_bytes(statement, 3, sealed);
     return box_run(box, statement, ret_error);
 }
 
@@ -323,7 +323,7 @@ int box_in_find(struct box *box, const uint8_t id[16], struct box_in *ret_row,
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_IN_FIND, false, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_bytes(statement, 1, bytes_of(id, 16));
+    sqlite_bind_bytes(statement, 1, bytes_of(id, 16));
     return in_one(box, statement, ret_row, ret_error);
 }
 
@@ -346,9 +346,9 @@ int box_in_body(struct box *box, uint64_t number, struct buf *ret_record, struct
     r = box_step(box, statement, ret_error);
     if (r == 0) return error_set(ret_error, E_NOT_FOUND, "inbox", "no body");
     if (r < 0) return r;
-    if (ret_record) buf_append_bytes(ret_record, box_bytes(statement, 0));
-    if (ret_sealed) buf_append_bytes(ret_sealed, box_bytes(statement, 1));
-    if (ret_envelope) buf_append_bytes(ret_envelope, box_bytes(statement, 2));
+    if (ret_record) buf_append_bytes(ret_record, sqlite_column_bytes(statement, 0));
+    if (ret_sealed) buf_append_bytes(ret_sealed, sqlite_column_bytes(statement, 1));
+    if (ret_envelope) buf_append_bytes(ret_envelope, sqlite_column_bytes(statement, 2));
     (void)sqlite3_reset(statement);
     return 0;
 }
@@ -372,7 +372,7 @@ int box_in_of_thread(struct box *box, const uint8_t thread[16],
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_IN_THREAD, false, &statement, ret_error);
     if (r < 0) return r;
-    box_bind_bytes(statement, 1, bytes_of(thread, 16));
+    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
     return in_walk(box, statement, each, ctx, ret_error);
 }
 

@@ -9,6 +9,7 @@
 
 #include "proto/base/check.h"
 #include "proto/host/file.h"
+#include "proto/host/sqlite_gather.h"
 
 static int code_of(int result)
 {
@@ -156,7 +157,12 @@ static int set_up(sqlite3 *db, const struct sqlite_options *options, struct erro
         rc = sqlite_exec(db, "PRAGMA locking_mode=EXCLUSIVE", ret_error);
     if (rc == 0 && options->secure_delete)
         rc = sqlite_exec(db, "PRAGMA secure_delete=ON", ret_error);
-    if (rc == 0 && !options->read_only) {
+    if (rc == 0 && options->page_bytes) {
+        char pragma[64];
+        (void)snprintf(pragma, sizeof pragma, "PRAGMA page_size=%d", options->page_bytes);
+        rc = sqlite_exec(db, pragma, ret_error);
+    }
+    if (rc == 0 && !options->read_only && !options->memory) {
         rc = expect_pragma(db, "PRAGMA journal_mode=WAL", "wal", ret_error);
         if (rc == 0) rc = sqlite_exec(db, "PRAGMA synchronous=FULL", ret_error);
         if (rc == 0) rc = expect_pragma(db, "PRAGMA synchronous", "2", ret_error);
@@ -238,15 +244,15 @@ int sqlite_open(const char *path, const struct sqlite_options *options, sqlite3 
     struct buf uri = {0};
     CHECK(options->application_id != 0);
     CHECK(!options->immutable || options->read_only);
-    bool was_there = file_exists(path);
+    bool was_there = options->memory || file_exists(path);
     if (options->read_only && !was_there)
         return error_set(ret_error, E_NOT_FOUND, path, "no such file");
-    if (!options->read_only) rc = make_file(path, &error);
+    if (!options->read_only && !options->memory) rc = make_file(path, &error);
     if (rc < 0) goto out;
-    uri_of(path, options->immutable, &uri);
+    uri_of(options->memory ? ":memory:" : path, options->immutable, &uri);
     int flags = options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     int result = sqlite3_open_v2((const char *)uri.data, &db,
-                                 flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+                                 flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, sqlite_gather());
     rc = sqlite_result(db, result, "open", &error);
     if (rc == 0) rc = set_up(db, options, &error);
     if (rc == 0) rc = check_version(db, options, &error);

@@ -1,7 +1,8 @@
 /* sqlite: a SQLite file opened the one way that keeps "written" true, and its errors as ours.
  *
  * WAL journal, synchronous=FULL: both set and read back, so that a build or a file system that does
- * not give them is refused (E_IO) and never used with less. Foreign keys on, schema not trusted,
+ * not give them is refused (E_IO) and never used with less. The WAL is written through
+ * sqlite_gather.h. Foreign keys on, schema not trusted,
  * cell sizes checked. The file is made with mode 0600. application_id says whose file it is,
  * user_version how old: steps missing at the end are run, each in its own transaction; a newer file
  * is refused.
@@ -31,6 +32,8 @@ struct sqlite_options {
     bool exclusive;     /* one process only: locked for the life of the handle, E_STORE_LOCKED for
                            others, and no shared memory file */
     bool secure_delete; /* deleted content is overwritten */
+    bool memory;        /* nothing on disk and nothing kept: for tests of what stands above */
+    int page_bytes;     /* of a file that is made; 0 = SQLite's own choice */
     int busy_ms;        /* how long to wait for another's lock; 0 = not at all */
 };
 

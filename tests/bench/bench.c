@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -184,6 +185,7 @@ static void *receiver_main(void *arg)
 static int receivers_main(void)
 {
     pthread_t threads[RECEIVERS];
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a sender that fails takes them along */
     for (size_t i = 0; i < RECEIVERS; i++)
         if (pthread_create(&threads[i], NULL, receiver_main, (void *)(uintptr_t)i) != 0)
             fail("thread", NULL);

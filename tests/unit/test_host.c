@@ -1,12 +1,14 @@
 /* host: configuration, files, log lines, language, SQLite: what they refuse and what they keep. */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -453,6 +455,81 @@ static void sqlite_exclusive_admits_nobody_else(void **state)
     sqlite_close(other);
 }
 
+/* Rows of a transaction as a connection with SQLite's own file access sees them. */
+static int rows_elsewhere(void)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_open_v2(path_of("g"), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM t WHERE length(b) = 3000", -1,
+                                        &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int count = sqlite3_column_int(statement, 0);
+    (void)sqlite3_finalize(statement);
+    (void)sqlite3_close(db);
+    return count;
+}
+
+static const char some_rows[] =
+    "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)"
+    "INSERT INTO t(b) SELECT randomblob(3000) FROM n; COMMIT";
+
+static void sqlite_gathered_writes_are_there_at_the_commit(void **state)
+{
+    (void)state;
+    const struct sqlite_options options = {.application_id = 4, .steps = steps, .step_count = 1};
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite_open(path_of("g"), &options, &db, NULL), 0);
+    for (int i = 1; i <= 20; i++) {
+        /* More than is held at once, and less. */
+        assert_int_equal(
+            sqlite_exec(db, i % 2 ? some_rows : "INSERT INTO t(b) VALUES(randomblob(3000))", NULL),
+            0);
+        assert_int_equal(rows_elsewhere(), (i + 1) / 2 * 40 + i / 2);
+        if (i == 10)
+            assert_int_equal(
+                sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL),
+                SQLITE_OK);
+    }
+    /* A cache of ten pages: frames of an open transaction are written, and read again from there.
+     */
+    assert_int_equal(sqlite_exec(db, "PRAGMA cache_size=10; BEGIN", NULL), 0);
+    assert_int_equal(sqlite_exec(db, "UPDATE t SET b = randomblob(2999)", NULL), 0);
+    assert_int_equal(
+        sqlite_exec(db, "UPDATE t SET b = randomblob(3000) WHERE length(b) = 2999", NULL), 0);
+    assert_int_equal(rows_elsewhere(), 410);
+    assert_int_equal(sqlite_exec(db, "COMMIT; PRAGMA integrity_check", NULL), 0);
+    assert_int_equal(rows_elsewhere(), 410);
+    sqlite_close(db);
+}
+
+static void sqlite_tells_at_the_commit_that_the_file_cannot_grow(void **state)
+{
+    (void)state;
+    const struct sqlite_options options = {.application_id = 4, .steps = steps, .step_count = 1};
+    sqlite3 *db = NULL;
+    pid_t child;
+    int status;
+    assert_int_equal(sqlite_open(path_of("g"), &options, &db, NULL), 0);
+    assert_int_equal(sqlite_exec(db, some_rows, NULL), 0);
+    sqlite_close(db);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit limit = {65536, 65536};
+        (void)signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &limit) || sqlite_open(path_of("g"), &options, &db, NULL))
+            _exit(1);
+        _exit(sqlite_exec(db, some_rows, NULL) == E_IO ? 0 : 2);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(sqlite_open(path_of("g"), &options, &db, NULL), 0);
+    sqlite_close(db);
+    assert_int_equal(rows_elsewhere(), 40);
+}
+
 static void exit_codes_are_those_of_sysexits(void **state)
 {
     (void)state;
@@ -484,6 +561,8 @@ int main(void)
         TEST(sqlite_keeps_its_promises),
         TEST(sqlite_refuses_what_is_no_database),
         TEST(sqlite_exclusive_admits_nobody_else),
+        TEST(sqlite_gathered_writes_are_there_at_the_commit),
+        TEST(sqlite_tells_at_the_commit_that_the_file_cannot_grow),
         TEST(exit_codes_are_those_of_sysexits),
     };
     return cmocka_run_group_tests_name("host", tests, NULL, NULL);
