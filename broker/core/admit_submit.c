@@ -122,9 +122,10 @@ static int check_kind(struct submission *s)
 {
     struct error *error = &s->verdict->error;
     const Leadbus__Header *head = s->head;
-    if (head->urgency != s->kind->urgency)
+    uint8_t urgency = plan_kind_urgency(s->kind, head->topic);
+    if (head->urgency != urgency)
         return error_set(error, E_LEVEL_MISMATCH, "urgency", "%u, %s has %u",
-                         (unsigned)head->urgency, s->kind->slug, (unsigned)s->kind->urgency);
+                         (unsigned)head->urgency, s->kind->slug, (unsigned)urgency);
     if (head->level != s->kind->level)
         return error_set(error, E_LEVEL_MISMATCH, "level", "%u, %s has %u", (unsigned)head->level,
                          s->kind->slug, (unsigned)s->kind->level);

@@ -64,8 +64,8 @@ static void fill(struct leadbus_error *ret_error, const struct error *error)
     snprintf(ret_error->detail, sizeof ret_error->detail, "%s", error->detail);
 }
 
-int agent_check_section(void *ctx, const char *kind_slug, const char *section, const void *data,
-                        size_t len, struct leadbus_error *ret_error)
+int agent_check_section(void *ctx, const char *kind_slug, const char *topic, const char *section,
+                        const void *data, size_t len, struct leadbus_error *ret_error)
 {
     struct agent *agent = ctx;
     struct error error = {0};
@@ -78,7 +78,8 @@ int agent_check_section(void *ctx, const char *kind_slug, const char *section, c
         status = error_set(&error, kind ? E_PAYLOAD_INVALID : E_KIND_UNKNOWN, section,
                            "no schema for this section of %s", kind_slug);
     } else {
-        struct payload_context context = {.section = section, .as_stated = kind->exempt};
+        struct payload_context context = {
+            .section = section, .as_stated = kind->exempt, .topic = topic};
         status = payload_check(message, bytes_of(data, len), &context, NULL, &error);
     }
     if (!status) return 0;

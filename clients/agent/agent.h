@@ -47,8 +47,8 @@ uint64_t agent_monotonic_ms(void);
 int agent_plan_refresh(struct agent *agent, struct error *ret_error) MUST_USE;
 
 /* The library's callback: does a section fit the kind's schema? ctx is the agent. */
-int agent_check_section(void *ctx, const char *kind, const char *section, const void *data,
-                        size_t len, struct leadbus_error *ret_error);
+int agent_check_section(void *ctx, const char *kind, const char *topic, const char *section,
+                        const void *data, size_t len, struct leadbus_error *ret_error);
 
 /* The library's error as ours, for problem details. */
 int agent_error(const struct leadbus_error *from, struct error *ret_error);

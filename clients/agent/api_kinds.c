@@ -12,13 +12,27 @@ static json_t *strings(const char *const *list, size_t count)
     return array;
 }
 
-static json_t *topics_json(const struct plan_kind *kind)
+/* May this unit open a thread with it, or with this topic of it; NULL: any. */
+static bool may_send(const struct agent *agent, const struct plan_kind *kind,
+                     const struct plan_topic *topic)
+{
+    uint16_t unit = plan_unit_current(agent->plan, agent->unit);
+    if (kind->senders.reference && (!topic || !topic->senders || topic->senders->reference))
+        return true;
+    return unit != PLAN_UNIT_NONE &&
+           route_sender_allowed(agent->plan, kind, topic, unit, agent_now_ms(), PLAN_UNIT_NONE);
+}
+
+static json_t *topics_json(const struct agent *agent, const struct plan_kind *kind)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < kind->topic_count; i++)
-        json_array_append_new(array, json_pack("{s:s,s:s,s:s}", "topic", kind->topics[i].slug,
-                                               "name_zh", kind->topics[i].name_zh, "name_en",
-                                               kind->topics[i].name_en));
+    for (size_t i = 0; i < kind->topic_count; i++) {
+        const struct plan_topic *topic = &kind->topics[i];
+        json_array_append_new(array, json_pack("{s:s,s:s,s:s,s:i,s:b}", "topic", topic->slug,
+                                               "name_zh", topic->name_zh, "name_en", topic->name_en,
+                                               "urgency", (int)topic->urgency, "may_send",
+                                               may_send(agent, kind, topic)));
+    }
     return array;
 }
 
@@ -31,17 +45,27 @@ static json_t *expects_json(const struct plan_kind *kind)
     return array;
 }
 
+static json_t *attachments_json(const struct plan_kind *kind)
+{
+    static const char *const words[] = {"photo", "document", "media", "location"};
+    json_t *array = json_array();
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (kind->attachments >> i & 1) json_array_append_new(array, json_string(words[i]));
+    return array;
+}
+
 static json_t *kind_json(const struct agent *agent, const struct plan_kind *kind)
 {
     static const char *const positions[] = {"opens", "follows", "either"};
-    uint16_t unit = plan_unit_current(agent->plan, agent->unit);
     json_t *object = json_object();
     json_t *sections = json_array();
     for (size_t i = 0; i < kind->section_count; i++)
-        json_array_append_new(
-            sections, json_pack("{s:s,s:b,s:b,s:b}", "name", kind->sections[i].name, "required",
-                                !kind->sections[i].optional, "copies_may_open",
-                                kind->sections[i].copy, "police_only", kind->sections[i].police));
+        json_array_append_new(sections,
+                              json_pack("{s:s,s:b,s:b,s:b,s:b}", "name", kind->sections[i].name,
+                                        "required", !kind->sections[i].optional, "copies_may_open",
+                                        kind->sections[i].copy, "small_group",
+                                        kind->sections[i].small_group, "police_only",
+                                        kind->sections[i].police));
     render_set(object, "kind", kind->slug);
     render_set(object, "name_zh", kind->name_zh);
     render_set(object, "name_en", kind->name_en);
@@ -49,19 +73,20 @@ static json_t *kind_json(const struct agent *agent, const struct plan_kind *kind
     json_object_set_new(object, "urgency", json_integer(kind->urgency));
     json_object_set_new(object, "level", json_integer(kind->level));
     json_object_set_new(object, "tags", strings(kind->tags, kind->tag_count));
-    json_object_set_new(object, "topics", topics_json(kind));
+    json_object_set_new(object, "topics", topics_json(agent, kind));
     json_object_set_new(object, "topic_required", json_boolean(kind->topic_required));
     render_set(object, "position", positions[kind->position]);
     json_object_set_new(object, "sections", sections);
     json_object_set_new(object, "expects", expects_json(kind));
     json_object_set_new(object, "may_expire", json_boolean(kind->may_expire));
     json_object_set_new(object, "returnable", json_boolean(kind->returnable));
+    json_object_set_new(object, "attachments", attachments_json(kind));
+    json_object_set_new(object, "retention_days",
+                        kind->retention_days == PLAN_RETENTION_CASE
+                            ? json_null()
+                            : json_integer(kind->retention_days));
     json_object_set_new(object, "clauses", strings(kind->clauses, kind->clause_count));
-    json_object_set_new(object, "may_send",
-                        json_boolean(kind->senders_reference ||
-                                     (unit != PLAN_UNIT_NONE &&
-                                      route_sender_allowed(agent->plan, kind, unit, agent_now_ms(),
-                                                           PLAN_UNIT_NONE))));
+    json_object_set_new(object, "may_send", json_boolean(may_send(agent, kind, NULL)));
     return object;
 }
 

@@ -44,8 +44,8 @@ enum { ENGINE_LANES = ENVELOPE_LANE_COUNT, ENGINE_PAIR_COUNT_MAX = LIMIT_RECIPIE
 struct engine_options {
     uint32_t send_window, credit;
     uint64_t outbox_max, session_ms;
-    int (*check_section)(void *ctx, const char *kind, const char *section, struct bytes payload,
-                         struct error *ret_error);
+    int (*check_section)(void *ctx, const char *kind, const char *topic, const char *section,
+                         struct bytes payload, struct error *ret_error);
     /* Told when something became different; durable once the box is committed. */
     void (*changed)(void *ctx, unsigned changes, const uint8_t *id);
     void *ctx;

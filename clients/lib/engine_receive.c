@@ -286,7 +286,8 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
         r = route_restrict(&route, (const char *const *)head->sections, head->n_sections,
                            ret_error);
     if (r == 0) r = route_compare(plan, &route, stated, head->n_recipients, ret_error);
-    if (r == 0 && (head->urgency != route.kind->urgency || head->level != route.kind->level))
+    if (r == 0 && (head->urgency != plan_kind_urgency(route.kind, head->topic) ||
+                   head->level != route.kind->level))
         r = error_set(ret_error, E_LEVEL_MISMATCH, "level", "not that of %s", head->kind);
     return r;
 }
@@ -296,7 +297,7 @@ static int check_payloads(struct engine *engine, const struct incoming *in, stru
     if (!engine->options.check_section) return 0;
     for (size_t i = 0; i < in->envelope.section_count; i++) {
         if (!in->opened.present[i]) continue;
-        int r = engine->options.check_section(engine->options.ctx, in->head->kind,
+        int r = engine->options.check_section(engine->options.ctx, in->head->kind, in->head->topic,
                                               in->head->sections[i],
                                               buf_bytes(&in->opened.sections[i]), ret_error);
         if (r < 0) return E_PAYLOAD_INVALID;

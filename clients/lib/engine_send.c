@@ -199,7 +199,7 @@ static void fill_head(const struct engine *engine, const struct seal_job *job,
         head->seen_root = engine_binary(bytes_of(engine->trusted.checkpoint.root, 32));
     }
     head->area = engine_text(draft->area);
-    head->urgency = kind->urgency;
+    head->urgency = plan_kind_urgency(kind, draft->topic);
     head->level = kind->level;
     head->n_tags = kind->tag_count;
     head->tags = (char **)(uintptr_t)kind->tags;
@@ -295,7 +295,8 @@ static int check_draft(const struct engine *engine, const struct engine_draft *d
             return error_set(ret_error, E_TOO_LARGE, section->name, "%zu bytes, at most %d",
                              section->plaintext.len, LIMIT_PLAINTEXT_BYTES_MAX);
         if (!engine->options.check_section) continue;
-        int r = engine->options.check_section(engine->options.ctx, draft->kind, section->name,
+        int r = engine->options.check_section(engine->options.ctx, draft->kind,
+                                              draft->topic ? draft->topic : "", section->name,
                                               section->plaintext, ret_error);
         if (r < 0) return r;
     }
@@ -377,8 +378,8 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
                              job.place.parent, ret_error);
         if (r < 0) goto out;
     }
-    struct engine_lane *lane =
-        &engine->lanes[kind->urgency == 1 ? ENVELOPE_LANE_URGENT : ENVELOPE_LANE_NORMAL];
+    bool urgent = plan_kind_urgency(kind, draft->topic) == 1;
+    struct engine_lane *lane = &engine->lanes[urgent ? ENVELOPE_LANE_URGENT : ENVELOPE_LANE_NORMAL];
     job.seq = lane->seq + 1;
     job.known_size = thread.thread.known_size;
     memcpy(job.thread_key, thread.key, 32);

@@ -276,6 +276,12 @@ const struct plan_topic *plan_topic_find(const struct plan_kind *kind, const cha
     return NULL;
 }
 
+uint8_t plan_kind_urgency(const struct plan_kind *kind, const char *topic)
+{
+    const struct plan_topic *found = topic ? plan_topic_find(kind, topic) : NULL;
+    return found ? found->urgency : kind->urgency;
+}
+
 int plan_section_find(const struct plan_kind *kind, const char *name)
 {
     for (size_t i = 0; i < kind->section_count; i++) {

@@ -44,6 +44,7 @@ enum {
     PLAN_TASK_COUNT_MAX = 1024,
     PLAN_TASK_UNIT_COUNT_MAX = 64, /* in one half of a clause's brackets */
     PLAN_GROUP_COUNT_MAX = 16,
+    PLAN_RETENTION_DAYS_MAX = 36500,
     PLAN_UNIT_SET_WORDS = LIMIT_UNIT_COUNT_MAX / 64,
 };
 
@@ -174,13 +175,26 @@ struct plan_section {
     const char *message; /* payload message type without package: "LeadSummary" */
     bool optional;       /* may be absent from an envelope: "reporter" */
     bool copy; /* copies may open it: closed codes, dates, street, thread pseudonym; no free text */
-    bool police; /* only the police may ever open it */
+    bool small_group; /* of a copy section: may also name what few people share (a nationality, an
+                         employer, an institution), because who gets a copy cannot act without it */
+    bool police;      /* only the police may ever open it */
+};
+
+/* Who may send, before dates: see route_sender_allowed. */
+struct plan_senders {
+    bool any;
+    bool reference;             /* the sender of the message referred to */
+    struct plan_unit_set units; /* current units */
+    const uint16_t *groups;
+    size_t group_count;
 };
 
 struct plan_topic {
     const char *slug;
     const char *name_zh;
     const char *name_en;
+    uint8_t urgency;                    /* the kind's, or a more pressing one */
+    const struct plan_senders *senders; /* NULL: all who may send the kind; else fewer */
 };
 
 enum plan_position {
@@ -189,12 +203,25 @@ enum plan_position {
     PLAN_EITHER,
 };
 
+/* What files may come with a message of a kind. */
+enum plan_attachment {
+    PLAN_ATTACHMENT_PHOTO = 1,
+    PLAN_ATTACHMENT_DOCUMENT = 2,
+    PLAN_ATTACHMENT_MEDIA = 4,    /* sound and video */
+    PLAN_ATTACHMENT_LOCATION = 8, /* photos keep where they were taken; never without PHOTO */
+};
+
+/* plan_kind.retention_days: as long as the case file by its own rule, which the bus does not know.
+ */
+#define PLAN_RETENTION_CASE UINT32_MAX
+
 struct plan_kind {
     const char *slug; /* "anomaly.marriage" */
     const char *name_zh;
     const char *name_en;
     enum plan_family family;
-    uint8_t urgency;         /* 1 immediate .. 4 routine; lane 0 (urgent) iff 1 */
+    uint8_t urgency;         /* 1 immediate .. 4 routine; lane 0 (urgent) iff 1. Of a message: see
+                                plan_kind_urgency */
     uint8_t level;           /* 0..4 = C0..C4 */
     const char *const *tags; /* in table order, as the header must carry them */
     size_t tag_count;
@@ -215,15 +242,14 @@ struct plan_kind {
     bool sensitive;   /* the sender's session key serves one message only */
     bool exempt;      /* never blocked by quota, expired bundle or a value that does not check; goes
                          flagged */
+    uint32_t attachments;    /* bits of plan_attachment; 0: none may come with it */
+    uint32_t retention_days; /* how long what it says is kept after its thread is closed (a thread
+                                without legs: after the message), 1 .. PLAN_RETENTION_DAYS_MAX, or
+                                PLAN_RETENTION_CASE. A thread is kept as its longest kind says */
     const char *const
         *clauses; /* ids of the tasks and duties that it derives from, the main one first */
     size_t clause_count;
-    /* senders, before dates: see route_sender_allowed */
-    bool senders_any;
-    bool senders_reference;       /* the sender of the message referred to */
-    struct plan_unit_set senders; /* current units */
-    const uint16_t *sender_groups;
-    size_t sender_group_count;
+    struct plan_senders senders;
     const void *rows; /* compiled recipient rows, for route.c */
     size_t row_count;
 };
@@ -287,6 +313,9 @@ const struct plan_kind *plan_kind(const struct plan *plan, size_t index);
 const struct plan_kind *plan_kind_find(const struct plan *plan, const char *slug); /* NULL: none */
 const struct plan_topic *plan_topic_find(const struct plan_kind *kind, const char *slug);
 int plan_section_find(const struct plan_kind *kind, const char *name); /* index or -1 */
+/* The urgency of a message of this kind and topic. An unknown topic, NULL and "" have the kind's.
+ */
+uint8_t plan_kind_urgency(const struct plan_kind *kind, const char *topic);
 static inline bool plan_kind_expects(const struct plan_kind *kind, enum plan_act act)
 {
     return (kind->expects & PLAN_ACT_BIT(act)) != 0;

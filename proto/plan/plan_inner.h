@@ -25,6 +25,8 @@ struct plan_row {
     uint8_t act;    /* 1 sign, 2 copy */
     bool all;       /* a group as a whole; else only street groups, the one of the area */
     uint32_t sections;
+    int16_t via; /* index of the group in the brackets out of which it selects a unit, or -1: the
+                    unit must be a member of it then */
     const struct plan_named *named; /* whom it selects; none: a selector that matches nothing */
     size_t named_count;
     const char *citation; /* the selector as written */

@@ -1,4 +1,4 @@
-/* The second half of plan_parse: what may be said, and to whom. */
+/* The second half of plan_parse: what may be said. plan_rows.c holds to whom. */
 #include <string.h>
 
 #include "proto/base/check.h"
@@ -21,14 +21,16 @@ enum {
     K_EXPECTS,
     K_ACT,
     K_FLAGS,
+    K_ATTACHMENTS,
+    K_RETENTION,
     K_SENDERS,
     K_CLAUSES,
     K_COUNT
 };
 
 static const char *const plan_kinds_columns[] = {
-    "slug",  "name_zh",  "name_en", "urgency", "level", "tags",    "sections",
-    "topic", "position", "expects", "act",     "flags", "senders", "clauses"};
+    "slug",     "name_zh", "name_en", "urgency", "level",       "tags",      "sections", "topic",
+    "position", "expects", "act",     "flags",   "attachments", "retention", "senders",  "clauses"};
 
 /* The vocabulary of the header; DNA-RESULT is the only one that a route may forbid to others. */
 static const char *const plan_kinds_tags[] = {"VICTIM",   "MINOR",   "REPORTER", "HEALTH",
@@ -45,7 +47,7 @@ static bool plan_kinds_message_valid(const char *name)
 static int plan_kinds_section(const struct table *table, char *item,
                               struct plan_section *ret_section, struct error *ret_error)
 {
-    static const char *const words[] = {"optional", "copy", "police"};
+    static const char *const words[] = {"optional", "copy", "police", "small-group"};
     struct plan_section section = {.name = item};
     char *colon = strchr(item, ':');
 
@@ -63,15 +65,19 @@ static int plan_kinds_section(const struct table *table, char *item,
         char *plus = strchr(marks, '+');
         size_t word = 0;
         if (plus) *plus++ = '\0';
-        r = plan_reader_word(table, marks, words, 3, "mark", &word, ret_error);
+        r = plan_reader_word(table, marks, words, 4, "mark", &word, ret_error);
         if (r < 0) return r;
         if (word == 0) section.optional = true;
         if (word == 1) section.copy = true;
         if (word == 2) section.police = true;
+        if (word == 3) section.small_group = true;
         marks = plus;
     }
     if (section.copy && section.police)
         return table_refuse(table, ret_error, "%.60s: what the police alone read is no copy's",
+                            section.name);
+    if (section.small_group && !section.copy)
+        return table_refuse(table, ret_error, "%.60s: small-group is about what copies may open",
                             section.name);
     *ret_section = section;
     return 0;
@@ -104,7 +110,7 @@ static int plan_kinds_sections(struct plan *plan, const struct table *table, cha
 }
 
 static int plan_kinds_senders(struct plan *plan, const struct table *table, char *field,
-                              struct plan_kind *kind, struct error *ret_error)
+                              struct plan_senders *senders, struct error *ret_error)
 {
     const char *const *items = NULL;
     size_t count = 0;
@@ -116,21 +122,38 @@ static int plan_kinds_senders(struct plan *plan, const struct table *table, char
     for (size_t i = 0; i < count; i++) {
         struct plan_named named;
         if (strcmp(items[i], "any") == 0) {
-            kind->senders_any = true;
+            senders->any = true;
             continue;
         }
         if (strcmp(items[i], "sender-of-reference") == 0) {
-            kind->senders_reference = true;
+            senders->reference = true;
             continue;
         }
         r = plan_reader_named(plan, table, items[i], &named, ret_error);
         if (r < 0) return r;
         if (named.group)
-            groups[kind->sender_group_count++] = named.index;
+            groups[senders->group_count++] = named.index;
         else
-            plan_unit_set_add(&kind->senders, plan->units[named.index].current);
+            plan_unit_set_add(&senders->units, plan->units[named.index].current);
     }
-    kind->sender_groups = groups;
+    senders->groups = groups;
+    return 0;
+}
+
+/* The conclusion of a blood match comes from the police, whatever the author of the table meant. */
+static int plan_kinds_senders_check(const struct plan *plan, const struct table *table,
+                                    const struct plan_kind *kind, struct error *ret_error)
+{
+    struct plan_unit_set police = {{0}};
+    const struct plan_senders *senders = &kind->senders;
+
+    for (size_t i = 0; i < kind->tag_count; i++) {
+        if (strcmp(kind->tags[i], "DNA-RESULT") != 0) continue;
+        plan_unit_set_add(&police, plan->police);
+        if (senders->any || senders->reference || senders->group_count > 0 ||
+            memcmp(&senders->units, &police, sizeof police) != 0)
+            return table_refuse(table, ret_error, "DNA-RESULT: sent by the police alone");
+    }
     return 0;
 }
 
@@ -186,6 +209,56 @@ static int plan_kinds_flags(const struct table *table, char *field, struct plan_
     if (kind->may_expire &&
         (kind->family == PLAN_FAMILY_LEAD || plan_kind_expects(kind, PLAN_ACT_ACCEPT)))
         return table_refuse(table, ret_error, "a lead, or what must be accepted, never expires");
+    return 0;
+}
+
+/* "none", or what files may come with it. */
+static int plan_kinds_attachments(const struct table *table, char *field, uint32_t *ret_attachments,
+                                  struct error *ret_error)
+{
+    static const char *const words[] = {"photo", "document", "media", "location"};
+    static const uint32_t bits[] = {PLAN_ATTACHMENT_PHOTO, PLAN_ATTACHMENT_DOCUMENT,
+                                    PLAN_ATTACHMENT_MEDIA, PLAN_ATTACHMENT_LOCATION};
+    const char *items[4];
+    size_t count = table_list_count(field);
+    uint32_t attachments = 0;
+
+    if (strcmp(field, "none") == 0) return 0;
+    if (count == 0 || count > 4)
+        return table_refuse(table, ret_error, "attachments: none, or photo, document, media, ...");
+    int r = table_list(table, field, items, ret_error);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        size_t word = 0;
+        r = plan_reader_word(table, items[i], words, 4, "attachment", &word, ret_error);
+        if (r < 0) break;
+        if (attachments & bits[word])
+            return table_refuse(table, ret_error, "%s is listed twice", words[word]);
+        attachments |= bits[word];
+    }
+    if (r < 0) return r;
+    if (attachments & PLAN_ATTACHMENT_LOCATION && !(attachments & PLAN_ATTACHMENT_PHOTO))
+        return table_refuse(table, ret_error, "location: where photos were taken, so with photo");
+    *ret_attachments = attachments;
+    return 0;
+}
+
+/* "180" days, or "case". */
+static int plan_kinds_retention(const struct table *table, const char *field, uint32_t *ret_days,
+                                struct error *ret_error)
+{
+    size_t len = strlen(field);
+    uint32_t days = 0;
+
+    if (strcmp(field, "case") == 0) {
+        *ret_days = PLAN_RETENTION_CASE;
+        return 0;
+    }
+    if (len > 0 && len <= 5 && strspn(field, "0123456789") == len && field[0] != '0')
+        for (size_t i = 0; i < len; i++) days = days * 10 + (uint32_t)(field[i] - '0');
+    if (days == 0 || days > PLAN_RETENTION_DAYS_MAX)
+        return table_refuse(table, ret_error, "retention: case, or 1 to %d days",
+                            PLAN_RETENTION_DAYS_MAX);
+    *ret_days = days;
     return 0;
 }
 
@@ -272,7 +345,10 @@ static int plan_kinds_kind(struct plan *plan, const struct table *table, char **
     if (r == 0) r = plan_kinds_sections(plan, table, f[K_SECTIONS], kind, ret_error);
     if (r == 0) r = plan_kinds_expects(table, f[K_EXPECTS], &kind->expects, ret_error);
     if (r == 0) r = plan_kinds_flags(table, f[K_FLAGS], kind, ret_error);
-    if (r == 0) r = plan_kinds_senders(plan, table, f[K_SENDERS], kind, ret_error);
+    if (r == 0) r = plan_kinds_attachments(table, f[K_ATTACHMENTS], &kind->attachments, ret_error);
+    if (r == 0) r = plan_kinds_retention(table, f[K_RETENTION], &kind->retention_days, ret_error);
+    if (r == 0) r = plan_kinds_senders(plan, table, f[K_SENDERS], &kind->senders, ret_error);
+    if (r == 0) r = plan_kinds_senders_check(plan, table, kind, ret_error);
     if (r == 0) r = plan_kinds_clauses(plan, table, f[K_CLAUSES], kind, ret_error);
     if (r < 0) return r;
     plan->kind_lines[plan->kind_count] = table->line;
@@ -310,36 +386,97 @@ static bool plan_kinds_topicless(const char *words)
     return words && strcmp(words, "none") == 0;
 }
 
+enum { T_KIND, T_TOPIC, T_ZH, T_EN, T_URGENCY, T_SENDERS, T_COUNT };
+
+/* Raises the urgency of the kind, or leaves it ("-"). */
+static int plan_kinds_topic_urgency(const struct table *table, const struct plan_kind *kind,
+                                    const char *field, uint8_t *ret_urgency,
+                                    struct error *ret_error)
+{
+    *ret_urgency = kind->urgency;
+    if (!field[0]) return 0;
+    if (strlen(field) != 1 || field[0] < '1' || field[0] >= '0' + kind->urgency)
+        return table_refuse(table, ret_error, "urgency: -, or more pressing than the kind's %d",
+                            kind->urgency);
+    if (kind->returnable && field[0] == '1')
+        return table_refuse(table, ret_error, "urgency 1 is passed on, never returned");
+    *ret_urgency = (uint8_t)(field[0] - '0');
+    return 0;
+}
+
+/* Narrows the senders of the kind. */
+static int plan_kinds_topic_senders(struct plan *plan, const struct table *table,
+                                    const struct plan_kind *kind, char *field,
+                                    const struct plan_senders **ret_senders,
+                                    struct error *ret_error)
+{
+    if (!field[0]) return 0;
+    struct plan_senders *senders = plan_alloc(plan, 1, sizeof *senders);
+    if (!senders) return plan_reader_no_memory(ret_error);
+    int r = plan_kinds_senders(plan, table, field, senders, ret_error);
+    if (r < 0) return r;
+    if (senders->any) return table_refuse(table, ret_error, "any: leave the kind's senders (-)");
+    for (uint16_t i = 0; i < plan->unit_count && !kind->senders.any; i++) {
+        bool found =
+            !plan_unit_set_has(&senders->units, i) || plan_unit_set_has(&kind->senders.units, i);
+        for (size_t g = 0; g < kind->senders.group_count && !found; g++) {
+            const struct plan_group *group = &plan->groups[kind->senders.groups[g]];
+            for (size_t m = 0; m < group->member_count; m++)
+                found = found || plan->units[group->members[m].unit].current == i;
+        }
+        if (!found)
+            return table_refuse(table, ret_error, "%s may not send %s at all", plan->units[i].key,
+                                kind->slug);
+    }
+    *ret_senders = senders;
+    return 0;
+}
+
+static int plan_kinds_topic(struct plan *plan, const struct table *table, char **f,
+                            const struct plan_kind *kind, struct plan_topic *topic,
+                            struct error *ret_error)
+{
+    *topic = (struct plan_topic){.slug = f[T_TOPIC], .name_zh = f[T_ZH], .name_en = f[T_EN]};
+    int r = plan_reader_slug(table, f[T_TOPIC], "topic", ret_error);
+    if (r == 0) r = plan_reader_text(table, f[T_ZH], "name_zh", ret_error);
+    if (r == 0) r = plan_kinds_topic_urgency(table, kind, f[T_URGENCY], &topic->urgency, ret_error);
+    if (r == 0)
+        r = plan_kinds_topic_senders(plan, table, kind, f[T_SENDERS], &topic->senders, ret_error);
+    return r;
+}
+
 static int plan_kinds_topics(struct plan_reader *reader, char *const *topic_words,
                              struct error *ret_error)
 {
-    static const char *const columns[] = {"kind", "topic", "name_zh", "name_en"};
+    static const char *const columns[] = {"kind",    "topic",   "name_zh",
+                                          "name_en", "urgency", "senders"};
     struct plan *plan = reader->plan;
     struct table *table = &reader->table;
     struct plan_kind *last = NULL;
-    char *f[4];
+    char *f[T_COUNT];
     bool row = true;
     size_t used = 0;
 
-    int r = plan_reader_open(reader, PLAN_PART_TOPICS, columns, 4, PLAN_ROW_COUNT_MAX, ret_error);
+    int r =
+        plan_reader_open(reader, PLAN_PART_TOPICS, columns, T_COUNT, PLAN_ROW_COUNT_MAX, ret_error);
     if (r < 0) return r;
     struct plan_topic *topics = plan_alloc(plan, reader->row_cap, sizeof *topics);
     if (!topics) return plan_reader_no_memory(ret_error);
     while ((r = table_next(table, f, &row, ret_error)) == 0 && row) {
-        const struct plan_kind *found = plan_kind_find(plan, f[0]);
-        if (!found) return table_refuse(table, ret_error, "no kind %.60s", f[0]);
+        const struct plan_kind *found = plan_kind_find(plan, f[T_KIND]);
+        if (!found) return table_refuse(table, ret_error, "no kind %.60s", f[T_KIND]);
         struct plan_kind *kind = &plan->kinds[found - plan->kinds];
         if (kind->topic_count > 0 && kind != last)
-            return table_refuse(table, ret_error, "the topics of %s do not stand together", f[0]);
+            return table_refuse(table, ret_error, "the topics of %s do not stand together",
+                                f[T_KIND]);
         if (plan_kinds_topicless(topic_words[kind - plan->kinds]))
-            return table_refuse(table, ret_error, "%s has no topics by its row", f[0]);
-        r = plan_reader_slug(table, f[1], "topic", ret_error);
-        if (r == 0) r = plan_reader_text(table, f[2], "name_zh", ret_error);
+            return table_refuse(table, ret_error, "%s has no topics by its row", f[T_KIND]);
+        r = plan_kinds_topic(plan, table, f, kind, &topics[used], ret_error);
         if (r < 0) return r;
-        if (plan_topic_find(kind, f[1]))
-            return table_refuse(table, ret_error, "topic %.60s appears twice", f[1]);
+        if (plan_topic_find(kind, f[T_TOPIC]))
+            return table_refuse(table, ret_error, "topic %.60s appears twice", f[T_TOPIC]);
         if (kind->topic_count == 0) kind->topics = &topics[used];
-        topics[used++] = (struct plan_topic){f[1], f[2], f[3]};
+        used++;
         kind->topic_count++;
         last = kind;
     }
@@ -350,205 +487,11 @@ static int plan_kinds_topics(struct plan_reader *reader, char *const *topic_word
     return r;
 }
 
-/* ---- routes -----------------------------------------------------------------------------------
- */
-
-enum { R_KIND, R_TOPIC, R_WHEN, R_SELECTOR, R_EXPAND, R_ACT, R_SECTIONS, R_ZH, R_EN, R_COUNT };
-
-/* Narrows the bracket or duty to one name; none when it is not in it, which lint reports. */
-static void plan_kinds_narrow(struct plan_row *row, const struct plan_named *list, size_t count,
-                              const struct plan_named *only)
-{
-    row->named = list;
-    row->named_count = count;
-    if (!only) return;
-    row->named_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (list[i].group == only->group && list[i].index == only->index) {
-            row->named = &list[i];
-            row->named_count = 1;
-        }
-    }
-}
-
-/* "coop:2.1.3.1=police-hedong": source, clause and an optional key. */
-static int plan_kinds_selector(struct plan *plan, const struct table *table, const char *selector,
-                               struct plan_row *row, struct error *ret_error)
-{
-    static const char *const sources[] = {"lead", "coop", "text", "duty"};
-    size_t source = 0;
-    size_t len = strlen(selector);
-    struct plan_named *only = NULL;
-
-    if (len > LIMIT_CITATION_LEN_MAX)
-        return table_refuse(table, ret_error, "selector: at most %d bytes", LIMIT_CITATION_LEN_MAX);
-    char *word = plan_alloc(plan, len + 1, 1);
-    if (!word) return plan_reader_no_memory(ret_error);
-    memcpy(word, selector, len);
-    char *clause = strchr(word, ':');
-    if (!clause) return table_refuse(table, ret_error, "selector: source:clause wanted");
-    *clause++ = '\0';
-    int r = plan_reader_word(table, word, sources, 4, "source", &source, ret_error);
-    if (r < 0) return r;
-    char *key = strchr(clause, '=');
-    if (key) {
-        *key++ = '\0';
-        only = plan_alloc(plan, 1, sizeof *only);
-        if (!only) return plan_reader_no_memory(ret_error);
-        r = plan_reader_named(plan, table, key, only, ret_error);
-        if (r < 0) return r;
-    }
-    row->citation = selector;
-    row->clause = clause;
-    row->source = (uint8_t)source;
-    const struct plan_task *task = source == PLAN_ROW_DUTY ? NULL : plan_task_find(plan, clause);
-    const struct plan_duty *duty = source == PLAN_ROW_DUTY ? plan_duty_find(plan, clause) : NULL;
-    if (!task && !duty) return table_refuse(table, ret_error, "no clause or duty %.60s", clause);
-    if (source == PLAN_ROW_LEAD) plan_kinds_narrow(row, task->lead, task->lead_count, only);
-    if (source == PLAN_ROW_COOP) plan_kinds_narrow(row, task->coop, task->coop_count, only);
-    if (source == PLAN_ROW_DUTY) plan_kinds_narrow(row, duty->units, duty->unit_count, only);
-    if (source == PLAN_ROW_TEXT) {
-        if (!only) return table_refuse(table, ret_error, "text:CLAUSE=key wanted");
-        row->named = only;
-        row->named_count = 1;
-    }
-    if (duty && strcmp(duty->id, "thread") == 0) row->source = PLAN_ROW_THREAD;
-    if (duty && strcmp(duty->id, "sender-of-reference") == 0) row->source = PLAN_ROW_SENDER;
-    return 0;
-}
-
-static int plan_kinds_row_sections(const struct table *table, const struct plan_kind *kind,
-                                   char *field, struct plan_row *row, struct error *ret_error)
-{
-    const char *items[LIMIT_SECTION_COUNT_MAX];
-    size_t count = table_list_count(field);
-
-    if (strcmp(field, "all") == 0 || strcmp(field, "copies") == 0) {
-        row->sections = field[0] == 'a' ? PLAN_SECTIONS_ALL : PLAN_SECTIONS_COPIES;
-        if (kind && field[0] == 'a') row->sections = (1u << kind->section_count) - 1;
-        if (kind && field[0] == 'c') row->sections = plan_copy_sections(kind);
-        return 0;
-    }
-    if (!kind && count > 0)
-        return table_refuse(table, ret_error, "kind *: sections are all, copies or -");
-    if (count > LIMIT_SECTION_COUNT_MAX) return table_refuse(table, ret_error, "too many sections");
-    int r = table_list(table, field, items, ret_error);
-    if (r < 0) return r;
-    for (size_t i = 0; i < count; i++) {
-        int section = plan_section_find(kind, items[i]);
-        if (section < 0)
-            return table_refuse(table, ret_error, "%s has no section %.60s", kind->slug, items[i]);
-        row->sections |= 1u << section;
-    }
-    return 0;
-}
-
-/* Least knowledge, whatever the author of the table meant. */
-static int plan_kinds_row_check(const struct plan *plan, const struct table *table,
-                                const struct plan_kind *kind, const struct plan_row *row,
-                                struct error *ret_error)
-{
-    bool police = row->named_count == 1 && !row->named[0].group &&
-                  plan->units[row->named[0].index].current == plan->police;
-
-    if (row->source >= PLAN_ROW_THREAD && row->when != PLAN_ROW_ALWAYS)
-        return table_refuse(table, ret_error, "thread and sender rows are walked always");
-    if (!kind) {
-        if (row->when != PLAN_ROW_NO_RULE || row->source >= PLAN_ROW_THREAD)
-            return table_refuse(table, ret_error, "kind *: when is no-rule, units are named");
-        if (row->sections == PLAN_SECTIONS_ALL && !police)
-            return table_refuse(table, ret_error, "kind *: all sections are for the police");
-        return 0;
-    }
-    if (row->when == PLAN_ROW_NO_RULE)
-        return table_refuse(table, ret_error, "no-rule belongs to kind *");
-    if (row->act == 1 && row->sections == 0)
-        return table_refuse(table, ret_error, "who must sign must be able to open something");
-    for (size_t i = 0; i < kind->section_count; i++) {
-        if ((row->sections >> i & 1) == 0) continue;
-        if (row->act == 2 && !kind->sections[i].copy)
-            return table_refuse(table, ret_error, "section %s is not for copies",
-                                kind->sections[i].name);
-        if (kind->sections[i].police && !police)
-            return table_refuse(table, ret_error, "section %s is for the police alone",
-                                kind->sections[i].name);
-    }
-    return 0;
-}
-
-static int plan_kinds_row(struct plan *plan, const struct table *table,
-                          const struct plan_kind *kind, char **f, struct plan_row *row,
-                          struct error *ret_error)
-{
-    static const char *const whens[] = {"always", "origin-only", "no-rule"};
-    static const char *const expands[] = {"one", "all"};
-    static const char *const acts[] = {"sign", "copy"};
-    size_t when = 0, expand = 0, act = 0;
-
-    *row = (struct plan_row){
-        .topic = -1, .reason_zh = f[R_ZH], .reason_en = f[R_EN], .line = table->line};
-    int r = plan_reader_word(table, f[R_WHEN], whens, 3, "when", &when, ret_error);
-    if (r == 0 && f[R_EXPAND][0])
-        r = plan_reader_word(table, f[R_EXPAND], expands, 2, "expand", &expand, ret_error);
-    if (r == 0) r = plan_reader_word(table, f[R_ACT], acts, 2, "act", &act, ret_error);
-    if (r == 0) r = plan_reader_text(table, f[R_ZH], "reason_zh", ret_error);
-    if (r < 0) return r;
-    row->when = (uint8_t)when;
-    row->all = expand == 1;
-    row->act = (uint8_t)(act + 1);
-    if (strcmp(f[R_TOPIC], "*") != 0) {
-        const struct plan_topic *topic = kind ? plan_topic_find(kind, f[R_TOPIC]) : NULL;
-        if (!topic) return table_refuse(table, ret_error, "no topic %.60s", f[R_TOPIC]);
-        row->topic = (int16_t)(topic - kind->topics);
-    }
-    r = plan_kinds_selector(plan, table, f[R_SELECTOR], row, ret_error);
-    if (r == 0) r = plan_kinds_row_sections(table, kind, f[R_SECTIONS], row, ret_error);
-    if (r == 0) r = plan_kinds_row_check(plan, table, kind, row, ret_error);
-    return r;
-}
-
-static int plan_kinds_routes(struct plan_reader *reader, struct error *ret_error)
-{
-    static const char *const columns[] = {"kind", "topic",    "when",      "selector", "expand",
-                                          "act",  "sections", "reason_zh", "reason_en"};
-    struct plan *plan = reader->plan;
-    struct table *table = &reader->table;
-    char *f[R_COUNT];
-    bool more = true;
-    size_t used = 0;
-    const char *last = "";
-
-    int r =
-        plan_reader_open(reader, PLAN_PART_ROUTES, columns, R_COUNT, PLAN_ROW_COUNT_MAX, ret_error);
-    if (r < 0) return r;
-    struct plan_row *rows = plan_alloc(plan, reader->row_cap, sizeof *rows);
-    if (!rows) return plan_reader_no_memory(ret_error);
-    while ((r = table_next(table, f, &more, ret_error)) == 0 && more) {
-        bool star = strcmp(f[R_KIND], "*") == 0;
-        const struct plan_kind *found = star ? NULL : plan_kind_find(plan, f[R_KIND]);
-        if (!star && !found) return table_refuse(table, ret_error, "no kind %.60s", f[R_KIND]);
-        struct plan_kind *kind = found ? &plan->kinds[found - plan->kinds] : NULL;
-        size_t *count = kind ? &kind->row_count : &plan->fallback_count;
-        if (strcmp(last, f[R_KIND]) != 0 && *count > 0)
-            return table_refuse(table, ret_error, "the rows of %.60s do not stand together",
-                                f[R_KIND]);
-        r = plan_kinds_row(plan, table, kind, f, &rows[used], ret_error);
-        if (r < 0) return r;
-        if (*count == 0 && kind) kind->rows = &rows[used];
-        if (*count == 0 && !kind) plan->fallback = &rows[used];
-        used++;
-        ++*count;
-        last = f[R_KIND];
-    }
-    return r;
-}
-
 int plan_kinds_parse(struct plan_reader *reader, struct error *ret_error)
 {
     char *topic_words[PLAN_KIND_COUNT_MAX] = {NULL};
 
     int r = plan_kinds_all(reader, topic_words, ret_error);
     if (r == 0) r = plan_kinds_topics(reader, topic_words, ret_error);
-    if (r == 0) r = plan_kinds_routes(reader, ret_error);
     return r;
 }

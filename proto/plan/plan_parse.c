@@ -1,5 +1,5 @@
-/* The first half of plan_parse: who there is and what the brackets say. plan_kinds.c holds the
- * second. */
+/* The first half of plan_parse: who there is and what the brackets say. plan_kinds.c and
+ * plan_rows.c hold the second. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -383,6 +383,7 @@ int plan_parse(const struct plan_part *parts, size_t count, struct plan **ret_pl
     if (r == 0) r = plan_parse_tasks(&reader, ret_error);
     if (r == 0) r = plan_parse_duties(&reader, ret_error);
     if (r == 0) r = plan_kinds_parse(&reader, ret_error);
+    if (r == 0) r = plan_rows_parse(&reader, ret_error);
     if (r < 0) {
         plan_free(reader.plan);
         return r;

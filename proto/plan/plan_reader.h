@@ -51,7 +51,9 @@ int plan_reader_strings(struct plan *plan, const struct table *table, char *fiel
                         const char *const **ret_items, size_t *ret_count,
                         struct error *ret_error) MUST_USE;
 
-/* kinds, topics and routes; everything else has been read. */
+/* kinds and topics; units, groups, areas, tasks and duties have been read. */
 int plan_kinds_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
+/* routes; everything else has been read. */
+int plan_rows_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
 
 #endif

@@ -105,7 +105,8 @@ static void route_walk_row(struct route_work *work, const struct plan_row *row)
     for (size_t i = 0; i < row->named_count; i++) {
         if (row->named[i].group)
             route_add_group(work, row, row->named[i].index);
-        else
+        else if (row->via < 0 ||
+                 plan_group_has(work->plan, (size_t)row->via, row->named[i].index, query->at_ms))
             route_add(work, row, row->named[i].index);
     }
 }
@@ -124,19 +125,29 @@ static void route_walk(struct route_work *work, const struct plan_row *rows, siz
 /* ---- the question -----------------------------------------------------------------------------
  */
 
-bool route_sender_allowed(const struct plan *plan, const struct plan_kind *kind, uint16_t from,
-                          uint64_t at_ms, uint16_t reference_sender)
+static bool route_sender_of(const struct plan *plan, const struct plan_senders *senders,
+                            uint16_t from, uint64_t at_ms, uint16_t reference_sender)
+{
+    if (senders->any || plan_unit_set_has(&senders->units, from)) return true;
+    if (senders->reference && reference_sender < plan->unit_count &&
+        plan->units[reference_sender].current == from)
+        return true;
+    for (size_t i = 0; i < senders->group_count; i++) {
+        if (plan_group_has(plan, senders->groups[i], from, at_ms)) return true;
+    }
+    return false;
+}
+
+bool route_sender_allowed(const struct plan *plan, const struct plan_kind *kind,
+                          const struct plan_topic *topic, uint16_t from, uint64_t at_ms,
+                          uint16_t reference_sender)
 {
     if (from >= plan->unit_count) return false;
     from = plan->units[from].current;
-    if (kind->senders_any || plan_unit_set_has(&kind->senders, from)) return true;
-    if (kind->senders_reference && reference_sender < plan->unit_count &&
-        plan->units[reference_sender].current == from)
-        return true;
-    for (size_t i = 0; i < kind->sender_group_count; i++) {
-        if (plan_group_has(plan, kind->sender_groups[i], from, at_ms)) return true;
-    }
-    return false;
+    if (topic && topic->senders &&
+        !route_sender_of(plan, topic->senders, from, at_ms, reference_sender))
+        return false;
+    return route_sender_of(plan, &kind->senders, from, at_ms, reference_sender);
 }
 
 static int route_topic_refuse(const struct plan_kind *kind, const char *topic,
@@ -161,13 +172,14 @@ static int route_prepare(struct route_work *work, struct error *ret_error)
     const char *topic = route_or_empty(query->topic);
     const char *area = route_or_empty(query->area);
     const struct plan_kind *kind = plan_kind_find(plan, query->kind);
+    const struct plan_topic *found = NULL;
 
     if (!kind)
         return error_set(ret_error, E_KIND_UNKNOWN, "kind", "%.*s", LIMIT_SLUG_LEN_MAX,
                          route_shown(query->kind));
     work->topic = -1;
     if (topic[0]) {
-        const struct plan_topic *found = plan_topic_find(kind, topic);
+        found = plan_topic_find(kind, topic);
         if (!found) return route_topic_refuse(kind, topic, ret_error);
         work->topic = (int)(found - kind->topics);
     } else if (kind->topic_required) {
@@ -178,16 +190,16 @@ static int route_prepare(struct route_work *work, struct error *ret_error)
         return error_set(ret_error, E_UNIT_UNKNOWN, "from", "%.*s", LIMIT_SLUG_LEN_MAX,
                          route_shown(query->from));
     work->reference = plan_unit_current(plan, query->reference_sender);
-    if (!route_sender_allowed(plan, kind, work->from, query->at_ms, work->reference))
-        return error_set(ret_error, E_SENDER_NOT_ALLOWED, "from", "%s may not send %s", query->from,
-                         kind->slug);
+    if (!route_sender_allowed(plan, kind, found, work->from, query->at_ms, work->reference))
+        return error_set(ret_error, E_SENDER_NOT_ALLOWED, "from", "%s may not send %s%s%s",
+                         query->from, kind->slug, found ? " " : "", found ? found->slug : "");
     work->street = PLAN_UNIT_NONE;
     if (area[0]) {
         if (!plan_area_well_formed(area))
             return error_set(ret_error, E_AREA_UNKNOWN, "area", "%.*s: 6, 9 or 12 digits wanted",
                              LIMIT_AREA_LEN_MAX, area);
-        const struct plan_area *found = plan_area_find(plan, area);
-        if (found && found->street != PLAN_UNIT_NONE) work->street = found->street;
+        const struct plan_area *place = plan_area_find(plan, area);
+        if (place && place->street != PLAN_UNIT_NONE) work->street = place->street;
     }
     work->route->kind = kind;
     work->route->flags = 0;

@@ -90,9 +90,11 @@ struct route {
 int route_compute(const struct route_query *query, struct route *ret_route,
                   struct error *ret_error) MUST_USE;
 
-/* May the unit `from` (index) send this kind? `reference_sender` as in the query. */
-bool route_sender_allowed(const struct plan *plan, const struct plan_kind *kind, uint16_t from,
-                          uint64_t at_ms, uint16_t reference_sender);
+/* May the unit `from` (index) send this kind, and with this topic (NULL: with some topic or none)?
+ * `reference_sender` as in the query. */
+bool route_sender_allowed(const struct plan *plan, const struct plan_kind *kind,
+                          const struct plan_topic *topic, uint16_t from, uint64_t at_ms,
+                          uint16_t reference_sender);
 
 /* An envelope may leave out sections that the kind marks optional. Checks the header's section
  * names (a subset of the kind's, in its order, all required ones present) and renumbers every

@@ -46,6 +46,11 @@ static enum route_skip_reason route_explain_reason(const struct route_explain_wo
             bool group = row->named[j].group;
             uint16_t index = row->named[j].index;
             if (!group && plan->units[index].current != unit) continue;
+            if (!group && row->via >= 0 &&
+                !plan_group_has(plan, (size_t)row->via, unit, work->query->at_ms)) {
+                reason = ROUTE_SKIP_NOT_MEMBER;
+                continue;
+            }
             if (group && !plan_group_has(plan, index, unit, work->query->at_ms)) {
                 for (size_t k = 0; k < plan->groups[index].member_count; k++) {
                     if (plan->units[plan->groups[index].members[k].unit].current == unit)
@@ -74,31 +79,32 @@ static void route_explain_unit(struct route_explain_work *work, const char *clau
     work->count++;
 }
 
-/* A group is taken apart only where a row of the kind means its members. */
-static bool route_explain_group_meant(const struct route_explain_work *work, uint16_t group)
+/* A group is taken apart only where a row of the kind means its members: all of them, or one. */
+static void route_explain_group(struct route_explain_work *work, const char *clause, uint16_t index,
+                                bool lead)
 {
     const struct plan_kind *kind = work->route->kind;
+    const struct plan_group *group = &work->plan->groups[index];
+    bool meant = false;
+
     for (size_t i = 0; i < kind->row_count; i++) {
         const struct plan_row *row = &plan_rows(kind)[i];
-        for (size_t j = 0; j < row->named_count; j++) {
-            if (row->named[j].group && row->named[j].index == group) return true;
-        }
+        for (size_t j = 0; j < row->named_count; j++)
+            meant = meant || (row->named[j].group && row->named[j].index == index);
+        if (row->via == (int)index) route_explain_unit(work, clause, row->named[0].index, lead);
     }
-    return false;
+    for (size_t j = 0; meant && j < group->member_count; j++)
+        route_explain_unit(work, clause, group->members[j].unit, lead);
 }
 
 static void route_explain_list(struct route_explain_work *work, const char *clause,
                                const struct plan_named *list, size_t count, bool lead)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!list[i].group) {
+        if (list[i].group)
+            route_explain_group(work, clause, list[i].index, lead);
+        else
             route_explain_unit(work, clause, list[i].index, lead);
-            continue;
-        }
-        if (!route_explain_group_meant(work, list[i].index)) continue;
-        const struct plan_group *group = &work->plan->groups[list[i].index];
-        for (size_t j = 0; j < group->member_count; j++)
-            route_explain_unit(work, clause, group->members[j].unit, lead);
     }
 }
 

@@ -251,12 +251,12 @@ static void without(struct addressees *set, const struct addressees *other)
 static void read_own_senders(const struct plan_kind *kind, struct addressees *set)
 {
     memset(set, 0, sizeof *set);
-    set->units = kind->senders;
-    for (size_t i = 0; i < kind->sender_group_count; i++)
-        add_group(set, plan_group(plan, kind->sender_groups[i])->key);
-    set->dynamic[DYNAMIC_ANY] = kind->senders_any;
-    set->dynamic[DYNAMIC_SENDER] = kind->senders_reference;
-    if (kind->senders_any) memset(&set->units, 0, sizeof set->units);
+    set->units = kind->senders.units;
+    for (size_t i = 0; i < kind->senders.group_count; i++)
+        add_group(set, plan_group(plan, kind->senders.groups[i])->key);
+    set->dynamic[DYNAMIC_ANY] = kind->senders.any;
+    set->dynamic[DYNAMIC_SENDER] = kind->senders.reference;
+    if (kind->senders.any) memset(&set->units, 0, sizeof set->units);
 }
 
 static void compare_attributes(const struct plan_kind *kind, char **row)

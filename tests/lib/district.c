@@ -455,7 +455,8 @@ static void seal_head(struct sealing *s, struct district_letter *letter)
     const struct district_draft *draft = s->draft;
     struct district_unit *from = &s->district->units[s->from];
     Leadbus__Header *head = &s->head;
-    unsigned lane = s->kind->urgency == 1 ? ENVELOPE_LANE_URGENT : ENVELOPE_LANE_NORMAL;
+    uint8_t urgency = plan_kind_urgency(s->kind, draft->topic);
+    unsigned lane = urgency == 1 ? ENVELOPE_LANE_URGENT : ENVELOPE_LANE_NORMAL;
     leadbus__header__init(head);
     head->suite = SUITE_1;
     if (draft->id)
@@ -478,7 +479,7 @@ static void seal_head(struct sealing *s, struct district_letter *letter)
     head->expires_ms = draft->expires_ms;
     head->bundle = draft->bundle ? draft->bundle : s->district->bundle_version;
     head->seen_size = draft->seen_size;
-    head->urgency = s->kind->urgency;
+    head->urgency = urgency;
     head->level = s->kind->level;
     head->n_tags = s->kind->tag_count;
     head->tags = (char **)(uintptr_t)s->kind->tags;

@@ -428,7 +428,7 @@ static void fill_head(struct journal_maker *maker, struct maker_draft *draft,
     head->created_ms = maker->now_ms;
     head->bundle = 1;
     head->thread_index = parent != NULL ? core_size(maker->core) : 0;
-    head->urgency = kind->urgency;
+    head->urgency = plan_kind_urgency(kind, head->topic);
     head->level = kind->level;
     head->n_tags = kind->tag_count;
     head->tags = (char **)(uintptr_t)kind->tags;

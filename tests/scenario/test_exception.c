@@ -55,8 +55,8 @@ struct opening {
     enum town_unit who;
     const char *name; /* of its files; another name: another instance of the unit */
     uint32_t credit;
-    int (*check)(void *ctx, const char *kind, const char *section, const void *data, size_t len,
-                 struct leadbus_error *ret_error);
+    int (*check)(void *ctx, const char *kind, const char *topic, const char *section,
+                 const void *data, size_t len, struct leadbus_error *ret_error);
 };
 
 static leadbus *open_unit(const struct opening *opening)
@@ -264,11 +264,12 @@ static bool log_has(const char *text)
 
 /* ---- leads that cannot be opened ---------------------------------------------------------------
  */
-static int refuse_the_bad_one(void *ctx, const char *kind, const char *section, const void *data,
-                              size_t len, struct leadbus_error *ret_error)
+static int refuse_the_bad_one(void *ctx, const char *kind, const char *topic, const char *section,
+                              const void *data, size_t len, struct leadbus_error *ret_error)
 {
     (void)ctx;
     (void)kind;
+    (void)topic;
     (void)ret_error;
     bool bad = strcmp(section, "full") == 0 && len == 3 && memcmp(data, "bad", 3) == 0;
     return bad ? -1 : 0;

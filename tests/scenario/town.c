@@ -254,7 +254,7 @@ static void fill_head(const struct town *town, enum town_unit from, const struct
     head->seq = lead->seq;
     head->created_ms = wall_ms();
     head->bundle = lead->bundle;
-    head->urgency = kind->urgency;
+    head->urgency = plan_kind_urgency(kind, head->topic);
     head->level = kind->level;
     head->session_key = data_of(session_public, 32);
     for (size_t i = 0; i < kind->tag_count; i++) (*tags)[i] = (char *)(uintptr_t)kind->tags[i];

@@ -50,8 +50,23 @@ static void plan_finds_units_kinds_tasks_and_areas(void **unused)
     plan_free(plan);
 }
 
+/* The line on which `text` stands in a table; a line feed in front of it is not part of it. */
+static size_t line_of(const char *part, const char *text)
+{
+    struct plan_files files;
+    size_t line = 1;
+    plan_files_load(&files);
+    const char *table = (const char *)plan_files_part(&files, part)->content.data;
+    const char *found = strstr(table, text);
+    assert_non_null(found);
+    if (text[0] == '\n') found++;
+    for (const char *at = table; at < found; at++) line += *at == '\n';
+    plan_files_free(&files);
+    return line;
+}
+
 /* Parses with one change and expects a refusal that names this place. */
-static void refused(const char *part, const char *old, const char *new, const char *where)
+static void refused_at(const char *part, const char *old, const char *new, const char *where)
 {
     struct plan_files files;
     struct plan *plan = NULL;
@@ -67,6 +82,14 @@ static void refused(const char *part, const char *old, const char *new, const ch
     plan_files_free(&files);
 }
 
+/* The same, in the row that was changed. */
+static void refused(const char *part, const char *old, const char *new)
+{
+    char where[64];
+    (void)snprintf(where, sizeof where, "plan/%s:%zu", part, line_of(part, old));
+    refused_at(part, old, new, where);
+}
+
 static void plan_refuses_wrong_rows_by_line(void **unused)
 {
     (void)unused;
@@ -74,66 +97,104 @@ static void plan_refuses_wrong_rows_by_line(void **unused)
         "court\t区法院\tDistrict People's Court\t天津市河东区人民法院\tcourt\t-\t-\t-\t-\n";
     char doubled[512];
     (void)snprintf(doubled, sizeof doubled, "%s%s", court, court);
-    refused("units.tsv", court, doubled, "plan/units.tsv:11");
-    refused("units.tsv", "\ncourt\t", "\nCourt\t", "plan/units.tsv:10");
-    refused("units.tsv", "\ncourt\t", "\n\t", "plan/units.tsv:10");
-    refused("units.tsv", "\ncourt\t区法院", "\ncourt", "plan/units.tsv:10");
-    refused("units.tsv", "\ncourt\t", "\ncourt\t-\t", "plan/units.tsv:10");
-    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t区\xff院", "plan/units.tsv:10");
-    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t区\xed\xa0\x80院", "plan/units.tsv:10");
-    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t\xc0\xaf", "plan/units.tsv:10");
-    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t区法院\r", "plan/units.tsv:10");
-    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t 区法院", "plan/units.tsv:10");
-    refused("units.tsv", "key\tname_zh", "key\tname_de", "plan/units.tsv:4");
-    refused("units.tsv", "key\tname_zh", "name_zh\tname_zh", "plan/units.tsv:4");
-    refused("units.tsv", "bureau\t-\tpolice", "bureau\t-\t-", "plan/units.tsv:46");
+    refused_at("units.tsv", court, doubled, "plan/units.tsv:11");
+    refused("units.tsv", "\ncourt\t", "\nCourt\t");
+    refused("units.tsv", "\ncourt\t", "\n\t");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt");
+    refused("units.tsv", "\ncourt\t", "\ncourt\t-\t");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t区\xff院");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t区\xed\xa0\x80院");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t\xc0\xaf");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t区法院\r");
+    refused("units.tsv", "\ncourt\t区法院", "\ncourt\t 区法院");
+    refused("units.tsv", "key\tname_zh", "key\tname_de");
+    refused("units.tsv", "key\tname_zh", "name_zh\tname_zh");
+    refused_at("units.tsv", "bureau\t-\tpolice", "bureau\t-\t-", "plan/units.tsv:46");
     refused("units.tsv", "天津市河东区人民法院\tcourt\t-\t-\t-\t-",
-            "天津市河东区人民法院\tcourt\t-\tpolice\t-\t-", "plan/units.tsv:10");
+            "天津市河东区人民法院\tcourt\t-\tpolice\t-\t-");
     refused("units.tsv", "天津市河东区人民法院\tcourt\t-\t-\t-\t-",
-            "天津市河东区人民法院\tcourt\t-\t-\tcourt\t-", "plan/units.tsv:10");
+            "天津市河东区人民法院\tcourt\t-\t-\tcourt\t-");
     refused("units.tsv", "天津市河东区人民法院\tcourt\t-\t-\t-\t-",
-            "天津市河东区人民法院\tcourt\t-\t-\tnobody\t-", "plan/units.tsv:10");
-    refused("units.tsv", "天津市河东区人民法院\tcourt", "天津市河东区人民法院\tcastle",
-            "plan/units.tsv:10");
-    refused("areas.tsv", "120102005", "120102004", "plan/areas.tsv:8");
-    refused("areas.tsv", "\tst-fuminlu", "\tcourt", "plan/areas.tsv:7");
-    refused("areas.tsv", "\tst-fuminlu", "\tst-chunhua", "plan/areas.tsv:7");
-    refused("groups.tsv", "\thousing\t2022-03-10", "\thousing\t2022-02-29", "plan/groups.tsv:23");
-    refused("groups.tsv", "\thousing\t2022-03-10\t-", "\thousing\t2022-03-10\t2022-03-10",
-            "plan/groups.tsv:23");
-    refused("groups.tsv", "\thousing\t", "\tcourt\t", "plan/groups.tsv:23");
-    refused("groups.tsv", "\thousing\t", "\thouse\t", "plan/groups.tsv:23");
-    refused("tasks.tsv", "\n2.1.3.2\t", "\n2.1.3.1\t", "plan/tasks.tsv:21");
-    refused("tasks.tsv", "\n2.1.3.2\t", "\n2.1.3.02\t", "plan/tasks.tsv:21");
-    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tcivil-affairs,,",
-            "plan/tasks.tsv:14");
-    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tcivil-affairs,civil-affairs,",
-            "plan/tasks.tsv:14");
-    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tcivil-affairs,education,",
-            "plan/tasks.tsv:14");
-    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tnobody,", "plan/tasks.tsv:14");
-    refused("duties.tsv", "p3.1.b\t", "p3.1.a\t", "plan/duties.tsv:8");
-    refused("kinds.tsv", "anomaly.birth\t", "anomaly.marriage\t", "plan/kinds.tsv:12");
-    refused("kinds.tsv", "anomaly.birth\t", "oddity.birth\t", "plan/kinds.tsv:12");
-    refused("kinds.tsv", "HEALTH,MINOR", "HEALTH,MINORS", "plan/kinds.tsv:12");
-    refused("kinds.tsv", "summary:BirthSummary:copy,", "summary:BirthSummary:copy,full:BirthFull,",
-            "plan/kinds.tsv:12");
-    refused("kinds.tsv", "summary:BirthSummary:copy", "summary:BirthSummary:copies",
-            "plan/kinds.tsv:12");
-    refused("kinds.tsv", "summary:BirthSummary:copy", "summary", "plan/kinds.tsv:12");
-    refused("kinds.tsv", "sensitive,last-resort", "sensitive,returnable", "plan/kinds.tsv:15");
-    refused("kinds.tsv", "deliver,sign,close", "sign,deliver,close", "plan/kinds.tsv:17");
-    refused("kinds.tsv", "2.1.3.1,2.1.3.4,2.1.2.5,2.4.2.1", "2.1.3.1,2.1.3.9", "plan/kinds.tsv:17");
-    refused("topics.tsv", "anomaly.birth\tmother-unknown", "anomaly.birth\tassumed-identity",
-            "plan/topics.tsv:6");
-    refused("topics.tsv", "alert.missing-child\tissue", "anomaly.marriage\tissue",
-            "plan/topics.tsv:8");
-    refused("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.9=civil-affairs",
-            "plan/routes.tsv:27");
-    refused("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.4=nobody", "plan/routes.tsv:27");
-    refused("routes.tsv", "lead:2.2.4=civil-affairs", "head:2.2.4=civil-affairs",
-            "plan/routes.tsv:27");
-    refused("routes.tsv", "lead:2.2.4=civil-affairs", "text:2.2.4", "plan/routes.tsv:27");
+            "天津市河东区人民法院\tcourt\t-\t-\tnobody\t-");
+    refused("units.tsv", "天津市河东区人民法院\tcourt", "天津市河东区人民法院\tcastle");
+    refused("areas.tsv", "120102005", "120102004");
+    refused("areas.tsv", "\tst-fuminlu", "\tcourt");
+    refused("areas.tsv", "\tst-fuminlu", "\tst-chunhua");
+    refused("groups.tsv", "\thousing\t2022-03-10", "\thousing\t2022-02-29");
+    refused("groups.tsv", "\thousing\t2022-03-10\t-", "\thousing\t2022-03-10\t2022-03-10");
+    refused("groups.tsv", "\thousing\t", "\tcourt\t");
+    refused("groups.tsv", "\thousing\t", "\thouse\t");
+    refused("tasks.tsv", "\n2.1.3.2\t", "\n2.1.3.1\t");
+    refused("tasks.tsv", "\n2.1.3.2\t", "\n2.1.3.02\t");
+    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tcivil-affairs,,");
+    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tcivil-affairs,civil-affairs,");
+    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tcivil-affairs,education,");
+    refused("tasks.tsv", "\n2.1.2.8\tcivil-affairs,", "\n2.1.2.8\tnobody,");
+    refused("duties.tsv", "p3.1.b\t", "p3.1.a\t");
+    refused("kinds.tsv", "anomaly.birth\t", "anomaly.marriage\t");
+    refused("kinds.tsv", "anomaly.birth\t", "oddity.birth\t");
+    refused("kinds.tsv", "HEALTH,MINOR", "HEALTH,MINORS");
+    refused("kinds.tsv", "summary:BirthSummary:copy,", "summary:BirthSummary:copy,full:BirthFull,");
+    refused("kinds.tsv", "summary:BirthSummary:copy", "summary:BirthSummary:copies");
+    refused("kinds.tsv", "summary:BirthSummary:copy", "summary");
+    refused("kinds.tsv", "sensitive,last-resort", "sensitive,returnable");
+    refused("kinds.tsv", "deliver,sign,close", "sign,deliver,close");
+    refused("kinds.tsv", "photo,document\t365\thealth", "photo,papers\t365\thealth");
+    refused("kinds.tsv", "photo,document\t365\thealth", "photo,photo\t365\thealth");
+    refused("kinds.tsv", "photo,document\t365\thealth", "none,photo\t365\thealth");
+    refused("kinds.tsv", "photo,document\t365\thealth", "-\t365\thealth");
+    refused("kinds.tsv", "photo,document\t365\thealth", "document,location\t365\thealth");
+    refused("kinds.tsv", "photo,document\t365\thealth",
+            "photo,document,media,location,photo\t365\thealth");
+    static const char *const retentions[] = {
+        "-", "0", "0365", "365d", "36501", "100000", "-1", "forever", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof retentions / sizeof retentions[0]; i++) {
+        char changed[64];
+        (void)snprintf(changed, sizeof changed, "photo,document\t%s\thealth", retentions[i]);
+        refused("kinds.tsv", "photo,document\t365\thealth", changed);
+    }
+    refused("kinds.tsv", "2.1.3.1,2.1.3.4,2.1.2.5,2.4.2.1", "2.1.3.1,2.1.3.9");
+    refused("topics.tsv", "anomaly.birth\tmother-unknown", "anomaly.birth\tassumed-identity");
+    refused("topics.tsv", "alert.missing-child\tissue", "anomaly.marriage\tissue");
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t3\t-"); /* no more pressing than the kind */
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t0\t-");
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t1\t-"); /* may be returned */
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t2x\t-");
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t-\tcourt"); /* may not send the kind */
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t-\tany");
+    refused("topics.tsv", "schooling\t入学就学\tSchooling\t-\t-",
+            "schooling\t入学就学\tSchooling\t-\tnobody");
+    refused("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.9=civil-affairs");
+    refused("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.4=nobody");
+    refused("routes.tsv", "lead:2.2.4=civil-affairs", "head:2.2.4=civil-affairs");
+    refused("routes.tsv", "lead:2.2.4=civil-affairs", "text:2.2.4");
+}
+
+static void plan_says_what_may_be_attached_and_for_how_long_it_is_kept(void **unused)
+{
+    (void)unused;
+    struct plan_files files;
+    struct plan *plan = NULL;
+    plan_files_load(&files);
+    plan_files_replace(&files, "kinds.tsv", "photo,document\t365\thealth",
+                       "location,media,document,photo\t36500\thealth");
+    assert_int_equal(plan_parse(files.parts, PLAN_PART_COUNT, &plan, NULL), 0);
+    plan_files_free(&files);
+    const struct plan_kind *birth = plan_kind_find(plan, "anomaly.birth");
+    assert_int_equal(birth->attachments, PLAN_ATTACHMENT_PHOTO | PLAN_ATTACHMENT_DOCUMENT |
+                                             PLAN_ATTACHMENT_MEDIA | PLAN_ATTACHMENT_LOCATION);
+    assert_int_equal(birth->retention_days, PLAN_RETENTION_DAYS_MAX);
+    const struct plan_kind *urge = plan_kind_find(plan, "supervision.urge");
+    assert_int_equal(urge->attachments, 0);
+    assert_int_equal(urge->retention_days, 180);
+    assert_int_equal(plan_kind_find(plan, "handoff.victim")->retention_days, PLAN_RETENTION_CASE);
+    plan_free(plan);
 }
 
 static void plan_keeps_least_knowledge_whatever_the_table_says(void **unused)
@@ -141,16 +202,19 @@ static void plan_keeps_least_knowledge_whatever_the_table_says(void **unused)
     (void)unused;
     /* a copy may not open what is not marked copy */
     refused("routes.tsv", "coop:2.1.3.1=womens-federation\tone\tcopy\tsummary",
-            "coop:2.1.3.1=womens-federation\tone\tcopy\tsummary,full", "plan/routes.tsv:18");
+            "coop:2.1.3.1=womens-federation\tone\tcopy\tsummary,full");
     /* the reporter goes to the police alone */
     refused("routes.tsv", "lead:2.1.2.8=civil-affairs\tone\tsign\tsummary,full",
-            "lead:2.1.2.8=civil-affairs\tone\tsign\tsummary,full,reporter", "plan/routes.tsv:15");
+            "lead:2.1.2.8=civil-affairs\tone\tsign\tsummary,full,reporter");
     refused("routes.tsv", "duty:readdress=joint-conference-office\tone\tcopy\tcopies",
-            "duty:readdress=joint-conference-office\tone\tcopy\tall", "plan/routes.tsv:8");
-    refused("kinds.tsv", "full:BirthFull", "full:BirthFull:copy+police", "plan/kinds.tsv:12");
+            "duty:readdress=joint-conference-office\tone\tcopy\tall");
+    refused("kinds.tsv", "full:BirthFull", "full:BirthFull:copy+police");
+    /* small groups are named only where copies are meant to know */
+    refused("kinds.tsv", "full:BirthFull", "full:BirthFull:small-group");
+    /* the conclusion of a blood match is said by the police alone */
+    refused("kinds.tsv", "HEALTH,MINOR", "HEALTH,DNA-RESULT");
     /* a lead never expires */
-    refused("kinds.tsv", "none\tsensitive,last-resort", "none\tmay-expire,last-resort",
-            "plan/kinds.tsv:15");
+    refused("kinds.tsv", "none\tsensitive,last-resort", "none\tmay-expire,last-resort");
 }
 
 static void plan_wants_every_part_once(void **unused)
@@ -288,12 +352,14 @@ static void look(void *ctx, const struct plan_finding *finding)
         wanted->seen = true;
 }
 
-static void finds(const char *part, const char *old, const char *new, const char *code, size_t line)
+/* The finding names the line on which `text` stands in the table `where`; NULL: no line. */
+static void finds(const char *part, const char *old, const char *new, const char *code,
+                  const char *where, const char *text)
 {
     struct plan_files files;
     struct plan *plan = NULL;
     struct error error = {0};
-    struct wanted wanted = {code, line, false};
+    struct wanted wanted = {code, where ? line_of(where, text) : 0, false};
     plan_files_load(&files);
     plan_files_replace(&files, part, old, new);
     int r = plan_parse(files.parts, PLAN_PART_COUNT, &plan, &error);
@@ -307,17 +373,23 @@ static void finds(const char *part, const char *old, const char *new, const char
 static void lint_finds_what_parses_but_is_wrong(void **unused)
 {
     (void)unused;
-    finds("tasks.tsv", "2.5.3.2\tcivil-affairs,health\t", "2.5.3.2\t-\t", "task-without-lead", 73);
-    finds("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.4=court", "selector-empty", 27);
+    finds("tasks.tsv", "2.5.3.2\tcivil-affairs,health\t", "2.5.3.2\t-\t", "task-without-lead",
+          "tasks.tsv", "\n2.5.3.2\t");
+    finds("routes.tsv", "lead:2.2.4=civil-affairs", "lead:2.2.4=court", "selector-empty",
+          "routes.tsv", "lead:2.2.4=civil-affairs");
     finds("routes.tsv", "text:2.1.2.6=joint-conference-members\tall",
-          "text:2.1.2.6=joint-conference-members\tone", "group-not-expanded", 46);
-    finds("areas.tsv", "\tst-fuminlu", "\t-", "street-without-area", 37);
-    finds("areas.tsv", "\tst-fuminlu", "\t-", "area-without-street", 0);
+          "text:2.1.2.6=joint-conference-members\tone", "group-not-expanded", "routes.tsv",
+          "text:2.1.2.6=joint-conference-members");
+    finds("areas.tsv", "\tst-fuminlu", "\t-", "street-without-area", "units.tsv", "\nst-fuminlu\t");
+    finds("areas.tsv", "\tst-fuminlu", "\t-", "area-without-street", NULL, NULL);
     finds("routes.tsv", "lead:2.2.4=civil-affairs\tone\tsign\tsummary,full",
-          "lead:2.2.4=civil-affairs\tone\tcopy\tsummary", "kind-without-sign", 15);
+          "lead:2.2.4=civil-affairs\tone\tcopy\tsummary", "kind-without-sign", "kinds.tsv",
+          "\nhandoff.victim\t");
     finds("routes.tsv", "lead:2.3.4.1=education\tone\tsign\tsummary,full",
-          "lead:2.3.4.1=education\tone\tcopy\tsummary", "kind-without-sign", 16);
-    finds("kinds.tsv", "-\taccept\t-\tany", "-\tprogress\t-\tany", "kind-unanswerable", 8);
+          "lead:2.3.4.1=education\tone\tcopy\tsummary", "kind-without-sign", "kinds.tsv",
+          "\nhandoff.service-referral\t");
+    finds("kinds.tsv", "-\taccept\t-\tdocument", "-\tprogress\t-\tdocument", "kind-unanswerable",
+          "kinds.tsv", "\nlead.suspected-trafficking\t");
 }
 
 int main(void)
@@ -326,6 +398,7 @@ int main(void)
         cmocka_unit_test(plan_of_2022_is_whole),
         cmocka_unit_test(plan_finds_units_kinds_tasks_and_areas),
         cmocka_unit_test(plan_refuses_wrong_rows_by_line),
+        cmocka_unit_test(plan_says_what_may_be_attached_and_for_how_long_it_is_kept),
         cmocka_unit_test(plan_keeps_least_knowledge_whatever_the_table_says),
         cmocka_unit_test(plan_wants_every_part_once),
         cmocka_unit_test(plan_survives_truncation_anywhere),

@@ -262,8 +262,9 @@ static void route_serves_every_kind_and_sender(void **unused)
                 query.participant_count = 3;
                 if (kind->position == PLAN_FOLLOWS)
                     query.reference_sender = u == thread[0].unit ? "housing" : "finance";
-                bool allowed = route_sender_allowed(plan, kind, u, at_ms,
-                                                    plan_unit_find(plan, query.reference_sender));
+                bool allowed =
+                    route_sender_allowed(plan, kind, t < 0 ? NULL : &kind->topics[t], u, at_ms,
+                                         plan_unit_find(plan, query.reference_sender));
                 int r = route_compute(&query, &route, &error);
                 bool knows = strcmp(kind->slug, "notice.verify") == 0 && t > 0 &&
                              (plan_unit(plan, u)->duties & PLAN_DUTY_POLICE) != 0;
@@ -338,6 +339,61 @@ static void route_takes_groups_as_of_the_day(void **unused)
     query.at_ms = 1646841600000 - 1; /* before the plan: no members and no streets */
     struct route route;
     assert_int_equal(route_compute(&query, &route, NULL), E_ROUTE_EMPTY);
+    plan_free(changed);
+}
+
+static void route_takes_a_member_out_of_a_group_in_the_brackets(void **unused)
+{
+    (void)unused;
+    struct plan_files files;
+    plan_files_load(&files);
+    plan_files_replace(&files, "groups.tsv", "joint-conference-members\thousing\t2022-03-10\t-",
+                       "joint-conference-members\thousing\t2022-03-10\t2024-01-01");
+    plan_files_replace(&files, "routes.tsv", "lead:2.2.4=civil-affairs\tone\tsign",
+                       "lead:2.1.3.2=housing\tone\tsign");
+    struct plan *changed = parse_changed(&files);
+    assert_int_equal(plan_lint(changed, NULL, NULL), 0);
+    struct route_query query = query_of("handoff.victim", "police-hedong");
+    query.plan = changed;
+    query.at_ms = 1704038400000 - 1; /* 2023-12-31 15:59:59.999 UTC */
+    expect_route(&query, 0, "housing sign 3 lead:2.1.3.2=housing primary\n");
+    query.at_ms++; /* no member any more: no rule matches */
+    struct route route;
+    struct route_skip skips[64];
+    assert_int_equal(route_compute(&query, &route, NULL), 0);
+    assert_int_equal(route.flags, ROUTE_FLAG_READDRESSED);
+    size_t count = route_explain(&query, &route, skips, 64);
+    bool told = false;
+    for (size_t i = 0; i < count && i < 64; i++) {
+        if (strcmp(plan_unit(changed, skips[i].unit)->key, "housing") == 0)
+            told = skips[i].reason == ROUTE_SKIP_NOT_MEMBER;
+    }
+    assert_true(told);
+    plan_free(changed);
+}
+
+static void route_narrows_senders_and_raises_urgency_by_topic(void **unused)
+{
+    (void)unused;
+    struct plan_files files;
+    plan_files_load(&files);
+    plan_files_replace(&files, "topics.tsv", "legal-aid\t法律援助\tLegal aid\t-\t-",
+                       "legal-aid\t法律援助\tLegal aid\t2\tpolice-hedong");
+    struct plan *changed = parse_changed(&files);
+    struct route_query query = query_of("handoff.service-referral", "civil-affairs");
+    query.plan = changed;
+    query.topic = "schooling";
+    expect_route(&query, 0, "education sign 3 lead:2.3.4.1=education primary\n");
+    query.topic = "legal-aid";
+    expect_refusal(&query, E_SENDER_NOT_ALLOWED, "from");
+    query.from = "police-hedong";
+    struct route route;
+    assert_int_equal(route_compute(&query, &route, NULL), 0);
+    assert_int_equal(plan_kind_urgency(route.kind, "legal-aid"), 2);
+    assert_int_equal(plan_kind_urgency(route.kind, "schooling"), 3);
+    assert_int_equal(plan_kind_urgency(route.kind, ""), 3);
+    assert_int_equal(plan_kind_urgency(route.kind, "nothing"), 3);
+    assert_int_equal(plan_kind_urgency(route.kind, NULL), 3);
     plan_free(changed);
 }
 
@@ -514,6 +570,8 @@ int main(void)
         cmocka_unit_test(route_refuses),
         cmocka_unit_test(route_serves_every_kind_and_sender),
         cmocka_unit_test(route_takes_groups_as_of_the_day),
+        cmocka_unit_test(route_takes_a_member_out_of_a_group_in_the_brackets),
+        cmocka_unit_test(route_narrows_senders_and_raises_urgency_by_topic),
         cmocka_unit_test(route_resolves_successors),
         cmocka_unit_test(route_readdresses_where_no_rule_matches),
         cmocka_unit_test(route_restricts_to_the_sections_that_are_there),

@@ -94,9 +94,10 @@ struct leadbus_options {
     uint32_t epochs_ahead; /* published ahead; 0 = 5 */
     /* Does this payload fit the kind's schema? Asked before sealing (the error goes to the caller
      * of submit) and after opening (then the message is stored with the code and the broker is told
-     * by an exception). 0 = yes. NULL: everything fits. Must not call the library. */
-    int (*check_section)(void *ctx, const char *kind, const char *section, const void *data,
-                         size_t len, struct leadbus_error *ret_error);
+     * by an exception). topic is "" where the message has none. 0 = yes. NULL: everything fits.
+     * Must not call the library. */
+    int (*check_section)(void *ctx, const char *kind, const char *topic, const char *section,
+                         const void *data, size_t len, struct leadbus_error *ret_error);
     /* Something changed durably; a receipt alone is told when it is proved and is durable here a
      * moment later (lost in a crash, it comes again and is the same). Called from within
      * leadbus_process, _wait, _submit, _commit. May call functions that read; must not call

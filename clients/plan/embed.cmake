@@ -1,0 +1,13 @@
+# cmake -D OUT=shipped.c -D FOLDER=tables -P embed.cmake: the tables of a plan as C arrays (tool.h).
+set(parts about units areas groups tasks duties kinds topics routes)
+set(text "#include \"clients/plan/tool.h\"\n\n")
+set(rows "")
+foreach(part ${parts})
+    file(READ ${FOLDER}/${part}.tsv hex HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+    string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n"
+        bytes "${bytes}")
+    string(APPEND text "static const unsigned char ${part}[] = {\n${bytes}};\n")
+    string(APPEND rows "    {\"plan/${part}.tsv\", {${part}, sizeof ${part}}},\n")
+endforeach()
+file(WRITE ${OUT} "${text}\nconst struct plan_part tool_shipped[PLAN_PART_COUNT] = {\n${rows}};\n")

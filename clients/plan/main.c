@@ -1,0 +1,45 @@
+/* leadbus-plan: from a published plan to routes. Works off line. */
+#include <string.h>
+
+#include "clients/plan/tool.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *zh, *en;
+} commands[] = {
+    {"derive", cmd_derive, "由方案原文草拟任务分工表", "draft the task table from a plan's text"},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static void help(FILE *file)
+{
+    (void)fprintf(file, "%s",
+                  T("用法：leadbus-plan 命令 [选项]\n\n"
+                    "由方案原文到路由的离线工具。\n\n命令：\n",
+                    "Usage: leadbus-plan COMMAND [options]\n\n"
+                    "From a published plan to routes, off line.\n\n"
+                    "Commands:\n"));
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        (void)fprintf(file, "  %-10s%s\n", commands[i].name, T(commands[i].zh, commands[i].en));
+    (void)fprintf(file, "%s",
+                  T("\n“leadbus-plan 命令 --help”说明各命令。退出码按 sysexits.h。\n",
+                    "\n\"leadbus-plan COMMAND --help\" explains one. Exit codes: sysexits.h.\n"));
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        help(stdout);
+        return 0;
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        printf("leadbus-plan %s\n", LEADBUS_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0) return commands[i].run(argc - 1, argv + 1);
+    help(stderr);
+    return options_exit_code(E_USAGE);
+}
