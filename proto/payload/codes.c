@@ -138,6 +138,43 @@ bool codes_certificate(const char *text)
     return strlen(text) == 10 && upper(text[0]) && digits(text + 1, 9);
 }
 
+bool codes_sample(const char *text)
+{
+    size_t len = strlen(text);
+    size_t digit_count = 0;
+    if (len < 6 || len > 32 || text[0] == '-') return false;
+    for (size_t i = 0; i < len; i++) {
+        if (digit(text[i]))
+            digit_count++;
+        else if (!upper(text[i]) && text[i] != '-')
+            return false;
+    }
+    return digit_count >= 4;
+}
+
+bool codes_uuid(const char *text)
+{
+    if (strlen(text) != 36) return false;
+    for (size_t i = 0; i < 36; i++) {
+        bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+        bool hex = digit(text[i]) || (text[i] >= 'a' && text[i] <= 'f');
+        if (hyphen ? text[i] != '-' : !hex) return false;
+    }
+    return true;
+}
+
+bool codes_url(const char *text)
+{
+    const char *host = strstr(text, "://");
+    if (!host || !((host - text == 4 && memcmp(text, "http", 4) == 0) ||
+                   (host - text == 5 && memcmp(text, "https", 5) == 0)))
+        return false;
+    host += 3;
+    for (const char *at = host; *at; at++)
+        if ((unsigned char)*at <= ' ' || *at == '"' || *at == '<' || *at == '>') return false;
+    return host[0] && host[0] != '/' && host[0] != '?' && host[0] != '#';
+}
+
 bool codes_country(const char *text)
 {
     return strlen(text) == 3 && upper(text[0]) && upper(text[1]) && upper(text[2]);

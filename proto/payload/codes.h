@@ -36,6 +36,16 @@ bool codes_document(const char *text);
 /* A medical certificate of birth: one capital letter and nine digits. */
 bool codes_certificate(const char *text);
 
+/* The number under which a laboratory keeps a blood sample: 6 to 32 capital letters, digits and
+ * '-', beginning with a letter or digit, at least four digits. No standard fixes more. */
+bool codes_sample(const char *text);
+
+/* 8-4-4-4-12 lower-case hex digits. */
+bool codes_uuid(const char *text);
+
+/* "http://" or "https://", a host, then anything of printable ASCII or above without spaces. */
+bool codes_url(const char *text);
+
 /* Three capital letters (GB/T 2659.1). */
 bool codes_country(const char *text);
 

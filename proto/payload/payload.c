@@ -42,11 +42,14 @@ static size_t path_push(struct walk *walk, const char *name, bool indexed, size_
     return len;
 }
 
-static void remark(struct walk *walk)
+static void remark(void *ctx, const char *path)
 {
-    if (walk->report.count < PAYLOAD_REMARK_COUNT_MAX)
-        memcpy(walk->report.fields[walk->report.count], walk->path, sizeof walk->path);
-    walk->report.count++;
+    struct payload_report *report = ctx;
+    if (report->count < PAYLOAD_REMARK_COUNT_MAX) {
+        strncpy(report->fields[report->count], path, ERROR_FIELD_LEN_MAX);
+        report->fields[report->count][ERROR_FIELD_LEN_MAX] = 0;
+    }
+    report->count++;
 }
 
 static bool stated_value_holds(enum payload_check_kind check, const char *text)
@@ -58,9 +61,13 @@ static bool stated_value_holds(enum payload_check_kind check, const char *text)
     case PAYLOAD_PHONE: return codes_phone(text);
     case PAYLOAD_DOCUMENT: return codes_document(text);
     case PAYLOAD_CERTIFICATE: return codes_certificate(text);
+    case PAYLOAD_SAMPLE: return codes_sample(text);
     case PAYLOAD_COUNTRY: return codes_country(text);
     case PAYLOAD_PSEUDONYM: return codes_pseudonym(text);
-    case PAYLOAD_UNIT: return slug_valid(text);
+    case PAYLOAD_UNIT:
+    case PAYLOAD_KIND: return slug_valid(text);
+    case PAYLOAD_UUID: return codes_uuid(text);
+    case PAYLOAD_URL: return codes_url(text);
     case PAYLOAD_AREA: return codes_area(text);
     case PAYLOAD_SHA256: return codes_sha256(text);
     default: return true;
@@ -143,7 +150,7 @@ static int check_string(struct walk *walk, const struct payload_field *rule, con
         return payload_code_find(rule->list, value) ? 0 : bad_value(walk, rule);
     if (stated_value_holds(rule->check, value)) return 0;
     if (!walk->context->as_stated || !may_be_as_stated(rule->check)) return bad_value(walk, rule);
-    remark(walk);
+    remark(&walk->report, walk->path);
     return 0;
 }
 
@@ -180,15 +187,18 @@ static int check_value(struct walk *walk, const struct payload_field *rule,
     }
 }
 
-static bool stated(const ProtobufCFieldDescriptor *field, const void *member)
+bool payload_stated(const ProtobufCMessage *content, const ProtobufCFieldDescriptor *field)
 {
+    const void *member = payload_member(content, field);
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) return payload_count(content, field) > 0;
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING: return **(const char *const *)member != 0;
     case PROTOBUF_C_TYPE_MESSAGE: return *(const ProtobufCMessage *const *)member != NULL;
     case PROTOBUF_C_TYPE_UINT64: return *(const uint64_t *)member != 0;
     case PROTOBUF_C_TYPE_UINT32: return *(const uint32_t *)member != 0;
     case PROTOBUF_C_TYPE_SINT32: return *(const int32_t *)member != 0;
-    default: return true;
+    case PROTOBUF_C_TYPE_BOOL: return *(const protobuf_c_boolean *)member != 0;
+    default: CHECK(false); return false;
     }
 }
 
@@ -225,7 +235,7 @@ static int check_field(struct walk *walk, const struct payload_field *rule,
     const void *member = payload_member(content, field);
     size_t len = path_push(walk, rule->name, false, 0);
     int status = 0;
-    if (stated(field, member))
+    if (payload_stated(content, field))
         status = check_value(walk, rule, field, member, depth);
     else if (rule->required)
         status = missing(walk, rule);
@@ -247,7 +257,9 @@ static int check_message(struct walk *walk, const struct payload_message *messag
             check_field(walk, &message->fields[i], &message->descriptor->fields[i], content, depth);
         if (status) return status;
     }
-    return payload_cross_check(content, walk->context->topic, walk->path, walk->error);
+    struct payload_cross cross = {walk->context->topic, walk->context->as_stated, remark,
+                                  &walk->report};
+    return payload_cross_check(content, &cross, walk->path, walk->error);
 }
 
 int payload_check_content(const struct payload_message *message, const ProtobufCMessage *content,

@@ -1,13 +1,15 @@
 /* payload: what each section may hold, checked before it is sealed and again after it is opened.
  *
- * Two tables say everything: payload.proto the shape, fields.def the rule of every field (with
- * lists.def for closed codes). The code here only walks them, so a new kind needs a message and its
- * rows. Checking looks at protobuf bytes, not at JSON, so both ends run the very same checks.
+ * Tables say everything: payload.proto the shape, fields.def the rule of every field (with
+ * lists.def for closed codes), rules.def what fields want of one another and of the topic. The code
+ * here only walks them, so a new kind needs a message and its rows. Checking looks at protobuf
+ * bytes, not at JSON, so both ends run the very same checks.
  *
  * What a value that does not check means: numbers and codes that people read off papers (identity
  * number, credit code, phone, document, certificate, birth date) may be false or miswritten. In
  * kinds that must never be held up (plan_kind.exempt) they travel "as stated" and are reported as
- * remarks: the sender sets HEADER_FLAG_AS_STATED. In every other kind, and for every other field
+ * remarks, and so is a field that another one wants beside it: the sender sets
+ * HEADER_FLAG_AS_STATED. In every other kind, and for every other field
  * (closed codes, bounds, UTF-8, required fields, forbidden content) they are errors.
  *
  * Forbidden content: a section with four results of STR typing or more is a DNA profile and is
@@ -41,6 +43,9 @@ enum payload_check_kind {
     PAYLOAD_CODE,        /* one of `list` */
     PAYLOAD_PSEUDONYM,
     PAYLOAD_UNIT, /* a unit key by its form: the plan is not at hand here */
+    PAYLOAD_KIND, /* a kind of message by its form */
+    PAYLOAD_UUID, /* of a message or thread */
+    PAYLOAD_URL,
     PAYLOAD_AREA,
     PAYLOAD_SHA256,
     PAYLOAD_ID_NUMBER, /* from here on values that may travel as stated */
@@ -49,6 +54,7 @@ enum payload_check_kind {
     PAYLOAD_PHONE,
     PAYLOAD_DOCUMENT,
     PAYLOAD_CERTIFICATE,
+    PAYLOAD_SAMPLE, /* the number of a blood sample: never what it says */
     PAYLOAD_COUNTRY,
     PAYLOAD_TIME, /* from here on not strings: uint64, ms since 1970 */
     PAYLOAD_NUMBER,
@@ -133,6 +139,10 @@ int payload_open(const struct payload_message *message, struct bytes section,
 int payload_check_content(const struct payload_message *message, const ProtobufCMessage *content,
                           const struct payload_context *context, struct payload_report *ret_report,
                           struct error *ret_error) MUST_USE;
+
+/* Is anything said in this field: a text that is not empty, a number that is not 0, an element?
+ * A bool says no where it is false. */
+bool payload_stated(const ProtobufCMessage *content, const ProtobufCFieldDescriptor *field);
 
 /* The value of a field of an unpacked message. */
 static inline const void *payload_member(const ProtobufCMessage *content,

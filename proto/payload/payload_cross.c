@@ -3,13 +3,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/base/check.h"
+#include "proto/payload/payload.h"
 #include "proto/schema/payload.pb-c.h"
 
+static const struct payload_rule rules[] = {
+#define RULE(c_name, rule, field, value, other, zh, en)                                            \
+    {&leadbus__payload__##c_name##__descriptor, PAYLOAD_RULE_##rule, field, value, other, zh, en},
+#include "proto/payload/rules.def"
+#undef RULE
+};
+
+const struct payload_rule *payload_rule_at(size_t index)
+{
+    return index < sizeof rules / sizeof *rules ? &rules[index] : NULL;
+}
+
 struct place {
-    const char *topic; /* never NULL */
+    const struct payload_cross *cross;
+    const ProtobufCMessage *content;
     const char *path;
     struct error *error;
 };
+
+static const char *topic_of(const struct place *place)
+{
+    return place->cross->topic ? place->cross->topic : "";
+}
 
 static int refuse(const struct place *place, int code, const char *field, const char *detail)
 {
@@ -18,104 +38,124 @@ static int refuse(const struct place *place, int code, const char *field, const 
     return error_set(place->error, code, path, "%s", detail);
 }
 
-/* The section says what the topic says: the broker routed by the topic. */
-static int same_as_topic(const struct place *place, const char *field, const char *value)
+/* The field of that name; rules.def names no others (a test sees to it). len: of the name. */
+static const ProtobufCFieldDescriptor *field_of(const struct place *place, const char *name,
+                                                size_t len)
 {
-    if (!place->topic[0] || strcmp(value, place->topic) == 0) return 0;
-    return refuse(place, E_BAD_VALUE, field, "must equal the message's topic");
+    const ProtobufCMessageDescriptor *descriptor = place->content->descriptor;
+    for (unsigned i = 0; i < descriptor->n_fields; i++) {
+        const char *own = descriptor->fields[i].name;
+        if (strlen(own) == len && memcmp(own, name, len) == 0) return &descriptor->fields[i];
+    }
+    CHECK(false);
+    return NULL;
 }
 
-static int referral_summary(const struct place *place, const ProtobufCMessage *content)
+static bool stated(const struct place *place, const char *name, size_t len)
 {
-    const Leadbus__Payload__ReferralSummary *summary =
-        (const Leadbus__Payload__ReferralSummary *)content;
-    return same_as_topic(place, "service", summary->service);
+    if (name[0] == '@') return topic_of(place)[0] != 0;
+    return payload_stated(place->content, field_of(place, name, len));
 }
 
-/* Work is for those of 16 and over. */
-static int referral_full(const struct place *place, const ProtobufCMessage *content)
+/* A string, or one of several, equals the value. */
+static bool equals(const struct place *place, const char *name, const char *value)
 {
-    const Leadbus__Payload__ReferralFull *full = (const Leadbus__Payload__ReferralFull *)content;
-    if (strcmp(full->service, "employment") == 0 && full->person &&
-        ((full->person->age_years && full->person->age_years < 16) || full->person->age_months))
-        return refuse(place, E_BAD_VALUE, "person.age_years",
-                      "employment is for persons of 16 years and over");
-    return same_as_topic(place, "service", full->service);
+    if (strcmp(value, "*") == 0) return stated(place, name, strlen(name));
+    if (strcmp(value, "-") == 0) return !stated(place, name, strlen(name));
+    if (name[0] == '@') return strcmp(topic_of(place), value) == 0;
+    const ProtobufCFieldDescriptor *field = field_of(place, name, strlen(name));
+    const void *member = payload_member(place->content, field);
+    CHECK(field->type == PROTOBUF_C_TYPE_STRING);
+    if (field->label != PROTOBUF_C_LABEL_REPEATED)
+        return strcmp(*(const char *const *)member, value) == 0;
+    const char *const *elements = *(const char *const *const *)member;
+    for (size_t i = 0; i < payload_count(place->content, field); i++)
+        if (strcmp(elements[i], value) == 0) return true;
+    return false;
 }
 
-static int birth_summary(const struct place *place, const ProtobufCMessage *content)
+/* Days are strings that sort as they should, times numbers. */
+static int order(const struct place *place, const char *a, const char *b)
 {
-    return same_as_topic(place, "doubt", ((const Leadbus__Payload__BirthSummary *)content)->doubt);
+    const ProtobufCFieldDescriptor *field = field_of(place, a, strlen(a));
+    const void *one = payload_member(place->content, field);
+    const void *other = payload_member(place->content, field_of(place, b, strlen(b)));
+    if (field->type == PROTOBUF_C_TYPE_STRING)
+        return strcmp(*(const char *const *)one, *(const char *const *)other);
+    CHECK(field->type == PROTOBUF_C_TYPE_UINT64);
+    uint64_t first = *(const uint64_t *)one;
+    uint64_t second = *(const uint64_t *)other;
+    return (first > second) - (first < second);
 }
 
-static int ordered(const struct place *place, const char *from, const char *to)
+/* One of the fields "a|b" is stated. */
+static bool one_stated(const struct place *place, const char *names)
 {
-    if (!*from || !*to || strcmp(from, to) <= 0) return 0;
-    return refuse(place, E_BAD_VALUE, "period_to", "not before period_from");
+    for (size_t len; *names; names += len + (names[len] == '|')) {
+        len = strcspn(names, "|");
+        if (stated(place, names, len)) return true;
+    }
+    return false;
 }
 
-static int verify_full(const struct place *place, const ProtobufCMessage *content)
+static int missing(const struct place *place, const struct payload_rule *rule)
 {
-    const Leadbus__Payload__VerifyFull *full = (const Leadbus__Payload__VerifyFull *)content;
-    int status = same_as_topic(place, "purpose", full->purpose);
-    return status ? status : ordered(place, full->period_from, full->period_to);
-}
-
-static int bulletin(const struct place *place, const ProtobufCMessage *content)
-{
-    const Leadbus__Payload__Bulletin *notice = (const Leadbus__Payload__Bulletin *)content;
-    return ordered(place, notice->period_from, notice->period_to);
-}
-
-static int missing_child_alert(const struct place *place, const ProtobufCMessage *content)
-{
-    const Leadbus__Payload__MissingChildAlert *alert =
-        (const Leadbus__Payload__MissingChildAlert *)content;
-    if (alert->valid_until <= alert->lost_at)
-        return refuse(place, E_BAD_VALUE, "valid_until", "after lost_at");
-    if ((alert->latitude_udeg || alert->longitude_udeg) && !*alert->datum)
-        return refuse(place, E_MISSING_FIELD, "datum", "coordinates need their datum");
+    char field[ERROR_FIELD_LEN_MAX + 1];
+    snprintf(field, sizeof field, "%.*s", (int)strcspn(rule->other, "|"), rule->other);
+    if (!place->cross->as_stated) return refuse(place, E_MISSING_FIELD, field, rule->text_en);
+    char path[ERROR_FIELD_LEN_MAX + 1];
+    snprintf(path, sizeof path, "%s.%s", place->path, field);
+    place->cross->remark(place->cross->ctx, path);
     return 0;
 }
 
-static int street_minor_full(const struct place *place, const ProtobufCMessage *content)
+static int apply(const struct place *place, const struct payload_rule *rule)
 {
-    const Leadbus__Payload__StreetMinorFull *full =
-        (const Leadbus__Payload__StreetMinorFull *)content;
-    if ((full->latitude_udeg || full->longitude_udeg) && !*full->datum)
-        return refuse(place, E_MISSING_FIELD, "datum", "coordinates need their datum");
+    switch (rule->kind) {
+    case PAYLOAD_RULE_SAME_AS_TOPIC:
+        if (!topic_of(place)[0] || equals(place, rule->field, topic_of(place))) return 0;
+        return refuse(place, E_BAD_VALUE, rule->field, rule->text_en);
+    case PAYLOAD_RULE_NEEDS:
+        if (!equals(place, rule->field, rule->value) || one_stated(place, rule->other)) return 0;
+        return missing(place, rule);
+    case PAYLOAD_RULE_EXCLUDES:
+        if (!equals(place, rule->field, rule->value) || !one_stated(place, rule->other)) return 0;
+        return refuse(place, E_BAD_VALUE, rule->other, rule->text_en);
+    case PAYLOAD_RULE_REFUSES:
+        if (!equals(place, rule->field, rule->value)) return 0;
+        return refuse(place, E_BAD_VALUE, rule->field, rule->text_en);
+    case PAYLOAD_RULE_NOT_BEFORE:
+    case PAYLOAD_RULE_AFTER:
+        if (!stated(place, rule->field, strlen(rule->field)) ||
+            !stated(place, rule->other, strlen(rule->other)))
+            return 0;
+        if (order(place, rule->field, rule->other) >= (rule->kind == PAYLOAD_RULE_AFTER ? 1 : 0))
+            return 0;
+        return refuse(place, E_BAD_VALUE, rule->field, rule->text_en);
+    }
     return 0;
 }
 
-/* The procuratorate supervises refusals: they come with a reason. */
-static int receipt_closed(const struct place *place, const ProtobufCMessage *content)
+/* Work is for those of 16 and over: a rule about a field of a field, and a number. */
+static int referral_age(const struct place *place)
 {
-    const Leadbus__Payload__ReceiptClosed *receipt =
-        (const Leadbus__Payload__ReceiptClosed *)content;
-    if (strcmp(place->topic, "no-case") == 0 && !*receipt->text)
-        return refuse(place, E_MISSING_FIELD, "text", "an outcome of no-case needs its reason");
-    return 0;
+    if (place->content->descriptor != &leadbus__payload__referral_full__descriptor) return 0;
+    const Leadbus__Payload__ReferralFull *full =
+        (const Leadbus__Payload__ReferralFull *)place->content;
+    if (strcmp(full->service, "employment") != 0 || !full->person) return 0;
+    if (full->person->age_years >= 16) return 0;
+    return refuse(place, full->person->age_years ? E_BAD_VALUE : E_MISSING_FIELD,
+                  "person.age_years", "employment is for persons of 16 years and over");
 }
 
-static const struct {
-    const ProtobufCMessageDescriptor *descriptor;
-    int (*check)(const struct place *place, const ProtobufCMessage *content);
-} rules[] = {
-    {&leadbus__payload__referral_summary__descriptor, referral_summary},
-    {&leadbus__payload__referral_full__descriptor, referral_full},
-    {&leadbus__payload__birth_summary__descriptor, birth_summary},
-    {&leadbus__payload__verify_full__descriptor, verify_full},
-    {&leadbus__payload__bulletin__descriptor, bulletin},
-    {&leadbus__payload__missing_child_alert__descriptor, missing_child_alert},
-    {&leadbus__payload__street_minor_full__descriptor, street_minor_full},
-    {&leadbus__payload__receipt_closed__descriptor, receipt_closed},
-};
-
-int payload_cross_check(const ProtobufCMessage *content, const char *topic, const char *path,
-                        struct error *ret_error)
+int payload_cross_check(const ProtobufCMessage *content, const struct payload_cross *cross,
+                        const char *path, struct error *ret_error)
 {
-    struct place place = {topic ? topic : "", path, ret_error};
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (rules[i].descriptor == content->descriptor) return rules[i].check(&place, content);
-    return 0;
+    struct place place = {cross, content, path, ret_error};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].message != content->descriptor) continue;
+        int status = apply(&place, &rules[i]);
+        if (status) return status;
+    }
+    return referral_age(&place);
 }

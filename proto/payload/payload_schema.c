@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 #include "proto/payload/codes.h"
+#include "proto/payload/payload_cross.h"
 #include "proto/payload/payload_json.h"
 
 static void set_string(json_t *object, const char *key, const char *value)
@@ -72,6 +73,23 @@ static json_t *field_schema(const struct payload_field *rule, const ProtobufCFie
     return schema;
 }
 
+/* The rules of rules.def that concern this message, in words. */
+static json_t *rules_json(const struct payload_message *message)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; payload_rule_at(i); i++) {
+        const struct payload_rule *rule = payload_rule_at(i);
+        if (rule->message != message->descriptor) continue;
+        json_array_append_new(
+            array, json_pack("{s:s,s:s,s:s}", "field",
+                             rule->kind == PAYLOAD_RULE_NEEDS || rule->kind == PAYLOAD_RULE_EXCLUDES
+                                 ? rule->other
+                                 : rule->field,
+                             "zh", rule->text_zh, "en", rule->text_en));
+    }
+    return array;
+}
+
 json_t *payload_json_schema(const struct payload_message *message)
 {
     json_t *properties = json_object();
@@ -89,6 +107,11 @@ json_t *payload_json_schema(const struct payload_message *message)
     json_object_set_new(schema, "properties", properties);
     json_object_set_new(schema, "required", required);
     json_object_set_new(schema, "additionalProperties", json_false());
+    json_t *rules = rules_json(message);
+    if (json_array_size(rules) > 0)
+        json_object_set_new(schema, "x-rules", rules);
+    else
+        json_decref(rules);
     return schema;
 }
 

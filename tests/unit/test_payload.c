@@ -11,6 +11,7 @@
 #include "proto/base/limits.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload.h"
+#include "proto/payload/payload_cross.h"
 #include "proto/payload/payload_json.h"
 #include "proto/payload/text.h"
 #include "proto/plan/plan.h"
@@ -84,6 +85,49 @@ static void every_field_has_its_rule_in_tag_order(void **state)
             assert_true(rule->label_zh[0] && rule->label_en[0]);
         }
     }
+}
+
+static const ProtobufCFieldDescriptor *field_named(const ProtobufCMessageDescriptor *message,
+                                                   const char *name)
+{
+    return protobuf_c_message_descriptor_get_field_by_name(message, name);
+}
+
+/* rules.def names fields that are there, of a type that its rule can compare. */
+static void every_rule_fits_its_message(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    for (; payload_rule_at(count); count++) {
+        const struct payload_rule *rule = payload_rule_at(count);
+        const struct payload_message *message = payload_of_descriptor(rule->message);
+        assert_non_null(message);
+        assert_true(rule->text_zh[0] && rule->text_en[0]);
+        bool topic = strcmp(rule->field, PAYLOAD_RULE_TOPIC) == 0;
+        const ProtobufCFieldDescriptor *field = field_named(rule->message, rule->field);
+        if (!topic && !field) fail_msg("%s has no field %s", message->name, rule->field);
+        bool any = strcmp(rule->value, "*") == 0 || strcmp(rule->value, "-") == 0;
+        if (rule->value[0] && !any && !topic) {
+            assert_int_equal(field->type, PROTOBUF_C_TYPE_STRING);
+            const struct payload_list *list =
+                message->fields[field - message->descriptor->fields].list;
+            if (list->count > 0 && !payload_code_find(list, rule->value))
+                fail_msg("%s.%s is never %s", message->name, rule->field, rule->value);
+        }
+        char others[256];
+        snprintf(others, sizeof others, "%s", rule->other);
+        for (char *rest = others, *one; rest && *rest && (one = strsep(&rest, "|"));)
+            if (!field_named(rule->message, one)) fail_msg("%s has no %s", message->name, one);
+        bool wants_other =
+            rule->kind != PAYLOAD_RULE_SAME_AS_TOPIC && rule->kind != PAYLOAD_RULE_REFUSES;
+        assert_int_equal(wants_other, rule->other[0] != 0);
+        if (rule->kind == PAYLOAD_RULE_NOT_BEFORE || rule->kind == PAYLOAD_RULE_AFTER) {
+            assert_int_equal(field->type, field_named(rule->message, rule->other)->type);
+            assert_true(field->type == PROTOBUF_C_TYPE_UINT64 ||
+                        message->fields[field - message->descriptor->fields].check == PAYLOAD_DATE);
+        }
+    }
+    assert_true(count > 10);
 }
 
 static void no_message_has_a_field_for_markers(void **state)
@@ -180,6 +224,21 @@ static void smaller_codes(void **state)
     assert_false(codes_pseudonym("1V"));
     assert_false(codes_pseudonym("V13800138000")); /* no phone number in disguise */
     assert_false(codes_pseudonym("王某"));
+    assert_true(codes_sample("HD-2026-0017"));
+    assert_true(codes_sample("12010220260001"));
+    assert_false(codes_sample("HD-17"));
+    assert_false(codes_sample("15/16,9.3,14/18"));
+    assert_false(codes_sample("-2026-0017"));
+    assert_false(codes_sample("hd-2026-0017"));
+    assert_true(codes_uuid("0b5c0c7e-2f0e-4f43-9a2b-7f2f1f0f3a11"));
+    assert_false(codes_uuid("0B5C0C7E-2F0E-4F43-9A2B-7F2F1F0F3A11"));
+    assert_false(codes_uuid("0b5c0c7e2f0e4f439a2b7f2f1f0f3a11"));
+    assert_true(codes_url("https://example.cn/v/17?id=9"));
+    assert_true(codes_url("http://例子.中国/帖子"));
+    assert_false(codes_url("https://"));
+    assert_false(codes_url("javascript:alert(1)"));
+    assert_false(codes_url("xhttps://example.cn/"));
+    assert_false(codes_url("https://example.cn/ a"));
     assert_true(codes_document("E12345678"));
     assert_false(codes_document("E123 45678"));
 }
@@ -522,6 +581,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_has_its_rule_in_tag_order),
+        cmocka_unit_test(every_rule_fits_its_message),
         cmocka_unit_test(no_message_has_a_field_for_markers),
         cmocka_unit_test(id_numbers),
         cmocka_unit_test(credit_codes),
