@@ -46,8 +46,9 @@ static void remark(void *ctx, const char *path)
 {
     struct payload_report *report = ctx;
     if (report->count < PAYLOAD_REMARK_COUNT_MAX) {
-        strncpy(report->fields[report->count], path, ERROR_FIELD_LEN_MAX);
-        report->fields[report->count][ERROR_FIELD_LEN_MAX] = 0;
+        size_t len = strnlen(path, ERROR_FIELD_LEN_MAX);
+        memcpy(report->fields[report->count], path, len);
+        report->fields[report->count][len] = 0;
     }
     report->count++;
 }

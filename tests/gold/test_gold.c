@@ -191,12 +191,13 @@ static void read_gold_set(char *field, struct addressees *set)
 }
 
 /* Whom the rows of a kind with this act may address, over all topics and areas. */
-static void read_own_set(const struct plan_kind *kind, uint8_t act, struct addressees *set)
+static void read_own_set(const struct plan_kind *kind, uint8_t act, uint8_t when,
+                         struct addressees *set)
 {
     memset(set, 0, sizeof *set);
     for (size_t i = 0; i < kind->row_count; i++) {
         const struct plan_row *row = &plan_rows(kind)[i];
-        if (row->act != act) continue;
+        if (row->act != act || row->when != when) continue;
         if (row->source == PLAN_ROW_THREAD) set->dynamic[DYNAMIC_THREAD] = true;
         if (row->source == PLAN_ROW_SENDER) set->dynamic[DYNAMIC_SENDER] = true;
         for (size_t j = 0; j < row->named_count; j++) {
@@ -238,6 +239,18 @@ static void compare_sets(const char *kind, const char *name, const struct addres
         bool mine = plan_unit_set_has(&own->units, i);
         if (mine != plan_unit_set_has(&gold->units, i))
             expect_deviation(kind, name, mine ? "added" : "missing", plan_unit(plan, i)->key);
+    }
+}
+
+/* Whoever is added where only the sender is left. */
+static void compare_origin_only(const struct plan_kind *kind, uint8_t act, const char *name,
+                                const struct addressees *always)
+{
+    struct addressees extra;
+    read_own_set(kind, act, PLAN_ROW_ORIGIN_ONLY, &extra);
+    for (uint16_t i = 0; i < plan_unit_count(plan); i++) {
+        if (plan_unit_set_has(&extra.units, i) && !plan_unit_set_has(&always->units, i))
+            expect_deviation(kind->slug, name, "added", plan_unit(plan, i)->key);
     }
 }
 
@@ -285,6 +298,15 @@ static void compare_attributes(const struct plan_kind *kind, char **row)
     buf_fini(&receipts);
 }
 
+/* A topic that is more pressing than its kind is a deviation with a reason. */
+static void compare_topics(const struct plan_kind *kind)
+{
+    for (size_t i = 0; i < kind->topic_count; i++) {
+        if (kind->topics[i].urgency != kind->urgency)
+            expect_deviation(kind->slug, "urgency", "added", kind->topics[i].slug);
+    }
+}
+
 static void kinds_equal_the_gold_catalogue(void **unused)
 {
     (void)unused;
@@ -300,14 +322,17 @@ static void kinds_equal_the_gold_catalogue(void **unused)
         if (!kind) continue; /* of a later delivery */
         found++;
         compare_attributes(kind, row);
+        compare_topics(kind);
         read_gold_set(row[5], &gold_to);
         read_gold_set(row[6], &gold_cc);
-        read_own_set(kind, ROUTE_SIGN, &own_to);
-        read_own_set(kind, ROUTE_COPY, &own_cc);
+        read_own_set(kind, ROUTE_SIGN, PLAN_ROW_ALWAYS, &own_to);
+        read_own_set(kind, ROUTE_COPY, PLAN_ROW_ALWAYS, &own_cc);
         without(&gold_cc, &gold_to);
         without(&own_cc, &own_to);
         compare_sets(row[0], "to", &own_to, &gold_to);
         compare_sets(row[0], "cc", &own_cc, &gold_cc);
+        compare_origin_only(kind, ROUTE_SIGN, "to", &own_to);
+        compare_origin_only(kind, ROUTE_COPY, "cc", &own_cc);
         read_gold_set(row[4], &gold_from);
         read_own_senders(kind, &own_from);
         if (gold_from.dynamic[DYNAMIC_ANY]) memset(&gold_from.units, 0, sizeof gold_from.units);

@@ -503,7 +503,10 @@ static void every_kind_has_messages_whose_examples_pass(void **state)
             const struct payload_message *message = payload_find(kind->sections[s].message);
             if (!message) print_error("%s: no message %s\n", kind->slug, kind->sections[s].message);
             assert_non_null(message);
-            struct payload_context context = {.section = kind->sections[s].name};
+            /* as GET /v1/kinds/{kind} gives it: with the first topic */
+            struct payload_context context = {.section = kind->sections[s].name,
+                                              .topic =
+                                                  kind->topic_count ? kind->topics[0].slug : ""};
             struct buf section = {0};
             struct error error = {0};
             json_t *example = payload_json_example(message);
@@ -519,20 +522,29 @@ static void every_kind_has_messages_whose_examples_pass(void **state)
     plan_free(plan);
 }
 
-/* What copies may open is codes, dates, street, pseudonym. Level C1 without the tag of a lead (an
- * alert, a bulletin, an urge) is the plan's exception. */
-static bool has_free_text(const struct payload_message *message)
+/* What copies may open is codes, dates, the street, the pseudonym, counts; where the section is
+ * marked small-group also a nationality or an organisation. A community (12 digits) is closer than
+ * a street. */
+static bool fits_copies(const struct payload_field *rule, bool small_group)
 {
-    for (unsigned f = 0; f < message->descriptor->n_fields; f++) switch (message->fields[f].check) {
-        case PAYLOAD_CODE:
-        case PAYLOAD_PSEUDONYM:
-        case PAYLOAD_AREA:
-        case PAYLOAD_DATE:
-        case PAYLOAD_TIME:
-        case PAYLOAD_NUMBER:
-        case PAYLOAD_BOOL: break;
-        default: return true;
-        }
+    switch (rule->check) {
+    case PAYLOAD_CODE:
+    case PAYLOAD_PSEUDONYM:
+    case PAYLOAD_DATE:
+    case PAYLOAD_NUMBER:
+    case PAYLOAD_BOOL: return true;
+    case PAYLOAD_AREA: return rule->len_max <= 9;
+    case PAYLOAD_COUNTRY:
+    case PAYLOAD_USCC: return small_group;
+    default: return false;
+    }
+}
+
+static bool names_small_groups(const struct payload_message *message)
+{
+    for (unsigned f = 0; f < message->descriptor->n_fields; f++)
+        if (message->fields[f].check == PAYLOAD_COUNTRY || message->fields[f].check == PAYLOAD_USCC)
+            return true;
     return false;
 }
 
@@ -544,13 +556,86 @@ static void what_copies_may_open_has_no_name_and_no_text(void **state)
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         const struct plan_kind *kind = plan_kind(plan, k);
         for (size_t s = 0; s < kind->section_count; s++) {
-            if (!kind->sections[s].copy || kind->level < 2) continue;
+            const struct plan_section *section = &kind->sections[s];
+            if (!section->copy || kind->level < 2) continue;
+            const struct payload_message *message = payload_find(section->message);
             seen++;
-            assert_false(has_free_text(payload_find(kind->sections[s].message)));
+            for (unsigned f = 0; f < message->descriptor->n_fields; f++)
+                if (!fits_copies(&message->fields[f], section->small_group))
+                    fail_msg("%s: copies may open %s.%s", kind->slug, message->name,
+                             message->fields[f].name);
+            /* no mark without its need */
+            if (section->small_group != names_small_groups(message))
+                fail_msg("%s: %s and the mark small-group", kind->slug, section->name);
         }
     }
     assert_true(seen > 0);
-    assert_true(has_free_text(payload_find("LeadFull")));
+    const struct payload_field *text_rule = &payload_find("LeadFull")->fields[0];
+    assert_false(fits_copies(text_rule, true));
+    plan_free(plan);
+}
+
+/* A field of this message, or of one inside it, whose check is not among the allowed ones. */
+static const struct payload_field *field_outside(const struct payload_message *message,
+                                                 bool (*allowed)(const struct payload_field *rule))
+{
+    for (unsigned f = 0; f < message->descriptor->n_fields; f++) {
+        const struct payload_field *rule = &message->fields[f];
+        const struct payload_field *inner = NULL;
+        if (rule->check == PAYLOAD_MESSAGE)
+            inner = field_outside(payload_of_descriptor(message->descriptor->fields[f].descriptor),
+                                  allowed);
+        else if (!allowed(rule))
+            inner = rule;
+        if (inner) return inner;
+    }
+    return NULL;
+}
+
+/* Levels C0 and C1 have no personal data: texts are searched for numbers, nobody is named but who
+ * answers for it in office. */
+static bool fits_public(const struct payload_field *rule)
+{
+    switch (rule->check) {
+    case PAYLOAD_TEXT:
+    case PAYLOAD_ID_NUMBER:
+    case PAYLOAD_DOCUMENT:
+    case PAYLOAD_CERTIFICATE:
+    case PAYLOAD_SAMPLE: return false;
+    case PAYLOAD_PHONE: return strcmp(rule->name, "contact_phone") == 0;
+    case PAYLOAD_NAME: return strcmp(rule->name, "anonymised_by") == 0;
+    default: return true;
+    }
+}
+
+/* C4: references, codes and times, never content. */
+static bool fits_investigation(const struct payload_field *rule)
+{
+    return rule->check != PAYLOAD_TEXT && rule->check != PAYLOAD_PUBLIC_TEXT &&
+           rule->check != PAYLOAD_ID_NUMBER && rule->check != PAYLOAD_URL;
+}
+
+static void levels_bound_what_a_section_may_hold(void **state)
+{
+    (void)state;
+    struct plan *plan = load_plan();
+    for (size_t k = 0; k < plan_kind_count(plan); k++) {
+        const struct plan_kind *kind = plan_kind(plan, k);
+        /* An alert names the child by law; a receipt names its officer to the one it answers. */
+        bool named = strncmp(kind->slug, "alert.missing-child", 19) == 0 ||
+                     kind->family == PLAN_FAMILY_RECEIPT;
+        for (size_t s = 0; s < kind->section_count; s++) {
+            const struct payload_message *message = payload_find(kind->sections[s].message);
+            const struct payload_field *field = NULL;
+            if (kind->level <= 1 && !named) field = field_outside(message, fits_public);
+            if (kind->level == 4) field = field_outside(message, fits_investigation);
+            if (field)
+                fail_msg("%s of level C%u has %s.%s", kind->slug, kind->level, message->name,
+                         field->name);
+        }
+    }
+    assert_non_null(field_outside(payload_find("HandoffFull"), fits_public));
+    assert_non_null(field_outside(payload_find("HandoffFull"), fits_investigation));
     plan_free(plan);
 }
 
@@ -600,6 +685,7 @@ int main(void)
         cmocka_unit_test(json_comes_back_as_it_went),
         cmocka_unit_test(every_kind_has_messages_whose_examples_pass),
         cmocka_unit_test(what_copies_may_open_has_no_name_and_no_text),
+        cmocka_unit_test(levels_bound_what_a_section_may_hold),
         cmocka_unit_test(lists_that_repeat_topics_are_those_of_the_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
