@@ -60,6 +60,8 @@ void clock_compare_journal(uint64_t last_record_ms)
     if (last_record_ms > wall_ms) {
         the_clock.alarms.backward = true;
         the_clock.last_ms = last_record_ms;
+        /* One of the two was wrong by more than clocks are. */
+        if (last_record_ms - wall_ms > CLOCK_DEPARTURE_MS_MAX) the_clock.alarms.suspect = true;
     }
     if (last_record_ms && wall_ms > last_record_ms + CLOCK_GAP_MS_MAX)
         the_clock.alarms.suspect = true;

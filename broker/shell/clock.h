@@ -26,7 +26,8 @@ uint64_t clock_now_ms(void);
 /* Since some moment in the past; for intervals. */
 uint64_t clock_monotonic_ms(void);
 /* Compares the journal's newest record time with the wall: more than CLOCK_GAP_MS_MAX behind makes
- * the clock suspect; a journal ahead of the wall clamps. last_record_ms 0 = an empty journal. */
+ * the clock suspect; a journal ahead of the wall clamps, and by more than CLOCK_DEPARTURE_MS_MAX it
+ * makes the clock suspect as well. last_record_ms 0 = an empty journal. */
 void clock_compare_journal(uint64_t last_record_ms);
 /* Looks at both clocks; clears `backward`. */
 struct clock_alarms clock_alarms_take(void);

@@ -160,17 +160,6 @@ static bool pump(struct engine *engine)
     return more;
 }
 
-static void tick(struct engine *engine, uint64_t now_ms)
-{
-    if (engine->ticks_stopped || core_next_deadline_ms(engine->core) > now_ms || !has_room(engine))
-        return;
-    struct core_request request = {.type = CORE_TICK, .now_ms = now_ms};
-    struct core_verdict verdict;
-    int code = request_admit(engine, &request, NULL, NULL, &verdict);
-    if (code && code != E_NOT_FOUND)
-        log_failure(LOG_LEVEL_ERROR, "tick_failed", code, &verdict.error);
-}
-
 static void watch_clock(struct engine *engine)
 {
     struct clock_alarms alarms = clock_alarms_take();
@@ -179,6 +168,21 @@ static void watch_clock(struct engine *engine)
         log_error("clock_suspect", log_code(E_CLOCK_SUSPECT));
         engine->ticks_stopped = true;
     }
+}
+
+/* Before anything is let run out the clocks are looked at: a jump is known from the very reading
+ * that would have made it due. */
+static void tick(struct engine *engine, uint64_t now_ms)
+{
+    if (engine->ticks_stopped || core_next_deadline_ms(engine->core) > now_ms || !has_room(engine))
+        return;
+    watch_clock(engine);
+    if (engine->ticks_stopped) return;
+    struct core_request request = {.type = CORE_TICK, .now_ms = now_ms};
+    struct core_verdict verdict;
+    int code = request_admit(engine, &request, NULL, NULL, &verdict);
+    if (code && code != E_NOT_FOUND)
+        log_failure(LOG_LEVEL_ERROR, "tick_failed", code, &verdict.error);
 }
 
 static void every_second(struct engine *engine, uint64_t monotonic_ms)

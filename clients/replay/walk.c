@@ -72,16 +72,16 @@ static json_t *totals_json(const struct audit *audit)
     uint8_t root[32];
     audit_root(audit, root);
     json_t *object = json_pack(
-        "{s:b, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "holds",
-        1, "origin", audit_origin(audit), "root_given", audit_anchored(audit) ? 1 : 0,
+        "{s:b, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+        "holds", 1, "origin", audit_origin(audit), "root_given", audit_anchored(audit) ? 1 : 0,
         "record_count", (json_int_t)totals->size, "accepted_count", (json_int_t)totals->accepted,
         "acknowledged_count", (json_int_t)totals->acknowledged, "bundle_count",
         (json_int_t)totals->bundles, "key_count", (json_int_t)totals->keys, "rewrap_count",
-        (json_int_t)totals->rewraps, "start_count", (json_int_t)totals->starts, "signature_count",
-        (json_int_t)totals->signatures, "checkpoint_count", (json_int_t)totals->checkpoints,
-        "blob_count", (json_int_t)totals->blobs, "blob_erased_count",
-        (json_int_t)totals->blobs_erased, "first_ms", (json_int_t)totals->first_ms, "last_ms",
-        (json_int_t)totals->last_ms);
+        (json_int_t)totals->rewraps, "tick_count", (json_int_t)totals->ticks, "start_count",
+        (json_int_t)totals->starts, "signature_count", (json_int_t)totals->signatures,
+        "checkpoint_count", (json_int_t)totals->checkpoints, "blob_count",
+        (json_int_t)totals->blobs, "blob_erased_count", (json_int_t)totals->blobs_erased,
+        "first_ms", (json_int_t)totals->first_ms, "last_ms", (json_int_t)totals->last_ms);
     CHECK(object != NULL);
     json_object_set_new(object, "tree_root", out_hex(bytes_of(root, 32)));
     return object;

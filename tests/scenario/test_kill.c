@@ -2,9 +2,9 @@
  * units, and in every cycle the broker, a unit, or both are ended by kill -9 and started again, a
  * unit sometimes as leadbus-agent, sometimes as a program over the library, over the same store.
  *
- * scenario_kill [CYCLES [SEED]], or LEADBUS_KILL_CYCLES and LEADBUS_KILL_SEED; without a seed a new
- * one is drawn and printed. The same seed gives the same kills after the same number of events;
- * what the scheduler does between them is its own. */
+ * scenario_kill [CYCLES [SEED]], or LEADBUS_KILL_CYCLES and LEADBUS_KILL_SEED: 50 cycles unless
+ * told otherwise; without a seed a new one is drawn and printed. The same seed gives the same kills
+ * after the same number of events; what the scheduler does between them is its own. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -27,7 +27,7 @@
 #include "proto/tlogproof.h"
 #include "tests/scenario/runner.h"
 
-enum { CYCLES_DEFAULT = 12, STALL_MS = 30000, DRAIN_MS = 60000, MOMENT_US_MAX = 5000 };
+enum { CYCLES_DEFAULT = 50, STALL_MS = 30000, DRAIN_MS = 60000, MOMENT_US_MAX = 5000 };
 
 /* Both lanes: reports are urgent, referrals are not. */
 static const char REPORT[] =

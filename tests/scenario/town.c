@@ -193,6 +193,7 @@ void town_init(struct town *town)
     char path[2 * PROCESS_PATH_LEN_MAX];
     CHECK(sodium_init() >= 0);
     memset(town, 0, sizeof *town);
+    town->program = LEADBUSD;
     process_folder_make(town->folder);
     town->made_ms = wall_ms();
     memset(seed, 42, sizeof seed);
@@ -227,16 +228,16 @@ bool town_start_broker(struct town *town)
 {
     char config[2 * PROCESS_PATH_LEN_MAX];
     snprintf(config, sizeof config, "%s/leadbusd.conf", town->folder);
-    const char *argv[] = {LEADBUSD, "--config", config, NULL};
+    const char *argv[] = {town->program, "--config", config, NULL};
     process_start(&town->broker, town->folder, town->log, argv);
     return process_wait_ready(&town->broker, PROCESS_DEADLINE_MS);
 }
 
+/* TOWN_UNIT_COUNT: not of the town. */
 static enum town_unit unit_of(const char *key)
 {
     size_t i = 1;
     while (i < TOWN_UNIT_COUNT && strcmp(UNITS[i].unit, key) != 0) i++;
-    CHECK(i < TOWN_UNIT_COUNT);
     return (enum town_unit)i;
 }
 
@@ -253,6 +254,7 @@ static void fill_head(const struct town *town, enum town_unit from, const struct
     head->serial = town->keyrings[from].serial;
     head->seq = lead->seq;
     head->created_ms = wall_ms();
+    head->expires_ms = lead->expires_ms;
     head->bundle = lead->bundle;
     head->urgency = plan_kind_urgency(kind, head->topic);
     head->level = kind->level;
@@ -265,10 +267,11 @@ static void fill_head(const struct town *town, enum town_unit from, const struct
 void town_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,
                struct sealed *ret_sealed)
 {
-    const struct plan_kind *kind = plan_kind_find(town->plan, "lead.mandatory-report");
+    const struct plan_kind *kind =
+        plan_kind_find(town->plan, lead->kind ? lead->kind : "lead.mandatory-report");
     const struct suite *suite = suite_find(SUITE_1);
     uint8_t session_secret[32], session_public[32], entropy[ENVELOPE_SEAL_ENTROPY_LEN];
-    uint8_t keks[TOWN_UNIT_COUNT][32];
+    uint8_t keks[LIMIT_RECIPIENT_COUNT_MAX][32];
     char *tags[LIMIT_TAG_COUNT_MAX];
     Leadbus__Header head;
     struct route route;
@@ -284,10 +287,18 @@ void town_seal(const struct town *town, enum town_unit from, const struct town_l
                                       .topic = head.topic,
                                       .from = head.from};
     must(route_compute(&query, &route, &error), &error);
-    CHECK(route.recipient_count <= TOWN_UNIT_COUNT);
-    struct seal_recipient recipients[TOWN_UNIT_COUNT];
+    struct seal_recipient recipients[LIMIT_RECIPIENT_COUNT_MAX];
     for (size_t i = 0; i < route.recipient_count; i++) {
         const char *unit = plan_unit(town->plan, route.recipients[i].unit)->key;
+        recipients[i] = (struct seal_recipient){.unit = unit,
+                                                .act = route.recipients[i].act,
+                                                .citation = route.recipients[i].citation,
+                                                .sections = route.recipients[i].sections,
+                                                .pair_seq = lead->seq};
+        if (unit_of(unit) == TOWN_UNIT_COUNT) {
+            head.flags |= LEADBUS__HEADER_FLAG__HEADER_FLAG_UNKEYED;
+            continue;
+        }
         const struct keyring_epoch *epoch = &town->keyrings[unit_of(unit)].epochs[0];
         const struct envelope_kek_input input = {.suite = SUITE_1,
                                                  .own_secret = session_secret,
@@ -300,14 +311,9 @@ void town_seal(const struct town *town, enum town_unit from, const struct town_l
                                                  .epoch = epoch->number};
         CHECK(envelope_kek(&input, keks[i]) == 0);
         if (lead->deaf && unit_of(unit) == lead->deaf) keks[i][0] ^= 1;
-        recipients[i] = (struct seal_recipient){.unit = unit,
-                                                .act = route.recipients[i].act,
-                                                .citation = route.recipients[i].citation,
-                                                .sections = route.recipients[i].sections,
-                                                .epoch = epoch->number,
-                                                .epoch_public = epoch->public_key,
-                                                .kek = keks[i],
-                                                .pair_seq = lead->seq};
+        recipients[i].epoch = epoch->number;
+        recipients[i].epoch_public = epoch->public_key;
+        recipients[i].kek = keks[i];
     }
     struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
     for (size_t i = 0; i < kind->section_count; i++)

@@ -27,6 +27,7 @@ struct town {
     uint8_t authority_public[32], authority_secret[64];
     uint64_t made_ms;
     struct plan *plan;
+    const char *program; /* leadbusd, or one in its place */
     struct process broker;
     char endpoint[2 * PROCESS_PATH_LEN_MAX]; /* ipc */
     char log[2 * PROCESS_PATH_LEN_MAX];
@@ -40,10 +41,13 @@ void town_write_bundle(struct town *town, uint64_t version);
 /* Starts leadbusd and waits until it is ready; true when it is. */
 bool town_start_broker(struct town *town);
 
-/* A mandatory report: the police sign for it, procuratorate and civil affairs get the summary. */
+/* A mandatory report: the police sign for it, procuratorate and civil affairs get the summary. Or
+ * another kind; who of the plan is not of the town has no key. */
 struct town_lead {
     uint64_t seq, bundle;
     uint8_t id[16];
+    const char *kind;    /* NULL: a mandatory report */
+    uint64_t expires_ms; /* 0: never */
     enum town_unit deaf; /* its wrap is sealed under a wrong key; 0: nobody's */
 };
 void town_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,

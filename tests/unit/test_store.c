@@ -18,6 +18,7 @@
 #include "broker/store/store.h"
 #include "proto/base/check.h"
 #include "proto/merkle.h"
+#include "tests/lib/disk.h"
 
 struct place {
     char folder[64];
@@ -490,8 +491,60 @@ static void loses_nothing_durable_when_killed(void **state)
     }
 }
 
+/* kill -9 does not tell: what is in the page cache outlives a process, but not the power. */
+static void an_append_has_synced_whatever_it_wrote(void **state)
+{
+    struct store *store = open_store(*state);
+    struct merkle_frontier frontier;
+    struct error error = {0};
+    merkle_frontier_init(&frontier);
+    assert_int_equal(disk_unsynced(), 0);
+    for (uint64_t i = 0; i < 5; i++) {
+        uint64_t before = disk_syncs();
+        assert_int_equal(append_some(store, &frontier, i * 3, 3, &error), 0);
+        assert_true(disk_syncs() > before);
+        assert_int_equal(disk_unsynced(), 0);
+    }
+    /* Moving the WAL changes the file itself, which is synced before the WAL is used anew. */
+    struct bytes blob = bytes_of_str("to be erased");
+    struct store_record record = {.bytes = bytes_of_str("r"),
+                                  .hashes = bytes_of_str("0123456789abcdef0123456789abcdef"),
+                                  .blobs = &blob,
+                                  .blob_count = 1};
+    assert_int_equal(store_append(store, 15, &record, 1, bytes_of_str("c"), &error), 0);
+    uint64_t before = disk_syncs();
+    assert_int_equal(store_blob_erase(store, 15, 0, &error), 0);
+    assert_true(disk_syncs() >= before + 2); /* the deletion, then the file */
+    store_close(store);
+}
+
+static bool sync_fails_now;
+static bool sync_fails(void)
+{
+    return sync_fails_now;
+}
+
+static void a_failed_sync_is_an_error_and_the_end_of_the_handle(void **state)
+{
+    struct store *store = open_store(*state);
+    struct merkle_frontier frontier;
+    struct error error = {0};
+    merkle_frontier_init(&frontier);
+    fill(store, &frontier, 0, 7);
+    sync_fails_now = true;
+    assert_int_equal(append_some(store, &frontier, 7, 1, &error), E_IO);
+    sync_fails_now = false;
+    /* The kernel may have forgotten what it could not write: nothing is tried again here. */
+    assert_int_equal(append_some(store, &frontier, 7, 1, &error), E_IO);
+    store_close(store);
+    store = open_store(*state);
+    assert_true(size_of(store) >= 7);
+    store_close(store);
+}
+
 int main(void)
 {
+    disk_install(sync_fails);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_records_blobs_and_checkpoints_over_a_reopening, setup,
                                         teardown),
@@ -505,6 +558,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_a_newer_version, setup, teardown),
         cmocka_unit_test_setup_teardown(names_a_missing_record, setup, teardown),
         cmocka_unit_test_setup_teardown(passes_on_no_record_that_the_disk_changed, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_append_has_synced_whatever_it_wrote, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_sync_is_an_error_and_the_end_of_the_handle, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(says_that_the_disk_is_full_and_dies, setup, teardown),
         cmocka_unit_test_setup_teardown(loses_nothing_durable_when_killed, setup, teardown),
     };
