@@ -11,7 +11,7 @@
 #include "proto/base/check.h"
 #include "tests/lib/district.h"
 
-enum { FAKE_SIZE_MAX = 512, FAKE_UNIT_MAX = 8, FAKE_ROW_HASHES = 12 };
+enum { FAKE_SIZE_MAX = 4096, FAKE_UNIT_MAX = 64, FAKE_ROW_HASHES = 14 };
 
 struct fake_unit {
     struct engine *engine;
@@ -48,6 +48,8 @@ struct fake {
     void (*bend_receipt)(struct fake *fake, Leadbus__Receipt *receipt);
     void (*bend_welcome)(struct fake *fake, Leadbus__Welcome *welcome);
     void (*bend_proof)(struct fake *fake, Leadbus__Proof *proof);
+    /* Sees each envelope and its record ahead of the journal. */
+    void (*witness)(struct fake *fake, const struct envelope *envelope, struct bytes record);
     Leadbus__HelloBody *hello; /* the last one, unpacked */
 };
 
@@ -201,6 +203,7 @@ static inline uint64_t fake_accept(struct fake *fake, Leadbus__Envelope *message
     CHECK(envelope_from_message(message, &arena, &envelope, NULL) == 0);
     CHECK(record_of_accepted(RECORD_RULES_VERSION, fake->district->now_ms, 0, &envelope, &record,
                              NULL) == 0);
+    if (fake->witness) fake->witness(fake, &envelope, buf_bytes(&record));
     uint64_t index = fake_append(fake, buf_bytes(&record));
     for (size_t i = 0; i < fake->unit_count; i++) {
         struct fake_unit *unit = &fake->units[i];
@@ -415,13 +418,19 @@ static inline struct fake_unit *fake_add(struct fake *fake, const char *key)
     return unit;
 }
 
-static inline void fake_init(struct fake *fake)
+/* An empty journal: the caller puts its first records. */
+static inline void fake_init_empty(struct fake *fake)
 {
     memset(fake, 0, sizeof *fake);
     fake->district = district_new();
     fake->root = fake->district->root;
     fake->bundle = 1;
     merkle_frontier_init(&fake->frontier);
+}
+
+static inline void fake_init(struct fake *fake)
+{
+    fake_init_empty(fake);
     (void)fake_append(fake, bytes_of_str("genesis"));
 }
 

@@ -1,0 +1,483 @@
+/* Every kind, from every unit that may send it, through all who compute its recipients: the
+ * sender's engine (preview and sealing), each recipient's engine, the broker's core, and a second
+ * core that decides the finished journal again as the replay does. And each of them with a
+ * recipient wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "broker/core/core.h"
+#include "clients/lib/engine_inner.h"
+#include "proto/base/check.h"
+#include "tests/unit/fake_broker.h"
+
+enum { LEG_ROUNDS_MAX = 8, ARENA_BYTES = 1 << 22 };
+/* Of a street, and of none: where a street was wanted the office gets a copy then. */
+static const char *const areas[] = {"120102001", ""};
+
+static struct fake fake;
+static struct core *broker;
+static struct buf records[FAKE_SIZE_MAX];
+/* What the sender's preview said of the message on its way. */
+static struct {
+    struct route route;
+    size_t seen;
+} expected;
+/* By kind: messages and units that sent one. */
+static struct {
+    size_t messages;
+    bool by[LIMIT_UNIT_COUNT_MAX];
+} sent[64];
+
+/* ---- the broker --------------------------------------------------------------------------------
+ */
+static void take_record(struct bytes record, struct trust_bundle *bundle)
+{
+    struct error error = {0};
+    uint64_t index = core_size(broker);
+    assert_true(index < FAKE_SIZE_MAX);
+    int r = core_apply(broker, index, record, bundle, NULL, &error);
+    if (r < 0) fail_msg("record %llu: %s", (unsigned long long)index, error.detail);
+    buf_append_bytes(&records[index], record);
+}
+
+static int decide(const struct envelope *envelope, struct buf *ret_record, struct error *ret_error)
+{
+    struct core_request request = {.type = CORE_SUBMIT, .now_ms = fake.district->now_ms};
+    struct core_verdict verdict;
+    request.conn_serial = envelope->head->serial;
+    request.envelope = envelope;
+    request.signature_checked = true;
+    memcpy(request.checked_key, district_unit(fake.district, envelope->head->from)->identity, 32);
+    int r = core_admit(broker, &request, ret_record, &verdict);
+    *ret_error = verdict.error;
+    return r;
+}
+
+/* The core takes what the sender sealed, and makes the same record of it. */
+static void admit(struct fake *of, const struct envelope *envelope, struct bytes record)
+{
+    const struct plan *plan = of->district->plan;
+    const Leadbus__Header *head = envelope->head;
+    struct buf decided = {0};
+    struct error error = {0};
+    int r = decide(envelope, &decided, &error);
+    if (r < 0)
+        fail_msg("%s %s from %s: %s %s %s", head->kind, head->topic, head->from, error_name(r),
+                 error.field, error.detail);
+    assert_true(bytes_equal(buf_bytes(&decided), record));
+    assert_int_equal(core_size(broker), of->size);
+    /* As previewed: the same units in the same order, each with what makes it one. */
+    assert_int_equal(head->n_recipients, expected.route.recipient_count);
+    for (size_t i = 0; i < head->n_recipients; i++) {
+        const Leadbus__Recipient *stated = head->recipients[i];
+        const struct route_recipient *routed = &expected.route.recipients[i];
+        assert_string_equal(stated->unit, plan_unit(plan, routed->unit)->key);
+        assert_string_equal(stated->citation, routed->citation);
+        assert_int_equal(stated->act, routed->act);
+        assert_int_equal(stated->sections, routed->sections);
+        assert_non_null(route_citation_text(plan, stated->citation, LANG_ZH));
+        assert_non_null(route_citation_text(plan, stated->citation, LANG_EN));
+    }
+    expected.seen++;
+    take_record(buf_bytes(&decided), NULL);
+    buf_fini(&decided);
+}
+
+static void put_first_records(void)
+{
+    struct core_request request = {.type = CORE_GENESIS, .now_ms = fake.district->now_ms};
+    struct core_verdict verdict;
+    struct buf genesis = {0}, bundle = {0};
+    request.genesis.origin = DISTRICT_ORIGIN;
+    request.genesis.bus = DISTRICT_BUS;
+    request.genesis.root = fake.district->root.hash;
+    assert_int_equal(core_admit(broker, &request, &genesis, &verdict), 0);
+    take_record(buf_bytes(&genesis), NULL);
+    struct trust_bundle *opened = district_bundle_open(fake.district, 1);
+    request = (struct core_request){.type = CORE_BUNDLE, .now_ms = fake.district->now_ms};
+    request.bundle = opened;
+    assert_int_equal(core_admit(broker, &request, &bundle, &verdict), 0);
+    take_record(buf_bytes(&bundle), opened);
+    (void)fake_append(&fake, buf_bytes(&genesis));
+    (void)fake_append(&fake, buf_bytes(&bundle));
+    buf_fini(&genesis);
+    buf_fini(&bundle);
+}
+
+/* ---- sending -----------------------------------------------------------------------------------
+ */
+struct message {
+    const struct plan_kind *kind;
+    const char *topic, *area;
+    uint16_t from;
+    uint8_t id[16], thread[16];
+};
+
+static struct fake_unit *unit_at(uint16_t number)
+{
+    return fake_unit(&fake, plan_unit(fake.district->plan, number)->key);
+}
+
+static size_t kind_number(const struct plan_kind *kind)
+{
+    size_t i = 0;
+    while (plan_kind(fake.district->plan, i) != kind) i++;
+    return i;
+}
+
+/* Previews, seals, sends; the broker takes it and its recipients believe it. `parent` NULL: it
+ * opens a thread. */
+static void send(struct message *message, const struct message *parent)
+{
+    struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
+    const struct plan_kind *kind = message->kind;
+    struct fake_unit *sender = unit_at(message->from);
+    struct route_query query;
+    struct route_participant participants[LIMIT_UNIT_COUNT_MAX];
+    struct thread thread;
+    struct error error = {0};
+    struct box_out row;
+    for (size_t i = 0; i < kind->section_count; i++)
+        sections[i] = (struct seal_section){kind->sections[i].name, bytes_of_str("content")};
+    const struct engine_draft draft = {.kind = kind->slug,
+                                       .topic = message->topic,
+                                       .area = message->area,
+                                       .officer = "",
+                                       .purpose = "",
+                                       .thread = parent ? parent->thread : NULL,
+                                       .parent = parent ? parent->id : NULL,
+                                       .sections = sections,
+                                       .section_count = kind->section_count};
+    memset(&thread, 0, sizeof thread);
+    thread_init(&thread, message->id);
+    int r = engine_route(sender->engine, &draft, fake.district->now_ms, &expected.route, &query,
+                         participants, &thread, &error);
+    if (r == 0) r = engine_stage(sender->engine, fake_moment(&fake), &draft, message->id, &error);
+    if (r < 0)
+        fail_msg("%s %s from %s: %s %s %s", kind->slug, message->topic, sender->keyring.unit,
+                 error_name(r), error.field, error.detail);
+    thread_fini(&thread);
+    memcpy(message->thread, parent ? parent->thread : message->id, 16);
+    uint64_t before = fake.size;
+    size_t seen = expected.seen;
+    fake_run(&fake);
+    assert_int_equal(fake.size, before + 1);
+    assert_int_equal(expected.seen, seen + 1);
+    assert_int_equal(box_out_find(sender->box, message->id, &row, NULL), 0);
+    assert_int_equal(row.state, BOX_OUT_RECEIPTED);
+    /* Every recipient computed the route again and had nothing against it. */
+    assert_int_equal(fake.exceptions, 0);
+    for (size_t i = 0; i < expected.route.recipient_count; i++) {
+        struct box_in got;
+        struct fake_unit *reader = unit_at(expected.route.recipients[i].unit);
+        assert_int_equal(box_in_find(reader->box, message->id, &got, NULL), 0);
+        assert_int_equal(got.type, BOX_IN_MESSAGE);
+    }
+    sent[kind_number(kind)].messages++;
+    sent[kind_number(kind)].by[message->from] = true;
+}
+
+static const struct plan_kind *kind_of_act(enum plan_act act)
+{
+    size_t i = 0;
+    while (i < plan_kind_count(fake.district->plan) &&
+           plan_kind(fake.district->plan, i)->act != act)
+        i++;
+    CHECK(i < plan_kind_count(fake.district->plan));
+    return plan_kind(fake.district->plan, i);
+}
+
+/* The topics of a kind in turn; "" for one without. */
+static const char *next_topic(const struct plan_kind *kind)
+{
+    static size_t turn;
+    return kind->topic_count ? kind->topics[turn++ % kind->topic_count].slug : "";
+}
+
+static void act(enum plan_act act, uint16_t from, const struct message *on)
+{
+    struct message message = {.kind = kind_of_act(act), .area = on->area, .from = from};
+    message.topic = next_topic(message.kind);
+    send(&message, on);
+}
+
+static bool receives(const struct route *route, uint16_t unit)
+{
+    for (size_t i = 0; i < route->recipient_count; i++)
+        if (route->recipients[i].unit == unit && route->recipients[i].act == ROUTE_COPY)
+            return true;
+    return false;
+}
+
+/* What each unit that must sign (or only the first) may do, to the end of its leg; some return it.
+ */
+static void walk_legs(const struct message *message, const struct route *route, bool all)
+{
+    const struct plan_kind *kind = message->kind;
+    uint16_t office = plan_unit_find(fake.district->plan, "joint-conference-office");
+    bool back = false;
+    for (size_t i = 0; i < route->recipient_count; i++) {
+        const struct route_recipient *leg = &route->recipients[i];
+        if (leg->act != ROUTE_SIGN || !plan_kind_expects(kind, PLAN_ACT_SIGN)) continue;
+        if (i > 0 && !all) continue;
+        if (i == 0) act(PLAN_ACT_URGE, message->from, message);
+        if (i == 0 && receives(route, office)) act(PLAN_ACT_URGE, office, message);
+        act(PLAN_ACT_SIGN, leg->unit, message);
+        if (plan_kind_expects(kind, PLAN_ACT_ACCEPT)) {
+            back = !back;
+            if (kind->returnable && back) {
+                act(PLAN_ACT_RETURN, leg->unit, message);
+                continue;
+            }
+            act(PLAN_ACT_ACCEPT, leg->unit, message);
+            act(PLAN_ACT_PROGRESS, leg->unit, message);
+        }
+        if (plan_kind_expects(kind, PLAN_ACT_CLOSE)) act(PLAN_ACT_CLOSE, leg->unit, message);
+    }
+    if (kind->family == PLAN_FAMILY_ALERT) act(PLAN_ACT_STAND_DOWN, message->from, message);
+}
+
+static int route_of(const struct plan_kind *kind, const char *topic, const char *area,
+                    uint16_t from, struct route *ret)
+{
+    const struct plan *plan = fake.district->plan;
+    const struct route_query query = {.plan = plan,
+                                      .at_ms = fake.district->now_ms,
+                                      .kind = kind->slug,
+                                      .topic = topic,
+                                      .area = area,
+                                      .from = plan_unit(plan, from)->key};
+    return route_compute(&query, ret, NULL);
+}
+
+/* Where nobody is left to be addressed: who is asked would ask itself. */
+static bool is_empty(const struct plan_kind *kind, const char *topic, uint16_t from)
+{
+    struct route route;
+    return route_of(kind, topic, areas[0], from, &route) == E_ROUTE_EMPTY;
+}
+
+/* ---- with a recipient wrong --------------------------------------------------------------------
+ */
+static void drop_last(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count,
+                      void *ctx)
+{
+    (void)head;
+    (void)recipients;
+    (void)ctx;
+    (*count)--;
+}
+
+/* Somebody of the district who is no recipient, nor the sender. */
+static const struct district_unit *stranger(const Leadbus__Header *head,
+                                            const struct seal_recipient *recipients, size_t count)
+{
+    for (size_t i = 0; i < fake.district->unit_count; i++) {
+        const struct district_unit *unit = &fake.district->units[i];
+        bool named = strcmp(unit->key, head->from) == 0;
+        for (size_t k = 0; k < count; k++)
+            named = named || strcmp(recipients[k].unit, unit->key) == 0;
+        if (!named) return unit;
+    }
+    return NULL;
+}
+
+static void put_stranger(Leadbus__Header *head, struct seal_recipient *recipients, size_t count,
+                         size_t at)
+{
+    const struct district_unit *unit = stranger(head, recipients, count);
+    if (!unit) unit = district_unit(fake.district, head->from); /* all are named: itself then */
+    if (at == count) recipients[at] = recipients[0];
+    recipients[at].unit = unit->key;
+    recipients[at].epoch = unit->epoch;
+    recipients[at].epoch_public = unit->epoch_public;
+}
+
+static void add_one(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count,
+                    void *ctx)
+{
+    (void)ctx;
+    put_stranger(head, recipients, *count, *count);
+    (*count)++;
+}
+
+static void put_another(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count,
+                        void *ctx)
+{
+    (void)ctx;
+    put_stranger(head, recipients, *count, 0);
+}
+
+static void cite_another(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count,
+                         void *ctx)
+{
+    (void)head;
+    (void)count;
+    (void)ctx;
+    recipients[0].citation = "duty:nothing";
+}
+
+static void refuse_bent(const struct message *message, size_t count)
+{
+    static void (*const bends[])(Leadbus__Header *, struct seal_recipient *, size_t *,
+                                 void *) = {drop_last, add_one, put_another, cite_another};
+    const char *from = plan_unit(fake.district->plan, message->from)->key;
+    const struct plan_kind *kind = message->kind;
+    for (size_t i = 0; i < sizeof bends / sizeof bends[0]; i++) {
+        if (bends[i] == drop_last && count == 1)
+            continue; /* nobody left: that is not even sealed */
+        struct buf record = {0};
+        struct error error = {0};
+        int code = 0;
+        unsigned lane = kind->urgency == 1 ? ENVELOPE_LANE_URGENT : ENVELOPE_LANE_NORMAL;
+        const struct district_draft draft = {
+            .kind = kind->slug,
+            .topic = message->topic,
+            .area = message->area,
+            .from = from,
+            .seq = core_seq(broker, district_unit(fake.district, from)->serial, lane) + 1,
+            .reporter = true,
+            .bend = bends[i]};
+        struct district_letter *letter = district_seal(fake.district, &draft, &code);
+        assert_non_null(letter);
+        int r = decide(&letter->envelope, &record, &error);
+        if (r != E_ROUTE_MISMATCH)
+            fail_msg("%s %s from %s, bent %zu: %s %s", kind->slug, message->topic, from, i,
+                     error_name(r), error.field);
+        assert_int_equal(record.len, 0);
+        assert_int_equal(strncmp(error.field, "recipients[", 11), 0);
+        buf_fini(&record);
+        district_letter_free(letter);
+    }
+}
+
+/* ---- the tests ---------------------------------------------------------------------------------
+ */
+static void send_all(const struct plan_kind *kind, const char *topic)
+{
+    const struct plan *plan = fake.district->plan;
+    bool all = true;
+    for (uint16_t u = 0; u < plan_unit_count(plan); u++) {
+        if (!route_sender_allowed(plan, kind, u, fake.district->now_ms, PLAN_UNIT_NONE)) continue;
+        for (size_t a = 0; a < sizeof areas / sizeof areas[0]; a++) {
+            struct route route;
+            int r = route_of(kind, topic, areas[a], u, &route);
+            if (r == E_ROUTE_EMPTY) continue;
+            assert_int_equal(r, 0);
+            if (a > 0 && !(route.flags & ROUTE_FLAG_AREA_UNKNOWN)) continue; /* the same again */
+            struct message message = {.kind = kind, .topic = topic, .area = areas[a], .from = u};
+            send(&message, NULL);
+            refuse_bent(&message, route.recipient_count);
+            walk_legs(&message, &route, all);
+            all = false;
+        }
+    }
+}
+
+static void every_kind_goes_to_the_same_recipients_everywhere(void **state)
+{
+    (void)state;
+    const struct plan *plan = fake.district->plan;
+    assert_true(plan_kind_count(plan) <= sizeof sent / sizeof sent[0]);
+    for (size_t k = 0; k < plan_kind_count(plan); k++) {
+        const struct plan_kind *kind = plan_kind(plan, k);
+        if (kind->position == PLAN_FOLLOWS) continue;
+        if (!kind->topic_required) send_all(kind, "");
+        for (size_t t = 0; t < kind->topic_count; t++) send_all(kind, kind->topics[t].slug);
+    }
+    size_t messages = 0;
+    for (size_t k = 0; k < plan_kind_count(plan); k++) {
+        const struct plan_kind *kind = plan_kind(plan, k);
+        size_t units = 0;
+        for (uint16_t u = 0; u < plan_unit_count(plan); u++) {
+            units += sent[k].by[u];
+            bool may = kind->position != PLAN_FOLLOWS &&
+                       route_sender_allowed(plan, kind, u, fake.district->now_ms, PLAN_UNIT_NONE);
+            for (size_t t = 0; may && kind->topic_required && t < kind->topic_count; t++)
+                may = !is_empty(kind, kind->topics[t].slug, u);
+            if (may && !sent[k].by[u])
+                fail_msg("%s was not sent by %s", kind->slug, plan_unit(plan, u)->key);
+        }
+        messages += sent[k].messages;
+        print_message("%-28s %4zu messages from %2zu units\n", kind->slug, sent[k].messages, units);
+        if (units == 0) fail_msg("nobody sent %s", kind->slug);
+    }
+    assert_int_equal(messages + 2, fake.size);
+    assert_true(core_stats_balanced(broker));
+}
+
+/* As leadbus-replay decides again. */
+static void every_record_is_decided_again_to_the_same_bytes(void **state)
+{
+    (void)state;
+    static const uint8_t other_key[16] = {7};
+    struct core *core = core_new(other_key);
+    struct arena arena;
+    uint8_t digests[2][32];
+    arena_init(&arena, ARENA_BYTES);
+    for (uint64_t i = 0; i < core_size(broker); i++) {
+        struct core_request request;
+        struct core_verdict verdict;
+        struct envelope envelope;
+        struct error error = {0};
+        struct buf again = {0};
+        arena_reset(&arena);
+        assert_int_equal(
+            core_request_of_record(buf_bytes(&records[i]), &arena, &request, &envelope, &error), 0);
+        struct trust_bundle *bundle = i == 1 ? district_bundle_open(fake.district, 1) : NULL;
+        if (bundle) request.bundle = bundle;
+        if (request.type == CORE_SUBMIT) {
+            const char *from = envelope.head->from;
+            assert_int_equal(
+                envelope_verify(&envelope, district_unit(fake.district, from)->identity), 0);
+            request.signature_checked = true;
+            memcpy(request.checked_key, district_unit(fake.district, from)->identity, 32);
+        }
+        assert_int_equal(core_admit(core, &request, &again, &verdict), 0);
+        assert_true(bytes_equal(buf_bytes(&again), buf_bytes(&records[i])));
+        assert_int_equal(core_apply(core, i, buf_bytes(&again), bundle, NULL, &error), 0);
+        buf_fini(&again);
+    }
+    core_digest(broker, digests[0]);
+    core_digest(core, digests[1]);
+    assert_memory_equal(digests[0], digests[1], 32);
+    core_free(core);
+    arena_fini(&arena);
+}
+
+static int set_up(void **state)
+{
+    static const uint8_t hash_key[16] = {3};
+    (void)state;
+    fake_init_empty(&fake);
+    broker = core_new(hash_key);
+    put_first_records();
+    fake.witness = admit;
+    for (size_t i = 0; i < fake.district->unit_count; i++)
+        (void)fake_add(&fake, fake.district->units[i].key);
+    for (size_t i = 0; i < fake.unit_count; i++) fake_online(&fake, &fake.units[i]);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FAKE_SIZE_MAX; i++) buf_fini(&records[i]);
+    core_free(broker);
+    fake_fini(&fake);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_goes_to_the_same_recipients_everywhere),
+        cmocka_unit_test(every_record_is_decided_again_to_the_same_bytes),
+    };
+    return cmocka_run_group_tests_name("every_kind", tests, set_up, tear_down);
+}
