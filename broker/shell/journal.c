@@ -131,6 +131,9 @@ static int check_head(struct opening *opening, uint64_t size, struct merkle_fron
     int code = merkle_frontier_load(&reader, size, ret_frontier, opening->error);
     if (!code)
         code = store_checkpoint(opening->store, UINT64_MAX, &note, &note_size, opening->error);
+    if (code == E_NOT_FOUND)
+        code = error_set(opening->error, E_JOURNAL_FORKED, "checkpoint",
+                         "%" PRIu64 " records and no signed head over them", size);
     if (!code)
         code = checkpoint_verify(buf_bytes(&note), core_origin(opening->core),
                                  opening->keyring->witness_public, &head, opening->error);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -153,6 +154,47 @@ static void a_broker_on_a_disk_that_does_not_sync_does_not_start(void **state)
     assert_true(log_has("event=start_failed"));
 }
 
+/* ---- the journal -------------------------------------------------------------------------------
+ */
+static void change_journal(const char *sql)
+{
+    char path[RUNNER_PATH_LEN_MAX];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/state/journal.db", town.folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void a_journal_that_is_not_what_was_signed_is_not_served(void **state)
+{
+    static const char *const changes[] = {
+        "DELETE FROM records WHERE seq = (SELECT max(seq) FROM records)",
+        "UPDATE records SET hashes = zeroblob(length(hashes)) WHERE seq = (SELECT max(seq) FROM "
+        "records)",
+        "DELETE FROM checkpoints WHERE size = (SELECT max(size) FROM checkpoints)",
+        "UPDATE checkpoints SET note = CAST(note || x'20' AS BLOB) WHERE size = (SELECT max(size) "
+        "FROM checkpoints)",
+    };
+    char command[4 * RUNNER_PATH_LEN_MAX];
+    (void)state;
+    assert_true(town_start_broker(&town));
+    assert_int_equal(process_stop(&town.broker, PROCESS_DEADLINE_MS), 0);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        snprintf(command, sizeof command, "cp '%s'/state/journal.db '%s'/whole.db", town.folder,
+                 town.folder);
+        assert_int_equal(system(command), 0);
+        change_journal(changes[i]);
+        assert_false(town_start_broker(&town));
+        assert_int_equal(process_wait_end(&town.broker, DEADLINE_MS), EX_PROTOCOL);
+        snprintf(command, sizeof command,
+                 "rm -f '%s'/state/journal.db-* && mv '%s'/whole.db '%s'/state/journal.db",
+                 town.folder, town.folder, town.folder);
+        assert_int_equal(system(command), 0);
+    }
+    assert_true(town_start_broker(&town));
+}
+
 /* ---- the clock ---------------------------------------------------------------------------------
  */
 /* A bulletin that runs out in an hour, taken by the broker. */
@@ -270,6 +312,7 @@ int main(int argc, char **argv)
         TEST(a_broker_whose_zap_handler_is_not_asked_does_not_start),
         TEST(what_the_disk_did_not_keep_gets_no_receipt_and_ends_the_broker),
         TEST(a_broker_on_a_disk_that_does_not_sync_does_not_start),
+        TEST(a_journal_that_is_not_what_was_signed_is_not_served),
         TEST(in_good_time_a_bulletin_runs_out),
         TEST(a_start_a_week_after_the_journal_expires_nothing),
         TEST(a_clock_that_jumps_while_it_runs_expires_nothing),

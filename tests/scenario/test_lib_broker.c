@@ -42,7 +42,7 @@ static void show(const char *what, const struct leadbus_error *error)
     (void)fprintf(stderr, "%s: %s %s %s\n", what, error->name, error->field, error->detail);
 }
 
-static void open_unit(struct desk *desk, int unit)
+static void open_unit_at(struct desk *desk, int unit, uint64_t (*now_ms)(void *ctx))
 {
     char store[256], keyring[256];
     struct leadbus_error error = {0};
@@ -57,10 +57,16 @@ static void open_unit(struct desk *desk, int unit)
                                       .root_len = desk->root.len,
                                       .bundle = desk->bundle.data,
                                       .bundle_len = desk->bundle.len,
-                                      .endpoint = desk->town.endpoint};
+                                      .endpoint = desk->town.endpoint,
+                                      .now_ms = now_ms};
     int r = leadbus_open(&options, &desk->units[unit], &error);
     if (r < 0) show("open", &error);
     assert_int_equal(r, 0);
+}
+
+static void open_unit(struct desk *desk, int unit)
+{
+    open_unit_at(desk, unit, NULL);
 }
 
 static int setup(void **state)
@@ -354,9 +360,77 @@ static void many_go_through_a_small_window_in_one_commit(void **state)
     assert_true(until(desk, all_receipted, &wanted));
 }
 
+/* ---- receiving keys ---------------------------------------------------------------------------
+ */
+static bool published(struct desk *desk, void *ctx)
+{
+    const uint64_t *epoch = ctx;
+    for (int i = 0; i < UNIT_COUNT; i++)
+        if (stats_of(desk, i).epoch < *epoch) return false;
+    return true;
+}
+
+static void keyring_of(const struct desk *desk, int unit, struct keyring *ret)
+{
+    char path[256];
+    path_of(desk, "keyring", unit, path, sizeof path);
+    assert_int_equal(keyring_load(ret, path, bytes_of_str(PASSPHRASE), NULL), 0);
+}
+
+static uint64_t later_ms;
+static uint64_t later(void *ctx)
+{
+    struct timespec now;
+    (void)ctx;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + later_ms;
+}
+
+/* Five hold at any time, the journal has them; past its time and the longest that a lead to it may
+ * take, a key is gone from the file, and only then. */
+static void receiving_keys_are_made_ahead_and_destroyed_in_time(void **state)
+{
+    const uint64_t day_ms = 24ull * 3600 * 1000;
+    struct desk *desk = *state;
+    struct keyring keyring;
+    uint64_t five = 5;
+    assert_true(until(desk, published, &five));
+    keyring_of(desk, POLICE, &keyring);
+    assert_int_equal(keyring.epoch_count, 5);
+    uint64_t ends_ms = keyring.epochs[0].not_after_ms;
+    uint8_t first[32];
+    memcpy(first, keyring.epochs[0].public_key, 32);
+    keyring_fini(&keyring);
+    const struct {
+        uint64_t at_ms;
+        bool held;
+    } rows[] = {{ends_ms + LIMIT_CREATED_AGE_MS - day_ms, true},
+                {ends_ms + LIMIT_CREATED_AGE_MS + day_ms, false}};
+    for (size_t i = 0; i < 2; i++) {
+        struct leadbus_error error = {0};
+        later_ms = 0;
+        later_ms = rows[i].at_ms - later(NULL);
+        leadbus_close(desk->units[POLICE]);
+        open_unit_at(desk, POLICE, later);
+        assert_int_equal(leadbus_process(desk->units[POLICE], &error), 0);
+        keyring_of(desk, POLICE, &keyring);
+        bool held = false;
+        size_t ahead = 0;
+        for (size_t k = 0; k < keyring.epoch_count; k++) {
+            held = held || memcmp(keyring.epochs[k].public_key, first, 32) == 0;
+            ahead += keyring.epochs[k].not_after_ms > rows[i].at_ms;
+        }
+        assert_int_equal(held, rows[i].held);
+        assert_int_equal(ahead, 5);
+        keyring_fini(&keyring);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(receiving_keys_are_made_ahead_and_destroyed_in_time, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_report_reaches_who_must_and_nobody_opens_more, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_receipt_proves_itself_off_line, setup, teardown),

@@ -125,6 +125,60 @@ static void plaintext_and_section_keys_are_not_in_the_box_in_clear(void **state)
     buf_fini(&sealed);
 }
 
+/* The session key in the header of a message that was just staged. */
+static void session_of(struct fake *fake, struct fake_unit *unit, const char *kind,
+                       uint8_t ret_key[32])
+{
+    struct buf bytes = {0};
+    struct arena arena;
+    struct envelope envelope;
+    struct box_out row;
+    uint8_t id[16];
+    must_stage(fake, unit, kind, id);
+    (void)state_of(unit, id, &row);
+    arena_init(&arena, (size_t)1 << 22);
+    assert_int_equal(box_out_body(unit->box, row.number, &bytes, NULL, NULL), 0);
+    assert_int_equal(envelope_decode(buf_bytes(&bytes), &arena, &envelope, NULL), 0);
+    memcpy(ret_key, envelope.head->session_key.data, 32);
+    arena_fini(&arena);
+    buf_fini(&bytes);
+}
+
+static void a_session_key_serves_its_window_and_a_sensitive_message_alone(void **state)
+{
+    struct fake *fake = *state;
+    static const char *const kinds[] = {"notice.bulletin", "notice.bulletin", REPORT, REPORT,
+                                        "notice.bulletin", "notice.bulletin"};
+    uint8_t keys[8][32];
+    for (size_t i = 0; i < 6; i++) session_of(fake, school, kinds[i], keys[i]);
+    assert_memory_equal(keys[0], keys[1], 32);     /* one window */
+    assert_memory_not_equal(keys[1], keys[2], 32); /* a report has its own */
+    assert_memory_not_equal(keys[2], keys[3], 32); /* and so has the next */
+    assert_memory_not_equal(keys[3], keys[4], 32); /* which nothing else is sealed under */
+    assert_memory_equal(keys[4], keys[5], 32);
+    fake->district->now_ms += school->engine->options.session_ms - 1;
+    session_of(fake, school, "notice.bulletin", keys[6]);
+    assert_memory_equal(keys[5], keys[6], 32);
+    fake->district->now_ms++;
+    session_of(fake, school, "notice.bulletin", keys[7]);
+    assert_memory_not_equal(keys[6], keys[7], 32);
+}
+
+static void what_was_sealed_to_a_destroyed_key_is_an_exception(void **state)
+{
+    struct fake *fake = *state;
+    struct box_in in;
+    uint8_t id[16];
+    must_stage(fake, school, REPORT, id);
+    police->keyring.epoch_count = 0;
+    fake_run(fake);
+    assert_int_equal(box_in_find(police->box, id, &in, NULL), 0);
+    assert_int_equal(in.type, BOX_IN_EXCEPTION);
+    assert_int_equal(in.code, E_EPOCH_DESTROYED);
+    assert_int_equal(fake->exceptions, 1);
+    assert_int_equal(fake->exception_code, -E_EPOCH_DESTROYED);
+}
+
 /* ---- a broker that lies -----------------------------------------------------------------------
  */
 
@@ -681,6 +735,8 @@ int main(void)
         ONLINE(a_message_is_sealed_delivered_acknowledged_and_receipted),
         OFFLINE(nothing_leaves_before_it_is_durable),
         ONLINE(plaintext_and_section_keys_are_not_in_the_box_in_clear),
+        ONLINE(a_session_key_serves_its_window_and_a_sensitive_message_alone),
+        ONLINE(what_was_sealed_to_a_destroyed_key_is_an_exception),
         cmocka_unit_test(lies_of_a_broker_are_refused_with_a_code),
         ONLINE(an_immediate_lead_without_proof_is_shown_and_proved_later),
         ONLINE(a_receipt_that_proves_nothing_settles_nothing),
