@@ -11,7 +11,7 @@
 #include "proto/base/check.h"
 #include "tests/lib/district.h"
 
-enum { FAKE_SIZE_MAX = 4096, FAKE_UNIT_MAX = 64, FAKE_ROW_HASHES = 14 };
+enum { FAKE_SIZE_MAX = 16384, FAKE_UNIT_MAX = 64, FAKE_ROW_HASHES = 16 };
 
 struct fake_unit {
     struct engine *engine;

@@ -214,8 +214,8 @@ static bool receives(const struct route *route, uint16_t unit)
     return false;
 }
 
-/* What each unit that must sign (or only the first) may do, to the end of its leg; some return it.
- */
+/* What each unit that must sign may do, to the end of its leg; some return it. Not `all`: the first
+ * signs and no more. */
 static void walk_legs(const struct message *message, const struct route *route, bool all)
 {
     const struct plan_kind *kind = message->kind;
@@ -228,6 +228,7 @@ static void walk_legs(const struct message *message, const struct route *route, 
         if (i == 0) act(PLAN_ACT_URGE, message->from, message);
         if (i == 0 && receives(route, office)) act(PLAN_ACT_URGE, office, message);
         act(PLAN_ACT_SIGN, leg->unit, message);
+        if (!all) continue;
         if (plan_kind_expects(kind, PLAN_ACT_ACCEPT)) {
             back = !back;
             if (kind->returnable && back) {
