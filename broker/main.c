@@ -43,6 +43,29 @@ static void guard_memory(void)
     (void)setrlimit(RLIMIT_CORE, &none);
 }
 
+/* A connection needs a descriptor before anybody knows whose it is; the journal, the log and the
+ * status need theirs all the same. */
+static int make_room(uint32_t connection_count_max, struct error *ret_error)
+{
+    enum { OWN_DESCRIPTORS = 64 };
+    struct rlimit limit;
+    rlim_t needed = (rlim_t)connection_count_max + OWN_DESCRIPTORS;
+    rlim_t wanted = 4 * (rlim_t)connection_count_max + OWN_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return error_set(ret_error, E_IO, "descriptors", "limit");
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        if (getrlimit(RLIMIT_NOFILE, &limit))
+            return error_set(ret_error, E_IO, "descriptors", "limit");
+    }
+    if (limit.rlim_cur >= needed) return 0;
+    return error_set(
+        ret_error, E_BAD_CONFIG, "listen.connections",
+        "%u connections need %llu descriptors and the limit is %llu: raise LimitNOFILE "
+        "(ulimit -n) or lower the number",
+        connection_count_max, (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
+}
+
 static int open_keyring(struct program *program, struct error *ret_error)
 {
     struct buf passphrase = {0};
@@ -148,8 +171,9 @@ static int run(struct program *program)
     if (!code) {
         log_info("starting", log_text("version", LEADBUS_VERSION),
                  log_text("bus", program->settings.bus));
-        code = open_keyring(program, &error);
+        code = make_room(program->settings.connection_count_max, &error);
     }
+    if (!code) code = open_keyring(program, &error);
     if (!code) {
         code = broker_start(&program->settings, &program->keyring, &program->broker, &error);
     }

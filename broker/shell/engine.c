@@ -8,8 +8,15 @@
 #include "broker/shell/engine_inner.h"
 #include "proto/base/check.h"
 #include "proto/host/log.h"
+#include "proto/host/options.h"
 
 enum { ROUND_MS = 1000, JOB_BURST = 256 };
+
+_Noreturn void engine_fatal(const char *event, int code, const struct error *error)
+{
+    log_failure(LOG_LEVEL_ERROR, event, code, error);
+    _exit(options_exit_code(code));
+}
 
 /* ---- release: what a durable group caused ------------------------------------------------------
  */
@@ -22,10 +29,7 @@ static void release_effect(struct engine *engine, const struct core_effect *effe
     case CORE_EFFECT_RECEIPT: {
         const struct lead *lead;
         int code = lead_cache_get(engine->leads, effect->index, &lead, &error);
-        if (code) {
-            log_failure(LOG_LEVEL_ERROR, "receipt_failed", code, &error);
-            return;
-        }
+        if (code) engine_fatal("receipt_failed", code, &error);
         if (session && session->serial == effect->serial)
             reply_receipt(engine, &session->peer, lead, false);
         return;

@@ -146,10 +146,7 @@ bool deliver_pump(struct engine *engine, struct session *session)
             }
             struct error error = {0};
             int code = deliver_one(engine, session, lane, &entry, &error);
-            if (code) {
-                log_failure(LOG_LEVEL_ERROR, "delivery_failed", code, &error);
-                break; /* this lane waits; the other does not */
-            }
+            if (code) engine_fatal("delivery_failed", code, &error);
         }
     }
     return false;

@@ -16,6 +16,10 @@ enum {
     PUMP_BURST = 64,                    /* deliveries to one unit before another has its turn */
     FLIGHT_BYTES_MAX = 8 * 1024 * 1024, /* unacknowledged bytes on the way in one lane */
     REFUSAL_LOG_PER_MINUTE = 10,        /* of one code; the rest are counted */
+    /* Bundles and keys that a unit may be sent in a while, over all its connections: one that asks
+     * and does not read fills so much memory and no more before its silence ends it. */
+    BULK_BYTES_MAX = 16 * 1024 * 1024,
+    BULK_WINDOW_MS = 10000,
 };
 
 struct lane {
@@ -34,6 +38,10 @@ struct session {
     uint64_t since_ms, heard_ms;
     uint64_t takeover_ms; /* since when takeovers are counted */
     uint32_t takeover_count;
+    uint64_t bulk_since_ms;
+    size_t bulk_bytes;
+    uint64_t seen_size; /* the newest head named by its envelopes that was found in this journal */
+    uint8_t seen_root[32];
     bool wants_pump;
     uint64_t welcome_size; /* its Welcome read state up to here: nothing is delivered before */
     struct lane lanes[ENVELOPE_LANE_COUNT];
@@ -74,6 +82,10 @@ struct engine {
     bool stopping;
     atomic_uint_fast64_t rounds;
 };
+
+/* The journal cannot be read, or is not what was written: nothing behind that record would ever be
+ * delivered, and nobody would hear of it. Says so and ends the process. */
+_Noreturn void engine_fatal(const char *event, int code, const struct error *error);
 
 /* engine_reply.c: frames out. The peer is told; nothing is kept. */
 void reply_frame(struct engine *engine, const struct peer *peer, Leadbus__Frame *frame);

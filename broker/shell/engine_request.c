@@ -81,8 +81,36 @@ static void answer_duplicate(struct engine *engine, const struct job *job,
 /* ---- requests ---------------------------------------------------------------------------------
  */
 
-static bool handle_submit(struct engine *engine, struct job *job)
+/* The head that a sender says it has seen must be one of this journal: otherwise one of the two was
+ * told another story. (One beyond the journal is refused in the core.) */
+static int check_seen(struct engine *engine, struct session *session,
+                      const struct envelope *envelope, struct error *ret_error)
 {
+    const Leadbus__Header *head = envelope->head;
+    uint8_t root[32];
+    if (head->seen_size == 0 || head->seen_size > tree_size(engine->tree)) return 0;
+    if (head->seen_size != session->seen_size) {
+        int code = tree_root_at(engine->tree, head->seen_size, root, ret_error);
+        if (code) return code;
+        session->seen_size = head->seen_size;
+        memcpy(session->seen_root, root, sizeof root);
+    }
+    if (memcmp(session->seen_root, head->seen_root.data, 32) == 0) return 0;
+    log_error("journal_disputed", log_text("unit", session->unit),
+              log_u64("serial", session->serial), log_u64("seen_size", head->seen_size),
+              log_u64("size", tree_size(engine->tree)));
+    return error_set(ret_error, E_JOURNAL_FORKED, "seen_root", "another root at size %" PRIu64,
+                     head->seen_size);
+}
+
+static bool handle_submit(struct engine *engine, struct session *session, struct job *job)
+{
+    struct error error = {0};
+    int disputed = check_seen(engine, session, job->envelope, &error);
+    if (disputed) {
+        reply_refuse(engine, job, disputed, &error);
+        return false;
+    }
     struct core_request request = {.type = CORE_SUBMIT,
                                    .now_ms = clock_now_ms(),
                                    .conn_serial = job->serial,
@@ -135,7 +163,22 @@ static bool handle_signed(struct engine *engine, struct session *session, struct
     return false;
 }
 
-static void handle_get_bundle(struct engine *engine, const struct job *job)
+/* E_BUSY: this unit was sent enough for now. */
+static int take_bulk(struct session *session, size_t bytes, struct error *ret_error)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    if (now_ms - session->bulk_since_ms > BULK_WINDOW_MS) {
+        session->bulk_since_ms = now_ms;
+        session->bulk_bytes = 0;
+    }
+    if (session->bulk_bytes + bytes > BULK_BYTES_MAX)
+        return error_set(ret_error, E_BUSY, NULL, "more than %d bytes of bundles and keys in %d s",
+                         BULK_BYTES_MAX, BULK_WINDOW_MS / 1000);
+    session->bulk_bytes += bytes;
+    return 0;
+}
+
+static void handle_get_bundle(struct engine *engine, struct session *session, const struct job *job)
 {
     uint64_t version = job->frame->get_bundle->version;
     const struct trust_bundle *bundle = reply_bundle(engine);
@@ -157,6 +200,11 @@ static void handle_get_bundle(struct engine *engine, const struct job *job)
         reply_refuse(engine, job, code, &error);
         return;
     }
+    int code = take_bulk(session, bytes.len, &error);
+    if (code) {
+        reply_refuse(engine, job, code, &error);
+        return;
+    }
     Leadbus__BundleReply reply = LEADBUS__BUNDLE_REPLY__INIT;
     reply.bundle = (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
     Leadbus__Frame frame = LEADBUS__FRAME__INIT;
@@ -166,7 +214,7 @@ static void handle_get_bundle(struct engine *engine, const struct job *job)
 }
 
 /* Pages end between two journal indexes, so that "after that index" misses none. */
-static void handle_get_keys(struct engine *engine, const struct job *job)
+static void handle_get_keys(struct engine *engine, struct session *session, const struct job *job)
 {
     uint64_t after = job->frame->get_keys->after_index;
     size_t count = core_epoch_key_count(engine->core), taken = 0, bytes_len = 0;
@@ -194,10 +242,16 @@ static void handle_get_keys(struct engine *engine, const struct job *job)
     }
     reply.n_keys = taken;
     reply.keys = list;
-    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
-    frame.body_case = LEADBUS__FRAME__BODY_KEYS;
-    frame.keys = &reply;
-    reply_frame(engine, &job->peer, &frame);
+    struct error error = {0};
+    int code = take_bulk(session, bytes_len, &error);
+    if (code) {
+        reply_refuse(engine, job, code, &error);
+    } else {
+        Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+        frame.body_case = LEADBUS__FRAME__BODY_KEYS;
+        frame.keys = &reply;
+        reply_frame(engine, &job->peer, &frame);
+    }
     free((void *)list);
     free(keys);
 }
@@ -247,7 +301,7 @@ static bool handle_greeted(struct engine *engine, struct session *session, struc
     const Leadbus__Frame *frame = job->frame;
     struct error error = {0};
     switch (frame->body_case) {
-    case LEADBUS__FRAME__BODY_SUBMIT: return handle_submit(engine, job);
+    case LEADBUS__FRAME__BODY_SUBMIT: return handle_submit(engine, session, job);
     case LEADBUS__FRAME__BODY_ACK:
         return handle_signed(engine, session, job, CORE_ACK, frame->ack->body,
                              frame->ack->signature);
@@ -266,8 +320,8 @@ static bool handle_greeted(struct engine *engine, struct session *session, struc
                      error_set(&error, E_BAD_VALUE, "credit.lane", "%u", frame->credit->lane),
                      &error);
         return false;
-    case LEADBUS__FRAME__BODY_GET_BUNDLE: handle_get_bundle(engine, job); return false;
-    case LEADBUS__FRAME__BODY_GET_KEYS: handle_get_keys(engine, job); return false;
+    case LEADBUS__FRAME__BODY_GET_BUNDLE: handle_get_bundle(engine, session, job); return false;
+    case LEADBUS__FRAME__BODY_GET_KEYS: handle_get_keys(engine, session, job); return false;
     case LEADBUS__FRAME__BODY_GET_PROOF: handle_get_proof(engine, job); return false;
     case LEADBUS__FRAME__BODY_PING: handle_ping(engine, job); return false;
     default:

@@ -7,7 +7,7 @@
 #include "proto/record.h"
 
 /* An agent that is left alone takes its own place over a few times in a bad minute at most. */
-enum { TAKEOVER_WINDOW_MS = 60000, TAKEOVER_COUNT_MAX = 6 };
+enum { TAKEOVER_WINDOW_MS = 60000, TAKEOVER_COUNT_MAX = 6, TAKEOVER_LOG_MAX = 12 };
 
 struct session *session_by_peer(struct engine *engine, uint64_t serial, const struct peer *peer)
 {
@@ -242,9 +242,12 @@ static struct session *take_session(struct engine *engine, const Leadbus__HelloB
 {
     struct session *session = session_by_unit(engine, body->unit);
     if (session) {
-        if (memcmp(session->instance, body->instance.data, 16) != 0 || contended(session))
-            log_error("cloned_agent", log_text("unit", body->unit),
-                      log_u64("serial", body->serial));
+        bool other = memcmp(session->instance, body->instance.data, 16) != 0;
+        bool often = contended(session);
+        if (session->takeover_count > TAKEOVER_LOG_MAX) return session;
+        if (other || often)
+            log_error("cloned_agent", log_text("unit", body->unit), log_u64("serial", body->serial),
+                      log_u64("takeovers", session->takeover_count));
         else
             log_info("taken_over", log_text("unit", body->unit), log_u64("serial", body->serial));
         return session;
@@ -292,8 +295,9 @@ int session_hello(struct engine *engine, const struct job *job, struct error *re
     for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
         lane_restart(engine, session, lane, body->credit);
     session->wants_pump = true;
-    log_info("connected", log_text("unit", session->unit), log_u64("serial", session->serial),
-             log_u64("bundle", body->bundle), log_u64("credit", body->credit));
+    if (session->takeover_count <= TAKEOVER_LOG_MAX)
+        log_info("connected", log_text("unit", session->unit), log_u64("serial", session->serial),
+                 log_u64("bundle", body->bundle), log_u64("credit", body->credit));
     code = welcome(engine, session, body, ret_error);
     if (code) session_close(engine, session, error_name(code));
 out:

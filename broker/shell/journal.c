@@ -87,6 +87,9 @@ static int rebuild_bundle(struct opening *opening, uint64_t index, struct bytes 
     }
     for (size_t i = 0; i < count; i++) {
         code = store_blob(opening->reader, index, (unsigned)i, &contents[i], opening->error);
+        if (code == E_NOT_FOUND)
+            code = error_set(opening->error, E_JOURNAL_CORRUPT, names[i],
+                             "the bundle of record %" PRIu64 " lacks this part", index);
         if (code) goto out;
         leadbus__bundle_part__init(&parts[i]);
         parts[i].name = names[i];
@@ -120,6 +123,37 @@ static int fold_one(void *ctx, uint64_t index, struct bytes bytes, struct bytes 
         if (code) return code;
     }
     return core_apply(opening->core, index, bytes, bundle, NULL, opening->error);
+}
+
+/* What still waits to be delivered is read once, against its stored hash: a record that the disk
+ * changed is found here and not when a lead behind it is waited for. All of the journal is the
+ * audit's business. */
+static int check_waiting(struct opening *opening)
+{
+    struct core_unit_stats stats;
+    struct core_entry entry;
+    struct buf record = {0};
+    uint64_t size = core_size(opening->core);
+    uint8_t *checked = (uint8_t *)calloc((size_t)(size / 8 + 1), 1);
+    int code = checked ? 0 : error_set(opening->error, E_NO_MEMORY, NULL, "journal");
+    for (size_t i = 0; !code && i < core_unit_count(opening->core); i++) {
+        core_unit_stats(opening->core, i, &stats);
+        for (unsigned lane = 0; !code && lane < ENVELOPE_LANE_COUNT; lane++) {
+            uint64_t position;
+            uint8_t running[32];
+            core_acknowledged(opening->core, stats.unit, lane, &position, running);
+            while (!code && core_entry_after(opening->core, stats.unit, lane, position, &entry)) {
+                position = entry.position;
+                if (checked[entry.index / 8] >> (entry.index % 8) & 1) continue;
+                checked[entry.index / 8] |= (uint8_t)(1u << (entry.index % 8));
+                buf_reset(&record);
+                code = store_read_intact(opening->store, entry.index, &record, opening->error);
+            }
+        }
+    }
+    buf_fini(&record);
+    free(checked);
+    return code;
 }
 
 static int check_head(struct opening *opening, uint64_t size, struct merkle_frontier *ret_frontier)
@@ -293,6 +327,7 @@ static int take_up(struct opening *opening)
         code = error_set(opening->error, E_JOURNAL_CORRUPT, NULL,
                          "%" PRIu64 " of %" PRIu64 " records", core_size(opening->core), size);
     if (!code && size) code = check_head(opening, size, &frontier);
+    if (!code) code = check_waiting(opening);
     if (code) return code;
     clock_compare_journal(size ? core_time_ms(opening->core) : 0);
     code = own_records(opening);

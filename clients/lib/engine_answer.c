@@ -305,6 +305,7 @@ static enum engine_want remedy(struct engine *engine, const struct moment *momen
     case E_CREATED_OUT_OF_RANGE: return ENGINE_WANT_RESEAL;
     case E_SEQ_WINDOW:
     case E_SEEN_AHEAD:
+    case E_JOURNAL_FORKED:
     case E_DUPLICATE:
     case E_NOT_GREETED:
     case E_BUSY:
@@ -348,7 +349,8 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
         return 0;
     enum engine_want want = remedy(engine, moment, pending, why.code, &final);
     if (final) return row_refused(engine, moment, pending, &why, ret_error);
-    if (why.code == E_SEEN_AHEAD) engine_alarm(engine, moment, &why);
+    if (why.code == E_SEEN_AHEAD || why.code == E_JOURNAL_FORKED)
+        engine_alarm(engine, moment, &why);
     int r = 0;
     if (why.code == E_THREAD_MOVED)
         r = take_participants(engine, moment, pending, refusal, ret_error);

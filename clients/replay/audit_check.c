@@ -250,6 +250,29 @@ static int check_signed_body(struct audit *audit, uint64_t index, const char *la
     return 0;
 }
 
+/* The head that the sender says it had seen is one of this journal, or two were told two stories.
+ */
+static int check_seen_head(struct audit *audit, uint64_t index, const Leadbus__Header *head,
+                           struct error *ret_error)
+{
+    if (head->seen_size == 0) return 0;
+    if (head->seen_size > index)
+        return audit_fault(ret_error, E_SEEN_AHEAD, index, ".header.seen_size", "%llu",
+                           (unsigned long long)head->seen_size);
+    if (head->seen_size != audit->seen_size) {
+        struct merkle_reader reader = store_merkle_reader(audit->store);
+        struct error cause = {0};
+        int code = merkle_root_at(&reader, head->seen_size, audit->seen_root, &cause);
+        if (code != 0) return audit_fault_from(ret_error, code, index, ".header.seen_size", &cause);
+        audit->seen_size = head->seen_size;
+    }
+    if (head->seen_root.len == 32 && memcmp(head->seen_root.data, audit->seen_root, 32) == 0)
+        return 0;
+    return audit_fault(ret_error, E_JOURNAL_FORKED, index, ".header.seen_root",
+                       "%s had seen another root of size %llu", head->from,
+                       (unsigned long long)head->seen_size);
+}
+
 static int check_accepted(struct audit *audit, uint64_t index, const Leadbus__Accepted *record,
                           struct audit_seen *seen, struct error *ret_error)
 {
@@ -271,6 +294,8 @@ static int check_accepted(struct audit *audit, uint64_t index, const Leadbus__Ac
         return audit_fault(ret_error, E_SIGNATURE_INVALID, index, ".signature",
                            "does not verify under %s's identity key", head->from);
     note_signer(audit, seen, certificate);
+    code = check_seen_head(audit, index, head, ret_error);
+    if (code != 0) return code;
     for (size_t i = 0; i < seen->envelope.contents->n_sections; i++) {
         const Leadbus__SectionDigest *digest = seen->envelope.contents->sections[i];
         bool present = false;

@@ -31,6 +31,8 @@ struct audit {
     uint8_t log_keys[AUDIT_LOG_KEY_COUNT_MAX][32];
     size_t pending_count;
     uint64_t pending[AUDIT_PENDING_COUNT_MAX];
+    uint64_t seen_size; /* a head named by an envelope, whose root is: */
+    uint8_t seen_root[32];
     uint64_t checkpoint_size;
     struct buf checkpoint_note;
     struct core_effects effects;

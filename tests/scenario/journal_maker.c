@@ -428,6 +428,11 @@ static void fill_head(struct journal_maker *maker, struct maker_draft *draft,
     head->created_ms = maker->now_ms;
     head->bundle = 1;
     head->thread_index = parent != NULL ? core_size(maker->core) : 0;
+    static const uint8_t false_root[32] = {1};
+    if (maker->names_false_head) {
+        head->seen_size = 1;
+        head->seen_root = binary(false_root, sizeof false_root);
+    }
     head->urgency = plan_kind_urgency(kind, head->topic);
     head->level = kind->level;
     head->n_tags = kind->tag_count;

@@ -3,11 +3,13 @@
 #include <jansson.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 #include <zmq.h>
 
 #include "proto/record.h"
@@ -277,6 +279,54 @@ static void the_newest_connection_of_a_unit_takes_over(void **state)
     caller_close(&second);
 }
 
+static void a_head_that_is_not_of_this_journal_is_a_fork(void **state)
+{
+    const struct town *town = *state;
+    struct caller caller;
+    struct sealed sealed;
+    const struct town_lead lead = {.seq = 2, .bundle = 1, .id = {0x5e, 0xed}, .seen_size = 2};
+    caller_open(&caller, town, &town->keyrings[TOWN_EDUCATION], true);
+    assert_true(caller_greet(&caller, town, 0));
+    town_seal(town, TOWN_EDUCATION, &lead, &sealed);
+    for (int i = 0; i < 2; i++) {
+        caller_submit(&caller, buf_bytes(&sealed.bytes));
+        assert_int_equal(caller_expect_refusal(&caller), E_JOURNAL_FORKED);
+    }
+    sealed_fini(&sealed);
+    caller_close(&caller);
+}
+
+static void who_asks_without_reading_is_told_to_wait(void **state)
+{
+    const struct town *town = *state;
+    enum { QUESTIONS = 2000, PER_WHILE = 16 * 1024 * 1024 };
+    struct caller caller;
+    Leadbus__GetBundle question = LEADBUS__GET_BUNDLE__INIT;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    frame.body_case = LEADBUS__FRAME__BODY_GET_BUNDLE;
+    frame.get_bundle = &question;
+    caller_open(&caller, town, &town->keyrings[TOWN_CIVIL_AFFAIRS], true);
+    assert_true(caller_greet(&caller, town, 0));
+    for (int i = 0; i < QUESTIONS; i++) caller_send(&caller, &frame);
+    size_t bytes = 0, busy = 0;
+    for (int i = 0; i < QUESTIONS; i++) {
+        const Leadbus__Frame *answer = caller_receive(&caller, CALLER_DEADLINE_MS);
+        assert_non_null(answer);
+        if (answer->body_case == LEADBUS__FRAME__BODY_BUNDLE) {
+            bytes += answer->bundle->bundle.len;
+        } else {
+            assert_int_equal(answer->body_case, LEADBUS__FRAME__BODY_REFUSAL);
+            assert_int_equal(answer->refusal->code, -E_BUSY);
+            busy++;
+        }
+    }
+    assert_true(bytes > 0);
+    /* A slow machine may take longer than one while. */
+    assert_true(busy > 0 || bytes > PER_WHILE);
+    caller_close(&caller);
+    assert_serves(town);
+}
+
 /* Asks until the bundle is in force; every question waits for its answer. */
 static bool wait_bundle(struct caller *caller, uint64_t version)
 {
@@ -347,7 +397,7 @@ static void everything_refused_was_counted(void **state)
     /* Some flipped bits turn the serial into another as well. */
     assert_true(figure(refused, "identity_mismatch") >= 4);
     assert_int_equal(figure(refused, "seen_ahead"), 1);
-    assert_int_equal(figure(refused, "journal_forked"), 1);
+    assert_int_equal(figure(refused, "journal_forked"), 3);
     assert_int_equal(figure(refused, "seq_replayed"), 1);
     assert_int_equal(figure(refused, "bundle_unknown"), 1);
     assert_int_equal(figure(refused, "bundle_stale"), 1);
@@ -356,6 +406,79 @@ static void everything_refused_was_counted(void **state)
     assert_int_equal(figure(status, "accepted"), 2);
     assert_true(figure(status, "handshakes_refused") >= 2);
     json_decref(status);
+}
+
+static void broker_must_not_start(struct town *town, int exit_code)
+{
+    assert_false(town_start_broker(town));
+    assert_int_equal(process_wait_end(&town->broker, PROCESS_DEADLINE_MS), exit_code);
+}
+
+static void run_sql(const struct town *town, const char *sql)
+{
+    char path[2 * PROCESS_PATH_LEN_MAX];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/state/journal.db", town->folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* A bit of its signature. */
+static void flip_in_newest_lead(const struct town *town)
+{
+    char path[2 * PROCESS_PATH_LEN_MAX];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *newest = NULL;
+    sqlite3_blob *bytes = NULL;
+    uint8_t byte;
+    snprintf(path, sizeof path, "%s/state/journal.db", town->folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT max(seq) FROM records WHERE instr(bytes, "
+                                        "CAST('lead.mandatory-report' AS BLOB)) > 0",
+                                        -1, &newest, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(newest), SQLITE_ROW);
+    assert_int_equal(sqlite3_blob_open(db, "main", "records", "bytes",
+                                       sqlite3_column_int64(newest, 0), 1, &bytes),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_finalize(newest), SQLITE_OK);
+    int at = sqlite3_blob_bytes(bytes) - 40;
+    assert_int_equal(sqlite3_blob_read(bytes, &byte, 1, at), SQLITE_OK);
+    byte ^= 1;
+    assert_int_equal(sqlite3_blob_write(bytes, &byte, 1, at), SQLITE_OK);
+    assert_int_equal(sqlite3_blob_close(bytes), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* A lead waits for the police. */
+static void a_journal_that_the_disk_changed_is_not_taken_up(void **state)
+{
+    struct town *town = *state;
+    run_sql(town, "CREATE TABLE kept AS SELECT * FROM checkpoints;"
+                  "CREATE TABLE kept_records AS SELECT * FROM records");
+    flip_in_newest_lead(town);
+    broker_must_not_start(town, EX_PROTOCOL);
+    run_sql(town, "DELETE FROM records; INSERT INTO records SELECT * FROM kept_records;"
+                  "DELETE FROM checkpoints");
+    broker_must_not_start(town, EX_PROTOCOL);
+    run_sql(town, "INSERT INTO checkpoints SELECT * FROM kept; DROP TABLE kept;"
+                  "DROP TABLE kept_records");
+    assert_true(town_start_broker(town));
+    assert_int_equal(process_stop(&town->broker, PROCESS_DEADLINE_MS), 0);
+}
+
+static void without_descriptors_for_its_connections_it_does_not_start(void **state)
+{
+    struct town *town = *state;
+    char config[2 * PROCESS_PATH_LEN_MAX];
+    snprintf(config, sizeof config, "%s/leadbusd.conf", town->folder);
+    const char *argv[] = {
+        "/usr/bin/prlimit", "--nofile=100:100", LEADBUSD, "--config", config, NULL};
+    process_start(&town->broker, town->folder, town->log, argv);
+    assert_false(process_wait_ready(&town->broker, PROCESS_DEADLINE_MS));
+    assert_int_equal(process_wait_end(&town->broker, PROCESS_DEADLINE_MS), EX_CONFIG);
 }
 
 int main(void)
@@ -370,8 +493,12 @@ int main(void)
         cmocka_unit_test(extra_frames_are_dropped_and_the_connection_goes_on),
         cmocka_unit_test(an_oversized_frame_costs_its_sender_the_connection),
         cmocka_unit_test(the_newest_connection_of_a_unit_takes_over),
+        cmocka_unit_test(a_head_that_is_not_of_this_journal_is_a_fork),
+        cmocka_unit_test(who_asks_without_reading_is_told_to_wait),
         cmocka_unit_test(revocation_takes_hold_of_a_connection_that_stands),
         cmocka_unit_test(everything_refused_was_counted),
+        cmocka_unit_test(a_journal_that_the_disk_changed_is_not_taken_up),
+        cmocka_unit_test(without_descriptors_for_its_connections_it_does_not_start),
     };
     return cmocka_run_group_tests_name("edges", tests, setup, teardown);
 }

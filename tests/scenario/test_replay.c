@@ -526,6 +526,22 @@ static void a_log_that_signs_a_lie_is_found_by_signature_or_by_deciding_again(vo
     assert_says("digest_differs");
 }
 
+static void a_sender_who_saw_another_head_shows_a_fork(void **state)
+{
+    (void)state;
+    const char *path = in_folder("fork.db");
+    struct journal_maker made;
+    maker_open(&made, path);
+    maker_submit(&made, "civil-affairs", "anomaly.marriage", "", "120102007", NULL, NULL);
+    made.names_false_head = true;
+    maker_submit(&made, "education", "lead.mandatory-report", "", "120102001", NULL, NULL);
+    maker_close(&made);
+    fold_wal(path);
+    assert_int_equal(replay("verify", "--root", root_path, path, NULL), 1);
+    assert_says("journal_forked");
+    assert_says("records[5].header.seen_root");
+}
+
 /* ---- evidence ---------------------------------------------------------------------------------
  */
 static const char *prove(const char *name)
@@ -634,6 +650,7 @@ int main(void)
         cmocka_unit_test(rows_added_removed_or_moved_are_found),
         cmocka_unit_test(a_journal_cut_at_a_signed_head_is_found_by_a_kept_one),
         cmocka_unit_test(a_log_that_signs_a_lie_is_found_by_signature_or_by_deciding_again),
+        cmocka_unit_test(a_sender_who_saw_another_head_shows_a_fork),
         cmocka_unit_test(evidence_is_checked_with_the_roots_public_keys_alone),
         cmocka_unit_test(evidence_proves_exceptions_too),
         cmocka_unit_test(one_byte_of_evidence_is_found),

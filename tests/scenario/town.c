@@ -258,6 +258,9 @@ static void fill_head(const struct town *town, enum town_unit from, const struct
     head->bundle = lead->bundle;
     head->urgency = plan_kind_urgency(kind, head->topic);
     head->level = kind->level;
+    head->seen_size = lead->seen_size;
+    static const uint8_t no_root[32] = {1};
+    if (lead->seen_size) head->seen_root = data_of(no_root, sizeof no_root);
     head->session_key = data_of(session_public, 32);
     for (size_t i = 0; i < kind->tag_count; i++) (*tags)[i] = (char *)(uintptr_t)kind->tags[i];
     head->n_tags = kind->tag_count;

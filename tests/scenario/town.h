@@ -49,6 +49,7 @@ struct town_lead {
     const char *kind;    /* NULL: a mandatory report */
     uint64_t expires_ms; /* 0: never */
     enum town_unit deaf; /* its wrap is sealed under a wrong key; 0: nobody's */
+    uint64_t seen_size;  /* a head that it claims to have seen, of a root that was never there; 0 */
 };
 void town_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,
                struct sealed *ret_sealed);
