@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/attachment.h"
 #include "proto/base/check.h"
 #include "proto/envelope_inner.h"
 #include "proto/record.h"
@@ -351,14 +352,40 @@ static int split_wraps(struct envelope *envelope, struct error *ret_error)
     return 0;
 }
 
+int envelope_check_attachments(Leadbus__Attachment *const *attachments, size_t count,
+                               size_t section_count, struct error *ret_error)
+{
+    static const char field[] = "manifest.attachments";
+    uint64_t total = 0;
+    if (count > LIMIT_ATTACHMENT_COUNT_MAX)
+        return error_set(ret_error, E_TOO_LARGE, field, "%zu, at most %d", count,
+                         LIMIT_ATTACHMENT_COUNT_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const Leadbus__Attachment *one = attachments[i];
+        if (one->section >= section_count) return bad(ret_error, field, "of no section");
+        if (i > 0 && one->section < attachments[i - 1]->section)
+            return bad(ret_error, field, "not in the order of the sections");
+        if (one->root.len != SUITE_HASH_LEN) return bad(ret_error, field, "a root is not 32 bytes");
+        if (!attachment_stream_valid(one->size)) return bad(ret_error, field, "not a padded size");
+        if (one->chunks != attachment_chunk_count(one->size))
+            return bad(ret_error, field, "chunks and size differ");
+        for (size_t k = 0; k < i; k++)
+            if (memcmp(attachments[k]->root.data, one->root.data, SUITE_HASH_LEN) == 0)
+                return bad(ret_error, field, "the same attachment twice");
+        total += one->size;
+    }
+    if (total > LIMIT_ATTACHMENT_BYTES_MAX)
+        return error_set(ret_error, E_TOO_LARGE, field, "%llu bytes together, at most %d",
+                         (unsigned long long)total, LIMIT_ATTACHMENT_BYTES_MAX);
+    return 0;
+}
+
 static int check_contents(const Leadbus__Manifest *contents, size_t section_count,
                           struct error *ret_error)
 {
     if (contents->n_sections != section_count)
         return error_set(ret_error, E_BAD_VALUE, "manifest.sections", "%zu for %zu sections",
                          contents->n_sections, section_count);
-    if (contents->n_attachments != 0)
-        return bad(ret_error, "manifest.attachments", "not in this version");
     for (size_t i = 0; i < section_count; i++) {
         const Leadbus__SectionDigest *digest = contents->sections[i];
         if (digest->sha256.len != SUITE_HASH_LEN)
@@ -366,7 +393,8 @@ static int check_contents(const Leadbus__Manifest *contents, size_t section_coun
         if (digest->size < SUITE_TAG_LEN || !envelope_bucket_valid(digest->size - SUITE_TAG_LEN))
             return bad(ret_error, "manifest.sections", "a size is none of the buckets");
     }
-    return 0;
+    return envelope_check_attachments(contents->attachments, contents->n_attachments, section_count,
+                                      ret_error);
 }
 
 /* From parts that are in place: header, wraps, commits, manifest, signature and section_count. */

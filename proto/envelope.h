@@ -45,7 +45,7 @@ static inline unsigned envelope_lane(const Leadbus__Header *head)
  * E_TOO_LARGE, E_UNKNOWN_FIELD, E_BAD_VALUE, E_SUITE_UNSUPPORTED, E_RECIPIENT_DUPLICATE,
  * E_MISSING_FIELD (an empty part), E_KEY_WEAK (session key) with field set: refuse the sender with
  * it. Flag UNKEYED must stand exactly where a recipient has no epoch; manifest sizes must be those
- * of a bucket. */
+ * of a bucket, attachments distinct, in the order of their sections and within the limits. */
 int envelope_decode(struct bytes input, struct arena *arena, struct envelope *ret,
                     struct error *ret_error) MUST_USE;
 /* The same from an already unpacked protobuf Envelope (inside a Frame), which must outlive ret. */
@@ -111,6 +111,13 @@ struct seal_section {
     struct bytes plaintext; /* the payload's protobuf bytes */
 };
 
+/* What the manifest says of one attachment (proto/attachment.h). */
+struct seal_attachment {
+    uint32_t section;
+    uint64_t stream_len;
+    uint8_t root[SUITE_HASH_LEN];
+};
+
 /* Everything of the header but salt, sections, recipients and flag UNKEYED (which follows from
  * them) is taken from `head`, borrowed for the
  * call. */
@@ -118,6 +125,8 @@ struct seal_input {
     const Leadbus__Header *head;
     const struct seal_section *sections;
     size_t section_count;
+    const struct seal_attachment *attachments; /* in the order of their sections */
+    size_t attachment_count;
     const struct seal_recipient *recipients;
     size_t recipient_count;
     const uint8_t *identity_secret; /* SUITE_SIGN_SECRET_LEN */

@@ -31,6 +31,10 @@ static inline struct bytes envelope_info_bytes(const struct envelope_info *info)
 /* Everything that a header's fields must be, whoever made it. */
 int envelope_check_head(const Leadbus__Header *head, struct error *ret_error) MUST_USE;
 
+/* What a manifest may say of attachments, whoever made it. */
+int envelope_check_attachments(Leadbus__Attachment *const *attachments, size_t count,
+                               size_t section_count, struct error *ret_error) MUST_USE;
+
 /* The signed message; ret_message has room for ENVELOPE_SIGNED_LEN_MAX bytes. */
 enum { ENVELOPE_SIGNED_LEN_MAX = 19 + 3 * SUITE_HASH_LEN + LIMIT_SECTION_COUNT_MAX * 32 };
 struct bytes envelope_signed_message(const struct suite *suite, const uint8_t hash[SUITE_HASH_LEN],

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/attachment.h"
 #include "proto/base/check.h"
 #include "proto/envelope.h"
 #include "proto/envelope_inner.h"
@@ -57,6 +58,9 @@ static int check_counts(const struct seal_input *input, struct error *ret_error)
     if (input->recipient_count < 1 || input->recipient_count > LIMIT_RECIPIENT_COUNT_MAX)
         return error_set(ret_error, E_BAD_VALUE, "recipients", "%zu, not 1 to %d",
                          input->recipient_count, LIMIT_RECIPIENT_COUNT_MAX);
+    if (input->attachment_count > LIMIT_ATTACHMENT_COUNT_MAX)
+        return error_set(ret_error, E_TOO_LARGE, "attachments", "%zu, at most %d",
+                         input->attachment_count, LIMIT_ATTACHMENT_COUNT_MAX);
     for (size_t i = 0; i < input->section_count; i++)
         if (input->sections[i].plaintext.len > LIMIT_PLAINTEXT_BYTES_MAX)
             return error_set(ret_error, E_TOO_LARGE, input->sections[i].name,
@@ -162,11 +166,13 @@ static void seal_wrap(struct draft *draft, const struct seal_recipient *recipien
     sodium_memzero(key, sizeof key);
 }
 
-static void encode_manifest(struct draft *draft)
+static int encode_manifest(struct draft *draft, struct error *ret_error)
 {
     uint8_t hashes[LIMIT_SECTION_COUNT_MAX][SUITE_HASH_LEN];
     Leadbus__SectionDigest digests[LIMIT_SECTION_COUNT_MAX];
     Leadbus__SectionDigest *list[LIMIT_SECTION_COUNT_MAX];
+    Leadbus__Attachment rows[LIMIT_ATTACHMENT_COUNT_MAX];
+    Leadbus__Attachment *attachments[LIMIT_ATTACHMENT_COUNT_MAX];
     Leadbus__Manifest manifest = LEADBUS__MANIFEST__INIT;
     for (size_t i = 0; i < draft->input->section_count; i++) {
         draft->suite->hash(buf_bytes(&draft->ciphertexts[i]), hashes[i]);
@@ -177,7 +183,21 @@ static void encode_manifest(struct draft *draft)
     }
     manifest.n_sections = draft->input->section_count;
     manifest.sections = list;
-    message_encode(&manifest.base, &draft->manifest);
+    for (size_t i = 0; i < draft->input->attachment_count; i++) {
+        const struct seal_attachment *one = &draft->input->attachments[i];
+        leadbus__attachment__init(&rows[i]);
+        rows[i].section = one->section;
+        rows[i].size = one->stream_len;
+        rows[i].chunks = attachment_chunk_count(one->stream_len);
+        rows[i].root = binary(one->root, SUITE_HASH_LEN);
+        attachments[i] = &rows[i];
+    }
+    manifest.n_attachments = draft->input->attachment_count;
+    manifest.attachments = attachments;
+    int result = envelope_check_attachments(attachments, manifest.n_attachments,
+                                            draft->input->section_count, ret_error);
+    if (result == 0) message_encode(&manifest.base, &draft->manifest);
+    return result;
 }
 
 static void sign(struct draft *draft)
@@ -239,7 +259,8 @@ int envelope_seal(const struct seal_input *input, struct sealed *ret, struct err
     sha256_labelled("leadbus/1 header", buf_bytes(&draft.header), draft.hash);
     for (size_t i = 0; i < input->section_count; i++) seal_section(&draft, i, &sealed);
     for (size_t i = 0; i < input->recipient_count; i++) seal_wrap(&draft, &input->recipients[i]);
-    encode_manifest(&draft);
+    result = encode_manifest(&draft, ret_error);
+    if (result != 0) goto out;
     sign(&draft);
     result = encode_envelope(&draft, &sealed.bytes, ret_error);
     if (result != 0) goto out;

@@ -80,26 +80,50 @@ static void suite1_public_of(const uint8_t secret[SUITE_KEY_LEN],
     CHECK(result == 0);
 }
 
-static void suite1_seal(const uint8_t key[SUITE_KEY_LEN], struct bytes ad, struct bytes plain,
-                        uint8_t *ret_cipher)
+static void seal_with(const uint8_t key[SUITE_KEY_LEN], const uint8_t nonce[SUITE_NONCE_LEN],
+                      struct bytes ad, struct bytes plain, uint8_t *ret_cipher)
 {
     crypto_aead_chacha20poly1305_ietf_encrypt(ret_cipher, NULL, plain.data, plain.len, ad.data,
-                                              ad.len, NULL, zero_nonce, key);
+                                              ad.len, NULL, nonce, key);
 }
 
-static int suite1_open(const uint8_t key[SUITE_KEY_LEN], struct bytes ad, struct bytes cipher,
-                       uint8_t *ret_plain)
+static int open_with(const uint8_t key[SUITE_KEY_LEN], const uint8_t nonce[SUITE_NONCE_LEN],
+                     struct bytes ad, struct bytes cipher, uint8_t *ret_plain)
 {
     if (cipher.len < SUITE_TAG_LEN) return E_DECRYPT_FAILED;
     size_t len = cipher.len - SUITE_TAG_LEN;
     /* Two steps, as the library's single one zeroes the output when the tag is wrong: first the tag
      * alone (no output given), then the key stream, which the AEAD starts at block 1. */
     if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-            NULL, NULL, cipher.data, len, cipher.data + len, ad.data, ad.len, zero_nonce, key) != 0)
+            NULL, NULL, cipher.data, len, cipher.data + len, ad.data, ad.len, nonce, key) != 0)
         return E_DECRYPT_FAILED;
-    if (len > 0)
-        crypto_stream_chacha20_ietf_xor_ic(ret_plain, cipher.data, len, zero_nonce, 1, key);
+    if (len > 0) crypto_stream_chacha20_ietf_xor_ic(ret_plain, cipher.data, len, nonce, 1, key);
     return 0;
+}
+
+static void suite1_seal(const uint8_t key[SUITE_KEY_LEN], struct bytes ad, struct bytes plain,
+                        uint8_t *ret_cipher)
+{
+    seal_with(key, zero_nonce, ad, plain, ret_cipher);
+}
+
+static int suite1_open(const uint8_t key[SUITE_KEY_LEN], struct bytes ad, struct bytes cipher,
+                       uint8_t *ret_plain)
+{
+    return open_with(key, zero_nonce, ad, cipher, ret_plain);
+}
+
+static void suite1_seal_chunk(const uint8_t key[SUITE_KEY_LEN],
+                              const uint8_t nonce[SUITE_NONCE_LEN], struct bytes plain,
+                              uint8_t *ret_cipher)
+{
+    seal_with(key, nonce, (struct bytes){0}, plain, ret_cipher);
+}
+
+static int suite1_open_chunk(const uint8_t key[SUITE_KEY_LEN], const uint8_t nonce[SUITE_NONCE_LEN],
+                             struct bytes cipher, uint8_t *ret_plain)
+{
+    return open_with(key, nonce, (struct bytes){0}, cipher, ret_plain);
 }
 
 static void suite1_sign(const uint8_t secret[SUITE_SIGN_SECRET_LEN], struct bytes message,
@@ -168,6 +192,8 @@ static const struct suite suite1 = {
     .public_of = suite1_public_of,
     .seal = suite1_seal,
     .open = suite1_open,
+    .seal_chunk = suite1_seal_chunk,
+    .open_chunk = suite1_open_chunk,
     .sign = suite1_sign,
     .verify = suite1_verify,
     .check_sign_key = suite1_check_sign_key,

@@ -19,6 +19,7 @@ enum {
     SUITE_SIGN_SECRET_LEN = 64, /* libsodium's form: seed || public */
     SUITE_SIGNATURE_LEN = 64,
     SUITE_TAG_LEN = 16,
+    SUITE_NONCE_LEN = 12,
 };
 
 struct suite {
@@ -39,6 +40,12 @@ struct suite {
     /* E_DECRYPT_FAILED; ret has cipher.len - SUITE_TAG_LEN bytes, untouched on failure. */
     int (*open)(const uint8_t key[SUITE_KEY_LEN], struct bytes ad, struct bytes cipher,
                 uint8_t *ret_plain);
+    /* One chunk of a stream: the key serves that stream alone, the nonce counts its chunks
+     * (proto/attachment.h). Lengths and errors as seal and open. */
+    void (*seal_chunk)(const uint8_t key[SUITE_KEY_LEN], const uint8_t nonce[SUITE_NONCE_LEN],
+                       struct bytes plain, uint8_t *ret_cipher);
+    int (*open_chunk)(const uint8_t key[SUITE_KEY_LEN], const uint8_t nonce[SUITE_NONCE_LEN],
+                      struct bytes cipher, uint8_t *ret_plain);
     void (*sign)(const uint8_t secret[SUITE_SIGN_SECRET_LEN], struct bytes message,
                  uint8_t ret_signature[64]);
     int (*verify)(const uint8_t public_key[SUITE_PUBLIC_LEN], struct bytes message,

@@ -127,7 +127,8 @@ static bool config_equal(const Leadbus__Configured *a, const Leadbus__Configured
 {
     return a->credit_max == b->credit_max && a->created_skew_ms == b->created_skew_ms &&
            a->created_age_ms == b->created_age_ms && a->bundle_grace_ms == b->bundle_grace_ms &&
-           a->quota_per_minute == b->quota_per_minute && a->waiting_max == b->waiting_max;
+           a->quota_per_minute == b->quota_per_minute && a->waiting_max == b->waiting_max &&
+           a->attachment_bytes_max == b->attachment_bytes_max;
 }
 
 static int admit_configured(const struct core *core, const struct core_request *request,
@@ -150,6 +151,9 @@ static int admit_configured(const struct core *core, const struct core_request *
     if (wanted.bundle_grace_ms > LIMIT_BUNDLE_GRACE_MS)
         return error_set(&verdict->error, E_BAD_VALUE, "bundle_grace_ms", "at most %llu",
                          (unsigned long long)LIMIT_BUNDLE_GRACE_MS);
+    if (wanted.attachment_bytes_max > LIMIT_ATTACHMENT_BYTES_MAX)
+        return error_set(&verdict->error, E_BAD_VALUE, "attachment_bytes_max", "at most %d",
+                         LIMIT_ATTACHMENT_BYTES_MAX);
     wanted.base = (ProtobufCMessage)PROTOBUF_C_MESSAGE_INIT(&leadbus__configured__descriptor);
     Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_CONFIGURED);
     record.configured = &wanted;

@@ -139,6 +139,45 @@ static int check_kind(struct submission *s)
     return 0;
 }
 
+/* Files go with the one section of the kind that takes them. What they are only their readers see.
+ */
+static int check_attachments(struct submission *s)
+{
+    struct error *error = &s->verdict->error;
+    const Leadbus__Manifest *manifest = s->envelope->contents;
+    uint64_t total = 0, allowed = s->core->config.attachment_bytes_max;
+    if (manifest->n_attachments == 0) return 0;
+    int section = plan_attachment_section(s->kind);
+    if (section < 0)
+        return error_set(error, E_ATTACHMENT_NOT_ALLOWED, "attachments", "%s takes none",
+                         s->kind->slug);
+    for (size_t i = 0; i < manifest->n_attachments; i++) {
+        const char *name = s->head->sections[manifest->attachments[i]->section];
+        if (strcmp(name, s->kind->sections[section].name) != 0)
+            return error_set(error, E_ATTACHMENT_NOT_ALLOWED, "attachments",
+                             "with section %s, not %s", name, s->kind->sections[section].name);
+        total += manifest->attachments[i]->size;
+    }
+    if (allowed == 0) allowed = LIMIT_ATTACHMENT_BYTES_MAX;
+    if (total > allowed)
+        return error_set(error, E_TOO_LARGE, "attachments", "%llu bytes together, at most %llu",
+                         (unsigned long long)total, (unsigned long long)allowed);
+    return 0;
+}
+
+/* Last of all: who hears of missing chunks has nothing else to mend. */
+static int check_chunks(struct submission *s, uint32_t durable)
+{
+    char field[ERROR_FIELD_LEN_MAX + 1];
+    for (size_t i = 0; i < s->envelope->contents->n_attachments; i++) {
+        if (durable >> i & 1) continue;
+        (void)snprintf(field, sizeof field, "attachments[%zu]", i);
+        return error_set(&s->verdict->error, E_ATTACHMENT_MISSING, field,
+                         "upload its chunks first");
+    }
+    return 0;
+}
+
 static int say_moved(struct submission *s)
 {
     struct core_verdict *verdict = s->verdict;
@@ -294,12 +333,14 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
     if (r == 0) r = check_bundle(&s);
     if (r == 0) r = check_times(&s);
     if (r == 0) r = check_kind(&s);
+    if (r == 0) r = check_attachments(&s);
     if (r == 0) r = check_thread(&s);
     if (r == 0) r = check_route(&s);
     for (size_t i = 0; r == 0 && i < head->n_recipients; i++) r = check_epoch(&s, i);
     if (r == 0)
         r = core_thread_act(core, NULL, s.kind->act, s.thread, s.parent, s.from, &verdict->error);
     if (r == 0) r = check_room(&s);
+    if (r == 0) r = check_chunks(&s, request->attachments_durable);
     if (r == 0)
         r = record_of_accepted(RECORD_RULES_VERSION, now_ms, s.flags, request->envelope, ret_record,
                                &verdict->error);

@@ -65,6 +65,7 @@ static void apply_configured(struct core *core, const struct core_folding *foldi
     core->config.bundle_grace_ms = configured->bundle_grace_ms;
     core->config.quota_per_minute = configured->quota_per_minute;
     core->config.waiting_max = configured->waiting_max;
+    core->config.attachment_bytes_max = configured->attachment_bytes_max;
     core->config_index = folding->index;
 }
 

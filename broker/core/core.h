@@ -62,8 +62,12 @@ struct core_request {
             *bundle; /* CORE_BUNDLE: borrowed by admit; handed to core_apply with the record */
         const Leadbus__Configured *configured;
         const char *version; /* CORE_START */
-        const struct envelope
-            *envelope; /* CORE_SUBMIT: ciphertext hashes already checked by the pool */
+        struct {
+            const struct envelope *envelope; /* ciphertext hashes already checked by the pool */
+            /* Bit i: every chunk of the manifest's attachment i is on the disk, its folder
+             * included. The shell knows; an accepted record implies it for all of them. */
+            uint32_t attachments_durable;
+        }; /* CORE_SUBMIT */
         struct {
             struct bytes body, signature; /* CORE_ACK, CORE_PUBLISH_KEY, CORE_REWRAP */
         } signed_body;

@@ -39,6 +39,7 @@ static void digest_head(const struct core *core, struct buf *buf)
     buf_append_u64(buf, core->config.bundle_grace_ms);
     buf_append_u32(buf, core->config.quota_per_minute);
     buf_append_u64(buf, core->config.waiting_max);
+    buf_append_u64(buf, core->config.attachment_bytes_max);
     const struct core_installed *installed[] = {&core->now, &core->before};
     for (size_t i = 0; i < 2; i++) {
         uint8_t hash[32] = {0};

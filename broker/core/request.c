@@ -18,6 +18,7 @@ static int request_of_accepted(const Leadbus__Accepted *accepted, struct arena *
     ret_request->type = CORE_SUBMIT;
     ret_request->envelope = ret_envelope;
     ret_request->conn_serial = ret_envelope->head->serial;
+    ret_request->attachments_durable = UINT32_MAX;
     return 0;
 }
 

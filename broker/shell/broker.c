@@ -19,6 +19,8 @@ struct broker {
     const struct keyring *keyring;
     struct counters counters;
     struct directory_box directories;
+    struct uploads *uploads;
+    struct disk *disk;
     struct journal journal;
     void *zmq;
     struct zap *zap;
@@ -68,9 +70,17 @@ static int open_network(struct broker *broker, struct error *ret_error)
 static int start(struct broker *broker, struct error *ret_error)
 {
     const struct settings *settings = broker->settings;
+    uint8_t hash_key[16];
     directory_box_init(&broker->directories);
+    clock_random(hash_key, sizeof hash_key);
     int code = queue_init(&broker->gone, GONE_COUNT_MAX, true, ret_error);
-    if (!code) code = journal_open(settings, broker->keyring, &broker->journal, ret_error);
+    if (!code)
+        code = uploads_new(settings->upload_bytes_max, settings->upload_keep_ms, hash_key,
+                           &broker->uploads, ret_error);
+    if (!code)
+        code =
+            journal_open(settings, broker->keyring, broker->uploads, &broker->journal, ret_error);
+    if (!code) code = disk_start(settings->chunks, &broker->disk, ret_error);
     if (!code)
         code = directory_box_publish(&broker->directories, core_bundle(broker->journal.core),
                                      ret_error);
@@ -87,6 +97,9 @@ static int start(struct broker *broker, struct error *ret_error)
                                        .net = broker->net,
                                        .gone = &broker->gone,
                                        .directories = &broker->directories,
+                                       .uploads = broker->uploads,
+                                       .disk = broker->disk,
+                                       .chunks = settings->chunks,
                                        .counters = &broker->counters,
                                        .checkpoint = buf_bytes(&broker->journal.checkpoint),
                                        .credit_max = settings->limits.credit_max,
@@ -117,6 +130,8 @@ void broker_stop(struct broker *take_broker)
         log_info("stopped", log_u64("size", take_broker->size),
                  log_hex("digest", bytes_of(take_broker->digest, sizeof take_broker->digest)));
     engine_free(take_broker->engine);
+    disk_stop(take_broker->disk);
+    uploads_free(take_broker->uploads);
     journal_fini(&take_broker->journal);
     for (void *peer; take_broker->gone.items && (peer = queue_try_pop(&take_broker->gone));)
         free(peer);

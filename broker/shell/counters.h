@@ -15,6 +15,7 @@ struct counters {
     _Atomic uint64_t dropped_routing_id;      /* a routing id of the peer's own making, too long */
     _Atomic uint64_t dropped_slow;            /* to a peer that doesn't read */
     _Atomic uint64_t handshakes_refused;
+    _Atomic uint64_t chunks_in, chunks_out, uploads_erased;
     _Atomic uint64_t accepted, receipts, deliveries, acknowledged;
     _Atomic uint64_t connections;
     _Atomic uint64_t refused[COUNTERS_CODE_MAX]; /* by positive number of errors.def */

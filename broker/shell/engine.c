@@ -194,6 +194,7 @@ static void every_second(struct engine *engine, uint64_t monotonic_ms)
     if (monotonic_ms < engine->status_at_ms) return;
     engine->status_at_ms = monotonic_ms + 1000;
     watch_clock(engine);
+    attach_tidy(engine);
     status_refresh(engine);
     if (monotonic_ms < engine->minute_at_ms) return;
     engine->minute_at_ms = monotonic_ms + 60000;
@@ -216,18 +217,20 @@ static void *run(void *ctx)
     struct engine *engine = ctx;
     bool more = false, stopping = false;
     for (;;) {
-        struct pollfd fds[4] = {
+        struct pollfd fds[5] = {
             {.fd = writer_fd(engine->parts.writer), .events = POLLIN},
             {.fd = queue_event_fd(engine->parts.gone), .events = POLLIN},
             {.fd = engine->control_bell, .events = POLLIN},
             /* Not while there is no room: it would ring all the time. */
             {.fd = has_room(engine) ? verify_fd(engine->parts.verify) : -1, .events = POLLIN},
+            {.fd = disk_fd(engine->parts.disk), .events = POLLIN},
         };
-        if (poll(fds, 4, wait_ms(engine, more)) < 0 && errno != EINTR) CHECK(errno == EINTR);
+        if (poll(fds, 5, wait_ms(engine, more)) < 0 && errno != EINTR) CHECK(errno == EINTR);
         atomic_fetch_add_explicit(&engine->rounds, 1, memory_order_relaxed);
         if (fds[0].revents) collect_written(engine);
         if (fds[1].revents) take_gone(engine);
         if (fds[2].revents) stopping = take_control(engine) || stopping;
+        if (fds[4].revents) attach_collect(engine);
         if (fds[3].revents) take_jobs(engine);
         tick(engine, clock_now_ms());
         hand_to_writer(engine);
@@ -236,7 +239,7 @@ static void *run(void *ctx)
         net_flush(engine->parts.net);
         every_second(engine, clock_monotonic_ms());
         if (stopping && verify_count(engine->parts.verify) == 0 && !engine->written &&
-            engine->open->count == 0)
+            engine->open->count == 0 && disk_count(engine->parts.disk) == 0)
             break;
     }
     status_refresh(engine);

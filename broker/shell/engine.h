@@ -14,7 +14,9 @@
 #include "broker/core/core.h"
 #include "broker/shell/counters.h"
 #include "broker/shell/directory.h"
+#include "broker/shell/disk.h"
 #include "broker/shell/net.h"
+#include "broker/shell/uploads.h"
 #include "broker/shell/verify.h"
 #include "broker/shell/writer.h"
 
@@ -28,6 +30,9 @@ struct engine_parts {
     struct net *net;       /* borrowed */
     struct queue *gone;    /* of malloc'd struct peer; with an event */
     struct directory_box *directories;
+    struct uploads *uploads; /* borrowed; the engine's thread's own */
+    struct disk *disk;       /* borrowed, started */
+    const char *chunks;      /* folder of the attachments */
     struct counters *counters;
     struct bytes checkpoint; /* the newest durable one, over all of the journal */
     uint32_t credit_max;

@@ -43,6 +43,7 @@ struct session {
     uint64_t seen_size; /* the newest head named by its envelopes that was found in this journal */
     uint8_t seen_root[32];
     bool wants_pump;
+    uint32_t put_count, read_count; /* of its chunks, at the disk */
     uint64_t welcome_size; /* its Welcome read state up to here: nothing is delivered before */
     struct lane lanes[ENVELOPE_LANE_COUNT];
 };
@@ -134,6 +135,17 @@ void request_handle(struct engine *engine, struct job *take_job);
 int request_admit(struct engine *engine, const struct core_request *request, struct job *job,
                   struct trust_bundle *bundle, struct core_verdict *ret_verdict);
 void request_bundle(struct engine *engine, struct bytes bundle);
+
+/* engine_attach.c: attachments on their way in and out. */
+bool attach_handle(struct engine *engine, struct session *session, struct job *job, bool *ret_kept);
+/* For core: bit i where every chunk of the envelope's attachment i is durable. */
+uint32_t attach_durable(struct engine *engine, const struct envelope *envelope);
+/* The envelope is in the record at `index`. */
+void attach_accepted(struct engine *engine, const struct envelope *envelope, uint64_t index);
+/* What the disk has done. */
+void attach_collect(struct engine *engine);
+/* Marks of what is durable go, and so does what nobody continued. */
+void attach_tidy(struct engine *engine);
 
 /* engine_status.c */
 void status_refresh(struct engine *engine);

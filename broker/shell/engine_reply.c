@@ -42,8 +42,27 @@ static const char *request_name(const struct job *job)
     case LEADBUS__FRAME__BODY_GET_PROOF: return "get_proof";
     case LEADBUS__FRAME__BODY_PING: return "ping";
     case LEADBUS__FRAME__BODY_SUBMIT_REWRAP: return "submit_rewrap";
+    case LEADBUS__FRAME__BODY_OPEN_UPLOAD: return "open_upload";
+    case LEADBUS__FRAME__BODY_PUT_CHUNK: return "put_chunk";
+    case LEADBUS__FRAME__BODY_GET_LEAVES: return "get_leaves";
+    case LEADBUS__FRAME__BODY_GET_CHUNK: return "get_chunk";
     default: return "frame";
     }
+}
+
+/* Which attachment a refused request was about. */
+static ProtobufCBinaryData request_root(const struct job *job)
+{
+    ProtobufCBinaryData root = {0};
+    if (!job->frame) return root;
+    switch (job->frame->body_case) {
+    case LEADBUS__FRAME__BODY_OPEN_UPLOAD: root = job->frame->open_upload->root; break;
+    case LEADBUS__FRAME__BODY_PUT_CHUNK: root = job->frame->put_chunk->root; break;
+    case LEADBUS__FRAME__BODY_GET_LEAVES: root = job->frame->get_leaves->root; break;
+    case LEADBUS__FRAME__BODY_GET_CHUNK: root = job->frame->get_chunk->root; break;
+    default: break;
+    }
+    return root.len == SUITE_HASH_LEN ? root : (ProtobufCBinaryData){0};
 }
 
 void reply_refusal_encode(const struct job *job, const struct core_verdict *verdict,
@@ -66,6 +85,7 @@ void reply_refusal_encode(const struct job *job, const struct core_verdict *verd
     refusal.n_participants = verdict->participant_count;
     refusal.participants = participants;
     refusal.thread_index = verdict->thread_index;
+    refusal.root = request_root(job);
     Leadbus__Frame frame = LEADBUS__FRAME__INIT;
     frame.body_case = LEADBUS__FRAME__BODY_REFUSAL;
     frame.refusal = &refusal;

@@ -117,14 +117,17 @@ static bool handle_submit(struct engine *engine, struct session *session, struct
                                    .signature_checked = job->signature_checked,
                                    .envelope = job->envelope};
     memcpy(request.checked_key, job->checked_key, sizeof request.checked_key);
+    request.attachments_durable = attach_durable(engine, job->envelope);
     struct core_verdict verdict;
     int code = request_admit(engine, &request, job, NULL, &verdict);
-    if (code == E_DUPLICATE)
+    if (code == E_DUPLICATE) {
         answer_duplicate(engine, job, &verdict);
-    else if (code)
+    } else if (code) {
         answer_refused(engine, job, &verdict);
-    else
+    } else {
         counters_add(&engine->parts.counters->accepted, 1);
+        attach_accepted(engine, job->envelope, core_size(engine->core) - 1);
+    }
     return code == 0;
 }
 
@@ -324,10 +327,12 @@ static bool handle_greeted(struct engine *engine, struct session *session, struc
     case LEADBUS__FRAME__BODY_GET_KEYS: handle_get_keys(engine, session, job); return false;
     case LEADBUS__FRAME__BODY_GET_PROOF: handle_get_proof(engine, job); return false;
     case LEADBUS__FRAME__BODY_PING: handle_ping(engine, job); return false;
-    default:
-        reply_refuse(engine, job, error_set(&error, E_BAD_FORM, "frame", "not a request"), &error);
-        return false;
+    default: break;
     }
+    bool kept = false;
+    if (!attach_handle(engine, session, job, &kept))
+        reply_refuse(engine, job, error_set(&error, E_BAD_FORM, "frame", "not a request"), &error);
+    return kept;
 }
 
 /* True: the job went into the group. */

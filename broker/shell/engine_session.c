@@ -292,6 +292,7 @@ int session_hello(struct engine *engine, const struct job *job, struct error *re
     session->peer = job->peer;
     memcpy(session->instance, body->instance.data, 16);
     session->since_ms = session->heard_ms = clock_now_ms();
+    session->put_count = session->read_count = 0;
     for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
         lane_restart(engine, session, lane, body->credit);
     session->wants_pump = true;

@@ -53,6 +53,7 @@ void status_refresh(struct engine *engine)
 {
     const struct counters *counters = engine->parts.counters;
     const struct trust_bundle *bundle = core_bundle(engine->core);
+    const struct uploads_stats uploads = uploads_stats(engine->parts.uploads);
     json_t *root = json_object();
     const struct {
         const char *name;
@@ -74,6 +75,11 @@ void status_refresh(struct engine *engine)
         {"receipts", counters_get(&counters->receipts)},
         {"deliveries", counters_get(&counters->deliveries)},
         {"acknowledged", counters_get(&counters->acknowledged)},
+        {"chunks_in", counters_get(&counters->chunks_in)},
+        {"chunks_out", counters_get(&counters->chunks_out)},
+        {"uploads", uploads.count},
+        {"upload_bytes", uploads.bytes},
+        {"uploads_erased", counters_get(&counters->uploads_erased)},
         {"dropped_unauthenticated", counters_get(&counters->dropped_unauthenticated)},
         {"dropped_frame_count", counters_get(&counters->dropped_frame_count)},
         {"dropped_routing_id", counters_get(&counters->dropped_routing_id)},

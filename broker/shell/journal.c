@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "broker/shell/clock.h"
+#include "broker/shell/disk.h"
 #include "proto/base/check.h"
 #include "proto/checkpoint.h"
 #include "proto/host/file.h"
@@ -16,6 +17,8 @@ struct opening {
     const struct settings *settings;
     const struct keyring *keyring;
     struct core *core;
+    struct uploads *uploads;
+    uint64_t uploads_from; /* no record before this one names an attachment that is on its way */
     struct store *store, *reader;
     struct writer *writer;
     struct group *group;
@@ -113,15 +116,62 @@ out:
     return code;
 }
 
+/* ---- attachments on their way -------------------------------------------------------------------
+ */
+
+static int found_upload(void *ctx, const struct disk_found *found, struct error *ret_error)
+{
+    struct opening *opening = ctx;
+    struct upload *upload;
+    int code = uploads_add(opening->uploads, found->unit, found->root, found->stream_len,
+                           found->leaves, clock_now_ms(), &upload, ret_error);
+    if (code) {
+        /* A smaller limit than when it was begun: it stays on the disk until there is room. */
+        log_failure(LOG_LEVEL_WARN, "upload_not_taken", code, ret_error);
+        return 0;
+    }
+    memcpy(upload->present, found->present, sizeof upload->present);
+    upload->present_count = found->present_count;
+    upload->state = upload->present_count == upload->chunk_count ? UPLOAD_COMPLETE : UPLOAD_OPEN;
+    if (found->size < opening->uploads_from) opening->uploads_from = found->size;
+    return 0;
+}
+
+/* An envelope that is in the journal: what it names is no longer on its way. */
+static int settle_uploads(struct opening *opening, struct bytes bytes)
+{
+    struct arena arena;
+    const Leadbus__Record *record;
+    const ProtobufCMessage *message;
+    arena_init(&arena, (size_t)LIMIT_RECORD_BYTES_MAX * 16);
+    int code = record_decode(bytes, &arena, &record, opening->error);
+    if (!code)
+        code = message_decode(
+            &leadbus__manifest__descriptor,
+            bytes_of(record->accepted->manifest.data, record->accepted->manifest.len), &arena,
+            &message, opening->error);
+    const Leadbus__Manifest *manifest = code ? NULL : (const Leadbus__Manifest *)message;
+    for (size_t i = 0; !code && i < manifest->n_attachments; i++) {
+        ProtobufCBinaryData root = manifest->attachments[i]->root;
+        struct upload *upload = root.len == 32 ? uploads_find(opening->uploads, root.data) : NULL;
+        if (!upload) continue;
+        code = disk_settle(opening->settings->chunks, upload->root, opening->error);
+        if (!code) uploads_remove(opening->uploads, upload);
+    }
+    arena_fini(&arena);
+    return code;
+}
+
 static int fold_one(void *ctx, uint64_t index, struct bytes bytes, struct bytes hashes)
 {
     struct opening *opening = ctx;
     struct trust_bundle *bundle = NULL;
     (void)hashes;
-    if (record_body_field(bytes) == 4) {
-        int code = rebuild_bundle(opening, index, bytes, &bundle);
-        if (code) return code;
-    }
+    unsigned field = record_body_field(bytes);
+    int code = 0;
+    if (field == 4) code = rebuild_bundle(opening, index, bytes, &bundle);
+    if (field == 7 && index >= opening->uploads_from) code = settle_uploads(opening, bytes);
+    if (code) return code;
     return core_apply(opening->core, index, bytes, bundle, NULL, opening->error);
 }
 
@@ -322,6 +372,8 @@ static int take_up(struct opening *opening)
     struct merkle_frontier frontier;
     merkle_frontier_init(&frontier);
     int code = store_size(opening->store, &size, opening->error);
+    opening->uploads_from = UINT64_MAX;
+    if (!code) code = disk_scan(opening->settings->chunks, found_upload, opening, opening->error);
     if (!code) code = store_walk(opening->store, 0, fold_one, opening, opening->error);
     if (!code && core_size(opening->core) != size)
         code = error_set(opening->error, E_JOURNAL_CORRUPT, NULL,
@@ -342,11 +394,13 @@ static int take_up(struct opening *opening)
 }
 
 int journal_open(const struct settings *settings, const struct keyring *keyring,
-                 struct journal *ret_journal, struct error *ret_error)
+                 struct uploads *uploads, struct journal *ret_journal, struct error *ret_error)
 {
     struct error local = {0};
-    struct opening opening = {
-        .settings = settings, .keyring = keyring, .error = ret_error ? ret_error : &local};
+    struct opening opening = {.settings = settings,
+                              .keyring = keyring,
+                              .uploads = uploads,
+                              .error = ret_error ? ret_error : &local};
     char path[4096];
     uint8_t hash_key[16];
     snprintf(path, sizeof path, "%s/journal.db", settings->state);

@@ -5,6 +5,7 @@
 
 #include "broker/core/core.h"
 #include "broker/shell/settings.h"
+#include "broker/shell/uploads.h"
 #include "broker/shell/writer.h"
 #include "certs/keyring/keyring.h"
 
@@ -18,9 +19,13 @@ struct journal {
 /* E_STORE_LOCKED, E_STORE_VERSION, E_JOURNAL_CORRUPT, E_JOURNAL_FORKED (the newest checkpoint is
  * not that of the records, or not signed by this keyring's log key), E_BAD_CONFIG (another root or
  * bus than the journal's), everything of trust_bundle_open, E_IO. Nothing serves after any of them.
+ *
+ * uploads: filled with what the attachments' folder says is on its way (disk.h); those that an
+ * envelope of the journal names are taken out again and their marks removed.
  */
 int journal_open(const struct settings *settings, const struct keyring *keyring,
-                 struct journal *ret_journal, struct error *ret_error) MUST_USE;
+                 struct uploads *uploads, struct journal *ret_journal,
+                 struct error *ret_error) MUST_USE;
 /* A record carries one root note: a bundle whose root is two or more versions ahead of the one in
  * force could not be verified again from the journal. E_BUNDLE_UNKNOWN: install one made under the
  * next root first. */

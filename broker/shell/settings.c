@@ -36,6 +36,13 @@ static const struct config_key KEYS[] = {
      "每证书每分钟受理上限，0 为不限", "accepted per certificate and minute; 0 = no quota"},
     {"limits", "waiting_max", CONFIG_U64, "0", 0, 100000000, false, "每单位待投递上限，0 为不限",
      "waiting deliveries per unit; 0 = no bound"},
+    {"attachments", "envelope_max", CONFIG_SIZE, "1G", 1024, LIMIT_ATTACHMENT_BYTES_MAX, false,
+     "一条消息的附件总量上限", "attachments of one message together"},
+    {"attachments", "upload_max", CONFIG_SIZE, "4G", 1048576, 1ull << 50, false,
+     "每单位已上传而尚未随消息入账的总量上限；不得小于 envelope_max",
+     "per unit: uploaded and not yet accepted with a message; not below envelope_max"},
+    {"attachments", "upload_keep", CONFIG_DURATION, "24h", 1000, 2592000000ull, false,
+     "上传后无动静而未入账的分块保留多久", "how long chunks wait for their message"},
     {"pool", "threads", CONFIG_U64, "0", 0, VERIFY_THREAD_MAX, false, "验签线程数，0 为处理器核数",
      "verifying threads; 0 = one per core"},
     {"log", "level", CONFIG_TEXT, "info", 1, 8, false, "debug、info、warn 或 error",
@@ -71,6 +78,21 @@ static void read_limits(struct settings *settings)
     limits->bundle_grace_ms = config_u64(config, "limits", "bundle_grace");
     limits->quota_per_minute = (uint32_t)config_u64(config, "limits", "quota_per_minute");
     limits->waiting_max = config_u64(config, "limits", "waiting_max");
+    limits->attachment_bytes_max = config_u64(config, "attachments", "envelope_max");
+}
+
+static int read_attachments(struct settings *settings, struct error *ret_error)
+{
+    const struct config *config = settings->config;
+    int len = snprintf(settings->chunks, sizeof settings->chunks, "%s/chunks", settings->state);
+    if (len < 0 || (size_t)len >= sizeof settings->chunks)
+        return error_set(ret_error, E_BAD_CONFIG, config_origin(config, "bus", "state"),
+                         "bus.state: a path of at most %zu bytes", sizeof settings->chunks - 8);
+    settings->upload_bytes_max = config_u64(config, "attachments", "upload_max");
+    settings->upload_keep_ms = config_u64(config, "attachments", "upload_keep");
+    if (settings->upload_bytes_max >= settings->limits.attachment_bytes_max) return 0;
+    return error_set(ret_error, E_BAD_CONFIG, config_origin(config, "attachments", "upload_max"),
+                     "attachments.upload_max: below envelope_max no such message could be sent");
 }
 
 static size_t cores(void)
@@ -98,6 +120,7 @@ int settings_load(const char *path, struct settings *ret_settings, struct error 
     if (!settings.thread_count) settings.thread_count = cores();
     read_limits(&settings);
     code = read_endpoints(&settings, ret_error);
+    if (!code) code = read_attachments(&settings, ret_error);
     if (!code)
         code = log_level_parse(config_text(config, "log", "level"), &settings.log_level, ret_error);
     if (!code)

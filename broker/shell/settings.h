@@ -15,6 +15,7 @@ struct settings {
     struct config *config;
     const char *bus;
     const char *state;           /* folder */
+    char chunks[1024];           /* folder of the attachments, in state */
     const char *root;            /* path of the signed root note */
     const char *bundle;          /* path of the bundle */
     const char *keyring;         /* path */
@@ -25,6 +26,8 @@ struct settings {
     uint32_t connection_count_max;
     size_t thread_count; /* of the verify pool */
     Leadbus__Configured limits;
+    uint64_t upload_bytes_max; /* per unit, not yet accepted */
+    uint64_t upload_keep_ms;
     enum log_level log_level;
     enum log_format log_format;
 };

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "proto/attachment.h"
 #include "proto/base/check.h"
 #include "proto/host/queue.h"
 #include "proto/record.h"
@@ -66,6 +67,44 @@ static int check_signed(const struct directory *directory, struct job *job, cons
     return 0;
 }
 
+static int check_root(struct job *job, const char *field, ProtobufCBinaryData root)
+{
+    if (root.len == SUITE_HASH_LEN) return 0;
+    return error_set(&job->error, E_BAD_VALUE, field, "%zu bytes, not 32", root.len);
+}
+
+static int check_open_upload(struct job *job)
+{
+    const Leadbus__OpenUpload *open = job->frame->open_upload;
+    int code = check_root(job, "open_upload.root", open->root);
+    if (code) return code;
+    return attachment_leaves_check(bytes_of(open->leaves.data, open->leaves.len), open->size,
+                                   open->root.data, &job->error);
+}
+
+static int check_number(struct job *job, const char *field, uint32_t number)
+{
+    if (number < LIMIT_CHUNK_COUNT_MAX) return 0;
+    return error_set(&job->error, E_BAD_VALUE, field, "%u", number);
+}
+
+static int check_put_chunk(struct job *job)
+{
+    const Leadbus__PutChunk *put = job->frame->put_chunk;
+    int code = check_root(job, "put_chunk.root", put->root);
+    if (!code) code = check_number(job, "put_chunk.number", put->number);
+    if (!code && put->data.len > LIMIT_CHUNK_BYTES_MAX)
+        code = error_set(&job->error, E_TOO_LARGE, "put_chunk.data", "%zu bytes, at most %d",
+                         put->data.len, LIMIT_CHUNK_BYTES_MAX);
+    return code;
+}
+
+static int check_get_chunk(struct job *job)
+{
+    int code = check_root(job, "get_chunk.root", job->frame->get_chunk->root);
+    return code ? code : check_number(job, "get_chunk.number", job->frame->get_chunk->number);
+}
+
 static int check(const struct directory *directory, struct job *job)
 {
     arena_init(&job->arena, (size_t)LIMIT_FRAME_BYTES_MAX * ARENA_FRAMES);
@@ -89,6 +128,11 @@ static int check(const struct directory *directory, struct job *job)
     case LEADBUS__FRAME__BODY_SUBMIT_REWRAP:
         return check_signed(directory, job, SIGNED_REWRAP, frame->submit_rewrap->body,
                             frame->submit_rewrap->signature);
+    case LEADBUS__FRAME__BODY_OPEN_UPLOAD: return check_open_upload(job);
+    case LEADBUS__FRAME__BODY_PUT_CHUNK: return check_put_chunk(job);
+    case LEADBUS__FRAME__BODY_GET_LEAVES:
+        return check_root(job, "get_leaves.root", frame->get_leaves->root);
+    case LEADBUS__FRAME__BODY_GET_CHUNK: return check_get_chunk(job);
     default: return 0;
     }
 }

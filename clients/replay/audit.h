@@ -7,9 +7,9 @@
  * `fold`, every record is decided again by the broker's own core (the bytes must come out the same)
  * and folded; state digests that the broker wrote down are compared.
  *
- * The walk stops at the first fault and names it. Erased sections are counted, not faults: the
- * record and every proof stay. No network, no keys, no clock. Impure: reads the journal. One
- * thread.
+ * The walk stops at the first fault and names it. Erased sections and chunks of attachments are
+ * counted, not faults: the record and every proof stay. No network, no keys, no clock. Impure:
+ * reads the journal. One thread.
  */
 #ifndef CLIENTS_REPLAY_AUDIT_H
 #define CLIENTS_REPLAY_AUDIT_H
@@ -40,6 +40,8 @@ struct audit_options {
     /* A head that somebody else kept: a checkpoint's note or a whole tlog-proof. Without one a
      * journal cut at an older signed head looks whole. Empty: none. */
     struct bytes held;
+    /* Folder with the chunks of attachments (proto/host/chunks.h); NULL: they are not looked at. */
+    const char *chunks;
     bool fold;
     /* Called for each record; non-zero ends the walk and is returned. NULL: none. */
     int (*each)(void *ctx, const struct audit_record *record, struct error *ret_error);
@@ -52,6 +54,7 @@ struct audit_totals {
     uint64_t size; /* records checked */
     uint64_t accepted, acknowledged, bundles, keys, rewraps, ticks, starts, configured;
     uint64_t signatures, checkpoints, blobs, blobs_erased, nodes;
+    uint64_t attachments, chunks, chunks_erased;
     uint64_t first_ms, last_ms;
 };
 
@@ -63,7 +66,8 @@ struct audit; /* the walk's state, alive after it for who wants to ask further *
 
 /* Walks. *ret_audit is given also on failure (to say how far it came), NULL only where the journal
  * could not be opened; free it with audit_free. On failure error.field names the place
- * ("records[12].hashes", "records[3].blobs[0]", "checkpoints[13]") and error.detail what is wrong.
+ * ("records[12].hashes", "records[3].blobs[0]", "records[3].attachments[0].chunks[7]",
+ * "checkpoints[13]") and error.detail what is wrong.
  * E_IO, E_STORE_VERSION, E_STORE_LOCKED: environment; everything else: the journal does not hold.
  */
 int audit_run(const struct audit_options *options, struct audit **ret_audit,

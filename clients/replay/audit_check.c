@@ -304,6 +304,8 @@ static int check_accepted(struct audit *audit, uint64_t index, const Leadbus__Ac
         if (code != 0) return code;
         if (!present) audit->totals.blobs_erased++;
     }
+    code = audit_check_chunks(audit, index, seen->envelope.contents, ret_error);
+    if (code != 0) return code;
     seen->is_envelope = true;
     audit->totals.accepted++;
     return 0;

@@ -53,6 +53,10 @@ struct audit_seen {
 int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Record *record,
                        struct audit_seen *ret_seen, struct error *ret_error) MUST_USE;
 
+/* Counts a record's attachments and checks what is there of their chunks. */
+int audit_check_chunks(struct audit *audit, uint64_t index, const Leadbus__Manifest *manifest,
+                       struct error *ret_error) MUST_USE;
+
 /* After the walk: the file holds what was walked and nothing else. E_JOURNAL_CORRUPT, E_IO. */
 int audit_check_file(const struct audit *audit, struct error *ret_error) MUST_USE;
 

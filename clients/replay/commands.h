@@ -14,6 +14,7 @@ struct command_options {
     struct buf root_note;
     const char *checkpoint_path; /* NULL: none given */
     struct buf checkpoint;
+    const char *chunks_path; /* NULL: the folder "chunks" beside the journal, where there is one */
     bool json;
 };
 
@@ -24,9 +25,13 @@ int command_explain(struct command_options *options);
 int command_prove(struct command_options *options);
 int command_check(struct command_options *options);
 
-/* The walk with this program's progress bar; errors and the warning about a root that nobody gave
- * are told. Exit status; 0: *ret_audit is the caller's to audit_free. */
-int command_walk(const struct command_options *options, bool fold,
+/* Looks at the chunks of attachments, too, where their folder is at hand. */
+const char *command_chunks(const struct command_options *options, char ret_path[4096]);
+
+/* chunks: NULL: not looked at. The walk with this program's progress bar; errors and the warning
+ * about a root that nobody gave are told. Exit status; 0: *ret_audit is the caller's to audit_free.
+ */
+int command_walk(const struct command_options *options, bool fold, const char *chunks,
                  int (*each)(void *ctx, const struct audit_record *record, struct error *ret_error),
                  void *ctx, struct audit **ret_audit);
 

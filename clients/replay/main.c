@@ -3,20 +3,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "clients/replay/commands.h"
 #include "clients/replay/out.h"
 
-enum { TAKES_LEAD = 1, NEEDS_OUT = 2, TAKES_KEYS = 4, NEEDS_TRUST = 8 };
+enum { TAKES_LEAD = 1, NEEDS_OUT = 2, TAKES_KEYS = 4, NEEDS_TRUST = 8, TAKES_CHUNKS = 16 };
 
 static const struct command {
     const char *name;
     int (*run)(struct command_options *options);
     unsigned flags;
 } commands[] = {
-    {"verify", command_verify, 0},
-    {"replay", command_replay, 0},
+    {"verify", command_verify, TAKES_CHUNKS},
+    {"replay", command_replay, TAKES_CHUNKS},
     {"list", command_list, 0},
     {"explain", command_explain, TAKES_LEAD},
     {"prove", command_prove, TAKES_LEAD | NEEDS_OUT},
@@ -38,6 +39,7 @@ static void help(void)
         "\n"
         "  --root 文件      信任根（signed root note）；verify 等命令不给时采用日志自称的根并警告\n"
         "  --checkpoint 文件  他处留存的检查点或回执（.tlog-proof）；没有它看不出日志被截短\n"
+        "  --chunks 目录    verify、replay 用：附件分块目录；默认为日志旁的 chunks（如有）\n"
         "  --key 公钥       check 用：信任根的公钥（vkey），可多次给出\n"
         "  --threshold N    check 用：其中至少几个公钥须已签名（默认全部）\n"
         "  -o, --output 文件\n"
@@ -63,6 +65,8 @@ static void help(void)
         "                   others take the root that the journal names, and warn\n"
         "  --checkpoint FILE  a head or receipt (.tlog-proof) that somebody else kept;\n"
         "                   without one a journal that was cut looks whole\n"
+        "  --chunks FOLDER  verify, replay: the chunks of attachments; the folder \"chunks\"\n"
+        "                   beside the journal by default, where there is one\n"
         "  --key VKEY       check: a public key of the root; may be repeated\n"
         "  --threshold N    check: how many of those keys must have signed (all by default)\n"
         "  -o, --output FILE\n"
@@ -89,11 +93,12 @@ static int add_key(struct command_options *options, const char *text)
 
 static int parse_options(int argc, char **argv, struct command_options *options)
 {
-    enum { OPT_ROOT = 256, OPT_KEY, OPT_THRESHOLD, OPT_CHECKPOINT, OPT_JSON };
+    enum { OPT_ROOT = 256, OPT_KEY, OPT_THRESHOLD, OPT_CHECKPOINT, OPT_CHUNKS, OPT_JSON };
     static const struct option longs[] = {{"root", required_argument, NULL, OPT_ROOT},
                                           {"key", required_argument, NULL, OPT_KEY},
                                           {"threshold", required_argument, NULL, OPT_THRESHOLD},
                                           {"checkpoint", required_argument, NULL, OPT_CHECKPOINT},
+                                          {"chunks", required_argument, NULL, OPT_CHUNKS},
                                           {"output", required_argument, NULL, 'o'},
                                           {"json", no_argument, NULL, OPT_JSON},
                                           {"help", no_argument, NULL, 'h'},
@@ -111,6 +116,7 @@ static int parse_options(int argc, char **argv, struct command_options *options)
                 options->trust.threshold = (size_t)atoi(optarg);
             break;
         case OPT_CHECKPOINT: options->checkpoint_path = optarg; break;
+        case OPT_CHUNKS: options->chunks_path = optarg; break;
         case OPT_JSON: options->json = true; break;
         case 'o': options->out_path = optarg; break;
         case 'h': help(); exit(0);
@@ -133,6 +139,13 @@ static int load(const char *path, size_t cap, struct buf *ret)
 
 static int load_files(struct command_options *options)
 {
+    struct stat folder;
+    if (options->chunks_path != NULL &&
+        (stat(options->chunks_path, &folder) != 0 || !S_ISDIR(folder.st_mode))) {
+        fprintf(stderr, T("leadbus-replay：没有目录 %s\n", "leadbus-replay: no folder %s\n"),
+                options->chunks_path);
+        return EX_NOINPUT;
+    }
     int status = load(options->root_path, LIMIT_NOTE_BYTES_MAX, &options->root_note);
     if (status == 0)
         status = load(options->checkpoint_path, LIMIT_TLOGPROOF_BYTES_MAX, &options->checkpoint);
@@ -158,6 +171,8 @@ static int run(const struct command *command, struct command_options *options, i
         (options->root_path == NULL) == (options->trust.key_count == 0))
         return out_usage(T("%s 需要 --root 或 --key，二者之一", "%s needs either --root or --key"),
                          command->name);
+    if ((command->flags & TAKES_CHUNKS) == 0 && options->chunks_path != NULL)
+        return out_usage(T("%s 不用 --chunks", "%s takes no --chunks"), command->name);
     if (options->trust.threshold == 0) options->trust.threshold = options->trust.key_count;
     if (options->trust.threshold > options->trust.key_count)
         return out_usage(T("--threshold 大于公钥个数", "--threshold is above the number of keys"));

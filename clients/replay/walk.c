@@ -25,7 +25,19 @@ static void show_progress(void *ctx, uint64_t done, uint64_t size)
     out_progress(done, size);
 }
 
-int command_walk(const struct command_options *options, bool fold,
+const char *command_chunks(const struct command_options *options, char ret_path[4096])
+{
+    struct stat status;
+    if (options->chunks_path != NULL) return options->chunks_path;
+    const char *slash = strrchr(options->journal, '/');
+    int folder_len = slash == NULL ? 0 : (int)(slash - options->journal) + 1;
+    int len = snprintf(ret_path, 4096, "%.*schunks", folder_len, options->journal);
+    if (len < 0 || len >= 4096 || stat(ret_path, &status) != 0 || !S_ISDIR(status.st_mode))
+        return NULL;
+    return ret_path;
+}
+
+int command_walk(const struct command_options *options, bool fold, const char *chunks,
                  int (*each)(void *ctx, const struct audit_record *record, struct error *ret_error),
                  void *ctx, struct audit **ret_audit)
 {
@@ -33,6 +45,7 @@ int command_walk(const struct command_options *options, bool fold,
     struct audit_options audit_options = {.path = options->journal,
                                           .root_note = buf_bytes(&options->root_note),
                                           .held = buf_bytes(&options->checkpoint),
+                                          .chunks = chunks,
                                           .fold = fold,
                                           .each = pass_on,
                                           .progress = show_progress,
@@ -66,7 +79,8 @@ int command_walk(const struct command_options *options, bool fold,
 
 /* ---- totals -----------------------------------------------------------------------------------
  */
-static json_t *totals_json(const struct audit *audit)
+/* chunks_seen: the attachments' chunks were looked at. */
+static json_t *totals_json(const struct audit *audit, bool chunks_seen)
 {
     const struct audit_totals *totals = audit_totals(audit);
     uint8_t root[32];
@@ -84,10 +98,16 @@ static json_t *totals_json(const struct audit *audit)
         "first_ms", (json_int_t)totals->first_ms, "last_ms", (json_int_t)totals->last_ms);
     CHECK(object != NULL);
     json_object_set_new(object, "tree_root", out_hex(bytes_of(root, 32)));
+    json_object_set_new(object, "attachment_count", json_integer((json_int_t)totals->attachments));
+    if (chunks_seen) {
+        json_object_set_new(object, "chunk_count", json_integer((json_int_t)totals->chunks));
+        json_object_set_new(object, "chunk_erased_count",
+                            json_integer((json_int_t)totals->chunks_erased));
+    }
     return object;
 }
 
-static void print_totals(const struct audit *audit)
+static void print_totals(const struct audit *audit, bool chunks_seen)
 {
     const struct audit_totals *totals = audit_totals(audit);
     char first[I18N_TIME_LEN], last[I18N_TIME_LEN], hex[65];
@@ -110,18 +130,29 @@ static void print_totals(const struct audit *audit)
            (unsigned long long)totals->signatures, (unsigned long long)totals->checkpoints,
            (unsigned long long)totals->nodes, (unsigned long long)totals->blobs,
            (unsigned long long)totals->blobs_erased);
+    if (totals->attachments > 0 && chunks_seen)
+        printf(T("  附件 %llu：核对分块 %llu（不在此处或已依规擦除 %llu）\n",
+                 "  %llu attachments: %llu chunks checked (%llu not here or erased)\n"),
+               (unsigned long long)totals->attachments, (unsigned long long)totals->chunks,
+               (unsigned long long)totals->chunks_erased);
+    else if (totals->attachments > 0)
+        printf(T("  附件 %llu：此处没有分块目录，未核对（--chunks 指定）\n",
+                 "  %llu attachments: no folder of chunks here, not checked (give --chunks)\n"),
+               (unsigned long long)totals->attachments);
     printf(T("  树根 %s\n", "  tree root %s\n"), hex);
 }
 
 int command_verify(struct command_options *options)
 {
     struct audit *audit = NULL;
-    int status = command_walk(options, false, NULL, NULL, &audit);
+    char path[4096];
+    const char *chunks = command_chunks(options, path);
+    int status = command_walk(options, false, chunks, NULL, NULL, &audit);
     if (status != 0) return status;
     if (options->json)
-        out_json(totals_json(audit));
+        out_json(totals_json(audit, chunks != NULL));
     else {
-        print_totals(audit);
+        print_totals(audit, chunks != NULL);
         puts(T("全部成立：逐条记录、签名、检查点均未被改动",
                "all holds: no record, signature or checkpoint was changed"));
     }
@@ -162,14 +193,15 @@ int command_replay(struct command_options *options)
     struct audit *audit = NULL;
     struct core_unit_stats stats;
     uint8_t digest[32];
-    char hex[65];
-    int status = command_walk(options, true, NULL, NULL, &audit);
+    char hex[65], path[4096];
+    const char *chunks = command_chunks(options, path);
+    int status = command_walk(options, true, chunks, NULL, NULL, &audit);
     if (status != 0) return status;
     const struct core *core = audit_core(audit);
     json_t *units = json_array();
     core_digest(core, digest);
     hex_encode(bytes_of(digest, 32), hex);
-    if (!options->json) print_totals(audit);
+    if (!options->json) print_totals(audit, chunks != NULL);
     for (size_t i = 0; i < core_unit_count(core); i++) {
         core_unit_stats(core, i, &stats);
         if (!adds_up(&stats)) {
@@ -182,7 +214,7 @@ int command_replay(struct command_options *options)
         json_array_append_new(units, unit_json(&stats));
     }
     if (status == 0 && options->json) {
-        json_t *object = totals_json(audit);
+        json_t *object = totals_json(audit, chunks != NULL);
         json_object_set(object, "units", units);
         json_object_set_new(object, "state_digest", json_string(hex));
         out_json(object);
@@ -247,7 +279,7 @@ int command_list(struct command_options *options)
 {
     struct audit *audit = NULL;
     struct listing listing = {options->json, json_array()};
-    int status = command_walk(options, false, list_each, &listing, &audit);
+    int status = command_walk(options, false, NULL, list_each, &listing, &audit);
     if (status == 0 && options->json) out_json(json_incref(listing.messages));
     json_decref(listing.messages);
     audit_free(audit);

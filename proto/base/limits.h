@@ -14,6 +14,14 @@ enum {
     LIMIT_MANIFEST_BYTES_MAX = 4096,
     LIMIT_ENVELOPE_BYTES_MAX = 1048576 - 65536,
     LIMIT_TAG_COUNT_MAX = 16,
+    /* attachments */
+    LIMIT_CHUNK_PLAIN_BYTES = 1048576,       /* of every chunk but the last */
+    LIMIT_CHUNK_BYTES_MAX = 1048576 + 16,    /* a chunk's ciphertext, tag included */
+    LIMIT_CHUNK_COUNT_MAX = 1024,            /* of one attachment */
+    LIMIT_ATTACHMENT_COUNT_MAX = 16,         /* of one envelope */
+    LIMIT_ATTACHMENT_BYTES_MAX = 1073741824, /* of one envelope: padded streams together */
+    LIMIT_ATTACHMENT_NAME_BYTES_MAX = 255,   /* file name */
+    LIMIT_ATTACHMENT_TYPE_BYTES_MAX = 127,   /* media type */
     /* names */
     LIMIT_SLUG_LEN_MAX = 47,     /* unit, kind, topic, section: [a-z0-9] then [a-z0-9.-] */
     LIMIT_OFFICER_LEN_MAX = 31,  /* officer code: printable ASCII without space */
@@ -21,8 +29,8 @@ enum {
     LIMIT_AREA_LEN_MAX = 12,     /* GB/T 2260 with street: 6 or 9 or 12 digits */
     LIMIT_PURPOSE_LEN_MAX = 63,
     /* wire */
-    LIMIT_FRAME_BYTES_MAX = 1048576,
-    LIMIT_RECORD_BYTES_MAX = 65535, /* tlog-tiles entry bundles carry a 16-bit length */
+    LIMIT_FRAME_BYTES_MAX = 1048576 + 65536, /* a chunk and what stands around it */
+    LIMIT_RECORD_BYTES_MAX = 65535,          /* tlog-tiles entry bundles carry a 16-bit length */
     LIMIT_NOTE_BYTES_MAX = 65536,
     LIMIT_NOTE_SIGNATURE_COUNT_MAX = 64,
     LIMIT_NOTE_NAME_LEN_MAX = 255,

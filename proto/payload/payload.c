@@ -4,6 +4,7 @@
 
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
+#include "proto/payload/attached.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_cross.h"
 #include "proto/payload/text.h"
@@ -168,6 +169,17 @@ static int check_number(struct walk *walk, const struct payload_field *rule, int
 static int check_message(struct walk *walk, const struct payload_message *message,
                          const ProtobufCMessage *content, size_t depth);
 
+/* A file's name is free text like any other. */
+static int check_attachment(struct walk *walk, const Leadbus__Payload__Attachment *attachment)
+{
+    int status = attached_check(attachment, walk->path, walk->error);
+    if (status) return status;
+    walk->locus_count += text_locus_count(bytes_of_str(attachment->name));
+    if (walk->locus_count <= TEXT_LOCUS_COUNT_MAX) return 0;
+    return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                     "results of STR typing: a DNA profile never travels");
+}
+
 /* One value: of a plain field, or one element of a repeated one. Absent plain values are sorted out
  * before. */
 static int check_value(struct walk *walk, const struct payload_field *rule,
@@ -182,6 +194,8 @@ static int check_value(struct walk *walk, const struct payload_field *rule,
         return bad_value(walk, rule);
     case PROTOBUF_C_TYPE_BOOL: return 0;
     case PROTOBUF_C_TYPE_MESSAGE:
+        if (rule->check == PAYLOAD_ATTACHMENT)
+            return check_attachment(walk, *(const Leadbus__Payload__Attachment *const *)member);
         return check_message(walk, payload_of_descriptor(field->descriptor),
                              *(const ProtobufCMessage *const *)member, depth + 1);
     default: CHECK(false); return E_BAD_FORM;

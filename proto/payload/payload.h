@@ -62,6 +62,7 @@ enum payload_check_kind {
     PAYLOAD_LONGITUDE,
     PAYLOAD_BOOL,
     PAYLOAD_MESSAGE,
+    PAYLOAD_ATTACHMENT, /* an Attachment (attached.h): never read from or written to JSON */
 };
 
 struct payload_code {

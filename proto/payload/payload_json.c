@@ -185,6 +185,8 @@ static int read_message(struct reading *reading, const struct payload_message *m
                              message->name);
         const json_t *value = json_object_iter_value(walk);
         size_t index = (size_t)(field - descriptor->fields);
+        if (message->fields[index].check == PAYLOAD_ATTACHMENT)
+            return wrong_type(reading, at, payload_check_text(PAYLOAD_ATTACHMENT, LANG_EN));
         int status = field->label == PROTOBUF_C_LABEL_REPEATED
                          ? read_repeated(reading, field, message->fields[index].count_max, value,
                                          at, content)
@@ -254,6 +256,7 @@ static json_t *write_message(const struct payload_message *message, const Protob
         const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
         const void *member = payload_member(content, field);
         json_t *value = NULL;
+        if (message->fields[i].check == PAYLOAD_ATTACHMENT) continue;
         if (field->label == PROTOBUF_C_LABEL_REPEATED) {
             size_t count = payload_count(content, field);
             const char *const *elements = *(const char *const *const *)member;

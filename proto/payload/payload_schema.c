@@ -96,6 +96,7 @@ json_t *payload_json_schema(const struct payload_message *message)
     json_t *required = json_array();
     for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
         const struct payload_field *rule = &message->fields[i];
+        if (rule->check == PAYLOAD_ATTACHMENT) continue;
         json_object_set_new(properties, rule->name,
                             field_schema(rule, &message->descriptor->fields[i]));
         if (rule->required) json_array_append_new(required, json_string(rule->name));

@@ -110,6 +110,8 @@ static const struct {
                            "a longitude in millionths of a degree"},
     [PAYLOAD_BOOL] = {"bool", "true 或 false", "true or false"},
     [PAYLOAD_MESSAGE] = {"message", "对象", "an object"},
+    [PAYLOAD_ATTACHMENT] = {"attachment", "附件：先上传，发送时引用其编号",
+                            "a file: uploaded first, then named in the request that sends"},
 };
 
 const char *payload_check_text(enum payload_check_kind check, enum lang lang)

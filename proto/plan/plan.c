@@ -290,6 +290,19 @@ int plan_section_find(const struct plan_kind *kind, const char *name)
     return -1;
 }
 
+int plan_attachment_section(const struct plan_kind *kind)
+{
+    int copy = -1;
+    if (kind->attachments == 0) return -1;
+    for (size_t i = 0; i < kind->section_count; i++) {
+        const struct plan_section *section = &kind->sections[i];
+        if (section->police) continue;
+        if (!section->copy) return (int)i;
+        if (copy < 0) copy = (int)i;
+    }
+    return copy;
+}
+
 uint32_t plan_copy_sections(const struct plan_kind *kind)
 {
     uint32_t mask = 0;

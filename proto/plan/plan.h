@@ -316,6 +316,10 @@ int plan_section_find(const struct plan_kind *kind, const char *name); /* index 
 /* The urgency of a message of this kind and topic. An unknown topic, NULL and "" have the kind's.
  */
 uint8_t plan_kind_urgency(const struct plan_kind *kind, const char *topic);
+/* The one section of a kind that files go with: the first that is neither for copies nor for the
+ * police alone, else the first for copies (a kind that has no other). -1: the kind takes no files.
+ */
+int plan_attachment_section(const struct plan_kind *kind);
 static inline bool plan_kind_expects(const struct plan_kind *kind, enum plan_act act)
 {
     return (kind->expects & PLAN_ACT_BIT(act)) != 0;

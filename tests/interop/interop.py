@@ -150,7 +150,7 @@ def receive(data, identity):
         cipher = section["ciphertext"]
         if cipher and (len(cipher) != digest["size"] or sha256(cipher) != digest["sha256"]):
             raise Refused("section hash")
-    return {"head": head, "hash": header_hash, "envelope": envelope,
+    return {"head": head, "hash": header_hash, "envelope": envelope, "manifest": manifest,
             "wraps": split_wraps(envelope["wraps"], len(head["recipients"]))}
 
 

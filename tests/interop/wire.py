@@ -120,7 +120,11 @@ HEADER = {1: ("suite", "u"), 2: ("flags", "u"), 3: ("id", "b"), 4: ("thread", "b
           24: ("salt", "b"), 25: ("sections", ["s"]), 26: ("recipients", [RECIPIENT]),
           27: ("occurred_ms", "u"), 28: ("blind_index", "b")}
 DIGEST = {1: ("sha256", "b"), 2: ("size", "u")}
-MANIFEST = {1: ("sections", [DIGEST])}
+ATTACHMENT = {1: ("section", "u"), 2: ("size", "u"), 3: ("chunks", "u"), 4: ("root", "b")}
+MANIFEST = {1: ("sections", [DIGEST]), 2: ("attachments", [ATTACHMENT])}
+PAYLOAD_ATTACHMENT = {1: ("key", "b"), 2: ("root", "b"), 3: ("size", "u"), 4: ("name", "s"),
+                      5: ("media_type", "s"), 6: ("sha256", "b"), 7: ("confirmed", "u")}
+LEAD_FULL = {1: ("what", "s"), 100: ("attachments", [PAYLOAD_ATTACHMENT])}
 REWRAP_BODY = {1: ("suite", "u"), 2: ("header_hash", "b"), 3: ("from", "s"), 4: ("serial", "u"),
                5: ("unit", "s"), 6: ("epoch", "u"), 7: ("epoch_key", "b"), 8: ("sections", "u"),
                9: ("session_key", "b"), 10: ("salt", "b"), 11: ("wrap", "b"),

@@ -516,6 +516,8 @@ struct district_letter *district_seal(struct district *district, const struct di
             &(struct seal_input){.head = &s->head,
                                  .sections = s->sections,
                                  .section_count = s->section_count,
+                                 .attachments = draft->attachments,
+                                 .attachment_count = draft->attachment_count,
                                  .recipients = s->recipients,
                                  .recipient_count = s->recipient_count,
                                  .identity_secret = district->units[s->from].identity_secret,

@@ -490,13 +490,13 @@ uint64_t maker_submit(struct journal_maker *maker, const char *from_key, const c
     fill_head(maker, draft, from, parent);
     route_draft(maker, draft, parent);
     address_draft(maker, draft, from);
-    struct seal_input input = {&draft->head,
-                               draft->bodies,
-                               draft->section_count,
-                               draft->recipients,
-                               draft->route.recipient_count,
-                               from->identity_secret,
-                               draft->entropy};
+    struct seal_input input = {.head = &draft->head,
+                               .sections = draft->bodies,
+                               .section_count = draft->section_count,
+                               .recipients = draft->recipients,
+                               .recipient_count = draft->route.recipient_count,
+                               .identity_secret = from->identity_secret,
+                               .entropy = draft->entropy};
     must(envelope_seal(&input, &sealed, &error), &error);
     arena_init(&arena, (size_t)LIMIT_FRAME_BYTES_MAX * 4);
     must(envelope_decode(buf_bytes(&sealed.bytes), &arena, envelope, &error), &error);

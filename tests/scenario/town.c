@@ -182,6 +182,7 @@ static void write_config(const struct town *town)
                "keyring = %s/keyring\npassphrase_file = %s/passphrase\n"
                "[listen]\nendpoint = %s\n[log]\nlevel = debug\n",
                TOWN_BUS, folder, folder, folder, folder, folder, town->endpoint);
+    if (town->more_config) buf_append_str(&config, town->more_config);
     write_file(town, "leadbusd.conf", buf_bytes(&config));
     buf_fini(&config);
 }
@@ -213,7 +214,6 @@ void town_init(struct town *town)
     snprintf(path, sizeof path, "%s/keyring", town->folder);
     must(keyring_save(&town->keyrings[TOWN_BROKER], path, bytes_of_str(PASSPHRASE), &error),
          &error);
-    write_config(town);
 }
 
 void town_fini(struct town *town)
@@ -227,6 +227,7 @@ void town_fini(struct town *town)
 bool town_start_broker(struct town *town)
 {
     char config[2 * PROCESS_PATH_LEN_MAX];
+    write_config(town);
     snprintf(config, sizeof config, "%s/leadbusd.conf", town->folder);
     const char *argv[] = {town->program, "--config", config, NULL};
     process_start(&town->broker, town->folder, town->log, argv);
@@ -324,6 +325,8 @@ void town_seal(const struct town *town, enum town_unit from, const struct town_l
     const struct seal_input input = {.head = &head,
                                      .sections = sections,
                                      .section_count = kind->section_count,
+                                     .attachments = lead->attachments,
+                                     .attachment_count = lead->attachment_count,
                                      .recipients = recipients,
                                      .recipient_count = route.recipient_count,
                                      .identity_secret = town->keyrings[from].identity_secret,

@@ -31,6 +31,7 @@ struct town {
     struct process broker;
     char endpoint[2 * PROCESS_PATH_LEN_MAX]; /* ipc */
     char log[2 * PROCESS_PATH_LEN_MAX];
+    const char *more_config; /* of the broker, behind everything else; NULL: nothing */
 };
 
 void town_init(struct town *town);
@@ -50,6 +51,8 @@ struct town_lead {
     uint64_t expires_ms; /* 0: never */
     enum town_unit deaf; /* its wrap is sealed under a wrong key; 0: nobody's */
     uint64_t seen_size;  /* a head that it claims to have seen, of a root that was never there; 0 */
+    const struct seal_attachment *attachments;
+    size_t attachment_count;
 };
 void town_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,
                struct sealed *ret_sealed);

@@ -241,6 +241,88 @@ static void the_digest_sees_every_change(void **state)
     district_letter_free(letter);
 }
 
+static int admit_with(struct journal *journal, const char *kind,
+                      const struct seal_attachment *attachments, size_t count, uint32_t durable,
+                      struct buf *ret_record, struct core_verdict *ret_verdict)
+{
+    const struct district_draft draft = {.kind = kind,
+                                         .from = "civil-affairs",
+                                         .attachments = attachments,
+                                         .attachment_count = count};
+    struct district_letter *letter = district_seal(journal->district, &draft, NULL);
+    assert_non_null(letter);
+    struct core_request request = {.type = CORE_SUBMIT, .now_ms = journal->district->now_ms};
+    request.conn_serial = letter->envelope.head->serial;
+    request.envelope = &letter->envelope;
+    request.attachments_durable = durable;
+    request.signature_checked = true;
+    memcpy(request.checked_key, journal->district->units[letter->from].identity, 32);
+    int r = core_admit(journal->core, &request, ret_record, ret_verdict);
+    district_unsend(journal->district, letter);
+    district_letter_free(letter);
+    return r;
+}
+
+/* What the shell says of chunks is an argument; what the record says is enough to decide again. */
+static void files_are_admitted_where_the_kind_takes_them_and_their_chunks_are_durable(void **state)
+{
+    struct journal *journal = *state;
+    struct seal_attachment files[2] = {{.section = 1, .stream_len = 2 << 20, .root = {1}},
+                                       {.section = 1, .stream_len = 1024, .root = {2}}};
+    struct buf record = {0};
+    struct core_verdict verdict;
+    assert_int_equal(admit_with(journal, "anomaly.marriage", files, 2, 0, &record, &verdict),
+                     E_ATTACHMENT_MISSING);
+    assert_string_equal(verdict.error.field, "attachments[0]");
+    assert_int_equal(admit_with(journal, "anomaly.marriage", files, 2, 1, &record, &verdict),
+                     E_ATTACHMENT_MISSING);
+    assert_string_equal(verdict.error.field, "attachments[1]");
+    files[0].section = files[1].section = 0; /* the summary, which copies may open */
+    assert_int_equal(admit_with(journal, "anomaly.marriage", files, 2, 3, &record, &verdict),
+                     E_ATTACHMENT_NOT_ALLOWED);
+    assert_int_equal(admit_with(journal, "notice.bulletin", files, 1, 1, &record, &verdict),
+                     E_ATTACHMENT_NOT_ALLOWED);
+    files[0].section = files[1].section = 1;
+    assert_int_equal(record.len, 0);
+    assert_int_equal(admit_with(journal, "anomaly.marriage", files, 2, 3, &record, &verdict), 0);
+
+    struct core_request again;
+    struct envelope envelope;
+    struct buf second = {0};
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    assert_int_equal(core_request_of_record(buf_bytes(&record), &arena, &again, &envelope, NULL),
+                     0);
+    again.signature_checked = true;
+    memcpy(again.checked_key, district_unit(journal->district, "civil-affairs")->identity, 32);
+    assert_int_equal(core_admit(journal->core, &again, &second, &verdict), 0);
+    assert_true(bytes_equal(buf_bytes(&record), buf_bytes(&second)));
+    arena_fini(&arena);
+    buf_fini(&second);
+    buf_fini(&record);
+}
+
+static void the_operator_may_allow_less_than_the_protocol(void **state)
+{
+    struct journal *journal = *state;
+    struct seal_attachment file = {.section = 1, .stream_len = 2 << 20, .root = {1}};
+    Leadbus__Configured configured = *core_config(journal->core);
+    struct core_request request = {.type = CORE_CONFIGURE, .now_ms = journal->district->now_ms};
+    struct buf record = {0};
+    struct core_verdict verdict;
+    request.configured = &configured;
+    configured.attachment_bytes_max = (2 << 20) - 1;
+    assert_int_equal(put(journal->core, &request, NULL, NULL, NULL), 0);
+    assert_int_equal(admit_with(journal, "anomaly.marriage", &file, 1, 1, &record, &verdict),
+                     E_TOO_LARGE);
+    configured.attachment_bytes_max = 2 << 20;
+    assert_int_equal(put(journal->core, &request, NULL, NULL, NULL), 0);
+    assert_int_equal(admit_with(journal, "anomaly.marriage", &file, 1, 1, &record, &verdict), 0);
+    configured.attachment_bytes_max = LIMIT_ATTACHMENT_BYTES_MAX + 1ull;
+    assert_int_equal(put(journal->core, &request, NULL, NULL, NULL), E_BAD_VALUE);
+    buf_fini(&record);
+}
+
 /* At most 512 bytes a lead with its thread and 16 a queue entry, wherever it goes. */
 static void memory_stays_within_its_budget(void **state)
 {
@@ -270,6 +352,11 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_record_out_of_place_is_corruption, setup, teardown),
         cmocka_unit_test_setup_teardown(the_digest_sees_every_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            files_are_admitted_where_the_kind_takes_them_and_their_chunks_are_durable, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(the_operator_may_allow_less_than_the_protocol, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(memory_stays_within_its_budget, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

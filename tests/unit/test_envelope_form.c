@@ -291,7 +291,7 @@ static int decode_with_manifest(struct scene *scene, const Leadbus__Manifest *ma
     return result;
 }
 
-static void manifests_say_one_bucket_for_each_section_and_no_attachment(void **state)
+static void manifests_say_one_bucket_for_each_section(void **state)
 {
     struct scene *scene = *state;
     uint8_t hash[33] = {0};
@@ -299,8 +299,6 @@ static void manifests_say_one_bucket_for_each_section_and_no_attachment(void **s
     scene_seal(scene);
     Leadbus__SectionDigest digest = LEADBUS__SECTION_DIGEST__INIT;
     Leadbus__SectionDigest *digests[] = {&digest, &digest};
-    Leadbus__Attachment attachment = LEADBUS__ATTACHMENT__INIT;
-    Leadbus__Attachment *attachments[] = {&attachment};
     Leadbus__Manifest manifest = LEADBUS__MANIFEST__INIT;
     manifest.n_sections = 1;
     manifest.sections = digests;
@@ -324,10 +322,72 @@ static void manifests_say_one_bucket_for_each_section_and_no_attachment(void **s
     digest.sha256.len = 32;
     manifest.n_sections = 2;
     assert_int_equal(decode_with_manifest(scene, &manifest), E_BAD_VALUE);
-    manifest.n_sections = 1;
-    manifest.n_attachments = 1;
-    manifest.attachments = attachments;
+}
+
+static void attachments_of_a_manifest_are_distinct_ordered_and_within_the_limits(void **state)
+{
+    struct scene *scene = *state;
+    uint8_t hash[32] = {0}, roots[LIMIT_ATTACHMENT_COUNT_MAX + 1][32] = {{0}};
+    maker_init(&scene->maker, 1, 2);
+    scene_seal(scene);
+    Leadbus__SectionDigest digest = LEADBUS__SECTION_DIGEST__INIT;
+    Leadbus__SectionDigest *digests[] = {&digest, &digest};
+    Leadbus__Attachment rows[LIMIT_ATTACHMENT_COUNT_MAX + 1], *list[LIMIT_ATTACHMENT_COUNT_MAX + 1];
+    Leadbus__Manifest manifest = LEADBUS__MANIFEST__INIT;
+    digest.sha256 = (ProtobufCBinaryData){32, hash};
+    digest.size = 272;
+    manifest.n_sections = 2;
+    manifest.sections = digests;
+    manifest.attachments = list;
+    for (size_t i = 0; i <= LIMIT_ATTACHMENT_COUNT_MAX; i++) {
+        leadbus__attachment__init(&rows[i]);
+        list[i] = &rows[i];
+        roots[i][0] = (uint8_t)i;
+        rows[i].root = (ProtobufCBinaryData){32, roots[i]};
+        rows[i].section = i > 3;
+        rows[i].size = 1024;
+        rows[i].chunks = 1;
+    }
+    manifest.n_attachments = LIMIT_ATTACHMENT_COUNT_MAX;
+    assert_int_equal(decode_with_manifest(scene, &manifest), 0);
+    manifest.n_attachments++;
+    assert_int_equal(decode_with_manifest(scene, &manifest), E_TOO_LARGE);
+    manifest.n_attachments = 2;
+
+    rows[1].section = 2; /* of no section */
     assert_int_equal(decode_with_manifest(scene, &manifest), E_BAD_VALUE);
+    rows[1].section = 0;
+    rows[0].section = 1; /* behind the next one */
+    assert_int_equal(decode_with_manifest(scene, &manifest), E_BAD_VALUE);
+    rows[0].section = 0;
+    rows[1].root.data = roots[0]; /* twice */
+    assert_int_equal(decode_with_manifest(scene, &manifest), E_BAD_VALUE);
+    rows[1].root.data = roots[1];
+    rows[1].root.len = 31;
+    assert_int_equal(decode_with_manifest(scene, &manifest), E_BAD_VALUE);
+    rows[1].root.len = 32;
+    static const uint64_t bad[][2] = {{0, 0},
+                                      {1024, 2},
+                                      {1024, 0},
+                                      {1025, 1},
+                                      {1048576, 2},
+                                      {1081344, 1},
+                                      {1ull << 40, 1ull << 20},
+                                      {UINT64_MAX, 1}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        rows[1].size = bad[i][0];
+        rows[1].chunks = bad[i][1];
+        assert_int_equal(decode_with_manifest(scene, &manifest), E_BAD_VALUE);
+    }
+    rows[1].size = 1081344;
+    rows[1].chunks = 2;
+    assert_int_equal(decode_with_manifest(scene, &manifest), 0);
+    rows[1].size = LIMIT_ATTACHMENT_BYTES_MAX; /* with the first one: above */
+    rows[1].chunks = LIMIT_CHUNK_COUNT_MAX;
+    assert_int_equal(decode_with_manifest(scene, &manifest), E_TOO_LARGE);
+    manifest.n_attachments = 1;
+    list[0] = &rows[1];
+    assert_int_equal(decode_with_manifest(scene, &manifest), 0);
 }
 
 static void a_small_arena_refuses_and_nothing_more(void **state)
@@ -355,7 +415,8 @@ int main(void)
         TEST(header_fields_are_checked_one_by_one),
         TEST(headers_in_another_spelling_are_refused),
         TEST(parts_of_wrong_size_and_count_are_refused),
-        TEST(manifests_say_one_bucket_for_each_section_and_no_attachment),
+        TEST(manifests_say_one_bucket_for_each_section),
+        TEST(attachments_of_a_manifest_are_distinct_ordered_and_within_the_limits),
         TEST(a_small_arena_refuses_and_nothing_more),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "proto/base/limits.h"
+#include "proto/payload/attached.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload.h"
 #include "proto/payload/payload_cross.h"
@@ -73,8 +74,12 @@ static void every_field_has_its_rule_in_tag_order(void **state)
             const ProtobufCFieldDescriptor *field = &message->descriptor->fields[f];
             assert_string_equal(rule->name, field->name);
             assert_int_equal(rule->count_max > 0, field->label == PROTOBUF_C_LABEL_REPEATED);
-            assert_int_equal(rule->check == PAYLOAD_MESSAGE,
+            assert_int_equal(rule->check >= PAYLOAD_MESSAGE,
                              field->type == PROTOBUF_C_TYPE_MESSAGE);
+            /* Files are found by the field's number alone. */
+            assert_int_equal(rule->check == PAYLOAD_ATTACHMENT, field->id == ATTACHED_FIELD);
+            assert_int_equal(rule->check == PAYLOAD_ATTACHMENT,
+                             field->descriptor == &leadbus__payload__attachment__descriptor);
             assert_int_equal(rule->check < PAYLOAD_TIME, field->type == PROTOBUF_C_TYPE_STRING);
             assert_int_equal(rule->check == PAYLOAD_TIME, field->type == PROTOBUF_C_TYPE_UINT64);
             assert_int_equal(rule->check == PAYLOAD_CODE, rule->list->count > 0);
@@ -128,6 +133,28 @@ static void every_rule_fits_its_message(void **state)
         }
     }
     assert_true(count > 10);
+}
+
+/* A kind that takes files has them in the message of one section; no other kind's plan says so. */
+static void kinds_that_take_files_have_the_field(void **state)
+{
+    (void)state;
+    struct plan *plan = load_plan();
+    size_t takers = 0;
+    for (size_t i = 0; i < plan_kind_count(plan); i++) {
+        const struct plan_kind *kind = plan_kind(plan, i);
+        int section = plan_attachment_section(kind);
+        assert_int_equal(section >= 0, kind->attachments != 0);
+        if (section < 0) continue;
+        takers++;
+        assert_false(kind->sections[section].police);
+        const struct payload_message *message = payload_find(kind->sections[section].message);
+        assert_non_null(message);
+        if (!protobuf_c_message_descriptor_get_field(message->descriptor, ATTACHED_FIELD))
+            fail_msg("%s: %s has no attachments", kind->slug, message->name);
+    }
+    assert_true(takers > 5);
+    plan_free(plan);
 }
 
 static void no_message_has_a_field_for_markers(void **state)
@@ -667,6 +694,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_has_its_rule_in_tag_order),
         cmocka_unit_test(every_rule_fits_its_message),
+        cmocka_unit_test(kinds_that_take_files_have_the_field),
         cmocka_unit_test(no_message_has_a_field_for_markers),
         cmocka_unit_test(id_numbers),
         cmocka_unit_test(credit_codes),
