@@ -195,11 +195,13 @@ static int run(struct program *program)
 
 int main(int argc, char **argv)
 {
-    bool check_config = false, describe = false;
+    bool check_config = false, describe = false, begin = false;
     static struct program program = {.config_path = CONFIG_PATH_DEFAULT};
     const struct options_row rows[] = {
         {"config", 'c', "文件", "FILE", "配置文件，默认 " CONFIG_PATH_DEFAULT,
          "configuration file, default " CONFIG_PATH_DEFAULT, NULL, &program.config_path, NULL},
+        {"begin", 0, NULL, NULL, "首次启动：新建日志（已有日志时拒绝）",
+         "the first start: begin a new journal (refused where there is one)", &begin, NULL, NULL},
         {"check-config", 0, NULL, NULL, "检查配置，打印生效值后退出",
          "check the configuration, print what is in force, exit", &check_config, NULL, NULL},
         {"describe-config", 0, NULL, NULL, "打印带说明的配置样例",
@@ -240,6 +242,7 @@ int main(int argc, char **argv)
         config_print(program.settings.config, stdout);
     } else {
         log_init(program.settings.log_level, program.settings.log_format);
+        program.settings.begin = begin;
         status = run(&program);
     }
     settings_fini(&program.settings);

@@ -64,6 +64,7 @@ static int open_network(struct broker *broker, struct error *ret_error)
         code = zap_prove(broker->zmq, local, broker->keyring->transport_public, ret_error);
         if (!code) log_info("listening", log_text("endpoint", broker->endpoints[i]));
     }
+    if (!code) zap_serving(broker->zap);
     return code;
 }
 
@@ -101,6 +102,7 @@ static int start(struct broker *broker, struct error *ret_error)
                                        .disk = broker->disk,
                                        .chunks = settings->chunks,
                                        .counters = &broker->counters,
+                                       .log_public = broker->keyring->witness_public,
                                        .checkpoint = buf_bytes(&broker->journal.checkpoint),
                                        .credit_max = settings->limits.credit_max,
                                        .session_count_max = settings->connection_count_max};

@@ -1,6 +1,7 @@
 #include "broker/shell/directory.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ static struct directory *copy_bundle(const struct trust_bundle *bundle)
     for (size_t i = 0; i < count; i++) {
         const struct trust_certificate *certificate = trust_certificate_at(bundle, i);
         struct directory_entry *entry = &made->entries[i];
+        snprintf(entry->unit, sizeof entry->unit, "%s", certificate->unit);
         entry->serial = certificate->serial;
         entry->not_before_ms = certificate->not_before_ms;
         entry->not_after_ms = certificate->not_after_ms;

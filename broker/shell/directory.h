@@ -14,6 +14,7 @@
 #include "proto/base/limits.h"
 
 struct directory_entry {
+    char unit[LIMIT_SLUG_LEN_MAX + 1];
     uint64_t serial;
     uint64_t not_before_ms, not_after_ms;
     bool revoked;

@@ -10,7 +10,7 @@
 #include "proto/host/log.h"
 #include "proto/host/options.h"
 
-enum { ROUND_MS = 1000, JOB_BURST = 256 };
+enum { ROUND_MS = 1000, JOB_BURST = 256, VALIDITY_MS = 3600 * 1000 };
 
 _Noreturn void engine_fatal(const char *event, int code, const struct error *error)
 {
@@ -48,6 +48,7 @@ static void release_effect(struct engine *engine, const struct core_effect *effe
         int code =
             directory_box_publish(engine->parts.directories, core_bundle(engine->core), &error);
         if (code) log_failure(LOG_LEVEL_ERROR, "directory_failed", code, &error);
+        engine->validity_at_ms = 0;
         return;
     }
     }
@@ -196,6 +197,10 @@ static void every_second(struct engine *engine, uint64_t monotonic_ms)
     watch_clock(engine);
     attach_tidy(engine);
     status_refresh(engine);
+    if (monotonic_ms >= engine->validity_at_ms) {
+        engine->validity_at_ms = monotonic_ms + VALIDITY_MS;
+        status_watch_validity(engine, clock_now_ms());
+    }
     if (monotonic_ms < engine->minute_at_ms) return;
     engine->minute_at_ms = monotonic_ms + 60000;
     memset(engine->logged, 0, sizeof engine->logged);

@@ -34,7 +34,8 @@ struct engine_parts {
     struct disk *disk;       /* borrowed, started */
     const char *chunks;      /* folder of the attachments */
     struct counters *counters;
-    struct bytes checkpoint; /* the newest durable one, over all of the journal */
+    const uint8_t *log_public; /* the key that signs checkpoints; borrowed */
+    struct bytes checkpoint;   /* the newest durable one, over all of the journal */
     uint32_t credit_max;
     uint32_t session_count_max;
 };

@@ -73,7 +73,7 @@ struct engine {
     uint64_t last_bundle_index; /* plus one */
     uint64_t keys_index;        /* of the newest durable epoch key */
     bool ticks_stopped;
-    uint64_t alarms_at_ms, status_at_ms, minute_at_ms;
+    uint64_t status_at_ms, minute_at_ms, validity_at_ms;
     uint32_t logged[COUNTERS_CODE_MAX]; /* refusals of a code logged in this minute */
     int control_bell;
     pthread_t thread;
@@ -149,5 +149,7 @@ void attach_tidy(struct engine *engine);
 
 /* engine_status.c */
 void status_refresh(struct engine *engine);
+/* Says hourly what has run out or is about to: the bundle, the broker's own certificate. */
+void status_watch_validity(struct engine *engine, uint64_t now_ms);
 
 #endif

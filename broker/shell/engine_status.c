@@ -1,8 +1,10 @@
 #include <inttypes.h>
 #include <jansson.h>
+#include <string.h>
 
 #include "broker/shell/clock.h"
 #include "broker/shell/engine_inner.h"
+#include "proto/host/log.h"
 
 static json_t *number(uint64_t value)
 {
@@ -99,4 +101,39 @@ void status_refresh(struct engine *engine)
     buf_append_str(&engine->status, "\n");
     pthread_mutex_unlock(&engine->mutex);
     free(text);
+}
+
+/* One line: `event` at level error past the end, as a warning within a week of it. */
+static void say_end(const char *event, uint64_t end_ms, uint64_t now_ms, const char *remedy)
+{
+    enum { SOON_DAYS = 7, DAY_MS = 24 * 3600 * 1000 };
+    if (now_ms >= end_ms)
+        log_error(event, log_u64("ended_ms", end_ms), log_text("do", remedy));
+    else if (end_ms - now_ms < (uint64_t)SOON_DAYS * DAY_MS)
+        log_warn(event, log_u64("ends_ms", end_ms), log_u64("days", (end_ms - now_ms) / DAY_MS),
+                 log_text("do", remedy));
+}
+
+void status_watch_validity(struct engine *engine, uint64_t now_ms)
+{
+    const struct trust_bundle *bundle = core_bundle(engine->core);
+    say_end("bundle_expires", trust_bundle_expires_ms(bundle), now_ms,
+            "leadbus-ca bundle --previous, sign, SIGHUP");
+    if (now_ms >= trust_bundle_expires_ms(bundle))
+        say_end("bundle_hard_limit", trust_bundle_hard_limit_ms(bundle), now_ms,
+                "past it only exempt kinds travel");
+    for (size_t i = 0; i < trust_certificate_count(bundle); i++) {
+        const struct trust_certificate *certificate = trust_certificate_at(bundle, i);
+        if (certificate->role != LEADBUS__ROLE__ROLE_BROKER ||
+            memcmp(certificate->witness, engine->parts.log_public, 32) != 0)
+            continue;
+        if (certificate->revoked)
+            log_error("own_certificate_revoked", log_u64("serial", certificate->serial),
+                      log_text("do", "agents refuse this broker: install one that is certified"));
+        say_end("own_certificate_expires", certificate->not_after_ms, now_ms,
+                "leadbus-ca request --again, issue --replace, bundle");
+        return;
+    }
+    log_error("own_certificate_missing",
+              log_text("do", "the bundle in force certifies another broker key"));
 }

@@ -8,6 +8,7 @@
 #include "proto/base/check.h"
 #include "proto/checkpoint.h"
 #include "proto/host/file.h"
+#include "proto/host/i18n.h"
 #include "proto/host/log.h"
 #include "proto/note.h"
 #include "proto/record.h"
@@ -333,6 +334,24 @@ static int install_bundle(struct opening *opening)
     return 0;
 }
 
+/* A journal begins once, and somebody says so: a folder that is empty because its disk is not there
+ * must not become a second bus of the same name. */
+static int check_begin(const struct opening *opening, uint64_t size, const char *path)
+{
+    bool begin = opening->settings->begin;
+    if (size == 0 && !begin)
+        return error_set(
+            opening->error, E_NOT_FOUND, path,
+            T("没有日志：首次启动请加 --begin；若应有日志，请检查磁盘是否已挂载",
+              "no journal: the first start is leadbusd --begin; if there should be one, "
+              "look whether its disk is mounted"));
+    if (size > 0 && begin)
+        return error_set(
+            opening->error, E_USAGE, path,
+            T("日志已存在：请去掉 --begin 再启动", "the journal exists: start without --begin"));
+    return 0;
+}
+
 static int own_records(struct opening *opening)
 {
     int code = core_size(opening->core) == 0 ? begin(opening) : 0;
@@ -366,12 +385,13 @@ static int open_files(struct opening *opening, const char *path)
     return code;
 }
 
-static int take_up(struct opening *opening)
+static int take_up(struct opening *opening, const char *path)
 {
     uint64_t size = 0;
     struct merkle_frontier frontier;
     merkle_frontier_init(&frontier);
     int code = store_size(opening->store, &size, opening->error);
+    if (!code) code = check_begin(opening, size, path);
     opening->uploads_from = UINT64_MAX;
     if (!code) code = disk_scan(opening->settings->chunks, found_upload, opening, opening->error);
     if (!code) code = store_walk(opening->store, 0, fold_one, opening, opening->error);
@@ -410,7 +430,7 @@ int journal_open(const struct settings *settings, const struct keyring *keyring,
     int code =
         opening.core && opening.group ? 0 : error_set(opening.error, E_NO_MEMORY, NULL, "journal");
     if (!code) code = open_files(&opening, path);
-    if (!code) code = take_up(&opening);
+    if (!code) code = take_up(&opening, path);
     if (!code) {
         *ret_journal = (struct journal){
             .core = opening.core, .writer = opening.writer, .reader = opening.reader};

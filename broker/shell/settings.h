@@ -25,6 +25,7 @@ struct settings {
     const char *endpoints[NET_ENDPOINT_COUNT_MAX];
     uint32_t connection_count_max;
     size_t thread_count; /* of the verify pool */
+    bool begin;          /* by option, not by file: a new journal, and only that */
     Leadbus__Configured limits;
     uint64_t upload_bytes_max; /* per unit, not yet accepted */
     uint64_t upload_keep_ms;

@@ -3,16 +3,19 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
 #include "broker/shell/clock.h"
+#include "proto/host/log.h"
 
 enum { FIELD_COUNT = 7, FIELD_LEN_MAX = 255, POLL_MS = 1000, SERIAL_SLOTS = 4096 };
 /* Past the bound of connections a key is let in so often. */
 enum { CROWDED_MS = 2000 };
+enum { REFUSAL_LOG_PER_MINUTE = 20 };
 
 struct zap {
     pthread_t thread;
@@ -24,6 +27,9 @@ struct zap {
     struct directory_box *directories;
     struct counters *counters;
     uint64_t connection_count_max;
+    atomic_bool serving;
+    uint64_t minute_ms; /* in which refusals are logged so often: */
+    uint32_t logged;
     uint64_t passed_ms[SERIAL_SLOTS]; /* by serial, monotonic: when one of its keys last passed */
 };
 
@@ -62,51 +68,92 @@ static bool field_is(const struct request *request, size_t field, const char *te
            memcmp(request->data[field], text, request->len[field]) == 0;
 }
 
-/* The status, and the serial where it is 200. */
-static const char *judge(struct zap *zap, const struct request *request, uint64_t *ret_serial)
+struct verdict {
+    const char *status;
+    const char *reason; /* a word of the log; NULL where it is 200 */
+    uint64_t serial;    /* where the key is a certificate's */
+    char unit[LIMIT_SLUG_LEN_MAX + 1];
+};
+
+static void judge_key(const struct directory_entry *entry, struct verdict *ret)
 {
+    uint64_t now_ms = clock_now_ms();
+    *ret = (struct verdict){.status = "400", .reason = "unknown_key"};
+    if (!entry) return;
+    ret->serial = entry->serial;
+    snprintf(ret->unit, sizeof ret->unit, "%s", entry->unit);
+    if (entry->revoked)
+        ret->reason = "revoked";
+    else if (now_ms < entry->not_before_ms)
+        ret->reason = "not_yet_valid";
+    else if (now_ms >= entry->not_after_ms)
+        ret->reason = "expired";
+    else
+        *ret = (struct verdict){.status = "200", .serial = entry->serial};
+}
+
+/* Past the bound an enrolled key still gets in, though not many times: what fills the bound may be
+ * strangers who never finish their handshake. */
+static void judge_crowd(struct zap *zap, struct verdict *verdict)
+{
+    uint64_t *passed_ms = &zap->passed_ms[verdict->serial % SERIAL_SLOTS];
+    uint64_t now_ms = clock_monotonic_ms();
+    bool crowded = counters_get(&zap->counters->connections) > zap->connection_count_max;
+    if (crowded && *passed_ms && now_ms - *passed_ms < CROWDED_MS) {
+        verdict->status = "300";
+        verdict->reason = "too_many_connections";
+        return;
+    }
+    *passed_ms = now_ms;
+}
+
+static struct verdict judge(struct zap *zap, const struct request *request)
+{
+    struct verdict verdict = {.status = "400", .reason = "not_curve"};
     if (request->count != FIELD_COUNT || !field_is(request, VERSION, "1.0") ||
         !field_is(request, MECHANISM, "CURVE") || request->len[CREDENTIAL] != 32 ||
         !field_is(request, DOMAIN_NAME, ZAP_DOMAIN))
-        return "400";
+        return verdict;
     const struct directory *directory = directory_get(zap->directories);
-    if (!directory) return "300";
-    const char *status = "400";
-    const struct directory_entry *entry =
-        directory_by_transport(directory, request->data[CREDENTIAL]);
-    uint64_t now_ms = clock_now_ms();
-    if (entry && !entry->revoked && entry->not_before_ms <= now_ms &&
-        now_ms < entry->not_after_ms) {
-        *ret_serial = entry->serial;
-        status = "200";
-    }
+    if (!directory) return (struct verdict){.status = "300", .reason = "starting"};
+    judge_key(directory_by_transport(directory, request->data[CREDENTIAL]), &verdict);
     directory_put(directory);
-    /* Past the bound an enrolled key still gets in, though not many times: what fills the bound may
-     * be strangers who never finish their handshake. */
-    if (status[0] == '2') {
-        uint64_t *passed_ms = &zap->passed_ms[*ret_serial % SERIAL_SLOTS];
-        uint64_t monotonic_ms = clock_monotonic_ms();
-        bool crowded = counters_get(&zap->counters->connections) > zap->connection_count_max;
-        if (crowded && *passed_ms && monotonic_ms - *passed_ms < CROWDED_MS) return "300";
-        *passed_ms = monotonic_ms;
+    if (!verdict.reason) judge_crowd(zap, &verdict);
+    return verdict;
+}
+
+static void note_refused(struct zap *zap, const struct request *request,
+                         const struct verdict *verdict)
+{
+    if (!atomic_load(&zap->serving)) return;
+    counters_add(&zap->counters->handshakes_refused, 1);
+    uint64_t now_ms = clock_monotonic_ms();
+    if (now_ms - zap->minute_ms > 60000) {
+        zap->minute_ms = now_ms;
+        zap->logged = 0;
     }
-    return status;
+    if (zap->logged++ >= REFUSAL_LOG_PER_MINUTE) return;
+    char address[FIELD_LEN_MAX + 1];
+    snprintf(address, sizeof address, "%.*s", (int)request->len[ADDRESS],
+             (const char *)request->data[ADDRESS]);
+    log_warn("handshake_refused", log_text("reason", verdict->reason),
+             log_text("unit", verdict->unit), log_u64("serial", verdict->serial),
+             log_text("address", address));
 }
 
 static void answer(struct zap *zap)
 {
     struct request request;
     if (receive_request(zap->handler, &request)) return;
-    uint64_t serial = 0;
-    const char *status = judge(zap, &request, &serial);
+    struct verdict verdict = judge(zap, &request);
     char user[24] = "";
-    if (status[0] == '2')
-        snprintf(user, sizeof user, "%" PRIu64, serial);
+    if (verdict.reason)
+        note_refused(zap, &request, &verdict);
     else
-        counters_add(&zap->counters->handshakes_refused, 1);
+        snprintf(user, sizeof user, "%" PRIu64, verdict.serial);
     zmq_send(zap->handler, "1.0", 3, ZMQ_SNDMORE);
     zmq_send(zap->handler, request.data[REQUEST_ID], request.len[REQUEST_ID], ZMQ_SNDMORE);
-    zmq_send(zap->handler, status, 3, ZMQ_SNDMORE);
+    zmq_send(zap->handler, verdict.status, 3, ZMQ_SNDMORE);
     zmq_send(zap->handler, "", 0, ZMQ_SNDMORE);
     zmq_send(zap->handler, user, strlen(user), ZMQ_SNDMORE);
     zmq_send(zap->handler, "", 0, 0);
@@ -218,6 +265,11 @@ int zap_watch(struct zap *zap, const char *monitor_address, struct error *ret_er
     if (zmq_recv(zap->control_peer, reply, sizeof reply, 0) != 1 || reply[0] != '+')
         return error_set(ret_error, E_NETWORK, "monitor", "%s", monitor_address);
     return 0;
+}
+
+void zap_serving(struct zap *zap)
+{
+    atomic_store(&zap->serving, true);
 }
 
 void zap_stop(struct zap *take_zap)

@@ -29,6 +29,9 @@ int zap_start(void *zmq_context, struct directory_box *directories, struct count
 /* Follows a socket's connections through its monitor, already started at this inproc address. Call
  * before the socket is bound, once. */
 int zap_watch(struct zap *zap, const char *monitor_address, struct error *ret_error) MUST_USE;
+/* From here on who is turned away is counted, and a sample is logged with the reason: before, it is
+ * zap_prove's own strangers. */
+void zap_serving(struct zap *zap);
 void zap_stop(struct zap *take_zap);
 
 /* Connects to the endpoint with a random key, then without CURVE. 0: both were refused.

@@ -209,7 +209,8 @@ class District:
 
     def start_broker(self):
         folder = self.folder / "broker"
-        self.broker = Process([BIN / "leadbusd", "--config", folder / "leadbusd.conf"],
+        begin = [] if (folder / "state" / "journal.db").exists() else ["--begin"]
+        self.broker = Process([BIN / "leadbusd", "--config", folder / "leadbusd.conf", *begin],
                               folder / "leadbusd.log")
         self.broker.wait_for("event=started")
 

@@ -414,6 +414,45 @@ static void broker_must_not_start(struct town *town, int exit_code)
     assert_int_equal(process_wait_end(&town->broker, PROCESS_DEADLINE_MS), exit_code);
 }
 
+static void assert_logged(const struct town *town, const char *words)
+{
+    static char text[1 << 20];
+    FILE *file = fopen(town->log, "rb");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    assert_int_equal(fclose(file), 0);
+    if (!strstr(text, words)) fail_msg("not in the log: %s", words);
+}
+
+static void who_was_turned_away_stands_in_the_log_with_the_reason(void **state)
+{
+    const struct town *town = *state;
+    assert_logged(town, "event=handshake_refused reason=unknown_key");
+    assert_logged(town, "event=handshake_refused reason=expired unit=justice");
+    assert_logged(town, "event=handshake_refused reason=revoked unit=health");
+}
+
+static void a_journal_begins_once_and_not_by_itself(void **state)
+{
+    struct town *town = *state;
+    char config[2 * PROCESS_PATH_LEN_MAX], state_path[2 * PROCESS_PATH_LEN_MAX],
+        away[2 * PROCESS_PATH_LEN_MAX];
+    snprintf(config, sizeof config, "%s/leadbusd.conf", town->folder);
+    snprintf(state_path, sizeof state_path, "%s/state", town->folder);
+    snprintf(away, sizeof away, "%s/away", town->folder);
+    const char *argv[] = {LEADBUSD, "--config", config, "--begin", NULL};
+    process_start(&town->broker, town->folder, town->log, argv);
+    assert_int_equal(process_wait_end(&town->broker, PROCESS_DEADLINE_MS), EX_USAGE);
+    assert_logged(town, "日志已存在");
+    assert_int_equal(rename(state_path, away), 0);
+    argv[3] = NULL;
+    process_start(&town->broker, town->folder, town->log, argv);
+    assert_int_equal(process_wait_end(&town->broker, PROCESS_DEADLINE_MS), EX_NOINPUT);
+    assert_logged(town, "磁盘是否已挂载");
+    process_folder_remove(state_path);
+    assert_int_equal(rename(away, state_path), 0);
+}
+
 static void run_sql(const struct town *town, const char *sql)
 {
     char path[2 * PROCESS_PATH_LEN_MAX];
@@ -497,6 +536,8 @@ int main(void)
         cmocka_unit_test(who_asks_without_reading_is_told_to_wait),
         cmocka_unit_test(revocation_takes_hold_of_a_connection_that_stands),
         cmocka_unit_test(everything_refused_was_counted),
+        cmocka_unit_test(who_was_turned_away_stands_in_the_log_with_the_reason),
+        cmocka_unit_test(a_journal_begins_once_and_not_by_itself),
         cmocka_unit_test(a_journal_that_the_disk_changed_is_not_taken_up),
         cmocka_unit_test(without_descriptors_for_its_connections_it_does_not_start),
     };

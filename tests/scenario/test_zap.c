@@ -85,6 +85,7 @@ static void a_handler_that_knows_nobody_holds(void **state)
     place_init(&place, true);
     directory_box_init(&box);
     assert_int_equal(zap_start(place.context, &box, &counters, 8, &zap, &error), 0);
+    zap_serving(zap);
     assert_int_equal(zmq_setsockopt(place.router, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN)),
                      0);
     assert_int_equal(zmq_setsockopt(place.router, ZAP_ENFORCE_DOMAIN_OPTION, &one, sizeof one), 0);

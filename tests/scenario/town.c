@@ -229,7 +229,10 @@ bool town_start_broker(struct town *town)
     char config[2 * PROCESS_PATH_LEN_MAX];
     write_config(town);
     snprintf(config, sizeof config, "%s/leadbusd.conf", town->folder);
-    const char *argv[] = {town->program, "--config", config, NULL};
+    char journal[2 * PROCESS_PATH_LEN_MAX];
+    snprintf(journal, sizeof journal, "%s/state/journal.db", town->folder);
+    const char *argv[] = {town->program, "--config", config,
+                          access(journal, F_OK) == 0 ? NULL : "--begin", NULL};
     process_start(&town->broker, town->folder, town->log, argv);
     return process_wait_ready(&town->broker, PROCESS_DEADLINE_MS);
 }
