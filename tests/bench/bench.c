@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "clients/lib/include/leadbus.h"
+#include "proto/host/i18n.h"
 
 enum { RECEIVERS = 6, BODY_LEN = 1536, DEADLINE_S = 120, MAGIC = 0x6c62 };
 
@@ -383,58 +384,106 @@ static struct limits measure_limits(void)
     return limits;
 }
 
-static void print_json(const struct limits *limits, const struct figures *one,
-                       const struct figures *many, double idle_rss_mib)
+/* What one needs to know to compare with another run. */
+struct setting {
+    size_t leads_one, leads_many;
+    double idle_rss_mib;
+};
+
+static void cpu_model(char ret[128])
 {
+    char line[256];
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    snprintf(ret, 128, "?");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "model name", 10) == 0 && strchr(line, ':')) {
+            snprintf(ret, 128, "%s", strchr(line, ':') + 2);
+            ret[strcspn(ret, "\n\"\\")] = 0;
+            break;
+        }
+    if (file) fclose(file);
+}
+
+static void print_json(const struct limits *limits, const struct figures *one,
+                       const struct figures *many, const struct setting *setting)
+{
+    char cpu[128], when[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    cpu_model(cpu);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     printf("{\n"
-           "  \"recipients\": %d, \"body_bytes\": %d,\n"
-           "  \"leads_per_s\": %.0f, \"deliveries_per_s\": %.0f,\n"
+           "  \"schema\": 1, \"version\": \"%s\", \"time\": \"%s\",\n"
+           "  \"cpu\": \"%s\", \"cores\": %ld,\n"
+           "  \"recipients\": %d, \"body_bytes\": %d, \"leads_count\": %zu, "
+           "\"leads_window_1_count\": %zu,\n",
+           LEADBUS_VERSION, when, cpu, sysconf(_SC_NPROCESSORS_ONLN), RECEIVERS, BODY_LEN,
+           setting->leads_many, setting->leads_one);
+    printf("  \"leads_per_s\": %.0f, \"deliveries_per_s\": %.0f,\n"
            "  \"leads_per_s_window_1\": %.0f,\n"
            "  \"receipt_p50_us\": %.0f, \"receipt_p99_us\": %.0f,\n"
            "  \"delivery_p50_us\": %.0f, \"delivery_p99_us\": %.0f,\n"
            "  \"receipt_window_256_p50_us\": %.0f, \"receipt_window_256_p99_us\": %.0f,\n"
-           "  \"delivery_window_256_p50_us\": %.0f, \"delivery_window_256_p99_us\": %.0f,\n"
-           "  \"broker_cpu_per_lead_us\": %.1f, \"broker_cpu_per_lead_window_1_us\": %.1f,\n"
+           "  \"delivery_window_256_p50_us\": %.0f, \"delivery_window_256_p99_us\": %.0f,\n",
+           many->leads_per_s, many->deliveries_per_s, one->leads_per_s, one->receipt_p50_us,
+           one->receipt_p99_us, one->delivery_p50_us, one->delivery_p99_us, many->receipt_p50_us,
+           many->receipt_p99_us, many->delivery_p50_us, many->delivery_p99_us);
+    printf("  \"broker_cpu_per_lead_us\": %.1f, \"broker_cpu_per_lead_window_1_us\": %.1f,\n"
            "  \"broker_rss_idle_mib\": %.1f, \"broker_rss_loaded_mib\": %.1f,\n"
            "  \"limit_fdatasync_p50_us\": %.0f, \"limit_sign_us\": %.1f, "
            "\"limit_verify_us\": %.1f,\n"
            "  \"receipt_p50_per_fdatasync_ratio\": %.2f, \"broker_cpu_per_verify_ratio\": %.2f,\n"
            "  \"effects_twice\": %" PRIu64 "\n"
            "}\n",
-           RECEIVERS, BODY_LEN, many->leads_per_s, many->deliveries_per_s, one->leads_per_s,
-           one->receipt_p50_us, one->receipt_p99_us, one->delivery_p50_us, one->delivery_p99_us,
-           many->receipt_p50_us, many->receipt_p99_us, many->delivery_p50_us, many->delivery_p99_us,
-           many->broker_cpu_us_per_lead, one->broker_cpu_us_per_lead, idle_rss_mib,
+           many->broker_cpu_us_per_lead, one->broker_cpu_us_per_lead, setting->idle_rss_mib,
            many->broker_rss_mib, limits->fdatasync_p50_us, limits->sign_us, limits->verify_us,
            one->receipt_p50_us / limits->fdatasync_p50_us,
            many->broker_cpu_us_per_lead / limits->verify_us, one->twice + many->twice);
 }
 
-static void print_text(const struct limits *limits, const struct figures *one,
-                       const struct figures *many, double idle_rss_mib)
+/* One line with a figure at each window. */
+static void print_row(const char *label, int decimals, double one, double many)
 {
-    printf("%d recipients, %d byte body; sealed, signed, verified and durable at every end\n\n",
+    i18n_pad(stdout, label, 36);
+    printf("%12.*f %12.*f\n", decimals, one, decimals, many);
+}
+
+static void print_text(const struct limits *limits, const struct figures *one,
+                       const struct figures *many, const struct setting *setting)
+{
+    printf(T("%d 个接收单位，正文 %d 字节；封装、签名、核验、各端落盘全部开启\n\n",
+             "%d recipients, %d byte body; sealed, signed, verified and durable at every "
+             "end\n\n"),
            RECEIVERS, BODY_LEN);
-    printf("%-34s %12s %12s\n", "", "window 1", "window 256");
-    printf("%-34s %12.0f %12.0f\n", "leads/s", one->leads_per_s, many->leads_per_s);
-    printf("%-34s %12.0f %12.0f\n", "deliveries/s", one->deliveries_per_s, many->deliveries_per_s);
-    printf("%-34s %12.0f %12.0f\n", "receipt p50 (us)", one->receipt_p50_us, many->receipt_p50_us);
-    printf("%-34s %12.0f %12.0f\n", "receipt p99 (us)", one->receipt_p99_us, many->receipt_p99_us);
-    printf("%-34s %12.0f %12.0f\n", "delivery, durable, p50 (us)", one->delivery_p50_us,
-           many->delivery_p50_us);
-    printf("%-34s %12.0f %12.0f\n", "delivery, durable, p99 (us)", one->delivery_p99_us,
-           many->delivery_p99_us);
-    printf("%-34s %12.1f %12.1f\n", "broker CPU per lead (us)", one->broker_cpu_us_per_lead,
-           many->broker_cpu_us_per_lead);
-    printf("%-34s %12.1f %12.1f\n\n", "broker RSS, idle | loaded (MiB)", idle_rss_mib,
-           many->broker_rss_mib);
-    printf("limits in this run: append + fdatasync p50 %.0f us; Ed25519 sign %.1f us, verify %.1f "
-           "us (one core)\n",
+    print_row(T("在途线索数", "leads in flight"), 0, 1, 256);
+    print_row(T("线索/秒", "leads/s"), 0, one->leads_per_s, many->leads_per_s);
+    print_row(T("送达/秒", "deliveries/s"), 0, one->deliveries_per_s, many->deliveries_per_s);
+    print_row(T("回执 p50（微秒）", "receipt p50 (us)"), 0, one->receipt_p50_us,
+              many->receipt_p50_us);
+    print_row(T("回执 p99（微秒）", "receipt p99 (us)"), 0, one->receipt_p99_us,
+              many->receipt_p99_us);
+    print_row(T("送达并落盘 p50（微秒）", "delivery, durable, p50 (us)"), 0, one->delivery_p50_us,
+              many->delivery_p50_us);
+    print_row(T("送达并落盘 p99（微秒）", "delivery, durable, p99 (us)"), 0, one->delivery_p99_us,
+              many->delivery_p99_us);
+    print_row(T("总线 CPU/线索（微秒）", "broker CPU per lead (us)"), 1,
+              one->broker_cpu_us_per_lead, many->broker_cpu_us_per_lead);
+    print_row(T("总线内存 空载 | 负载（MiB）", "broker RSS, idle | loaded (MiB)"), 1,
+              setting->idle_rss_mib, many->broker_rss_mib);
+    printf("\n");
+    printf(T("本次所测极限：追加并 fdatasync p50 %.0f 微秒；Ed25519 签名 %.1f 微秒、验签 %.1f "
+             "微秒（单核）\n",
+             "limits in this run: append + fdatasync p50 %.0f us; Ed25519 sign %.1f us, "
+             "verify %.1f us (one core)\n"),
            limits->fdatasync_p50_us, limits->sign_us, limits->verify_us);
-    printf("ratios: receipt p50 at window 1 = %.2f fdatasync; broker CPU per lead = %.2f verify\n",
+    printf(T("比值：窗口 1 回执 p50 = %.2f 次 fdatasync；总线 CPU/线索 = %.2f 次验签\n",
+             "ratios: receipt p50 at window 1 = %.2f fdatasync; broker CPU per lead = %.2f "
+             "verify\n"),
            one->receipt_p50_us / limits->fdatasync_p50_us,
            many->broker_cpu_us_per_lead / limits->verify_us);
-    if (one->twice + many->twice) printf("TAKEN TWICE: %" PRIu64 "\n", one->twice + many->twice);
+    if (one->twice + many->twice)
+        printf(T("重复接收：%" PRIu64 "\n", "TAKEN TWICE: %" PRIu64 "\n"),
+               one->twice + many->twice);
 }
 
 int main(int argc, char **argv)
@@ -459,10 +508,10 @@ int main(int argc, char **argv)
         return 64;
     }
     if (sodium_init() < 0) return 1;
-    double idle_rss_mib = broker_rss_mib(broker_pid);
+    struct setting setting = {count_one, count_many, broker_rss_mib(broker_pid)};
     struct limits limits = measure_limits();
     struct figures one = run(count_one, 1, broker_pid);
     struct figures many = run(count_many, 256, broker_pid);
-    (json ? print_json : print_text)(&limits, &one, &many, idle_rss_mib);
+    (json ? print_json : print_text)(&limits, &one, &many, &setting);
     return one.twice + many.twice ? 1 : 0;
 }

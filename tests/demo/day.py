@@ -1,5 +1,4 @@
 """A realistic day in the district, told as it happens, then audited. Exit 0 only if it all holds."""
-import argparse
 import datetime
 import json
 import os
@@ -94,7 +93,7 @@ class Day:
             raise Failed(f"no receipt: {done}")
         self.note(done, preview)
         if not quiet:
-            to = t("、", ", ").join(of(one, "name") for one in preview["recipients"])
+            to = t("、", "; ").join(of(one, "name") for one in preview["recipients"])
             words = {"sign": t("签收", "signs for it"), "accept": t("受理", "accepts"),
                      "return": t("退回", "returns it"), "progress": t("反馈", "reports progress"),
                      "close": t("办结", "closes"), "urge": t("催办", "urges")}[act]
@@ -178,7 +177,7 @@ def section(name):
 
 
 def names(units, most=4):
-    text = t("、", ", ").join(of(unit, "name") for unit in units[:most])
+    text = t("、", "; ").join(of(unit, "name") for unit in units[:most])
     if len(units) > most:
         text += t(f" 等 {len(units)} 个单位", f" and {len(units) - most} more")
     return text
@@ -229,8 +228,9 @@ def search_broker(district, text):
 def handled(day, lead):
     started = time.monotonic()
     day.act("police-hedong", lead, "sign", officer="p-1101", officer_name="张警官")
-    day.act("police-hedong", lead, "accept", officer="p-1101", reference_number="河公受〔2026〕88号",
-            decision="case-accepted")
+    accepted = day.act("police-hedong", lead, "accept", officer="p-1101",
+                       reference_number="河公受〔2026〕88号", decision="case-accepted")
+    day.agent("civil-affairs").wait_for([accepted["id"]])
     seconds = time.monotonic() - started
     thread = day.agent("civil-affairs").call("GET", f"/v1/threads/{lead['thread']}")
     for leg in thread["legs"]:
@@ -454,23 +454,41 @@ def tell(day, stage):
     return lead
 
 
+def forget_old_runs(folder, keep=3):
+    """The newest few runs stay to be looked at; each takes some 10 MB."""
+    runs = sorted((one for one in folder.glob("*-*") if one.is_dir()),
+                  key=lambda one: one.stat().st_mtime)
+    for one in runs[:-keep]:
+        shutil.rmtree(one, ignore_errors=True)
+
+
+def options_tour(arguments):
+    usage = t("用法：./run demo [--tour]\n  --tour   逐幕讲解，按回车继续",
+              "usage: ./run demo [--tour]\n  --tour   scene by scene, Enter between scenes")
+    if arguments in (["-h"], ["--help"]):
+        print(usage)
+        sys.exit(0)
+    if arguments not in ([], ["--tour"]):
+        print(usage, file=sys.stderr)
+        sys.exit(64)
+    return bool(arguments)
+
+
 def main():
-    parser = argparse.ArgumentParser(prog="./run demo", add_help=True)
     os.environ.setdefault("TZ", "CST-8")  # the district's clock, also where no zone data is
     time.tzset()
-    parser.add_argument("--tour", action="store_true",
-                        help=t("逐幕讲解，按回车继续", "scene by scene, Enter between scenes"))
-    options = parser.parse_args()
+    tour = options_tour(sys.argv[1:])
     for program in ("leadbusd", "leadbus-agent", "leadbus-ca", "leadbus-replay"):
         if not (BIN / program).exists():
             raise Failed(f"{BIN / program}: not built")
     # Ends like an interrupt, so that every child is stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    forget_old_runs(TOP / "build" / "demo")
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     district = District(TOP / "build" / "demo" / f"{stamp}-{os.getpid()}")
-    stage = Stage(options.tour)
-    day = Day(district, options.tour)
+    stage = Stage(tour)
+    day = Day(district, tour)
     started = time.monotonic()
     try:
         lead = tell(day, stage)
@@ -485,8 +503,10 @@ def main():
     print()
     say(f"{GREEN}全部成立{RESET}（{time.monotonic() - started:.0f} 秒）。日志：{journal}",
         f"{GREEN}Everything holds{RESET} ({time.monotonic() - started:.0f} s). The journal: {journal}")
-    say(f"证据文件：{district.folder}/evidence.json　信任根：{district.folder}/root.note",
-        f"Evidence: {district.folder}/evidence.json  root of trust: {district.folder}/root.note")
+    say(f"旁边：证据文件 evidence.json，信任根 root.note，公安留存的回执 kept.tlog-proof。可再审计一次：",
+        "Beside it: evidence.json, root.note, and kept.tlog-proof, a receipt that the police kept. To audit it again:")
+    print(f"  cd {district.folder}\n  {BIN / 'leadbus-replay'} replay --root root.note "
+          f"--checkpoint kept.tlog-proof {journal.name}")
 
 
 if __name__ == "__main__":
