@@ -104,7 +104,7 @@ grep -q '^leadbus/bundle/v1$' out || fail "the manifest is not shown"
 shows b1 '"in_force":false'
 shows b1 '"opens":true'
 refused 65 '\[bad_value\]' "${make[@]}" --broker nobody=tcp://127.0.0.1:5555 --out bad
-broker=broker-1=tcp://127.0.0.1:5555
+broker="broker-1=tcp://127.0.0.1:5555"
 refused 65 '\[missing_field\]' "${make[@]}" --out bad
 refused 65 '\[bad_value\]' "${make[@]}" --broker broker-1=127.0.0.1:5555 --out bad
 refused 65 '\[bad_value\]' "${make[@]}" --broker 'broker-1=tcp://*:5555' --out bad
