@@ -124,6 +124,21 @@ bool codes_phone(const char *text)
     return count <= 14;
 }
 
+bool codes_office_phone(const char *text)
+{
+    char plain[24];
+    size_t count = 0;
+    if (!codes_phone(text)) return false;
+    for (const char *at = text; *at; at++)
+        if (digit(*at) && count < sizeof plain) plain[count++] = *at;
+    const char *rest = plain;
+    if (text[0] == '+' && count > 2 && plain[0] == '8' && plain[1] == '6') {
+        rest += 2;
+        count -= 2;
+    }
+    return !(count == 11 && rest[0] == '1' && rest[1] >= '3');
+}
+
 bool codes_document(const char *text)
 {
     size_t len = strlen(text);

@@ -29,6 +29,8 @@ bool codes_date(const char *text);
 /* Numbers as people write them: mobile, landline with or without its area code, service numbers of
  * 3 to 6 digits, +CC numbers, an extension after '-'; spaces, hyphens and brackets between. */
 bool codes_phone(const char *text);
+/* The same without mobile numbers of this country: an office's landline, a service number. */
+bool codes_office_phone(const char *text);
 
 /* A passport or permit number: 5 to 20 letters and digits. */
 bool codes_document(const char *text);

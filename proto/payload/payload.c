@@ -4,6 +4,8 @@
 
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
+#include "proto/content/personal.h"
+#include "proto/content/str_scan.h"
 #include "proto/payload/attached.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_cross.h"
@@ -16,7 +18,7 @@ struct walk {
     const struct payload_context *context;
     struct payload_report report;
     struct error *error;
-    size_t locus_count; /* over all texts of the section */
+    struct str_scan dna; /* over all texts of the section */
     char path[ERROR_FIELD_LEN_MAX + 1];
 };
 
@@ -61,6 +63,7 @@ static bool stated_value_holds(enum payload_check_kind check, const char *text)
     case PAYLOAD_USCC: return codes_uscc(text);
     case PAYLOAD_DATE: return codes_date(text);
     case PAYLOAD_PHONE: return codes_phone(text);
+    case PAYLOAD_PUBLIC_PHONE: return codes_office_phone(text);
     case PAYLOAD_DOCUMENT: return codes_document(text);
     case PAYLOAD_CERTIFICATE: return codes_certificate(text);
     case PAYLOAD_SAMPLE: return codes_sample(text);
@@ -113,7 +116,36 @@ static int missing(struct walk *walk, const struct payload_field *rule)
                      allowed(rule, codes));
 }
 
-/* Form and bound of any string, then what depends on the check. */
+static bool is_public(enum payload_check_kind check)
+{
+    return check == PAYLOAD_PUBLIC_TEXT || check == PAYLOAD_PUBLIC_REFERENCE;
+}
+
+/* Loci count together over all texts of the section; a row of a table does not go on in the next.
+ */
+static int check_dna(struct walk *walk, struct bytes text)
+{
+    str_scan_text(&walk->dna, text);
+    str_scan_break(&walk->dna);
+    if (!walk->dna.found) return 0;
+    return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                     "results of STR typing: a DNA profile never travels; name the sample and the "
+                     "conclusion");
+}
+
+static int check_public(struct walk *walk, struct bytes text)
+{
+    if (personal_has_id_number(text))
+        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                         "an identity number: no personal data at this level; leave it out");
+    if (personal_has_phone(text))
+        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                         "a phone number: no personal data at this level; an office's own number "
+                         "goes into its contact field");
+    return 0;
+}
+
+/* Form and bound of any string, then what it must not say. */
 static int check_text(struct walk *walk, const struct payload_field *rule, const char *value)
 {
     struct bytes text = bytes_of_str(value);
@@ -131,17 +163,9 @@ static int check_text(struct walk *walk, const struct payload_field *rule, const
     if (rule->len_max && count > rule->len_max)
         return error_set(walk->error, E_TOO_LARGE, walk->path, "%zu characters; at most %u", count,
                          (unsigned)rule->len_max);
-    walk->locus_count += text_locus_count(text);
-    if (walk->locus_count > TEXT_LOCUS_COUNT_MAX)
-        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
-                         "results of STR typing: a DNA profile never travels; name the sample");
-    if (rule->check == PAYLOAD_PUBLIC_TEXT && text_has_id_number(text))
-        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
-                         "an identity number: no personal data at this level");
-    if (rule->check == PAYLOAD_PUBLIC_TEXT && text_has_phone(text))
-        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
-                         "a phone number: no personal data at this level");
-    return 0;
+    int status = check_dna(walk, text);
+    if (status) return status;
+    return is_public(rule->check) ? check_public(walk, text) : 0;
 }
 
 static int check_string(struct walk *walk, const struct payload_field *rule, const char *value)
@@ -173,11 +197,7 @@ static int check_message(struct walk *walk, const struct payload_message *messag
 static int check_attachment(struct walk *walk, const Leadbus__Payload__Attachment *attachment)
 {
     int status = attached_check(attachment, walk->path, walk->error);
-    if (status) return status;
-    walk->locus_count += text_locus_count(bytes_of_str(attachment->name));
-    if (walk->locus_count <= TEXT_LOCUS_COUNT_MAX) return 0;
-    return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
-                     "results of STR typing: a DNA profile never travels");
+    return status ? status : check_dna(walk, bytes_of_str(attachment->name));
 }
 
 /* One value: of a plain field, or one element of a repeated one. Absent plain values are sorted out

@@ -12,8 +12,10 @@
  * HEADER_FLAG_AS_STATED. In every other kind, and for every other field
  * (closed codes, bounds, UTF-8, required fields, forbidden content) they are errors.
  *
- * Forbidden content: a section with four results of STR typing or more is a DNA profile and is
- * refused in any kind, from anybody (E_FORBIDDEN_CONTENT). Spread over fields they count together.
+ * Forbidden content (E_FORBIDDEN_CONTENT, in any kind, from anybody): a section whose texts
+ * together hold a DNA profile (proto/content/str_scan.h), and in fields that are PUBLIC the
+ * identity numbers and telephone numbers of people (proto/content/personal.h). Kinds without
+ * personal data have no other free text; an office's own telephone has its contact field.
  *
  * Pure: no I/O, clock or entropy; allocates while it unpacks and frees all of it, wiped.
  * Thread-safe. */
@@ -36,11 +38,13 @@ enum {
 };
 
 enum payload_check_kind {
-    PAYLOAD_TEXT,        /* free text, several lines */
-    PAYLOAD_PUBLIC_TEXT, /* free text without identity numbers and phone numbers */
-    PAYLOAD_NAME,        /* a person's name, one line */
-    PAYLOAD_REFERENCE,   /* a number of a file or thing, one line */
-    PAYLOAD_CODE,        /* one of `list` */
+    PAYLOAD_TEXT,             /* free text, several lines */
+    PAYLOAD_PUBLIC_TEXT,      /* free text without identity numbers and phone numbers */
+    PAYLOAD_NAME,             /* a person's name, one line */
+    PAYLOAD_REFERENCE,        /* a number of a file or thing, one line */
+    PAYLOAD_PUBLIC_REFERENCE, /* the same, without identity numbers and phone numbers */
+    PAYLOAD_PUBLIC_PHONE,     /* an office's telephone: no mobile one */
+    PAYLOAD_CODE,             /* one of `list` */
     PAYLOAD_PSEUDONYM,
     PAYLOAD_UNIT, /* a unit key by its form: the plan is not at hand here */
     PAYLOAD_KIND, /* a kind of message by its form */
