@@ -18,7 +18,7 @@ static const struct config_key KEYS[] = {
     {"bus", "keyring", CONFIG_PATH, NULL, 0, 0, true, "本服务的密钥文件", "the broker's keyring"},
     {"bus", "passphrase_file", CONFIG_PATH, NULL, 0, 0, false, "口令文件（权限 600）",
      "file with the keyring's passphrase, mode 600"},
-    {"bus", "credential", CONFIG_TEXT, "leadbus-keyring", 1, 127, false,
+    {"bus", "credential", CONFIG_TEXT, "leadbus-passphrase", 1, 127, false,
      "无口令文件时使用的 systemd 凭据名称", "systemd credential used where there is no such file"},
     {"listen", "endpoint", CONFIG_LIST, "tcp://127.0.0.1:7447", 1, NET_ENDPOINT_COUNT_MAX, false,
      "监听地址：tcp:// 或 ipc://", "where to listen: tcp:// or ipc://"},

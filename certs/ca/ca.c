@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proto/base/check.h"
+#include "proto/host/config.h"
 #include "proto/host/file.h"
 #include "proto/host/i18n.h"
 #include "proto/line.h"
@@ -36,21 +37,50 @@ int ca_secret_read(const struct ca_secret *secret, const char *who, struct buf *
                                    ret_error);
 }
 
-int ca_secret_choose(const struct ca_secret *secret, const char *who, struct buf *ret,
-                     struct error *ret_error)
+/* 0: the same twice; 1: they differ, ask again. */
+static int ask_again(const char *who, struct bytes first, struct error *ret_error)
 {
-    int rc = ca_secret_read(secret, who, ret, ret_error);
-    if (rc < 0 || secret->key_file || secret->passphrase_file || getenv("CREDENTIALS_DIRECTORY"))
-        return rc;
     struct buf again = {0};
     char prompt[256];
     (void)snprintf(prompt, sizeof prompt, T("再次输入 %s 的口令", "passphrase of %s again"), who);
-    rc = keyring_passphrase_read(NULL, NULL, prompt, &again, ret_error);
-    if (rc == 0 && (again.len != ret->len || sodium_memcmp(again.data, ret->data, ret->len) != 0))
-        rc = error_set(ret_error, E_BAD_VALUE, "passphrase", "%s",
-                       T("两次输入不一致", "the two differ"));
+    int rc = keyring_passphrase_read(NULL, NULL, prompt, &again, ret_error);
+    if (rc == 0)
+        rc = again.len != first.len || sodium_memcmp(again.data, first.data, first.len) != 0;
     buf_wipe_fini(&again);
     return rc;
+}
+
+static int check_length(size_t len, struct error *ret_error)
+{
+    if (len >= CA_PASSPHRASE_LEN_MIN) return 0;
+    return error_set(
+        ret_error, E_BAD_VALUE, "passphrase",
+        T("口令至少 %d 字节（12 个字母或 4 个汉字）", "a passphrase has at least %d bytes"),
+        CA_PASSPHRASE_LEN_MIN);
+}
+
+int ca_secret_choose(const struct ca_secret *secret, const char *who, struct buf *ret,
+                     struct error *ret_error)
+{
+    bool asked = !secret->key_file && !secret->passphrase_file && !getenv("CREDENTIALS_DIRECTORY");
+    for (;;) {
+        int rc = ca_secret_read(secret, who, ret, ret_error);
+        if (rc < 0 || secret->key_file) return rc;
+        struct error error = {0};
+        rc = check_length(ret->len, &error);
+        if (!asked) return rc < 0 ? error_set(ret_error, rc, error.field, "%s", error.detail) : 0;
+        if (rc == 0)
+            rc = ask_again(who, buf_bytes(ret), ret_error);
+        else
+            (void)fprintf(stderr, "%s\n", error.detail);
+        if (rc == 0) return 0;
+        if (rc == 1)
+            (void)fprintf(stderr, "%s\n",
+                          T("两次输入不一致，请重新输入", "the two differ; once more"));
+        else if (error.code == 0)
+            return rc; /* the terminal gives no more */
+        buf_wipe_fini(ret);
+    }
 }
 
 /* ---- options */
@@ -176,6 +206,49 @@ int ca_bundle_root(const Leadbus__Bundle *bundle, struct trust_root *ret, struct
     return rc;
 }
 
+bool ca_endpoint_valid(const char *endpoint)
+{
+    /* One connects to a host and a port, not to all of them. */
+    return config_endpoint_valid(endpoint) && !strchr(endpoint, '*') &&
+           strncmp(endpoint, "tcp://0.0.0.0:", 14) != 0 &&
+           strncmp(endpoint, "tcp://[::]:", 11) != 0;
+}
+
+int ca_brokers_check(const Leadbus__Brokers *brokers, struct error *ret_error)
+{
+    if (brokers->n_brokers == 0)
+        return error_set(
+            ret_error, E_MISSING_FIELD, "brokers", "%s",
+            T("没有总线服务地址，各单位将无法连接；请用 --broker 名称=地址 给出",
+              "no broker's address: no unit could connect; give --broker NAME=ENDPOINT"));
+    for (size_t i = 0; i < brokers->n_brokers; i++) {
+        const Leadbus__BrokerAddress *one = brokers->brokers[i];
+        for (size_t k = 0; k < one->n_endpoints; k++)
+            if (!ca_endpoint_valid(one->endpoints[k]))
+                return error_set(ret_error, E_BAD_VALUE, "brokers",
+                                 T("%.100s：应为 tcp://主机:端口 或 ipc://路径",
+                                   "%.100s: should be tcp://HOST:PORT or ipc://PATH"),
+                                 one->endpoints[k]);
+        if (one->n_endpoints == 0)
+            return error_set(ret_error, E_MISSING_FIELD, "brokers", "serial %" PRIu64, one->serial);
+    }
+    return 0;
+}
+
+static int check_brokers_of(const Leadbus__Bundle *bundle, struct arena *arena,
+                            struct error *ret_error)
+{
+    const ProtobufCMessage *message = NULL;
+    for (size_t i = 0; i < bundle->n_parts; i++) {
+        if (strcmp(bundle->parts[i]->name, "brokers") != 0) continue;
+        int rc = message_decode(&leadbus__brokers__descriptor, ca_binary(bundle->parts[i]->content),
+                                arena, &message, ret_error);
+        return rc == 0 ? ca_brokers_check((const Leadbus__Brokers *)message, ret_error) : rc;
+    }
+    const Leadbus__Brokers none = LEADBUS__BROKERS__INIT;
+    return ca_brokers_check(&none, ret_error);
+}
+
 /* The bundle as it would be if a key made for this moment were the only authority: what is left to
  * fault is everything but the signatures. */
 int ca_bundle_check(struct bytes input, struct error *ret_error)
@@ -213,6 +286,7 @@ int ca_bundle_check(struct bytes input, struct error *ret_error)
     message_encode(&copy.base, &bytes);
     rc = trust_bundle_open(buf_bytes(&bytes), &root, &opened, ret_error);
     trust_bundle_free(opened);
+    if (rc == 0) rc = check_brokers_of(&copy, &arena, ret_error);
 out:
     sodium_memzero(secret, sizeof secret);
     buf_fini(&manifest);

@@ -10,6 +10,7 @@
 #define CERTS_CA_CA_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "certs/keyring/keyring.h"
 #include "certs/trust/trust_text.h"
@@ -41,7 +42,9 @@ struct ca_secret {
 };
 int ca_secret_read(const struct ca_secret *secret, const char *who, struct buf *ret,
                    struct error *ret_error) MUST_USE;
-/* A new passphrase is asked for twice on a terminal. */
+/* A new passphrase, of at least CA_PASSPHRASE_LEN_MIN bytes; on a terminal it is asked for twice,
+ * and again where the two differ or it is too short. E_BAD_VALUE: too short a one in a file. */
+enum { CA_PASSPHRASE_LEN_MIN = 12 };
 int ca_secret_choose(const struct ca_secret *secret, const char *who, struct buf *ret,
                      struct error *ret_error) MUST_USE;
 
@@ -75,6 +78,16 @@ int ca_bundle_check(struct bytes bundle, struct error *ret_error) MUST_USE;
 /* The newest root that a bundle carries, its own signatures checked. E_MISSING_FIELD: none. */
 int ca_bundle_root(const Leadbus__Bundle *bundle, struct trust_root *ret,
                    struct error *ret_error) MUST_USE;
+
+/* The `brokers` part of a bundle leads somewhere: at least one broker, each with an endpoint that
+ * an agent can connect to. E_MISSING_FIELD, E_BAD_VALUE: agents would be cut off. */
+int ca_brokers_check(const Leadbus__Brokers *brokers, struct error *ret_error) MUST_USE;
+bool ca_endpoint_valid(const char *endpoint);
+
+/* Prints what a bundle says, for who is about to sign it: validity in days and dates, certificates,
+ * revocations, brokers; with `previous` (NULL: none) what differs from that bundle. */
+void ca_tell(FILE *file, const Leadbus__Bundle *bundle, const Leadbus__Bundle *previous,
+             struct arena *arena);
 
 /* Role names: unit broker operator auditor office. Parsing gives ROLE_NONE for another word. */
 const char *ca_role_name(Leadbus__Role role);

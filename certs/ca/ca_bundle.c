@@ -93,18 +93,21 @@ static const Leadbus__Certificate *certificate_of(const struct bundle_work *work
     return NULL;
 }
 
+static const Leadbus__BundlePart *previous_part(const struct bundle_work *work, const char *name)
+{
+    for (size_t i = 0; work->previous && i < work->previous->n_parts; i++)
+        if (strcmp(work->previous->parts[i]->name, name) == 0) return work->previous->parts[i];
+    return NULL;
+}
+
 static int carry_revocations(struct bundle_work *work, struct error *ret_error)
 {
     const ProtobufCMessage *message = NULL;
-    size_t i = 0;
+    const Leadbus__BundlePart *before = previous_part(work, "revocations");
     work->revocations = (Leadbus__Revocations)LEADBUS__REVOCATIONS__INIT;
-    while (work->previous && i < work->previous->n_parts &&
-           strcmp(work->previous->parts[i]->name, "revocations") != 0)
-        i++;
-    if (work->previous && i < work->previous->n_parts) {
-        int rc = message_decode(&leadbus__revocations__descriptor,
-                                ca_binary(work->previous->parts[i]->content), &work->arena,
-                                &message, ret_error);
+    if (before) {
+        int rc = message_decode(&leadbus__revocations__descriptor, ca_binary(before->content),
+                                &work->arena, &message, ret_error);
         if (rc != 0) return rc;
         work->revocations = *(const Leadbus__Revocations *)message;
     }
@@ -214,10 +217,45 @@ static int add_broker(struct bundle_work *work, const char *text, struct error *
         if (comma) *comma = 0;
         if (address->n_endpoints == ENDPOINT_COUNT_MAX)
             return error_set(ret_error, E_TOO_LARGE, "--broker", "%d", ENDPOINT_COUNT_MAX);
+        if (!ca_endpoint_valid(at))
+            return error_set(ret_error, E_BAD_VALUE, "--broker",
+                             T("%.100s：应为 tcp://主机:端口 或 ipc://路径",
+                               "%.100s: should be tcp://HOST:PORT or ipc://PATH"),
+                             at);
         address->endpoints[address->n_endpoints++] = at;
         at = comma ? comma + 1 : NULL;
     }
     work->broker_part.brokers[work->broker_part.n_brokers++] = address;
+    return 0;
+}
+
+/* The addresses of the previous bundle, for the certificates that its brokers have now. */
+static int carry_brokers(struct bundle_work *work, struct error *ret_error)
+{
+    const Leadbus__BundlePart *before = previous_part(work, "brokers");
+    const Leadbus__BundlePart *names = previous_part(work, "directory");
+    const ProtobufCMessage *message = NULL, *directory = NULL;
+    if (!before || !names) return 0;
+    int rc = message_decode(&leadbus__brokers__descriptor, ca_binary(before->content), &work->arena,
+                            &message, ret_error);
+    if (rc == 0)
+        rc = message_decode(&leadbus__directory__descriptor, ca_binary(names->content),
+                            &work->arena, &directory, ret_error);
+    if (rc != 0) return rc;
+    const Leadbus__Brokers *brokers = (const Leadbus__Brokers *)message;
+    const Leadbus__Directory *old = (const Leadbus__Directory *)directory;
+    for (size_t i = 0; i < brokers->n_brokers && i < BROKER_COUNT_MAX; i++) {
+        const Leadbus__Certificate *now = NULL;
+        for (size_t k = 0; k < old->n_certificates && !now; k++)
+            if (old->certificates[k]->serial == brokers->brokers[i]->serial)
+                now = broker_named(work, old->certificates[k]->unit,
+                                   strlen(old->certificates[k]->unit));
+        if (!now) continue;
+        Leadbus__BrokerAddress *address = claim(work, sizeof *address);
+        *address = *brokers->brokers[i];
+        address->serial = now->serial;
+        work->broker_part.brokers[work->broker_part.n_brokers++] = address;
+    }
     return 0;
 }
 
@@ -230,7 +268,8 @@ static int make_brokers(struct bundle_work *work, struct error *ret_error)
         return error_set(ret_error, E_TOO_LARGE, "--broker", "%d", BROKER_COUNT_MAX);
     for (size_t i = 0; rc == 0 && i < work->brokers.count; i++)
         rc = add_broker(work, work->brokers.items[i], ret_error);
-    return rc;
+    if (rc == 0 && work->brokers.count == 0) rc = carry_brokers(work, ret_error);
+    return rc == 0 ? ca_brokers_check(&work->broker_part, ret_error) : rc;
 }
 
 /* ---- what goes out */
@@ -364,8 +403,9 @@ int ca_bundle(int argc, char **argv)
         {.name = "broker",
          .value_zh = "名称=地址",
          .value_en = "NAME=ENDPOINT",
-         .doc_zh = "总线服务地址，逗号分隔，可多次",
-         .doc_en = "a broker's endpoints, separated by commas; may be repeated",
+         .doc_zh = "总线服务地址，逗号分隔，可多次；默认沿用上一版",
+         .doc_en = "a broker's endpoints, separated by commas; may be repeated; those of the "
+                   "previous bundle if none",
          .list = &work.brokers},
         {.name = "previous",
          .value_zh = "文件",

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "certs/ca/ca.h"
 #include "proto/host/file.h"
@@ -47,9 +48,6 @@ static int make_authority(struct init_work *work, size_t i, struct error *ret_er
     int rc = secret_of(work, i, &secret, ret_error);
     if (rc == 0) rc = ca_note_name(work->bus, name, work->root.keys[i].name, ret_error);
     key_path(work, i, &path);
-    if (rc == 0 && file_exists((const char *)path.data))
-        rc = error_set(ret_error, E_DUPLICATE, (const char *)path.data, "%s",
-                       T("密钥文件已存在，不覆盖", "the key file is there and is not replaced"));
     if (rc == 0)
         rc = keyring_generate(keyring, name, LEADBUS__ROLE__ROLE_NONE, work->now_ms, 0, 0,
                               ret_error);
@@ -57,6 +55,7 @@ static int make_authority(struct init_work *work, size_t i, struct error *ret_er
     if (rc == 0)
         rc = keyring_save(keyring, (const char *)path.data, buf_bytes(&passphrase), ret_error);
     if (rc == 0) {
+        work->made = i + 1;
         memcpy(work->root.keys[i].public_key, keyring->identity_public, SUITE_PUBLIC_LEN);
         work->root.key_count = i + 1;
     }
@@ -80,7 +79,8 @@ static int write_root(struct init_work *work, struct error *ret_error)
     buf_append_u8(&path, 0);
     if (rc == 0) rc = file_write_new((const char *)path.data, buf_bytes(&note), 0644, ret_error);
     if (rc == 0)
-        printf(T("信任根：%s（%u/%zu 签名有效）\n", "root of trust: %s (%u of %zu must sign)\n"),
+        printf(T("信任根：%s（方案包须 %u 人签名，授权人共 %zu 位）\n",
+                 "root of trust: %s (%u of %zu must sign a bundle)\n"),
                (const char *)path.data, work->root.threshold_bundle, work->root.key_count);
     buf_fini(&text);
     buf_fini(&note);
@@ -88,10 +88,48 @@ static int write_root(struct init_work *work, struct error *ret_error)
     return rc;
 }
 
+/* Before anybody is asked for a passphrase: nothing of an earlier ceremony is in the way. */
+static int check_free(const struct init_work *work, struct error *ret_error)
+{
+    struct buf path = {0};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i <= work->names.count; i++) {
+        buf_reset(&path);
+        if (i < work->names.count) {
+            key_path(work, i, &path);
+        } else {
+            buf_printf(&path, "%s/root.note", work->folder);
+            buf_append_u8(&path, 0);
+        }
+        if (file_exists((const char *)path.data))
+            rc = error_set(ret_error, E_EXISTS, (const char *)path.data, "%s",
+                           T("此目录已有一次仪式的文件；请换一个目录",
+                             "this folder holds an earlier ceremony; take another one"));
+    }
+    buf_fini(&path);
+    return rc;
+}
+
+/* A ceremony that was broken off leaves no key behind. */
+static void remove_made(const struct init_work *work)
+{
+    struct buf path = {0};
+    for (size_t i = 0; i < work->made; i++) {
+        buf_reset(&path);
+        key_path(work, i, &path);
+        (void)unlink((const char *)path.data);
+    }
+    buf_fini(&path);
+    (void)fprintf(stderr, "%s\n",
+                  T("仪式未完成，本次生成的密钥文件已删除",
+                    "the ceremony is not complete; the key files it made were removed"));
+}
+
 static int run(struct init_work *work, struct error *ret_error)
 {
     int rc = file_make_folders(work->folder, ret_error);
     if (rc == 0) rc = file_check_folder(work->folder, ret_error);
+    if (rc == 0) rc = check_free(work, ret_error);
     for (size_t i = 0; rc == 0 && i < work->names.count; i++) {
         rc = make_authority(work, i, ret_error);
         if (rc == 0)
@@ -99,6 +137,7 @@ static int run(struct init_work *work, struct error *ret_error)
                    work->names.items[i]);
     }
     if (rc == 0) rc = write_root(work, ret_error);
+    if (rc < 0 && work->made > 0) remove_made(work);
     return rc;
 }
 
@@ -176,8 +215,14 @@ int ca_init(int argc, char **argv)
     if (rc == OPTIONS_DONE) return 0;
     if (rc != 0) return options_exit_code(rc);
     if (!work.bus || !work.folder || first != argc || !trust_name_valid(work.bus)) {
-        options_help(&spec, stderr);
-        return options_exit_code(E_USAGE);
+        rc = error_set(&error, E_USAGE, !work.bus || first != argc ? "--bus" : "--out", "%s",
+                       first != argc  ? argv[first]
+                       : !work.bus    ? T("须给出总线名称，如 hedong.leadbus",
+                                          "the name of the bus is needed, for instance hedong.leadbus")
+                       : !work.folder ? T("须给出存放密钥与信任根的目录",
+                                          "the folder for keys and root is needed")
+                                      : T("总线名称不合规", "not a name of a bus"));
+        return ca_fail(rc, &error);
     }
     rc = ca_number("--authorities", count_text, 1, TRUST_KEY_COUNT_MAX,
                    work.names.count ? work.names.count : 3, &count, &error);

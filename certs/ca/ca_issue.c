@@ -116,12 +116,12 @@ static int check_others(struct issue_work *work, const Leadbus__EnrolmentRequest
         if (bytes_equal(ca_binary(one->identity), ca_binary(body->identity)) ||
             bytes_equal(ca_binary(one->transport), ca_binary(body->transport)))
             return error_set(
-                ret_error, E_DUPLICATE, body->unit,
+                ret_error, E_EXISTS, body->unit,
                 T("密钥已属于序列号 %" PRIu64 "（%s）", "serial %" PRIu64 " of %s has this key"),
                 one->serial, one->unit);
     }
     if (held && !work->replace)
-        return error_set(ret_error, E_DUPLICATE, body->unit, "%s",
+        return error_set(ret_error, E_EXISTS, body->unit, "%s",
                          T("已有有效证书；换发请加 --replace",
                            "has a valid certificate; --replace issues another"));
     if (work->replace) drop(work, body);
@@ -147,6 +147,10 @@ static int issue_one(struct issue_work *work, const char *path, struct error *re
     if (rc == 0 && work->certificate_count == CERTIFICATE_COUNT_MAX)
         rc = error_set(&error, E_TOO_LARGE, work->directory, "%d", CERTIFICATE_COUNT_MAX);
     if (rc == 0) rc = add_epoch_keys(work, body->epoch_keys, body->n_epoch_keys);
+    uint8_t hash[32];
+    char fingerprint[65];
+    sha256(buf_bytes(&bytes), hash);
+    hex_encode(bytes_of(hash, sizeof hash), fingerprint);
     buf_fini(&bytes);
     if (rc != 0)
         return error_set(ret_error, rc, path, "%s%s%s", error.field, *error.field ? ": " : "",
@@ -165,7 +169,14 @@ static int issue_one(struct issue_work *work, const char *path, struct error *re
     one->witness = body->witness;
     one->transport = body->transport;
     work->certificates[work->certificate_count++] = one;
-    printf("%8" PRIu64 "  %-10s %s\n", one->serial, ca_role_name(one->role), one->unit);
+    uint16_t index = plan_unit_find(work->plan.plan, one->unit);
+    const struct plan_unit *unit =
+        index == PLAN_UNIT_NONE ? NULL : plan_unit(work->plan.plan, index);
+    printf("%8" PRIu64 "  %-10s %s%s%s\n          %s %s\n", one->serial, ca_role_name(one->role),
+           one->unit, unit ? "  " : "", unit ? T(unit->name_zh, unit->name_en) : "",
+           T("申请的指纹（须与申请单位当面核对）：",
+             "fingerprint of the request (compare it with the unit in person):"),
+           fingerprint);
     return 0;
 }
 

@@ -49,6 +49,20 @@ static const struct {
     {"fingerprint", "指纹", "fingerprint"},
     {"time_ms", "时间", "time"},
     {"keys", "授权人密钥", "authorities"},
+    {"name", "名称", "name"},
+    {"reason", "原因", "reason"},
+    {"endpoints", "地址", "endpoints"},
+    /* values */
+    {"root", "信任根", "root of trust"},
+    {"bundle", "方案包", "bundle"},
+    {"directory", "名录草稿", "directory draft"},
+    {"request", "入网申请", "enrolment request"},
+    {"keyring", "密钥文件", "keyring"},
+    {"broker", "总线服务", "broker"},
+    {"office", "联席会议办公室", "office"},
+    {"operator", "运维", "operator"},
+    {"auditor", "审计", "auditor"},
+    {"authority", "授权人", "authority"},
 };
 
 static const char *label_of(const char *key)
@@ -143,6 +157,7 @@ static json_t *certificate_row(const struct show_work *work, const Leadbus__Cert
     put_number(row, "serial", one->serial);
     put_text(row, "role", ca_role_name(one->role));
     put_text(row, "unit", one->unit);
+    put_hex(row, "identity", ca_binary(one->identity));
     put_number(row, "expires_ms", one->not_after_ms);
     put_days(row, work->now_ms, one->not_after_ms);
     return row;
@@ -325,7 +340,8 @@ static void print_value(const char *key, const json_t *value)
 {
     char time[I18N_TIME_LEN];
     if (json_is_string(value)) {
-        printf("%s", json_string_value(value));
+        bool word = strcmp(key, "type") == 0 || strcmp(key, "role") == 0;
+        printf("%s", word ? label_of(json_string_value(value)) : json_string_value(value));
     } else if (json_is_boolean(value)) {
         printf("%s", json_is_true(value) ? T("是", "yes") : T("否", "no"));
     } else if (json_is_integer(value) && is_time(key)) {

@@ -1,4 +1,6 @@
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "certs/ca/ca.h"
 #include "proto/host/file.h"
@@ -73,7 +75,18 @@ static int signable_write(struct signable *signable, const char *path, struct er
 
 /* ---- sign */
 
-static int sign_one(const char *path, const struct keyring *keyring, struct error *ret_error)
+/* On a terminal nothing is signed without a word. */
+static int confirm(bool yes, struct error *ret_error)
+{
+    char line[16] = "";
+    if (yes || !isatty(STDIN_FILENO)) return 0;
+    (void)fprintf(stderr, "%s", T("签署请输入 yes：", "type yes to sign: "));
+    if (fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0) return 0;
+    return error_set(ret_error, E_USAGE, "sign", "%s", T("未签署", "not signed"));
+}
+
+static int sign_one(const char *path, const struct keyring *keyring,
+                    const struct signable *previous, bool yes, struct error *ret_error)
 {
     struct signable signable = {0};
     char name[CA_NOTE_NAME_LEN_MAX + 1];
@@ -98,7 +111,11 @@ static int sign_one(const char *path, const struct keyring *keyring, struct erro
     }
     (void)fprintf(stderr, T("%s 将签署：\n%.*s", "%s signs:\n%.*s"), name, (int)signable.text.len,
                   (const char *)signable.text.data);
-    rc = note_append_signature(&signable.note, name, keyring->identity_secret, ret_error);
+    if (signable.bundle)
+        ca_tell(stderr, signable.bundle, previous ? previous->bundle : NULL, &signable.arena);
+    rc = confirm(yes, ret_error);
+    if (rc == 0)
+        rc = note_append_signature(&signable.note, name, keyring->identity_secret, ret_error);
     if (rc == 0) rc = signable_write(&signable, path, ret_error);
 out:
     signable_fini(&signable);
@@ -107,8 +124,10 @@ out:
 
 int ca_sign(int argc, char **argv)
 {
-    const char *key = NULL;
+    const char *key = NULL, *previous_path = NULL;
+    bool yes = false;
     struct ca_secret secret = {0};
+    struct signable previous = {0};
     const struct options_row rows[] = {
         {.name = "key",
          .letter = 'k',
@@ -117,6 +136,18 @@ int ca_sign(int argc, char **argv)
          .doc_zh = "授权人的密钥文件",
          .doc_en = "the authority's key",
          .text = &key},
+        {.name = "previous",
+         .letter = 'p',
+         .value_zh = "文件",
+         .value_en = "FILE",
+         .doc_zh = "现行方案包：列出与它的差别",
+         .doc_en = "the bundle in force: what differs from it is listed",
+         .text = &previous_path},
+        {.name = "yes",
+         .letter = 'y',
+         .doc_zh = "不再询问（终端上默认要求确认）",
+         .doc_en = "do not ask (on a terminal a word is asked for)",
+         .flag = &yes},
         CA_OPTION_PASSPHRASE(&secret.passphrase_file),
         CA_OPTION_KEY_FILE(&secret.key_file),
     };
@@ -145,7 +176,10 @@ int ca_sign(int argc, char **argv)
     if (rc == 0 && keyring.role != LEADBUS__ROLE__ROLE_NONE)
         rc = error_set(&error, E_ROLE_NOT_ALLOWED, key, "%s",
                        T("不是授权人的密钥文件", "not an authority's key"));
-    for (int i = first; rc == 0 && i < argc; i++) rc = sign_one(argv[i], &keyring, &error);
+    if (rc == 0 && previous_path) rc = signable_open(previous_path, &previous, &error);
+    for (int i = first; rc == 0 && i < argc; i++)
+        rc = sign_one(argv[i], &keyring, previous_path ? &previous : NULL, yes, &error);
+    if (previous_path) signable_fini(&previous);
     keyring_fini(&keyring);
     return rc < 0 ? ca_fail(rc, &error) : 0;
 }

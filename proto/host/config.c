@@ -528,7 +528,7 @@ void config_print(const struct config *config, FILE *file)
     }
 }
 
-static bool endpoint_valid(const char *endpoint)
+bool config_endpoint_valid(const char *endpoint)
 {
     if (strncmp(endpoint, "ipc://", 6) == 0) return endpoint[6] != 0;
     if (strncmp(endpoint, "tcp://", 6) != 0) return false;
@@ -547,7 +547,7 @@ static bool endpoint_valid(const char *endpoint)
 int config_check_endpoint(const struct config *config, const char *section, const char *key,
                           const char *endpoint, struct error *ret_error)
 {
-    if (endpoint_valid(endpoint)) return 0;
+    if (config_endpoint_valid(endpoint)) return 0;
     return error_set(ret_error, E_BAD_CONFIG, config_origin(config, section, key),
                      "%s.%s: ipc://PATH or tcp://HOST:PORT (port 0..65535), not %.100s", section,
                      key, endpoint);

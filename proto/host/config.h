@@ -69,6 +69,8 @@ const char *config_list_at(const struct config *config, const char *section, con
 /* Is it an address that ZeroMQ takes as it is read: ipc://PATH, or tcp://HOST:PORT with a port of
  * 0..65535 (or *)? It would cut a larger port to 16 bits. E_BAD_CONFIG with the origin of the key.
  */
+/* ipc://PATH or tcp://HOST:PORT, the port 0 to 65535 or *. */
+bool config_endpoint_valid(const char *endpoint);
 int config_check_endpoint(const struct config *config, const char *section, const char *key,
                           const char *endpoint, struct error *ret_error) MUST_USE;
 /* "file:line" that set it, "default" or "command line"; "" when it is not set at all. */

@@ -184,6 +184,9 @@ class Verifier:
         identity = self.speaker(head["serial"], head["from"])
         verify(identity, b"leadbus/1 envelope\0" + header_hash + sha256(body["wraps"]) +
                b"".join(body["commits"]) + sha256(body["manifest"]), body["signature"], "envelope")
+        if head["seen_size"]:
+            need(head["seen_size"] <= i and self.roots[head["seen_size"]] == head["seen_root"],
+                 "the sender has seen another journal")
         for k, digest in enumerate(wire.decode(wire.MANIFEST, body["manifest"])["sections"]):
             content = self.blob(i, k)
             if content is None:

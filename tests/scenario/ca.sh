@@ -36,8 +36,21 @@ chmod 600 key
 for i in 1 2 3; do [ "$(mode "auth/authority-$i.key")" = 600 ] || fail "mode of a key"; done
 shows auth/root.note '"threshold_bundle":2'
 shows auth/root.note '"in_force":true'
-refused 75 '\[duplicate\]' init --bus hedong.leadbus --out auth --key-file key
+refused 75 '\[exists\]' init --bus hedong.leadbus --out auth --key-file key
 refused 65 '\[bad_value\]' init --bus hedong.leadbus --out other --threshold 4 --key-file key
+
+# A folder of an earlier ceremony is left as it is, and a ceremony that is broken off leaves no key.
+cp auth/authority-1.key kept
+refused 75 '\[exists\]' init --bus hedong.leadbus --out auth --authority new --key-file key
+[ ! -e auth/new.key ] || fail "a key beside another ceremony's root"
+cmp -s kept auth/authority-1.key || fail "a key was replaced"
+printf 'short\n' >short
+chmod 600 short
+printf 'a passphrase of some length\n' >long
+chmod 600 long
+refused 65 '\[bad_value\]' init --bus hedong.leadbus --out off --passphrase-file long --passphrase-file long \
+    --passphrase-file short
+if ls off/*.key >/dev/null 2>&1; then fail "keys of a broken-off ceremony"; fi
 
 # ---- requests
 units="police-hedong civil-affairs health"
@@ -48,7 +61,7 @@ done
     --out broker-1.request --key-file key >>out
 [ "$(mode keys)" = 700 ] || fail "mode of the keyrings' folder"
 [ "$(mode keys/health.keyring)" = 600 ] || fail "mode of a keyring"
-refused 75 '\[duplicate\]' request --unit health --keyring keys/health.keyring --out x --key-file key
+refused 75 '\[exists\]' request --unit health --keyring keys/health.keyring --out x --key-file key
 refused 65 '\[bad_value\]' request --unit 'Not A Slug' --keyring keys/x --out x --key-file key
 [ ! -e keys/x ] || fail "a keyring of a refused request"
 printf 'thirty-two letters are no raw key' | head -c 32 >text
@@ -79,9 +92,10 @@ refused 65 '\[unit_unknown\]' issue --plan "$plan" --directory d n.request
 refused 77 '\[role_not_allowed\]' issue --plan "$plan" --directory d p.request
 "$ca" request --unit court --role office --keyring keys/o.keyring --out o.request --key-file key >out
 refused 77 '\[role_not_allowed\]' issue --plan "$plan" --directory d o.request
-refused 75 '\[duplicate\]' issue --plan "$plan" --directory d police-hedong.request
+refused 75 '\[exists\]' issue --plan "$plan" --directory d police-hedong.request
 "$ca" issue --plan "$plan" --directory d civil-affairs.request health.request >>out
 shows d '"serial":4,"role":"unit","unit":"health"'
+grep -qF "$(sha256sum <health.request | cut -d' ' -f1)" out || fail "issue does not show the request's fingerprint"
 
 # ---- bundle
 make=(bundle --plan "$plan" --directory d --root auth/root.note)
@@ -90,6 +104,11 @@ grep -q '^leadbus/bundle/v1$' out || fail "the manifest is not shown"
 shows b1 '"in_force":false'
 shows b1 '"opens":true'
 refused 65 '\[bad_value\]' "${make[@]}" --broker nobody=tcp://127.0.0.1:5555 --out bad
+broker="broker-1=tcp://127.0.0.1:5555"
+refused 65 '\[missing_field\]' "${make[@]}" --out bad
+refused 65 '\[bad_value\]' "${make[@]}" --broker broker-1=127.0.0.1:5555 --out bad
+refused 65 '\[bad_value\]' "${make[@]}" --broker 'broker-1=tcp://*:5555' --out bad
+make+=(--broker "$broker")
 refused 65 '\[bad_value\]' "${make[@]}" --revoke 99 --reason key-lost --out bad
 refused 65 '\[missing_field\]' "${make[@]}" --revoke 4 --out bad
 [ ! -e bad ] || fail "a refused draft was written"
@@ -139,7 +158,10 @@ shows b3 '"version":3'
 shows b3 '"serial":4,"reason":"key-lost"'
 refused 75 '\[duplicate\]' bundle --plan "$plan" --directory d --previous b2 --revoke 4 --reason key-lost --out b4
 "$ca" sign --key auth/authority-1.key --key-file key b2 >out 2>err
-"$ca" sign --key auth/authority-2.key --key-file key b2 >out 2>err
+"$ca" sign --key auth/authority-2.key --key-file key --previous whole b2 >out 2>err
+grep -q 'key-lost' err || fail "sign does not show the revocation"
+grep -q '~ revocations' err || fail "sign does not show what differs"
+shows b3 'tcp://127.0.0.1:5555'
 refused 66 '\[not_found\]' adopt --root auth/root.note --bundle b2 --key-file key keys/health.keyring
 refused 65 '\[bad_value\]' combine --out x whole b2
 
