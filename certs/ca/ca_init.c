@@ -141,6 +141,25 @@ static int run(struct init_work *work, struct error *ret_error)
     return rc;
 }
 
+/* What is missing or too much, by name. */
+static int check_usage(const struct init_work *work, const char *extra, struct error *ret_error)
+{
+    if (extra) return error_set(ret_error, E_USAGE, extra, "%s", T("多余的参数", "not wanted"));
+    if (!work->bus)
+        return error_set(ret_error, E_USAGE, "--bus", "%s",
+                         T("须给出总线名称，如 hedong.leadbus",
+                           "the name of the bus is needed, for instance hedong.leadbus"));
+    if (!trust_name_valid(work->bus))
+        return error_set(
+            ret_error, E_USAGE, "--bus", "%s",
+            T("总线名称不合规，如 hedong.leadbus", "not a name of a bus, such as hedong.leadbus"));
+    if (!work->folder)
+        return error_set(
+            ret_error, E_USAGE, "--out", "%s",
+            T("须给出存放密钥与信任根的目录", "the folder for keys and root is needed"));
+    return 0;
+}
+
 int ca_init(int argc, char **argv)
 {
     static struct init_work work;
@@ -214,16 +233,8 @@ int ca_init(int argc, char **argv)
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
     if (rc != 0) return options_exit_code(rc);
-    if (!work.bus || !work.folder || first != argc || !trust_name_valid(work.bus)) {
-        rc = error_set(&error, E_USAGE, !work.bus || first != argc ? "--bus" : "--out", "%s",
-                       first != argc  ? argv[first]
-                       : !work.bus    ? T("须给出总线名称，如 hedong.leadbus",
-                                          "the name of the bus is needed, for instance hedong.leadbus")
-                       : !work.folder ? T("须给出存放密钥与信任根的目录",
-                                          "the folder for keys and root is needed")
-                                      : T("总线名称不合规", "not a name of a bus"));
-        return ca_fail(rc, &error);
-    }
+    rc = check_usage(&work, first < argc ? argv[first] : NULL, &error);
+    if (rc < 0) return ca_fail(rc, &error);
     rc = ca_number("--authorities", count_text, 1, TRUST_KEY_COUNT_MAX,
                    work.names.count ? work.names.count : 3, &count, &error);
     for (size_t i = 0; rc == 0 && work.names.count < count; i++) {
