@@ -57,7 +57,7 @@ static bool stated(const struct place *place, const char *name, size_t len)
     return payload_stated(place->content, field_of(place, name, len));
 }
 
-/* A string, or one of several, equals the value. */
+/* A string, or one of several, equals the value; a number is greater than it says. */
 static bool equals(const struct place *place, const char *name, const char *value)
 {
     if (strcmp(value, "*") == 0) return stated(place, name, strlen(name));
@@ -65,6 +65,11 @@ static bool equals(const struct place *place, const char *name, const char *valu
     if (name[0] == '@') return strcmp(topic_of(place), value) == 0;
     const ProtobufCFieldDescriptor *field = field_of(place, name, strlen(name));
     const void *member = payload_member(place->content, field);
+    if (field->type == PROTOBUF_C_TYPE_UINT32) {
+        uint32_t bound = 0;
+        for (const char *at = value + 1; *at; at++) bound = bound * 10 + (uint32_t)(*at - '0');
+        return *(const uint32_t *)member > bound;
+    }
     CHECK(field->type == PROTOBUF_C_TYPE_STRING);
     if (field->label != PROTOBUF_C_LABEL_REPEATED)
         return strcmp(*(const char *const *)member, value) == 0;

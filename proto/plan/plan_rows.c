@@ -118,8 +118,10 @@ static int plan_rows_row_check(const struct plan *plan, const struct table *tabl
                                const struct plan_kind *kind, const struct plan_row *row,
                                struct error *ret_error)
 {
-    bool police = row->named_count == 1 && !row->named[0].group &&
-                  plan->units[row->named[0].index].current == plan->police;
+    /* A selector that matches nobody gives nothing away: lint reports it. */
+    bool police = (row->named_count == 0 && row->source < PLAN_ROW_THREAD) ||
+                  (row->named_count == 1 && !row->named[0].group &&
+                   plan->units[row->named[0].index].current == plan->police);
 
     if (row->source >= PLAN_ROW_THREAD && row->when != PLAN_ROW_ALWAYS)
         return table_refuse(table, ret_error, "thread and sender rows are walked always");

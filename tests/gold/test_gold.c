@@ -212,6 +212,17 @@ static void read_own_set(const struct plan_kind *kind, uint8_t act, uint8_t when
 static struct gold deviations;
 static bool deviation_used[ROW_COUNT_MAX];
 
+/* A unit, or a member of the group that the deviation is about. */
+static bool names(const char *word, const char *unit)
+{
+    const struct plan_group *group = plan_group_find(plan, word);
+    if (!group) return strcmp(word, unit) == 0;
+    for (size_t i = 0; i < group->member_count; i++) {
+        if (strcmp(plan_unit(plan, group->members[i].unit)->key, unit) == 0) return true;
+    }
+    return false;
+}
+
 /* Looks a difference up among the deviations and marks it used. */
 static void expect_deviation(const char *kind, const char *set, const char *change,
                              const char *unit)
@@ -219,7 +230,7 @@ static void expect_deviation(const char *kind, const char *set, const char *chan
     for (size_t i = 0; i < deviations.row_count; i++) {
         char **row = deviations.rows[i];
         if (strcmp(row[0], kind) == 0 && strcmp(row[1], set) == 0 && strcmp(row[2], change) == 0 &&
-            strcmp(row[3], unit) == 0) {
+            names(row[3], unit)) {
             assert_true(strlen(row[4]) > 20);
             deviation_used[i] = true;
             return;
@@ -228,17 +239,21 @@ static void expect_deviation(const char *kind, const char *set, const char *chan
     fail_msg("%s: %s: %s is %s", kind, set, unit, change);
 }
 
+/* `stronger`: those who must sign, where copies are compared: a unit that must sign for one topic
+ * and has a copy of another counts as what it is in the catalogue. */
 static void compare_sets(const char *kind, const char *name, const struct addressees *own,
-                         const struct addressees *gold)
+                         const struct addressees *gold, const struct addressees *stronger)
 {
     for (size_t i = 0; i < DYNAMIC_COUNT; i++) {
-        if (own->dynamic[i] != gold->dynamic[i])
-            expect_deviation(kind, name, own->dynamic[i] ? "added" : "missing", dynamic_names[i]);
+        bool mine = own->dynamic[i];
+        if (mine == gold->dynamic[i] || (mine && stronger && stronger->dynamic[i])) continue;
+        expect_deviation(kind, name, mine ? "added" : "missing", dynamic_names[i]);
     }
     for (uint16_t i = 0; i < plan_unit_count(plan); i++) {
         bool mine = plan_unit_set_has(&own->units, i);
-        if (mine != plan_unit_set_has(&gold->units, i))
-            expect_deviation(kind, name, mine ? "added" : "missing", plan_unit(plan, i)->key);
+        if (mine == plan_unit_set_has(&gold->units, i)) continue;
+        if (mine && stronger && plan_unit_set_has(&stronger->units, i)) continue;
+        expect_deviation(kind, name, mine ? "added" : "missing", plan_unit(plan, i)->key);
     }
 }
 
@@ -319,7 +334,10 @@ static void kinds_equal_the_gold_catalogue(void **unused)
         char **row = kinds.rows[i];
         struct addressees gold_to, gold_cc, own_to, own_cc, gold_from, own_from;
         const struct plan_kind *kind = plan_kind_find(plan, row[0]);
-        if (!kind) continue; /* of a later delivery */
+        if (!kind) {
+            expect_deviation(row[0], "kind", "missing", "-");
+            continue;
+        }
         found++;
         compare_attributes(kind, row);
         compare_topics(kind);
@@ -328,17 +346,23 @@ static void kinds_equal_the_gold_catalogue(void **unused)
         read_own_set(kind, ROUTE_SIGN, PLAN_ROW_ALWAYS, &own_to);
         read_own_set(kind, ROUTE_COPY, PLAN_ROW_ALWAYS, &own_cc);
         without(&gold_cc, &gold_to);
-        without(&own_cc, &own_to);
-        compare_sets(row[0], "to", &own_to, &gold_to);
-        compare_sets(row[0], "cc", &own_cc, &gold_cc);
+        compare_sets(row[0], "to", &own_to, &gold_to, NULL);
+        compare_sets(row[0], "cc", &own_cc, &gold_cc, &own_to);
         compare_origin_only(kind, ROUTE_SIGN, "to", &own_to);
         compare_origin_only(kind, ROUTE_COPY, "cc", &own_cc);
         read_gold_set(row[4], &gold_from);
         read_own_senders(kind, &own_from);
         if (gold_from.dynamic[DYNAMIC_ANY]) memset(&gold_from.units, 0, sizeof gold_from.units);
-        compare_sets(row[0], "senders", &own_from, &gold_from);
+        compare_sets(row[0], "senders", &own_from, &gold_from, NULL);
     }
-    assert_int_equal(found, plan_kind_count(plan)); /* no kind that the catalogue does not have */
+    for (size_t k = 0; k < plan_kind_count(plan); k++) {
+        bool known = false;
+        for (size_t i = 0; i < kinds.row_count; i++)
+            known = known || strcmp(kinds.rows[i][0], plan_kind(plan, k)->slug) == 0;
+        if (!known) expect_deviation(plan_kind(plan, k)->slug, "kind", "added", "-");
+        found += !known;
+    }
+    assert_int_equal(found, plan_kind_count(plan));
     for (size_t i = 0; i < deviations.row_count; i++) {
         if (!deviation_used[i])
             fail_msg("stale deviation: %s %s %s %s", deviations.rows[i][0], deviations.rows[i][1],

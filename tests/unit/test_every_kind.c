@@ -240,7 +240,21 @@ static void walk_legs(const struct message *message, const struct route *route, 
         }
         if (plan_kind_expects(kind, PLAN_ACT_CLOSE)) act(PLAN_ACT_CLOSE, leg->unit, message);
     }
-    if (kind->family == PLAN_FAMILY_ALERT) act(PLAN_ACT_STAND_DOWN, message->from, message);
+    /* What follows without doing anything to a leg, such as that the matter left the bus. */
+    const struct plan *plan = fake.district->plan;
+    for (size_t k = 0; all && k < plan_kind_count(plan); k++) {
+        const struct plan_kind *other = plan_kind(plan, k);
+        if (other->position != PLAN_FOLLOWS || other->act != PLAN_ACT_NONE) continue;
+        struct message after = {.kind = other, .area = message->area};
+        after.from = route->recipients[0].unit;
+        after.topic = next_topic(other);
+        send(&after, message);
+    }
+    const struct plan_kind *stand_down = kind_of_act(PLAN_ACT_STAND_DOWN);
+    if (kind->family == PLAN_FAMILY_ALERT &&
+        route_sender_allowed(plan, stand_down, NULL, message->from, fake.district->now_ms,
+                             PLAN_UNIT_NONE))
+        act(PLAN_ACT_STAND_DOWN, message->from, message);
 }
 
 static int route_of(const struct plan_kind *kind, const char *topic, const char *area,

@@ -112,7 +112,12 @@ static void every_rule_fits_its_message(void **state)
         const ProtobufCFieldDescriptor *field = field_named(rule->message, rule->field);
         if (!topic && !field) fail_msg("%s has no field %s", message->name, rule->field);
         bool any = strcmp(rule->value, "*") == 0 || strcmp(rule->value, "-") == 0;
-        if (rule->value[0] && !any && !topic) {
+        bool number = rule->value[0] == '>';
+        if (number) {
+            assert_int_equal(field->type, PROTOBUF_C_TYPE_UINT32);
+            assert_int_equal(strspn(rule->value + 1, "0123456789"), strlen(rule->value) - 1);
+        }
+        if (rule->value[0] && !any && !topic && !number) {
             assert_int_equal(field->type, PROTOBUF_C_TYPE_STRING);
             const struct payload_list *list =
                 message->fields[field - message->descriptor->fields].list;

@@ -349,8 +349,9 @@ static void route_takes_a_member_out_of_a_group_in_the_brackets(void **unused)
     plan_files_load(&files);
     plan_files_replace(&files, "groups.tsv", "joint-conference-members\thousing\t2022-03-10\t-",
                        "joint-conference-members\thousing\t2022-03-10\t2024-01-01");
-    plan_files_replace(&files, "routes.tsv", "lead:2.2.4=civil-affairs\tone\tsign",
-                       "lead:2.1.3.2=housing\tone\tsign");
+    plan_files_replace(&files, "routes.tsv",
+                       "handoff.victim\t*\talways\tlead:2.2.4=civil-affairs\tone\tsign",
+                       "handoff.victim\t*\talways\tlead:2.1.3.2=housing\tone\tsign");
     struct plan *changed = parse_changed(&files);
     assert_int_equal(plan_lint(changed, NULL, NULL), 0);
     struct route_query query = query_of("handoff.victim", "police-hedong");
@@ -375,26 +376,28 @@ static void route_takes_a_member_out_of_a_group_in_the_brackets(void **unused)
 static void route_narrows_senders_and_raises_urgency_by_topic(void **unused)
 {
     (void)unused;
-    struct plan_files files;
-    plan_files_load(&files);
-    plan_files_replace(&files, "topics.tsv", "legal-aid\t法律援助\tLegal aid\t-\t-",
-                       "legal-aid\t法律援助\tLegal aid\t2\tpolice-hedong");
-    struct plan *changed = parse_changed(&files);
-    struct route_query query = query_of("handoff.service-referral", "civil-affairs");
-    query.plan = changed;
-    query.topic = "schooling";
-    expect_route(&query, 0, "education sign 3 lead:2.3.4.1=education primary\n");
-    query.topic = "legal-aid";
-    expect_refusal(&query, E_SENDER_NOT_ALLOWED, "from");
-    query.from = "police-hedong";
     struct route route;
+    struct route_query query = query_of("handoff.service-referral", "trade-union");
+    query.topic = "schooling";
+    expect_refusal(&query, E_SENDER_NOT_ALLOWED, "from");
+    query.topic = "legal-aid"; /* clause 2.3.3.5 has the union cooperate */
+    assert_int_equal(route_compute(&query, &route, NULL), 0);
+    query = query_of("supervision.inspection", "procuratorate");
+    query.topic = "implementation";
+    expect_refusal(&query, E_SENDER_NOT_ALLOWED, "from");
+    query.topic = "judicial";
+    expect_route(&query, 0,
+                 "police-hedong sign 1 lead:2.4.2=police-hedong primary\n"
+                 "court sign 1 lead:2.4.2=court\n"
+                 "justice sign 1 lead:2.4.2=justice\n");
+    query = query_of("handoff.service-referral", "police-hedong");
+    query.topic = "legal-aid";
     assert_int_equal(route_compute(&query, &route, NULL), 0);
     assert_int_equal(plan_kind_urgency(route.kind, "legal-aid"), 2);
     assert_int_equal(plan_kind_urgency(route.kind, "schooling"), 3);
     assert_int_equal(plan_kind_urgency(route.kind, ""), 3);
     assert_int_equal(plan_kind_urgency(route.kind, "nothing"), 3);
     assert_int_equal(plan_kind_urgency(route.kind, NULL), 3);
-    plan_free(changed);
 }
 
 static void route_resolves_successors(void **unused)
