@@ -268,7 +268,7 @@ struct plan;
 /* Parses and compiles the parts; they are borrowed during the call only. ret_plan is untouched on
  * failure. Errors: E_BAD_TABLE (error field "plan/units.tsv:17"; a missing or doubled part too:
  * field names the part), E_TOO_LARGE (a table above LIMIT_TABLE_BYTES_MAX), E_NO_MEMORY. A bundle
- * whose plan does not parse must not be installed. About 200 us for the plan of 2022. */
+ * whose plan does not parse must not be installed. About 400 us for the plan of 2022. */
 int plan_parse(const struct plan_part *parts, size_t count, struct plan **ret_plan,
                struct error *ret_error) MUST_USE;
 void plan_free(struct plan *plan); /* NULL accepted */

@@ -537,6 +537,164 @@ static void rules_over_several_fields(void **state)
            E_BAD_VALUE, "full.period_to");
 }
 
+/* A section as the table below writes it, with a topic, and what becomes of it. */
+static void rules_of_the_catalogue(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message, *topic, *json;
+        int code;
+        const char *field;
+    } rows[] = {
+        /* a victim is asked once */
+        {"InterviewFull", "",
+         "{\"case_number\":\"1\",\"session\":1,\"planned_at\":\"2026-03-03T09:30:00+08:00\","
+         "\"venue\":\"one-stop\",\"attendees\":[\"guardian\"],\"recording\":\"yes\"}",
+         0, ""},
+        {"InterviewFull", "",
+         "{\"case_number\":\"1\",\"session\":2,\"planned_at\":\"2026-03-03T09:30:00+08:00\","
+         "\"venue\":\"one-stop\",\"attendees\":[\"guardian\"],\"recording\":\"yes\"}",
+         E_MISSING_FIELD, "full.repeat_reason"},
+        {"InterviewFull", "",
+         "{\"case_number\":\"1\",\"session\":2,\"planned_at\":\"2026-03-03T09:30:00+08:00\","
+         "\"venue\":\"one-stop\",\"attendees\":[\"guardian\"],\"recording\":\"yes\","
+         "\"repeat_reason\":\"new-facts\"}",
+         E_MISSING_FIELD, "full.earlier_record"},
+        /* the buyer's household is no placement, under any name */
+        {"SettlementSummary", "",
+         "{\"pseudonym\":\"V1\",\"placement\":\"buyer\",\"household\":\"pending\"}", E_BAD_VALUE,
+         "full.placement"},
+        {"SettlementFull", "",
+         "{\"person\":{},\"placement\":\"welfare-home\",\"from\":\"2026-06-01\",\"household\":"
+         "\"pending\",\"kin_search\":\"goes-on\"}",
+         E_MISSING_FIELD, "full.gap_reason"},
+        {"SettlementFull", "",
+         "{\"person\":{},\"placement\":\"welfare-home\",\"from\":\"2026-06-01\",\"household\":"
+         "\"pending\",\"kin_search\":\"goes-on\",\"gap_reason\":\"x\"}",
+         0, ""},
+        {"SettlementFull", "",
+         "{\"person\":{},\"placement\":\"adoption\",\"from\":\"2026-06-01\",\"household\":"
+         "\"pending\",\"kin_search\":\"goes-on\",\"gap_reason\":\"x\"}",
+         E_MISSING_FIELD, "full.not_found_certificate"},
+        /* a conclusion, its number, and nothing of what is in the sample */
+        {"SampleConclusionFull", "",
+         "{\"sample_number\":\"HD-2026-0017\",\"conclusion\":\"confirmed\",\"concluded_on\":"
+         "\"2026-03-09\",\"reviewed_by\":\"x\",\"kin\":\"mother\"}",
+         E_MISSING_FIELD, "full.opinion_number"},
+        {"SampleConclusionFull", "",
+         "{\"sample_number\":\"HD-2026-0017\",\"taken_on\":\"2026-03-10\",\"conclusion\":"
+         "\"excluded\",\"concluded_on\":\"2026-03-09\",\"reviewed_by\":\"x\"}",
+         E_BAD_VALUE, "full.concluded_on"},
+        {"SampleConclusionFull", "",
+         "{\"sample_number\":\"15/16 14/18\",\"conclusion\":\"pending\",\"concluded_on\":"
+         "\"2026-03-09\",\"reviewed_by\":\"x\"}",
+         E_BAD_VALUE, "full.sample_number"},
+        {"HouseholdSummary", "",
+         "{\"doubt\":\"other\",\"registration\":\"held\",\"sampling\":\"no-match\"}", E_BAD_VALUE,
+         "full.sampling"},
+        /* a request has no result, a result has one */
+        {"MedicalFull", "request", "{\"person\":{},\"tests\":[\"general\"],\"result\":\"fit\"}",
+         E_BAD_VALUE, "full.result"},
+        {"MedicalFull", "result", "{\"person\":{},\"tests\":[\"general\"]}", E_MISSING_FIELD,
+         "full.result"},
+        /* finance pays without who or about whom */
+        {"DecisionFull", "reward",
+         "{\"decision_number\":\"1\",\"decided_on\":\"2026-03-02\",\"payment_code\":\"J1\","
+         "\"amount_yuan\":1,\"person\":{\"name\":\"x\"}}",
+         E_BAD_VALUE, "full.person"},
+        {"DecisionFull", "credit",
+         "{\"decision_number\":\"1\",\"decided_on\":\"2026-03-02\",\"person\":{},"
+         "\"credit_ground\":\"false-adoption\",\"reporter_pseudonym\":\"R1\"}",
+         E_BAD_VALUE, "full.reporter_pseudonym"},
+        /* sealed records of juveniles never travel */
+        {"AftercareFull", "",
+         "{\"person\":{},\"adult_at_offence\":\"no\",\"released_on\":\"2026-03-10\",\"measures\":"
+         "[\"visit\"],\"risk\":\"low\"}",
+         E_BAD_VALUE, "full.adult_at_offence"},
+        {"AftercareFull", "",
+         "{\"person\":{},\"adult_at_offence\":\"unknown\",\"released_on\":\"2026-03-10\","
+         "\"measures\":[\"visit\"],\"risk\":\"low\"}",
+         E_BAD_VALUE, "full.adult_at_offence"},
+        /* under the guidance of the city, by its reference */
+        {"ForeignVictimFull", "return-home",
+         "{\"person\":{},\"step\":\"escort\",\"consent\":\"given\"}", E_MISSING_FIELD,
+         "full.municipal_reference"},
+        /* published with an approval, withdrawn with a reason; no number of a person in it */
+        {"KinNotice", "publish",
+         "{\"notice_number\":\"1\",\"publish_from\":\"2026-03-03\",\"publish_to\":"
+         "\"2026-05-02\",\"text\":\"x\",\"contact\":\"x\",\"contact_phone\":\"110\"}",
+         E_MISSING_FIELD, "full.approval_number"},
+        {"KinNotice", "withdraw",
+         "{\"notice_number\":\"1\",\"approval_number\":\"2\",\"publish_from\":\"2026-03-03\","
+         "\"publish_to\":\"2026-05-02\",\"text\":\"x\",\"contact\":\"x\",\"contact_phone\":"
+         "\"110\"}",
+         E_MISSING_FIELD, "full.withdraw_reason"},
+        {"KinNotice", "publish",
+         "{\"notice_number\":\"1\",\"approval_number\":\"2\",\"publish_from\":\"2026-03-03\","
+         "\"publish_to\":\"2026-05-02\",\"text\":\"11010519491231002X\",\"contact\":\"x\","
+         "\"contact_phone\":\"110\"}",
+         E_FORBIDDEN_CONTENT, "full.text"},
+        /* suspected trafficking is reported at once, not as a gap in attendance */
+        {"EnrolmentSummary", "",
+         "{\"doubt\":\"absent\",\"guardian_contact\":\"reached\",\"trafficking_suspected\":"
+         "\"yes\"}",
+         E_BAD_VALUE, "full.trafficking_suspected"},
+        {"Campaign", "",
+         "{\"material\":\"article\",\"title\":\"x\",\"text\":\"x\",\"from_a_case\":\"yes\","
+         "\"approval_number\":\"1\"}",
+         E_MISSING_FIELD, "full.anonymised_by"},
+        {"Listing", "street",
+         "{\"reason\":\"repeated\",\"condition\":\"x\",\"reference_number\":\"1\"}",
+         E_MISSING_FIELD, "full.street"},
+        {"RiskAlert", "weather", "{\"risk\":\"weather\",\"title\":\"x\",\"text\":\"x\"}",
+         E_MISSING_FIELD, "full.weather"},
+        {"GuardianshipFull", "decision",
+         "{\"persons\":[{}],\"ground\":\"neglect\",\"measure\":\"revoke\",\"circumstances\":"
+         "\"x\"}",
+         E_MISSING_FIELD, "full.judgment_number"},
+        {"CaseFull", "judgment", "{\"case_number\":\"1\",\"charges\":[\"buying\"]}",
+         E_MISSING_FIELD, "full.outcome"},
+        {"CaseFull", "supervision",
+         "{\"case_number\":\"1\",\"charges\":[\"buying\"],\"outcome\":\"not-opened\"}",
+         E_MISSING_FIELD, "full.no_case_ground"},
+        {"Assessment", "",
+         "{\"type\":\"yearly\",\"period_from\":\"2026-01-01\",\"period_to\":\"2026-12-31\","
+         "\"figures\":[{\"kind\":\"lead.online\"}]}",
+         E_MISSING_FIELD, "full.journal_size"},
+        {"OnlineFull", "", "{\"what\":\"x\",\"url\":\"javascript:alert(1)\"}", E_BAD_VALUE,
+         "full.url"},
+        {"Inspection", "judicial",
+         "{\"subjects\":[\"no-case\"],\"questions\":\"x\",\"due_on\":\"2026-03-31\",\"threads\":"
+         "[\"7\"]}",
+         E_BAD_VALUE, "full.threads[0]"},
+        /* a community is closer than a street: not in what copies may open */
+        {"CommunitySummary", "at-risk", "{\"doubt\":\"other\",\"street\":\"120102003007\"}",
+         E_TOO_LARGE, "full.street"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct error error;
+        int status = check_json(rows[i].message, rows[i].json, false, rows[i].topic, NULL, &error);
+        if (status != rows[i].code || strcmp(error.field, rows[i].field) != 0)
+            fail_msg("%s %s: %s at \"%s\" (%s)", rows[i].message, rows[i].json, error_name(status),
+                     error.field, error.detail);
+    }
+}
+
+/* Where nothing may be held up, a field that another one wants is a remark. */
+static void a_missing_companion_is_a_remark_where_nothing_may_wait(void **state)
+{
+    (void)state;
+    struct payload_report report;
+    struct error error;
+    const char *json = "{\"what\":\"x\",\"latitude_udeg\":39123456,\"longitude_udeg\":117234567}";
+    assert_int_equal(check_json("StreetMinorFull", json, false, NULL, NULL, &error),
+                     E_MISSING_FIELD);
+    assert_string_equal(error.field, "full.datum");
+    assert_int_equal(check_json("StreetMinorFull", json, true, NULL, &report, &error), 0);
+    assert_int_equal(report.count, 1);
+    assert_string_equal(report.fields[0], "full.datum");
+}
+
 static void json_comes_back_as_it_went(void **state)
 {
     (void)state;
@@ -752,6 +910,8 @@ int main(void)
         cmocka_unit_test(bounds_hold_at_their_edge),
         cmocka_unit_test(hostile_bytes_are_refused),
         cmocka_unit_test(rules_over_several_fields),
+        cmocka_unit_test(rules_of_the_catalogue),
+        cmocka_unit_test(a_missing_companion_is_a_remark_where_nothing_may_wait),
         cmocka_unit_test(json_comes_back_as_it_went),
         cmocka_unit_test(every_kind_has_messages_whose_examples_pass),
         cmocka_unit_test(what_copies_may_open_has_no_name_and_no_text),
