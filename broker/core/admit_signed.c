@@ -93,20 +93,21 @@ static int check_key(const struct core *core, const Leadbus__EpochKeyBody *body,
     uint16_t unit = core_unit_find(core, body->unit);
     if (unit == CORE_UNIT_NONE)
         return error_set(error, E_UNIT_UNKNOWN, "unit", "%.64s", body->unit);
-    const struct core_epoch_key *known = core_key_find(core, unit, body->epoch);
+    const struct core_epoch_key *known = core_key_of_serial(core, unit, body->serial, body->epoch);
+    const struct core_sender *sender = core_sender_find(core, body->serial);
+    uint64_t last = sender ? sender->epoch : 0;
     if (known && bytes_equal(buf_bytes(&known->body), raw)) {
         verdict->index = known->index;
         return error_set(error, E_DUPLICATE, "epoch", "published at %llu",
                          (unsigned long long)known->index);
     }
-    if (body->epoch <= core->units[unit]->epoch)
+    if (body->epoch <= last)
         return error_set(error, E_BAD_VALUE, "epoch", "%llu, %llu is published",
-                         (unsigned long long)body->epoch,
-                         (unsigned long long)core->units[unit]->epoch);
+                         (unsigned long long)body->epoch, (unsigned long long)last);
     if (body->not_after_ms < now_ms)
         return error_set(error, E_EPOCH_EXPIRED, "not_after_ms", "%llu, bus time is %llu",
                          (unsigned long long)body->not_after_ms, (unsigned long long)now_ms);
-    if (core_key_usable_count(core, unit, now_ms) >= CORE_EPOCH_KEYS_PER_UNIT_MAX) {
+    if (core_key_usable_count(core, body->serial, unit, now_ms) >= CORE_EPOCH_KEYS_PER_UNIT_MAX) {
         verdict->retry_after_ms = CORE_RETRY_MS;
         return error_set(error, E_BUSY, "epoch", "%d keys published ahead",
                          CORE_EPOCH_KEYS_PER_UNIT_MAX);
@@ -170,11 +171,17 @@ static int check_rewrap(const struct core *core, const Leadbus__RewrapBody *body
     if (body->sections == 0 || (body->sections & ~allowed) != 0)
         return error_set(ret_error, E_ROUTE_MISMATCH, "sections", "%x, at most %x",
                          (unsigned)body->sections, (unsigned)allowed);
-    const struct core_epoch_key *key = core_key_find(core, unit, body->epoch);
-    if (!key || body->epoch_key.len != sizeof key->fingerprint ||
-        memcmp(body->epoch_key.data, key->fingerprint, sizeof key->fingerprint) != 0)
+    bool live;
+    const struct core_epoch_key *key =
+        core_key_find(core, unit, body->epoch, core_binary(body->epoch_key), now_ms, &live);
+    if (!key)
         return error_set(ret_error, E_EPOCH_UNKNOWN, "epoch", "%.64s has not published %llu so",
                          body->unit, (unsigned long long)body->epoch);
+    if (!live)
+        return error_set(ret_error, E_EPOCH_UNKNOWN, "epoch",
+                         "%llu of %.64s: its certificate %llu holds no longer",
+                         (unsigned long long)body->epoch, body->unit,
+                         (unsigned long long)key->serial);
     if (now_ms > key->not_after_ms)
         return error_set(ret_error, E_EPOCH_EXPIRED, "epoch", "%llu held to %llu",
                          (unsigned long long)body->epoch, (unsigned long long)key->not_after_ms);

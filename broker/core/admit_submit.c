@@ -265,6 +265,8 @@ static int check_route(struct submission *s)
     return 0;
 }
 
+/* Judged by the bus's time alone: a lead may have waited long for its way to the bus, and was
+ * sealed to what was a key then, or sealed again to what is one now. */
 static int check_epoch(struct submission *s, size_t i)
 {
     struct error *error = &s->verdict->error;
@@ -275,17 +277,26 @@ static int check_epoch(struct submission *s, size_t i)
     (void)snprintf(field, sizeof field, "recipients[%zu].epoch", i);
     CHECK(unit != CORE_UNIT_NONE); /* the route named it */
     if (recipient->epoch == 0) {
-        if (core_key_usable_count(s->core, unit, s->now_ms) == 0) return 0;
+        if (!core_key_offered(s->core, unit, s->installed, s->now_ms)) return 0;
         return error_set(error, E_EPOCH_UNKNOWN, field, "%s has published a key", recipient->unit);
     }
-    const struct core_epoch_key *key = core_key_find(s->core, unit, recipient->epoch);
-    if (!key || recipient->epoch_key.len != sizeof key->fingerprint ||
-        memcmp(recipient->epoch_key.data, key->fingerprint, sizeof key->fingerprint) != 0)
+    bool live;
+    const struct core_epoch_key *key = core_key_find(
+        s->core, unit, recipient->epoch, core_binary(recipient->epoch_key), s->now_ms, &live);
+    if (!key)
         return error_set(error, E_EPOCH_UNKNOWN, field, "%s has not published %llu so",
                          recipient->unit, (unsigned long long)recipient->epoch);
-    uint64_t created = s->head->created_ms;
-    if (created > key->not_after_ms || created + config->created_skew_ms < key->not_before_ms ||
-        s->now_ms > key->not_after_ms + config->created_age_ms)
+    /* What the sender's bundle did not know yet is in the one in force. */
+    if (!live)
+        return error_set(error, s->installed == &s->core->now ? E_EPOCH_UNKNOWN : E_BUNDLE_STALE,
+                         field, "%llu of %s: its certificate %llu holds no longer",
+                         (unsigned long long)recipient->epoch, recipient->unit,
+                         (unsigned long long)key->serial);
+    bool early =
+        s->now_ms < key->not_before_ms && key->not_before_ms - s->now_ms > config->created_skew_ms;
+    bool late =
+        s->now_ms > key->not_after_ms && s->now_ms - key->not_after_ms > config->created_age_ms;
+    if (early || late)
         return error_set(error, E_EPOCH_EXPIRED, field, "%s: %llu holds from %llu to %llu",
                          recipient->unit, (unsigned long long)recipient->epoch,
                          (unsigned long long)key->not_before_ms,

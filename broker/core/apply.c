@@ -31,8 +31,9 @@ static int apply_bundle_keys(struct core *core, const struct core_folding *foldi
         const Leadbus__EpochKeyBody *epoch = (const Leadbus__EpochKeyBody *)body;
         /* A certificate may stand in the directory for a unit that the plan does not know. */
         if (core_unit_find(core, epoch->unit) == CORE_UNIT_NONE) continue;
-        r = core_key_put(core, epoch, core_binary(key->body), core_binary(key->signature),
-                         folding->index, folding->time_ms);
+        r = core_key_put(core, epoch, trust_bundle_epoch_key_serial(bundle, i),
+                         core_binary(key->body), core_binary(key->signature), folding->index,
+                         folding->time_ms);
         if (r != 0) return r;
     }
     return 0;

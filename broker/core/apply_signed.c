@@ -98,10 +98,11 @@ int core_apply_key(struct core *core, const struct core_folding *folding,
     if (r != 0) return r;
     const Leadbus__EpochKeyBody *body = (const Leadbus__EpochKeyBody *)message;
     uint16_t index = core_unit_find(core, body->unit);
-    if (index == CORE_UNIT_NONE || body->epoch <= core->units[index]->epoch)
-        return core_corrupt(ret_error, folding->index, "not the unit's next epoch key");
-    r = core_key_put(core, body, core_binary(published->body), core_binary(published->signature),
-                     folding->index, folding->time_ms);
+    const struct core_sender *sender = core_sender_find(core, body->serial);
+    if (index == CORE_UNIT_NONE || body->epoch <= (sender ? sender->epoch : 0))
+        return core_corrupt(ret_error, folding->index, "not the certificate's next epoch key");
+    r = core_key_put(core, body, body->serial, core_binary(published->body),
+                     core_binary(published->signature), folding->index, folding->time_ms);
     if (r != 0) return r;
     core_effect_add(folding->effects, (struct core_effect){.type = CORE_EFFECT_KEY,
                                                            .index = folding->index,

@@ -44,7 +44,7 @@ struct core_unit {
     struct core_lane lanes[ENVELOPE_LANE_COUNT];
     uint64_t accepted, delivered, waiting, expired, undeliverable, withdrawn;
     uint64_t unkeyed; /* entries with CORE_ENTRY_UNKEYED */
-    uint64_t epoch;   /* highest number ever published */
+    uint32_t keys;    /* its newest epoch key: 1 + place in core->keys, 0 = none */
 };
 
 /* What waits somewhere: a lead until its last recipient acknowledged, or a notice. */
@@ -108,6 +108,7 @@ struct core_sender {
     } lanes[ENVELOPE_LANE_COUNT];
     uint64_t quota_minute;
     uint32_t quota_count;
+    uint64_t epoch; /* highest number of an epoch key of this certificate */
 };
 
 /* A kind as the lifecycle needs it, kept for threads older than the plan in force. */
@@ -118,7 +119,8 @@ struct core_kind {
 
 struct core_epoch_key {
     uint16_t unit;
-    uint64_t epoch, not_before_ms, not_after_ms, index;
+    uint32_t older; /* the unit's key before this one, as core_unit.keys */
+    uint64_t serial, epoch, not_before_ms, not_after_ms, index;
     uint8_t fingerprint[16];
     struct buf body, signature;
 };
@@ -184,7 +186,7 @@ void *core_grow(void *items, size_t *cap, size_t need, size_t size);
 void core_effect_add(struct core_effects *effects, struct core_effect effect);
 int core_corrupt(struct error *ret_error, uint64_t index, const char *what);
 
-/* units.c: units, kinds, bundles, epoch keys */
+/* units.c: units, kinds, bundles */
 enum { CORE_UNIT_NONE = 0xffff };
 uint16_t core_unit_find(const struct core *core, const char *key);
 uint16_t core_unit_put(struct core *core, const char *key);
@@ -193,10 +195,24 @@ uint16_t core_unit_office(const struct core *core);
 bool core_unit_same(const struct core *core, uint16_t a, uint16_t b);
 void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t index,
                   uint64_t time_ms);
-int core_key_put(struct core *core, const Leadbus__EpochKeyBody *body, struct bytes raw,
-                 struct bytes signature, uint64_t index, uint64_t time_ms);
-const struct core_epoch_key *core_key_find(const struct core *core, uint16_t unit, uint64_t epoch);
-size_t core_key_usable_count(const struct core *core, uint16_t unit, uint64_t at_ms);
+
+/* keys.c: epoch keys. A key counts only while it is live: its certificate stands in the bundle in
+ * force, is not revoked and is within its validity. */
+bool core_key_live(const struct core *core, const struct core_epoch_key *key, uint64_t at_ms);
+/* The unit's key of that number and fingerprint, a live one ahead of others; NULL: never published.
+ */
+const struct core_epoch_key *core_key_find(const struct core *core, uint16_t unit, uint64_t epoch,
+                                           struct bytes fingerprint, uint64_t at_ms,
+                                           bool *ret_live);
+/* Has the unit a key to seal to at that time that a sender who goes by `installed` can know of? */
+bool core_key_offered(const struct core *core, uint16_t unit,
+                      const struct core_installed *installed, uint64_t at_ms);
+const struct core_epoch_key *core_key_of_serial(const struct core *core, uint16_t unit,
+                                                uint64_t serial, uint64_t epoch);
+size_t core_key_usable_count(const struct core *core, uint64_t serial, uint16_t unit,
+                             uint64_t at_ms);
+int core_key_put(struct core *core, const Leadbus__EpochKeyBody *body, uint64_t serial,
+                 struct bytes raw, struct bytes signature, uint64_t index, uint64_t time_ms);
 
 /* queue.c: lanes, items, expiry */
 uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index,

@@ -60,6 +60,7 @@ static void digest_head(const struct core *core, struct buf *buf)
     }
     buf_append_u64(buf, core->key_count);
     for (size_t i = 0; i < core->key_count; i++) {
+        buf_append_u64(buf, core->keys[i].serial);
         buf_append_prefixed(buf, buf_bytes(&core->keys[i].body));
         buf_append_prefixed(buf, buf_bytes(&core->keys[i].signature));
         buf_append_u64(buf, core->keys[i].index);
@@ -100,7 +101,6 @@ static void digest_units(const struct core *core, struct digest *digest)
         buf_append_u64(buf, unit->undeliverable);
         buf_append_u64(buf, unit->withdrawn);
         buf_append_u64(buf, unit->unkeyed);
-        buf_append_u64(buf, unit->epoch);
         for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
             digest_lane(core, &unit->lanes[lane], digest);
     }
@@ -115,6 +115,7 @@ static void digest_senders(const struct core *core, struct digest *digest)
         buf_append_u64(buf, sender->serial);
         buf_append_u64(buf, sender->quota_minute);
         buf_append_u32(buf, sender->quota_count);
+        buf_append_u64(buf, sender->epoch);
         for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
             buf_append_u64(buf, sender->lanes[lane].highest);
             for (uint64_t k = 0; k < sender->lanes[lane].highest; k++) {

@@ -1,4 +1,4 @@
-/* Units, kinds, bundles and epoch keys of the core. */
+/* Units, kinds and bundles of the core. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,62 +97,4 @@ void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t 
     const struct trust_root *root = trust_bundle_root(take_bundle);
     memcpy(core->root, root->hash, sizeof core->root);
     core->root_version = root->version;
-}
-
-const struct core_epoch_key *core_key_find(const struct core *core, uint16_t unit, uint64_t epoch)
-{
-    for (size_t i = core->key_count; i-- > 0;)
-        if (core->keys[i].unit == unit && core->keys[i].epoch == epoch) return &core->keys[i];
-    return NULL;
-}
-
-size_t core_key_usable_count(const struct core *core, uint16_t unit, uint64_t at_ms)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < core->key_count; i++)
-        if (core->keys[i].unit == unit && core->keys[i].not_after_ms >= at_ms) count++;
-    return count;
-}
-
-/* Nothing sealed to a key may still arrive once it is this old: it is forgotten. */
-static void keys_prune(struct core *core, uint64_t time_ms)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < core->key_count; i++) {
-        struct core_epoch_key *key = &core->keys[i];
-        bool old = time_ms > LIMIT_CREATED_AGE_MS + LIMIT_CREATED_SKEW_MS &&
-                   key->not_after_ms < time_ms - LIMIT_CREATED_AGE_MS - LIMIT_CREATED_SKEW_MS;
-        if (old) {
-            buf_fini(&key->body);
-            buf_fini(&key->signature);
-        } else {
-            core->keys[kept++] = *key;
-        }
-    }
-    core->key_count = kept;
-}
-
-int core_key_put(struct core *core, const Leadbus__EpochKeyBody *body, struct bytes raw,
-                 struct bytes signature, uint64_t index, uint64_t time_ms)
-{
-    uint16_t unit = core_unit_find(core, body->unit);
-    if (unit == CORE_UNIT_NONE || body->public_key.len != SUITE_PUBLIC_LEN)
-        return E_JOURNAL_CORRUPT;
-    if (body->epoch <= core->units[unit]->epoch) return 0; /* a bundle repeats what is known */
-    keys_prune(core, time_ms);
-    struct core_epoch_key key = {
-        .unit = unit,
-        .epoch = body->epoch,
-        .not_before_ms = body->not_before_ms,
-        .not_after_ms = body->not_after_ms,
-        .index = index,
-    };
-    envelope_epoch_fingerprint(body->public_key.data, key.fingerprint);
-    buf_append_bytes(&key.body, raw);
-    buf_append_bytes(&key.signature, signature);
-    core->keys = core_grow(core->keys, &core->key_cap, core->key_count + 1, sizeof *core->keys);
-    core->keys[core->key_count++] = key;
-    core->units[unit]->epoch = body->epoch;
-    core->keys_index = index;
-    return 0;
 }

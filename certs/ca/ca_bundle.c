@@ -100,6 +100,24 @@ static const Leadbus__BundlePart *previous_part(const struct bundle_work *work, 
     return NULL;
 }
 
+/* A certificate that was replaced stands in the directory no more, and is to be revoked all the
+ * same: who holds its keys must not come back with an older directory. */
+static int find_revocable(struct bundle_work *work, uint64_t serial, bool *ret_found,
+                          struct error *ret_error)
+{
+    const ProtobufCMessage *message = NULL;
+    const Leadbus__BundlePart *before = previous_part(work, "directory");
+    *ret_found = certificate_of(work, serial) != NULL;
+    if (*ret_found || !before) return 0;
+    int rc = message_decode(&leadbus__directory__descriptor, ca_binary(before->content),
+                            &work->arena, &message, ret_error);
+    if (rc != 0) return rc;
+    const Leadbus__Directory *earlier = (const Leadbus__Directory *)message;
+    for (size_t i = 0; i < earlier->n_certificates; i++)
+        if (earlier->certificates[i]->serial == serial) *ret_found = true;
+    return 0;
+}
+
 static int carry_revocations(struct bundle_work *work, struct error *ret_error)
 {
     const ProtobufCMessage *message = NULL;
@@ -124,10 +142,17 @@ static int carry_revocations(struct bundle_work *work, struct error *ret_error)
 static int add_revocation(struct bundle_work *work, const char *text, struct error *ret_error)
 {
     uint64_t serial = 0;
+    bool found = false;
     Leadbus__Revocations *list = &work->revocations;
-    if (!line_u64(bytes_of_str(text), &serial) || !certificate_of(work, serial))
+    if (line_u64(bytes_of_str(text), &serial)) {
+        int rc = find_revocable(work, serial, &found, ret_error);
+        if (rc != 0) return rc;
+    }
+    if (!found)
         return error_set(ret_error, E_BAD_VALUE, "--revoke",
-                         T("名录中没有序列号 %.20s", "no serial %.20s in the directory"), text);
+                         T("名录和上一版方案包中都没有序列号 %.20s",
+                           "no serial %.20s in the directory or the previous bundle"),
+                         text);
     /* Ascending: the part has one order. */
     size_t at = 0;
     while (at < list->n_revoked && list->revoked[at]->serial < serial) at++;

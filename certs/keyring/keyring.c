@@ -234,6 +234,16 @@ const struct keyring_epoch *keyring_epoch_find(const struct keyring *keyring, ui
     return NULL;
 }
 
+const struct keyring_epoch *keyring_epoch_match(const struct keyring *keyring, uint64_t number,
+                                                struct bytes fingerprint)
+{
+    const struct keyring_epoch *epoch = keyring_epoch_find(keyring, number);
+    uint8_t own[16];
+    if (!epoch) return NULL;
+    envelope_epoch_fingerprint(epoch->public_key, own);
+    return bytes_equal(fingerprint, bytes_of(own, sizeof own)) ? epoch : NULL;
+}
+
 int keyring_epoch_add(struct keyring *keyring, uint64_t now_ms, uint64_t epoch_ms,
                       struct error *ret_error)
 {

@@ -47,6 +47,10 @@ int keyring_load(struct keyring *ret, const char *path, struct bytes passphrase,
                  struct error *ret_error) MUST_USE;
 void keyring_fini(struct keyring *keyring);
 const struct keyring_epoch *keyring_epoch_find(const struct keyring *keyring, uint64_t number);
+/* The one of that number whose public key has this fingerprint: another keyring of the unit may
+ * have used the number before. NULL: its secret is not here. */
+const struct keyring_epoch *keyring_epoch_match(const struct keyring *keyring, uint64_t number,
+                                                struct bytes fingerprint);
 /* Adds an epoch after the last; destroys those whose not_after_ms + keep_ms is before now_ms.
  * Caller saves. */
 int keyring_epoch_add(struct keyring *keyring, uint64_t now_ms, uint64_t epoch_ms,

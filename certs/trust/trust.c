@@ -149,6 +149,7 @@ void trust_bundle_free(struct trust_bundle *bundle)
     if (!bundle) return;
     plan_free(bundle->plan);
     free(bundle->certificates);
+    free(bundle->epoch_serials);
     arena_fini(&bundle->arena);
     buf_fini(&bundle->bytes);
     free(bundle);
@@ -238,4 +239,10 @@ const Leadbus__EpochKey *trust_bundle_epoch_key(const struct trust_bundle *bundl
 {
     CHECK(i < bundle->directory->n_epoch_keys);
     return bundle->directory->epoch_keys[i];
+}
+
+uint64_t trust_bundle_epoch_key_serial(const struct trust_bundle *bundle, size_t i)
+{
+    CHECK(i < bundle->directory->n_epoch_keys);
+    return bundle->epoch_serials[i];
 }

@@ -115,6 +115,8 @@ const Leadbus__BrokerAddress *trust_bundle_broker(const struct trust_bundle *bun
 size_t trust_bundle_epoch_key_count(const struct trust_bundle *bundle);
 const Leadbus__EpochKey *trust_bundle_epoch_key(const struct trust_bundle *bundle,
                                                 size_t i); /* verified under its unit's identity */
+/* The certificate whose identity signed it. A key made before its certificate says serial 0. */
+uint64_t trust_bundle_epoch_key_serial(const struct trust_bundle *bundle, size_t i);
 
 size_t trust_certificate_count(const struct trust_bundle *bundle);
 const struct trust_certificate *trust_certificate_at(const struct trust_bundle *bundle, size_t i);

@@ -101,17 +101,14 @@ static int certificates_check(const struct trust_bundle *bundle, struct error *r
     return 0;
 }
 
-/* E_BAD_VALUE when the set holds this unit's epoch number already. */
-static int epoch_note_number(struct map *seen, const Leadbus__EpochKeyBody *body,
+/* E_BAD_VALUE when the set holds this certificate's epoch number already: each counts its own. */
+static int epoch_note_number(struct map *seen, uint64_t serial, const Leadbus__EpochKeyBody *body,
                              struct error *ret_error)
 {
-    struct buf name = {0};
-    uint8_t key[32];
+    uint8_t key[16];
     bool fresh = false;
-    buf_append_u64(&name, body->epoch);
-    buf_append_str(&name, body->unit);
-    sha256(buf_bytes(&name), key);
-    buf_fini(&name);
+    store_u64(key, serial);
+    store_u64(key + 8, body->epoch);
     int code = map_reserve(seen, 1, ret_error);
     if (code != 0) return code;
     (void)map_put(seen, key, &fresh);
@@ -122,7 +119,10 @@ static int epoch_note_number(struct map *seen, const Leadbus__EpochKeyBody *body
 
 static int epoch_keys_check(struct trust_bundle *bundle, struct map *seen, struct error *ret_error)
 {
-    for (size_t i = 0; i < bundle->directory->n_epoch_keys; i++) {
+    size_t count = bundle->directory->n_epoch_keys;
+    bundle->epoch_serials = calloc(count ? count : 1, sizeof *bundle->epoch_serials);
+    if (!bundle->epoch_serials) return error_set(ret_error, E_NO_MEMORY, NULL, "directory");
+    for (size_t i = 0; i < count; i++) {
         const Leadbus__EpochKey *key = bundle->directory->epoch_keys[i];
         const ProtobufCMessage *message;
         int code = message_decode(&leadbus__epoch_key_body__descriptor,
@@ -144,7 +144,8 @@ static int epoch_keys_check(struct trust_bundle *bundle, struct map *seen, struc
             return error_set(ret_error, E_SIGNATURE_INVALID, "directory",
                              "epoch key %" PRIu64 " of %.47s is signed by none of its certificates",
                              body->epoch, body->unit);
-        code = epoch_note_number(seen, body, ret_error);
+        bundle->epoch_serials[i] = certificate->serial;
+        code = epoch_note_number(seen, certificate->serial, body, ret_error);
         if (code != 0) return code;
     }
     return 0;
@@ -198,7 +199,7 @@ int trust_directory_read(struct trust_bundle *bundle, struct error *ret_error)
         /* What is asked of this set came signed by the authority: no secret hash key is needed. */
         static const uint8_t hash_key[MAP_HASH_KEY_LEN] = {0};
         struct map seen;
-        map_init(&seen, 32, hash_key);
+        map_init(&seen, 16, hash_key);
         code = epoch_keys_check(bundle, &seen, ret_error);
         map_fini(&seen);
     }

@@ -24,6 +24,7 @@ struct trust_bundle {
     size_t certificate_count;
     struct trust_certificate *certificates; /* ascending serials */
     const Leadbus__Directory *directory;
+    uint64_t *epoch_serials; /* of the directory's epoch keys: the certificate that signed each */
     const Leadbus__Revocations *revocations;
     const Leadbus__Brokers *brokers;
     struct plan *plan;

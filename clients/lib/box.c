@@ -52,8 +52,14 @@ static const char box_schema_1[] =
     " PRIMARY KEY(unit,epoch)) WITHOUT ROWID;"
     "CREATE TABLE bundle(version INTEGER PRIMARY KEY, body BLOB NOT NULL);"
     "CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note BLOB NOT NULL);";
+/* Epoch keys count per certificate; they are fetched anew. */
+static const char box_schema_2[] =
+    "DROP TABLE epoch;"
+    "CREATE TABLE epoch(unit TEXT NOT NULL, serial INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    " until_ms INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(unit,serial,epoch)) WITHOUT ROWID;"
+    "DELETE FROM value WHERE name='keys_index';";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1};
+static const char *const box_steps[] = {box_schema_1, box_schema_2};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };
@@ -299,15 +305,26 @@ int box_peer_each(struct box *box, int (*each)(void *ctx, const struct box_peer 
     return r;
 }
 
-int box_key_put(struct box *box, const char *unit, uint64_t epoch, struct bytes epoch_key,
+int box_key_put(struct box *box, const struct box_key *key, struct bytes epoch_key,
                 struct error *ret_error)
 {
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_KEY_PUT, true, &statement, ret_error);
     if (r < 0) return r;
-    sqlite_bind_text(statement, 1, unit);
-    box_bind_u64(statement, 2, epoch);
-    sqlite_bind_bytes(statement, 3, epoch_key);
+    sqlite_bind_text(statement, 1, key->unit);
+    box_bind_u64(statement, 2, key->serial);
+    box_bind_u64(statement, 3, key->epoch);
+    box_bind_u64(statement, 4, key->until_ms);
+    sqlite_bind_bytes(statement, 5, epoch_key);
+    return box_run(box, statement, ret_error);
+}
+
+int box_key_expire(struct box *box, uint64_t before_ms, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_KEY_EXPIRE, true, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, before_ms);
     return box_run(box, statement, ret_error);
 }
 

@@ -164,8 +164,13 @@ int box_peer_each(struct box *box, int (*each)(void *ctx, const struct box_peer 
 
 /* ---- epoch keys, bundles, checkpoints
  * ------------------------------------------------------------ */
-int box_key_put(struct box *box, const char *unit, uint64_t epoch, struct bytes epoch_key,
+struct box_key {
+    const char *unit;
+    uint64_t serial, epoch, until_ms;
+};
+int box_key_put(struct box *box, const struct box_key *key, struct bytes epoch_key,
                 struct error *ret_error) MUST_USE;
+int box_key_expire(struct box *box, uint64_t before_ms, struct error *ret_error) MUST_USE;
 int box_key_each(struct box *box, int (*each)(void *ctx, struct bytes epoch_key), void *ctx,
                  struct error *ret_error) MUST_USE;
 /* Keeps the newest few. version 0 on get: the newest. */

@@ -67,8 +67,10 @@
     X(PEER_PUT, "INSERT OR REPLACE INTO peer(unit,out_seq,out_hash,in_seq,in_hash) "               \
                 "VALUES(?1,?2,?3,?4,?5)")                                                          \
     X(PEER_EACH, "SELECT unit,out_seq,out_hash,in_seq,in_hash FROM peer ORDER BY unit")            \
-    X(KEY_PUT, "INSERT OR REPLACE INTO epoch(unit,epoch,body) VALUES(?1,?2,?3)")                   \
-    X(KEY_EACH, "SELECT body FROM epoch ORDER BY unit,epoch")                                      \
+    X(KEY_PUT,                                                                                     \
+      "INSERT OR REPLACE INTO epoch(unit,serial,epoch,until_ms,body) VALUES(?1,?2,?3,?4,?5)")      \
+    X(KEY_EACH, "SELECT body FROM epoch ORDER BY unit,serial,epoch")                               \
+    X(KEY_EXPIRE, "DELETE FROM epoch WHERE until_ms<?1")                                           \
     X(BUNDLE_PUT, "INSERT OR REPLACE INTO bundle(version,body) VALUES(?1,?2)")                     \
     X(BUNDLE_TRIM, "DELETE FROM bundle WHERE version NOT IN "                                      \
                    "(SELECT version FROM bundle ORDER BY version DESC LIMIT 8)")                   \

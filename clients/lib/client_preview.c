@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "clients/lib/client_view.h"
+#include "clients/lib/engine_inner.h"
 #include "proto/base/check.h"
 
 struct leadbus_preview {
@@ -32,7 +33,7 @@ static const char *keep(leadbus_preview *preview, const char *text)
 static void preview_recipients(leadbus *lb, leadbus_preview *preview, const struct plan *plan,
                                const struct route *route)
 {
-    uint64_t now_ms = client_now_ms(lb);
+    const struct moment now = {.now_ms = client_now_ms(lb)};
     preview->recipient_count = route->recipient_count;
     for (size_t i = 0; i < route->recipient_count; i++) {
         const struct route_recipient *row = &route->recipients[i];
@@ -49,10 +50,8 @@ static void preview_recipients(leadbus *lb, leadbus_preview *preview, const stru
         one->reason_zh = keep(preview, route_reason(plan, route->kind, row->citation, LANG_ZH));
         one->reason_en = keep(preview, route_reason(plan, route->kind, row->citation, LANG_EN));
         one->sections = row->sections;
-        for (size_t k = 0; k < lb->engine->key_count; k++)
-            if (strcmp(lb->engine->keys[k].unit, unit->key) == 0 &&
-                lb->engine->keys[k].not_after_ms > now_ms)
-                one->keyed = 1;
+        one->keyed =
+            engine_key_newest(lb->engine, unit->key, engine_bus_ms(lb->engine, &now)) != NULL;
     }
 }
 

@@ -162,7 +162,9 @@ void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats)
     stats.checkpoint_size = engine->trusted.checkpoint.size;
     memcpy(stats.checkpoint_root, engine->trusted.checkpoint.root, 32);
     for (size_t i = 0; i < engine->key_count; i++) {
-        if (strcmp(engine->keys[i].unit, lb->keyring.unit) != 0) continue;
+        if (strcmp(engine->keys[i].unit, lb->keyring.unit) != 0 ||
+            engine->keys[i].serial != lb->keyring.serial)
+            continue;
         stats.epoch = engine->keys[i].epoch;
         stats.epoch_not_after_ms = engine->keys[i].not_after_ms;
     }

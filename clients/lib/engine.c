@@ -459,6 +459,14 @@ static int held_again(struct engine *engine, struct moment *moment, struct error
     return r;
 }
 
+static int keys_index_set(struct engine *engine, uint64_t index, struct error *ret_error)
+{
+    uint8_t value[8];
+    engine->keys_index = index;
+    store_u64(value, index);
+    return box_value_put(engine->box, "keys_index", bytes_of(value, 8), ret_error);
+}
+
 int engine_bundle_install(struct engine *engine, struct moment *moment, struct bytes bytes,
                           struct error *ret_error)
 {
@@ -484,9 +492,13 @@ int engine_bundle_install(struct engine *engine, struct moment *moment, struct b
     engine->previous = engine->bundle;
     engine->bundle = bundle;
     engine_keys_load(engine);
+    /* Keys of certificates that were not known yet have been passed by: from the first one again.
+     */
+    r = keys_index_set(engine, 0, ret_error);
+    if (r < 0) return r;
+    if (engine->link == ENGINE_GREETED) engine_ask_keys(engine, moment, true);
     engine_outbox_release(engine, ENGINE_WANT_BUNDLE);
     engine_tell(engine, ENGINE_CHANGED_BUNDLE, NULL);
-    (void)moment;
     return 0;
 }
 
@@ -516,7 +528,9 @@ int engine_publish(struct engine *engine, struct moment *moment, struct error *r
     if (engine->link != ENGINE_GREETED || !engine->keys_known) return 0;
     for (size_t i = 0; i < engine->keyring->epoch_count && r == 0; i++) {
         const struct keyring_epoch *epoch = &engine->keyring->epochs[i];
-        if (engine_key_find(engine, engine->keyring->unit, epoch->number)) continue;
+        if (engine_key_known(engine, engine->keyring->unit, engine->keyring->serial, epoch->number,
+                             epoch->public_key))
+            continue;
         struct buf bytes = {0};
         const ProtobufCMessage *message = NULL;
         struct arena arena;
@@ -551,15 +565,13 @@ static int on_keys(struct engine *engine, struct moment *moment, const Leadbus__
             if (ret_error) *ret_error = error;
             return r;
         }
-        /* One bad key is that unit's trouble; the others are taken. */
-        if (r < 0) engine_note(engine, moment, &error);
+        /* One bad key is that unit's trouble; the others are taken. One whose certificate is not in
+         * the bundle held is nobody's: it is gone, or comes with the next bundle. */
+        if (r < 0 && r != E_UNKNOWN_SENDER) engine_note(engine, moment, &error);
     }
     engine->keys_asked_ms = 0;
     if (keys->keys_index > engine->keys_index) {
-        uint8_t value[8];
-        engine->keys_index = keys->keys_index;
-        store_u64(value, engine->keys_index);
-        int r = box_value_put(engine->box, "keys_index", bytes_of(value, 8), ret_error);
+        int r = keys_index_set(engine, keys->keys_index, ret_error);
         if (r < 0) return r;
     }
     bool first = !engine->keys_known;
@@ -683,6 +695,7 @@ int engine_tick(struct engine *engine, struct moment *moment, struct error *ret_
         engine->expired_ms = moment->now_ms;
         if (moment->now_ms > keep_ms) {
             int r = box_once_expire(engine->box, moment->now_ms - keep_ms, ret_error);
+            if (r == 0) r = engine_keys_expire(engine, engine_bus_ms(engine, moment), ret_error);
             if (r < 0) return r;
         }
     }

@@ -63,7 +63,7 @@ enum engine_link { ENGINE_DOWN, ENGINE_CONNECTED, ENGINE_GREETED };
 
 struct engine_key {
     char unit[BOX_NAME_LEN];
-    uint64_t epoch, not_before_ms, not_after_ms;
+    uint64_t serial, epoch, not_before_ms, not_after_ms;
     uint8_t public_key[32];
     uint8_t kek[32];      /* under the session of the number beside it */
     uint64_t kek_session; /* 0: none */
@@ -166,7 +166,7 @@ struct engine {
     struct box_peer *peers;
     bool *peer_dirty;
     size_t peer_count, peer_cap;
-    struct engine_key *keys; /* by unit, then epoch */
+    struct engine_key *keys; /* by unit, then certificate, then epoch */
     size_t key_count, key_cap;
 
     uint8_t session_secret[32], session_public[32];

@@ -168,14 +168,15 @@ static void draft_of(const Leadbus__Header *head, const struct content *content,
     };
 }
 
-/* created_ms stays as long as the bus will take it. */
+/* created_ms stays as long as the bus will take it; what could not go in time is late. */
 static void renew_created(const struct engine *engine, const struct moment *moment,
                           const struct box_out *row, struct engine_draft *draft,
                           uint64_t *ret_created_ms)
 {
-    uint64_t bus_ms = (uint64_t)((int64_t)moment->now_ms + engine->stats.clock_offset_ms);
+    uint64_t bus_ms = engine_bus_ms(engine, moment);
     *ret_created_ms = row->created_ms;
-    if (row->code != E_CREATED_OUT_OF_RANGE && row->created_ms + LIMIT_CREATED_AGE_MS > bus_ms)
+    if (row->code != E_CREATED_OUT_OF_RANGE && row->code != E_EPOCH_EXPIRED &&
+        row->created_ms + LIMIT_CREATED_AGE_MS > bus_ms)
         return;
     *ret_created_ms = bus_ms;
     draft->flags |= LEADBUS__HEADER_FLAG__HEADER_FLAG_LATE;

@@ -43,6 +43,12 @@ static inline void engine_copy(char *ret, size_t cap, const char *text)
     ret[len] = 0;
 }
 
+/* The bus's time, as far as it is known. */
+static inline uint64_t engine_bus_ms(const struct engine *engine, const struct moment *moment)
+{
+    return (uint64_t)((int64_t)moment->now_ms + engine->stats.clock_offset_ms);
+}
+
 /* engine.c */
 void engine_emit(struct engine *engine, const Leadbus__Frame *frame);
 void engine_emit_bytes(struct engine *engine, struct buf *take_bytes);
@@ -68,8 +74,13 @@ struct trust_bundle *engine_bundle_of(struct engine *engine, uint64_t version);
 void engine_keys_load(struct engine *engine);
 int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool keep,
                     struct error *ret_error) MUST_USE;
-struct engine_key *engine_key_newest(struct engine *engine, const char *unit, uint64_t now_ms);
-struct engine_key *engine_key_find(struct engine *engine, const char *unit, uint64_t epoch);
+/* What to seal to at a time of the bus: the newest key of the newest certificate that is valid
+ * then. A revoked, replaced or expired certificate's keys are none. NULL: the unit has no key. */
+struct engine_key *engine_key_newest(struct engine *engine, const char *unit, uint64_t bus_ms);
+bool engine_key_known(const struct engine *engine, const char *unit, uint64_t serial,
+                      uint64_t epoch, const uint8_t public_key[32]);
+/* Forgets, here and in the box, what nothing may be sealed to any more. */
+int engine_keys_expire(struct engine *engine, uint64_t bus_ms, struct error *ret_error) MUST_USE;
 struct box_peer *engine_peer(struct engine *engine, const char *unit);
 void engine_peer_changed(struct engine *engine, const struct box_peer *peer);
 void engine_session(struct engine *engine, struct moment *moment, bool fresh);

@@ -14,15 +14,18 @@ void moment_draw(struct moment *moment, void *ret, size_t len)
 /* ---- epoch keys --------------------------------------------------------------------------------
  */
 
-/* First place at or after (unit, epoch). */
-static size_t key_place(const struct engine *engine, const char *unit, uint64_t epoch)
+/* First place at or after (unit, serial, epoch). */
+static size_t key_place(const struct engine *engine, const char *unit, uint64_t serial,
+                        uint64_t epoch)
 {
     size_t low = 0, high = engine->key_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const struct engine_key *key = &engine->keys[middle];
         int order = strcmp(key->unit, unit);
-        if (order < 0 || (order == 0 && key->epoch < epoch))
+        if (order == 0 && key->serial != serial) order = key->serial < serial ? -1 : 1;
+        if (order == 0 && key->epoch < epoch) order = -1;
+        if (order < 0)
             low = middle + 1;
         else
             high = middle;
@@ -30,22 +33,43 @@ static size_t key_place(const struct engine *engine, const char *unit, uint64_t 
     return low;
 }
 
-struct engine_key *engine_key_find(struct engine *engine, const char *unit, uint64_t epoch)
+bool engine_key_known(const struct engine *engine, const char *unit, uint64_t serial,
+                      uint64_t epoch, const uint8_t public_key[32])
 {
-    size_t at = key_place(engine, unit, epoch);
-    if (at == engine->key_count) return NULL;
-    struct engine_key *key = &engine->keys[at];
-    return key->epoch == epoch && strcmp(key->unit, unit) == 0 ? key : NULL;
+    for (size_t at = key_place(engine, unit, serial, epoch); at < engine->key_count; at++) {
+        const struct engine_key *key = &engine->keys[at];
+        if (key->epoch != epoch || key->serial != serial || strcmp(key->unit, unit) != 0) break;
+        if (memcmp(key->public_key, public_key, 32) == 0) return true;
+    }
+    return false;
 }
 
-struct engine_key *engine_key_newest(struct engine *engine, const char *unit, uint64_t now_ms)
+struct engine_key *engine_key_newest(struct engine *engine, const char *unit, uint64_t bus_ms)
 {
-    for (size_t at = key_place(engine, unit, UINT64_MAX); at-- > 0;) {
+    const struct trust_certificate *certificate;
+    for (size_t at = key_place(engine, unit, UINT64_MAX, UINT64_MAX); at-- > 0;) {
         struct engine_key *key = &engine->keys[at];
         if (strcmp(key->unit, unit) != 0) break;
-        if (key->not_before_ms <= now_ms && now_ms < key->not_after_ms) return key;
+        if (key->not_before_ms <= bus_ms && bus_ms < key->not_after_ms &&
+            trust_verdict(engine->bundle, key->serial, unit, bus_ms, SUITE_1, &certificate, NULL) ==
+                0)
+            return key;
     }
     return NULL;
+}
+
+int engine_keys_expire(struct engine *engine, uint64_t bus_ms, struct error *ret_error)
+{
+    const uint64_t kept_ms = LIMIT_CREATED_AGE_MS + LIMIT_CREATED_SKEW_MS;
+    if (bus_ms < kept_ms) return 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < engine->key_count; i++)
+        if (engine->keys[i].not_after_ms >= bus_ms - kept_ms)
+            engine->keys[kept++] = engine->keys[i];
+    if (engine->key_count > kept)
+        sodium_memzero(&engine->keys[kept], (engine->key_count - kept) * sizeof *engine->keys);
+    engine->key_count = kept;
+    return box_key_expire(engine->box, bus_ms - kept_ms, ret_error);
 }
 
 /* The certificate of the unit whose identity signed the key. Not by date: keys are made before the
@@ -86,19 +110,21 @@ int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool ke
     }
     r = trust_epoch_key_check(certificate, key, &arena, &body, ret_error);
     if (r < 0) goto out;
-    if (engine_key_find(engine, body->unit, body->epoch)) goto out;
+    uint64_t serial = certificate->serial;
+    if (engine_key_known(engine, body->unit, serial, body->epoch, body->public_key.data)) goto out;
     if (engine->key_count == engine->key_cap) {
         engine->key_cap = engine->key_cap ? engine->key_cap * 2 : 64;
         engine->keys = realloc(engine->keys, engine->key_cap * sizeof *engine->keys);
         CHECK(engine->keys != NULL);
     }
-    size_t at = key_place(engine, body->unit, body->epoch);
+    size_t at = key_place(engine, body->unit, serial, body->epoch);
     memmove(&engine->keys[at + 1], &engine->keys[at],
             (engine->key_count - at) * sizeof *engine->keys);
     engine->key_count++;
     struct engine_key *one = &engine->keys[at];
     memset(one, 0, sizeof *one);
     engine_copy(one->unit, sizeof one->unit, body->unit);
+    one->serial = serial;
     one->epoch = body->epoch;
     one->not_before_ms = body->not_before_ms;
     one->not_after_ms = body->not_after_ms;
@@ -106,7 +132,9 @@ int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool ke
     if (keep) {
         struct buf bytes = {0};
         message_encode(&key->base, &bytes);
-        r = box_key_put(engine->box, body->unit, body->epoch, buf_bytes(&bytes), ret_error);
+        r = box_key_put(engine->box,
+                        &(struct box_key){body->unit, serial, body->epoch, body->not_after_ms},
+                        buf_bytes(&bytes), ret_error);
         buf_fini(&bytes);
     }
 out:
@@ -206,17 +234,14 @@ int engine_kek_in(struct engine *engine, const struct envelope *envelope, int re
 {
     const Leadbus__Header *head = envelope->head;
     const Leadbus__Recipient *own = head->recipients[recipient];
-    uint8_t fingerprint[16];
     if (own->epoch == 0)
         return error_set(ret_error, E_REWRAP_NEEDED, "wraps", "sealed before we had a key");
-    const struct keyring_epoch *epoch = keyring_epoch_find(engine->keyring, own->epoch);
+    const struct keyring_epoch *epoch =
+        keyring_epoch_match(engine->keyring, own->epoch, engine_bytes(own->epoch_key));
     if (!epoch)
-        return error_set(ret_error, E_EPOCH_DESTROYED, "epoch", "%llu",
+        return error_set(ret_error, E_EPOCH_DESTROYED, "epoch",
+                         "%llu: destroyed, or of a keyring before this one",
                          (unsigned long long)own->epoch);
-    envelope_epoch_fingerprint(epoch->public_key, fingerprint);
-    if (own->epoch_key.len != sizeof fingerprint ||
-        memcmp(own->epoch_key.data, fingerprint, sizeof fingerprint) != 0)
-        return error_set(ret_error, E_WRAP_INVALID, "epoch_key", "another key than ours");
     struct engine_kek *place = &engine->keks[0];
     for (size_t i = 0; i < ENGINE_KEK_CACHE; i++) {
         struct engine_kek *one = &engine->keks[i];

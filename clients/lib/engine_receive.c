@@ -487,7 +487,8 @@ static int open_rewrapped(struct engine *engine, struct moment *moment,
     uint8_t keys[LIMIT_SECTION_COUNT_MAX][SUITE_KEY_LEN], kek[32];
     const struct trust_certificate *certificate =
         trust_certificate_by_serial(engine->bundle, body->serial);
-    const struct keyring_epoch *epoch = keyring_epoch_find(engine->keyring, body->epoch);
+    const struct keyring_epoch *epoch =
+        keyring_epoch_match(engine->keyring, body->epoch, engine_bytes(body->epoch_key));
     struct arena arena;
     size_t count = 0;
     arena_init(&arena, ENGINE_ARENA_BYTES_MAX);

@@ -146,7 +146,8 @@ static int prepare_recipients(struct engine *engine, struct seal_job *job, bool 
     for (size_t i = 0; i < job->route.recipient_count; i++) {
         const struct route_recipient *row = &job->route.recipients[i];
         const char *unit = plan_unit(plan, row->unit)->key;
-        struct engine_key *key = engine_key_newest(engine, unit, job->moment->now_ms);
+        struct engine_key *key =
+            engine_key_newest(engine, unit, engine_bus_ms(engine, job->moment));
         const struct content_pair *old = pair_of(job, unit);
         const struct box_peer *peer = engine_peer(engine, unit);
         struct seal_recipient *one = &job->recipients[i];

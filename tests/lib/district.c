@@ -86,6 +86,35 @@ static void make_root(struct district *district)
     buf_fini(&text);
 }
 
+/* Of a unit's first certificate the seeds are its number in the plan, of a later one 1000 more. */
+static void unit_keys(struct district_unit *unit)
+{
+    uint64_t seed = unit->serial - 1000;
+    sign_keys("identity", seed, unit->identity, unit->identity_secret);
+    sign_keys("witness", seed, unit->witness, unit->witness_secret);
+    agree_keys("transport", seed, unit->transport, unit->transport_secret);
+    agree_keys("session", seed, unit->session, unit->session_secret);
+    agree_keys("epoch", seed * 1000 + 1, unit->epoch_public, unit->epoch_secret);
+    unit->epoch = 1;
+}
+
+void district_enrol_again(struct district *district, const char *key)
+{
+    struct district_unit *unit = district_unit(district, key);
+    unit->serial += 1000;
+    unit->revoked = false;
+    memset(unit->seqs, 0, sizeof unit->seqs);
+    unit_keys(unit);
+}
+
+bool district_identity(const struct district *district, uint64_t serial, uint8_t ret_identity[32])
+{
+    uint8_t secret[64];
+    if (serial < 1000 || serial % 1000 >= district->unit_count) return false;
+    sign_keys("identity", serial - 1000, ret_identity, secret);
+    return true;
+}
+
 static void make_units(struct district *district, const struct plan *plan)
 {
     district->unit_count = plan_unit_count(plan);
@@ -108,13 +137,8 @@ static void make_units(struct district *district, const struct plan *plan)
         struct district_unit *unit = &district->units[i];
         unit->key = plan_unit(plan, (uint16_t)i)->key;
         unit->serial = 1000 + i;
-        unit->epoch = 1;
         unit->not_after_ms = DISTRICT_START_MS + 365 * DISTRICT_DAY_MS;
-        sign_keys("identity", i, unit->identity, unit->identity_secret);
-        sign_keys("witness", i, unit->witness, unit->witness_secret);
-        agree_keys("transport", i, unit->transport, unit->transport_secret);
-        agree_keys("session", i, unit->session, unit->session_secret);
-        agree_keys("epoch", i * 1000 + 1, unit->epoch_public, unit->epoch_secret);
+        unit_keys(unit);
     }
 }
 

@@ -21,7 +21,7 @@ enum { DISTRICT_THREAD_COUNT_MAX = 4096 };
 
 struct district_unit {
     const char *key; /* of the plan */
-    uint64_t serial; /* 1000 + its number in the plan */
+    uint64_t serial; /* 1000 + its number in the plan, 1000 more for each later enrolment */
     uint8_t identity_secret[64], identity[32];
     uint8_t witness_secret[64], witness[32];
     uint8_t transport_secret[32], transport[32];
@@ -63,6 +63,11 @@ struct district {
 struct district *district_new(void);
 void district_free(struct district *district);
 struct district_unit *district_unit(struct district *district, const char *key);
+/* It lost its keyring and was enrolled again: fresh keys, another serial, epochs from 1. From the
+ * next bundle on. */
+void district_enrol_again(struct district *district, const char *key);
+/* The identity key of the certificate that has, or had, a unit's serial; false: there is none. */
+bool district_identity(const struct district *district, uint64_t serial, uint8_t ret_identity[32]);
 void district_fill(uint8_t *ret_data, size_t len, const char *label, uint64_t number);
 
 /* The encoded bundle of a version, from the district as it stands. The caller frees. */

@@ -171,6 +171,19 @@ refused 65 '\[bad_value\]' combine --out x whole b2
 shows d '"serial":5,"role":"unit","unit":"health"'
 if "$ca" show --json d | grep -q '"serial":4,'; then fail "the replaced certificate is still there"; fi
 
+# ---- a lost keyring: its certificate leaves the directory and is revoked all the same
+"$ca" request --unit police-hedong --keyring keys/police2.keyring --out police2.request --key-file key >out
+"$ca" issue --replace --plan "$plan" --directory d police2.request >out
+shows d '"serial":6,"role":"unit","unit":"police-hedong"'
+refused 65 '\[bad_value\]' "${make[@]}" --revoke 2 --reason key-lost --out bad
+"$ca" bundle --plan "$plan" --directory d --previous whole --revoke 2 --reason key-lost --out b5 >out
+shows b5 '"serial":2,"reason":"key-lost"'
+"$ca" sign --key auth/authority-1.key --key-file key b5 >out 2>err
+"$ca" sign --key auth/authority-2.key --key-file key b5 >out 2>err
+"$ca" adopt --root auth/root.note --bundle b5 --key-file key keys/police2.keyring >out
+shows keys/police2.keyring '"serial":6'
+refused 66 '\[not_found\]' adopt --root auth/root.note --bundle b5 --key-file key keys/police-hedong.keyring
+
 # ---- a passphrase, stretched
 printf 'a long passphrase\n' >pass
 chmod 600 pass

@@ -222,6 +222,16 @@ static void command_tick(struct trace *trace, const struct words *words)
     (void)run(trace, &request, NULL, 0);
 }
 
+static uint8_t first_key[32];
+
+static void first_key_of(const struct trace *trace, const char *unit)
+{
+    uint64_t number = district_unit(trace->district, unit)->serial % 1000;
+    uint8_t secret[32];
+    district_fill(secret, sizeof secret, "epoch", number * 1000 + 1);
+    suite_find(SUITE_1)->public_of(secret, first_key);
+}
+
 /* What a dishonest or broken sender would write instead. */
 static void bend(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count, void *ctx)
 {
@@ -250,6 +260,10 @@ static void bend(Leadbus__Header *head, struct seal_recipient *recipients, size_
         recipients[0].epoch = 77;
     } else if (strcmp(how, "fingerprint") == 0) {
         recipients[0].epoch_public = elsewhere;
+    } else if (strcmp(how, "first-key") == 0) {
+        /* to what the first recipient published before it was enrolled again */
+        recipients[0].epoch = 1;
+        recipients[0].epoch_public = first_key;
     } else if (strcmp(how, "unkeyed") == 0) {
         recipients[0].epoch = 0;
         recipients[0].epoch_public = NULL;
@@ -304,8 +318,11 @@ static void command_submit(struct trace *trace, const struct words *words)
 {
     const char *parent = value_of(words, "parent"), *id = value_of(words, "id");
     const char *how = value_of(words, "bend");
+    const char *first = value_of(words, "first-key");
     uint64_t index = core_size(trace->core);
     int code = 0;
+    if (first) first_key_of(trace, first);
+    if (first) how = "first-key";
     struct district_draft draft = {
         .kind = value_of(words, "kind"),
         .topic = value_of(words, "topic"),
@@ -473,6 +490,11 @@ static void command_unkey(struct trace *trace, const struct words *words)
     district_unit(trace->district, words->items[1])->epoch = 0;
 }
 
+static void command_enrol_again(struct trace *trace, const struct words *words)
+{
+    district_enrol_again(trace->district, words->items[1]);
+}
+
 static void command_rekey(struct trace *trace, const struct words *words)
 {
     struct district_unit *unit = district_unit(trace->district, words->items[1]);
@@ -484,6 +506,12 @@ static void command_rekey(struct trace *trace, const struct words *words)
 static void command_keys_until(struct trace *trace, const struct words *words)
 {
     trace->district->epoch_not_after_ms =
+        (uint64_t)((int64_t)trace->district->now_ms + span_of(words->items[1]));
+}
+
+static void command_keys_from(struct trace *trace, const struct words *words)
+{
+    trace->district->epoch_not_before_ms =
         (uint64_t)((int64_t)trace->district->now_ms + span_of(words->items[1]));
 }
 
@@ -565,6 +593,8 @@ static const struct {
     {"revoke", command_revoke},
     {"unkey", command_unkey},
     {"rekey", command_rekey},
+    {"enrol-again", command_enrol_again},
+    {"keys-from", command_keys_from},
     {"keys-until", command_keys_until},
     {"certificate-until", command_certificate_until},
     {"legs", command_legs},
@@ -663,9 +693,7 @@ static void write_journal(const struct trace *trace, const char *path)
 static bool signature_key(const struct trace *trace, const struct core_request *request,
                           uint8_t ret_key[32])
 {
-    if (request->conn_serial < 1000) return false;
-    memcpy(ret_key, trace->district->units[request->conn_serial - 1000].identity, 32);
-    return true;
+    return district_identity(trace->district, request->conn_serial, ret_key);
 }
 
 static bool decide_again(struct trace *trace)

@@ -493,6 +493,114 @@ static void a_stale_bundle_is_fetched_and_the_message_sealed_again(void **state)
     assert_int_equal(fake->exceptions, 0);
 }
 
+/* The header of a message as it would be sent now, and what it says of the police. */
+struct outgoing {
+    struct buf bytes;
+    struct arena arena;
+    struct envelope envelope;
+    const Leadbus__Recipient *police;
+};
+
+static void outgoing_read(struct fake_unit *from, const uint8_t id[16], struct outgoing *ret)
+{
+    struct box_out row;
+    (void)state_of(from, id, &row);
+    *ret = (struct outgoing){0};
+    arena_init(&ret->arena, (size_t)8 << 20);
+    assert_int_equal(box_out_body(from->box, row.number, &ret->bytes, NULL, NULL), 0);
+    assert_int_equal(envelope_decode(buf_bytes(&ret->bytes), &ret->arena, &ret->envelope, NULL), 0);
+    int at = envelope_recipient_find(&ret->envelope, "police-hedong");
+    assert_true(at >= 0);
+    ret->police = ret->envelope.head->recipients[at];
+}
+
+static void outgoing_fini(struct outgoing *outgoing)
+{
+    arena_fini(&outgoing->arena);
+    buf_fini(&outgoing->bytes);
+}
+
+/* Stages a report and compares what it is sealed to. key NULL: to nothing. */
+static void check_sealed_to(struct fake *fake, const uint8_t key[32])
+{
+    struct outgoing sent;
+    uint8_t id[16], fingerprint[16];
+    must_stage(fake, school, REPORT, id);
+    outgoing_read(school, id, &sent);
+    assert_int_equal(sent.police->epoch, key ? 1 : 0);
+    assert_int_equal(sent.envelope.head->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_UNKEYED,
+                     key ? 0 : LEADBUS__HEADER_FLAG__HEADER_FLAG_UNKEYED);
+    if (key) {
+        envelope_epoch_fingerprint(key, fingerprint);
+        assert_memory_equal(sent.police->epoch_key.data, fingerprint, 16);
+    }
+    outgoing_fini(&sent);
+}
+
+static void install(struct fake *fake, uint64_t version)
+{
+    struct buf bytes = {0};
+    district_bundle_bytes(fake->district, version, &bytes);
+    fake->bundle = version;
+    assert_int_equal(
+        engine_bundle_install(school->engine, fake_moment(fake), buf_bytes(&bytes), NULL), 0);
+    buf_fini(&bytes);
+}
+
+/* Whoever holds a keyring that was revoked or replaced reads nothing that is sealed from then on.
+ */
+static void nothing_is_sealed_to_a_keyring_that_is_lost(void **state)
+{
+    struct fake *fake = *state;
+    struct district_unit *unit = district_unit(fake->district, "police-hedong");
+    check_sealed_to(fake, unit->epoch_public);
+    fake_run(fake);
+    district_enrol_again(fake->district, "police-hedong");
+    install(fake, 2);
+    check_sealed_to(fake, unit->epoch_public);
+    fake_run(fake);
+    assert_int_equal(fake->exception_code, -E_EPOCH_DESTROYED); /* the lost keyring got it */
+    unit->revoked = true;
+    install(fake, 3);
+    check_sealed_to(fake, NULL);
+    district_enrol_again(fake->district, "police-hedong");
+    install(fake, 4);
+    check_sealed_to(fake, unit->epoch_public);
+}
+
+/* A certificate that has run out takes its keys with it, by the bus's time. */
+static void a_key_is_none_once_its_certificate_has_run_out(void **state)
+{
+    struct fake *fake = *state;
+    struct district_unit *unit = district_unit(fake->district, "police-hedong");
+    unit->not_after_ms = fake->district->now_ms + 3600000;
+    install(fake, 2);
+    check_sealed_to(fake, unit->epoch_public);
+    school->engine->stats.clock_offset_ms = 3600000;
+    check_sealed_to(fake, NULL);
+}
+
+static void what_outlived_its_recipients_key_is_sealed_again_and_says_so(void **state)
+{
+    struct fake *fake = *state;
+    const uint64_t day_ms = DISTRICT_DAY_MS;
+    struct outgoing sent;
+    struct box_out row;
+    uint8_t id[16];
+    uint64_t staged_ms = fake->district->now_ms;
+    must_stage(fake, school, REPORT, id);
+    fake->district->now_ms += 9 * day_ms;
+    fake->refuse_code = (uint32_t)-E_EPOCH_EXPIRED;
+    fake_run(fake);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_RECEIPTED);
+    assert_int_equal(fake->submits, 2);
+    outgoing_read(school, id, &sent);
+    assert_int_equal(sent.envelope.head->created_ms, fake->district->now_ms);
+    assert_int_equal(sent.envelope.head->occurred_ms, staged_ms);
+    assert_true(sent.envelope.head->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_LATE);
+    outgoing_fini(&sent);
+}
+
 static void a_busy_broker_is_asked_again_when_it_said(void **state)
 {
     struct fake *fake = *state;
@@ -746,6 +854,9 @@ int main(void)
         ONLINE(what_is_not_for_us_is_an_exception),
         ONLINE(more_exceptions_than_one_acknowledgement_holds_go_in_several),
         ONLINE(a_stale_bundle_is_fetched_and_the_message_sealed_again),
+        ONLINE(nothing_is_sealed_to_a_keyring_that_is_lost),
+        ONLINE(a_key_is_none_once_its_certificate_has_run_out),
+        ONLINE(what_outlived_its_recipients_key_is_sealed_again_and_says_so),
         ONLINE(a_busy_broker_is_asked_again_when_it_said),
         ONLINE(what_is_refused_for_good_stays_visible_with_its_code),
         ONLINE(a_thread_that_moved_is_sealed_to_who_is_on_it_now),
