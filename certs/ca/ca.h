@@ -57,8 +57,9 @@ int ca_now(const char *text, uint64_t *ret_ms, struct error *ret_error) MUST_USE
 /* The tables of a plan's folder as parts "plan/..."; contents are the caller's to free by
  * ca_plan_fini. */
 struct ca_plan {
-    struct buf contents[PLAN_PART_COUNT];
-    struct plan_part parts[PLAN_PART_COUNT];
+    struct buf contents[PLAN_PART_COUNT_MAX];
+    struct plan_part parts[PLAN_PART_COUNT_MAX];
+    size_t part_count; /* parts that need not be there are there only where their file is */
     struct plan *plan;
 };
 int ca_plan_load(const char *folder, struct ca_plan *ret, struct error *ret_error) MUST_USE;

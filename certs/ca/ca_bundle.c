@@ -9,7 +9,7 @@
 #include "proto/line.h"
 #include "proto/record.h"
 
-enum { PART_COUNT = PLAN_PART_COUNT + 3, BROKER_COUNT_MAX = 16, ENDPOINT_COUNT_MAX = 8 };
+enum { PART_COUNT = PLAN_PART_COUNT_MAX + 3, BROKER_COUNT_MAX = 16, ENDPOINT_COUNT_MAX = 8 };
 
 struct bundle_work {
     const char *plan_folder, *directory_path, *previous_path, *out;
@@ -356,7 +356,7 @@ static int write_bundle(struct bundle_work *work, Leadbus__Bundle *bundle, struc
     put_part(bundle, &stated, "directory", buf_bytes(&directory));
     put_part(bundle, &stated, "revocations", buf_bytes(&revocations));
     put_part(bundle, &stated, "brokers", buf_bytes(&brokers));
-    for (size_t i = 0; i < PLAN_PART_COUNT; i++)
+    for (size_t i = 0; i < work->plan.part_count; i++)
         put_part(bundle, &stated, work->plan.parts[i].name, work->plan.parts[i].content);
     int rc = trust_manifest_format(&stated, &text, ret_error);
     if (rc == 0) rc = note_begin(&note, buf_bytes(&text), ret_error);

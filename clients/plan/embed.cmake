@@ -1,5 +1,5 @@
 # cmake -D OUT=shipped.c -D FOLDER=tables -P embed.cmake: the tables of a plan as C arrays (tool.h).
-set(parts about units areas groups tasks duties kinds topics routes)
+set(parts about units areas groups tasks duties kinds topics routes waivers)
 set(text "#include \"clients/plan/tool.h\"\n\n")
 set(rows "")
 foreach(part ${parts})
@@ -10,4 +10,5 @@ foreach(part ${parts})
     string(APPEND text "static const unsigned char ${part}[] = {\n${bytes}};\n")
     string(APPEND rows "    {\"plan/${part}.tsv\", {${part}, sizeof ${part}}},\n")
 endforeach()
-file(WRITE ${OUT} "${text}\nconst struct plan_part tool_shipped[PLAN_PART_COUNT] = {\n${rows}};\n")
+file(WRITE ${OUT} "${text}\nconst struct plan_part tool_shipped[] = {\n${rows}};\n"
+    "const size_t tool_shipped_count = sizeof tool_shipped / sizeof tool_shipped[0];\n")

@@ -8,6 +8,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *zh, *en;
 } commands[] = {
+    {"lint", cmd_lint, "检查方案数据表", "check a plan's tables"},
     {"derive", cmd_derive, "由方案原文草拟任务分工表", "draft the task table from a plan's text"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -12,6 +12,24 @@ int tool_fail(int code, const struct error *error)
     return options_exit_code(code);
 }
 
+int tool_options(const struct options_spec *spec, int argc, char **argv, const char **lang,
+                 int operands_min, int operands_max, int *ret_first)
+{
+    int rc = options_parse(spec, argc, argv, false, ret_first);
+    if (rc != 0) return rc;
+    if (*lang && strcmp(*lang, "zh") != 0 && strcmp(*lang, "en") != 0) {
+        (void)fprintf(stderr, T("%s：--lang 应为 zh 或 en\n", "%s: --lang takes zh or en\n"),
+                      spec->program);
+        return E_USAGE;
+    }
+    if (*lang) i18n_set(strcmp(*lang, "en") == 0 ? LANG_EN : LANG_ZH);
+    if (argc - *ret_first < operands_min || argc - *ret_first > operands_max) {
+        options_help(spec, stderr);
+        return E_USAGE;
+    }
+    return 0;
+}
+
 static int read_input(size_t len_max, struct buf *buf, struct error *ret_error)
 {
     enum { CHUNK = 65536 };
@@ -34,32 +52,4 @@ int tool_read(const char *path, size_t len_max, struct buf *buf, struct error *r
 {
     if (strcmp(path, "-") == 0) return read_input(len_max, buf, ret_error);
     return file_read(path, len_max, buf, ret_error);
-}
-
-int tool_plan_load(const char *folder, struct tool_plan *ret, struct error *ret_error)
-{
-    int rc = 0;
-    struct buf path = {0};
-    *ret = (struct tool_plan){0};
-    for (size_t i = 0; rc == 0 && i < PLAN_PART_COUNT; i++) {
-        ret->parts[i] = tool_shipped[i];
-        if (!folder) continue;
-        buf_reset(&path);
-        buf_printf(&path, "%s/%s", folder, plan_part_names[i] + strlen("plan/"));
-        buf_append_u8(&path, 0);
-        rc =
-            file_read((const char *)path.data, LIMIT_TABLE_BYTES_MAX, &ret->contents[i], ret_error);
-        ret->parts[i].content = buf_bytes(&ret->contents[i]);
-    }
-    buf_fini(&path);
-    if (rc == 0) rc = plan_parse(ret->parts, PLAN_PART_COUNT, &ret->plan, ret_error);
-    if (rc != 0) tool_plan_fini(ret);
-    return rc;
-}
-
-void tool_plan_fini(struct tool_plan *plan)
-{
-    plan_free(plan->plan);
-    for (size_t i = 0; i < PLAN_PART_COUNT; i++) buf_fini(&plan->contents[i]);
-    *plan = (struct tool_plan){0};
 }

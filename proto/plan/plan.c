@@ -6,9 +6,9 @@
 #include "proto/base/check.h"
 #include "proto/plan/plan_inner.h"
 
-const char *const plan_part_names[PLAN_PART_COUNT] = {
+const char *const plan_part_names[PLAN_PART_COUNT_MAX] = {
     "plan/about.tsv",  "plan/units.tsv", "plan/areas.tsv",  "plan/groups.tsv", "plan/tasks.tsv",
-    "plan/duties.tsv", "plan/kinds.tsv", "plan/topics.tsv", "plan/routes.tsv",
+    "plan/duties.tsv", "plan/kinds.tsv", "plan/topics.tsv", "plan/routes.tsv", "plan/waivers.tsv",
 };
 
 /* ---- memory: one list of blocks, freed together ---------------------------------------------- */
@@ -312,6 +312,22 @@ uint32_t plan_copy_sections(const struct plan_kind *kind)
     return mask;
 }
 
+size_t plan_waiver_count(const struct plan *plan)
+{
+    return plan->waiver_count;
+}
+
+const struct plan_waiver *plan_waiver(const struct plan *plan, size_t index)
+{
+    return index < plan->waiver_count ? &plan->waivers[index] : NULL;
+}
+
+const struct plan_row *plan_fallback(const struct plan *plan, size_t *ret_count)
+{
+    *ret_count = plan->fallback_count;
+    return plan->fallback;
+}
+
 /* ---- names ------------------------------------------------------------------------------------
  */
 
@@ -323,6 +339,11 @@ const char *plan_named_key(const struct plan *plan, struct plan_named named)
 const char *plan_named_zh(const struct plan *plan, struct plan_named named)
 {
     return named.group ? plan->groups[named.index].name_zh : plan->units[named.index].name_zh;
+}
+
+const char *plan_named_en(const struct plan *plan, struct plan_named named)
+{
+    return named.group ? plan->groups[named.index].name_en : plan->units[named.index].name_en;
 }
 
 const char *plan_act_name(enum plan_act act)

@@ -24,12 +24,13 @@
 #include "proto/base/error.h"
 #include "proto/base/limits.h"
 
-/* The parts, all required: "plan/about.tsv", "plan/units.tsv", "plan/areas.tsv", "plan/groups.tsv",
- * "plan/tasks.tsv", "plan/duties.tsv", "plan/kinds.tsv", "plan/topics.tsv", "plan/routes.tsv".
- * plan_parse ignores parts of other names, so a caller may hand over all parts of a bundle. File of
- * a part: what follows "plan/". */
-enum { PLAN_PART_COUNT = 9 };
-extern const char *const plan_part_names[PLAN_PART_COUNT];
+/* The parts. The first PLAN_PART_COUNT are required: "plan/about.tsv", "plan/units.tsv",
+ * "plan/areas.tsv", "plan/groups.tsv", "plan/tasks.tsv", "plan/duties.tsv", "plan/kinds.tsv",
+ * "plan/topics.tsv", "plan/routes.tsv". The rest may be missing: "plan/waivers.tsv", which no route
+ * depends on. plan_parse ignores parts of other names, so a caller may hand over all parts of a
+ * bundle. File of a part: what follows "plan/". */
+enum { PLAN_PART_COUNT = 9, PLAN_PART_COUNT_MAX = 10 };
+extern const char *const plan_part_names[PLAN_PART_COUNT_MAX];
 
 struct plan_part {
     const char *name;
@@ -44,6 +45,7 @@ enum {
     PLAN_TASK_COUNT_MAX = 1024,
     PLAN_TASK_UNIT_COUNT_MAX = 64, /* in one half of a clause's brackets */
     PLAN_GROUP_COUNT_MAX = 16,
+    PLAN_WAIVER_COUNT_MAX = 2048,
     PLAN_RETENTION_DAYS_MAX = 36500,
     PLAN_UNIT_SET_WORDS = LIMIT_UNIT_COUNT_MAX / 64,
 };
@@ -90,6 +92,7 @@ struct plan_unit {
     uint16_t successor;     /* PLAN_UNIT_NONE, or the unit that took this one's tasks over */
     uint16_t current;       /* the end of the successor chain: itself when there is none */
     const char *to_confirm; /* empty, or what somebody must still confirm about this row */
+    size_t line;            /* of its table, from 1; as in the structures that follow */
 };
 
 struct plan_area {
@@ -97,6 +100,7 @@ struct plan_area {
     const char *name_zh;
     const char *name_en;
     uint16_t street; /* its street office (current), or PLAN_UNIT_NONE */
+    size_t line;
 };
 
 /* One dated membership: valid_from_ms <= t < valid_to_ms (UINT64_MAX: open). */
@@ -105,6 +109,7 @@ struct plan_member {
     uint64_t valid_from_ms;
     uint64_t valid_to_ms;
     const char *to_confirm;
+    size_t line;
 };
 
 struct plan_group {
@@ -114,6 +119,7 @@ struct plan_group {
     bool streets; /* every member is a street office: chosen by area unless a row says all */
     const struct plan_member *members; /* table order */
     size_t member_count;
+    size_t line; /* of the row that names it */
 };
 
 /* A unit or a group named in brackets. */
@@ -132,6 +138,7 @@ struct plan_task {
     const struct plan_named *coop;
     size_t coop_count;
     const char *flags; /* comma list: no-coop, group */
+    size_t line;
 };
 
 /* A duty outside the brackets: part three of the plan, prose of a clause, or a law and article. */
@@ -143,6 +150,7 @@ struct plan_duty {
     const char *text_zh;
     const char *text_en;
     const char *to_confirm;
+    size_t line;
 };
 
 enum plan_family {
@@ -195,6 +203,7 @@ struct plan_topic {
     const char *name_en;
     uint8_t urgency;                    /* the kind's, or a more pressing one */
     const struct plan_senders *senders; /* NULL: all who may send the kind; else fewer */
+    size_t line;
 };
 
 enum plan_position {
@@ -214,6 +223,39 @@ enum plan_attachment {
 /* plan_kind.retention_days: as long as the case file by its own rule, which the bus does not know.
  */
 #define PLAN_RETENTION_CASE UINT32_MAX
+
+/* When a recipient row is walked; route.h has the rules. */
+enum plan_row_when { PLAN_ROW_ALWAYS, PLAN_ROW_ORIGIN_ONLY, PLAN_ROW_NO_RULE };
+enum plan_row_source {
+    PLAN_ROW_LEAD,
+    PLAN_ROW_COOP,
+    PLAN_ROW_TEXT,
+    PLAN_ROW_DUTY,
+    PLAN_ROW_THREAD, /* everybody on the thread */
+    PLAN_ROW_SENDER, /* the sender of the message referred to */
+};
+/* Sections of a row of kind `*`, masked by the kind that it is applied to. */
+#define PLAN_SECTIONS_ALL    0xffffffffu
+#define PLAN_SECTIONS_COPIES 0xfffffffeu
+
+/* A recipient row of routes.tsv. */
+struct plan_row {
+    int16_t topic;  /* index in the kind's topics, -1: every topic */
+    uint8_t when;   /* enum plan_row_when */
+    uint8_t source; /* enum plan_row_source */
+    uint8_t act;    /* 1 sign, 2 copy */
+    bool all;       /* a group as a whole; else only street groups, the one of the area */
+    uint32_t sections;
+    int16_t via; /* index of the group in the brackets out of which it selects a unit, or -1: the
+                    unit must be a member of it then */
+    const struct plan_named *named; /* whom it selects; none: a selector that matches nothing */
+    size_t named_count;
+    const char *citation; /* the selector as written */
+    const char *clause;   /* id of the task or duty */
+    const char *reason_zh;
+    const char *reason_en;
+    size_t line;
+};
 
 struct plan_kind {
     const char *slug; /* "anomaly.marriage" */
@@ -250,8 +292,9 @@ struct plan_kind {
         *clauses; /* ids of the tasks and duties that it derives from, the main one first */
     size_t clause_count;
     struct plan_senders senders;
-    const void *rows; /* compiled recipient rows, for route.c */
+    const struct plan_row *rows; /* table order */
     size_t row_count;
+    size_t line;
 };
 
 /* What the plan is. */
@@ -261,6 +304,17 @@ struct plan_about {
     const char *title_en;
     const char *district; /* "120102" */
     const char *date;     /* "2022-03-10": day from which its routes hold */
+    uint64_t date_ms;     /* its start in China Standard Time */
+};
+
+/* Why a note of lint (below) is no fault. A stated reason, never a switch: nothing else looks at
+ * it. */
+struct plan_waiver {
+    const char *code;    /* of the finding */
+    const char *subject; /* what the finding is about, as lint prints it */
+    const char *reason_zh;
+    const char *reason_en;
+    size_t line;
 };
 
 struct plan;
@@ -332,23 +386,13 @@ static inline bool plan_kind_makes_legs(const struct plan_kind *kind)
 
 const char *plan_named_key(const struct plan *plan, struct plan_named named);
 const char *plan_named_zh(const struct plan *plan, struct plan_named named);
+const char *plan_named_en(const struct plan *plan, struct plan_named named);
 const char *plan_act_name(enum plan_act act); /* "sign", "accept", ...: as in kinds.tsv */
 const char *plan_family_name(enum plan_family family);
 
-/* Findings that do not stop a plan from being parsed but that its author must mend, or waive.
- * `table` is a part name, `line` 1-based or 0, `code` a stable word ("task-without-lead",
- * "selector-empty", ...). */
-struct plan_finding {
-    bool grave; /* false: to look at, or to be confirmed by the office */
-    const char *code;
-    const char *table;
-    size_t line;
-    const char *text_zh;
-    const char *text_en;
-};
-/* Calls `found` for each finding in a fixed order and returns how many are grave. Strings are
- * borrowed for the call. */
-size_t plan_lint(const struct plan *plan,
-                 void (*found)(void *ctx, const struct plan_finding *finding), void *ctx);
+size_t plan_waiver_count(const struct plan *plan);
+const struct plan_waiver *plan_waiver(const struct plan *plan, size_t index);
+/* The rows of kind `*`, for what no rule matches. */
+const struct plan_row *plan_fallback(const struct plan *plan, size_t *ret_count);
 
 #endif

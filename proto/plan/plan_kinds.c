@@ -333,7 +333,8 @@ static int plan_kinds_kind(struct plan *plan, const struct table *table, char **
 {
     struct plan_kind *kind = &plan->kinds[plan->kind_count];
 
-    *kind = (struct plan_kind){.slug = f[K_SLUG], .name_zh = f[K_ZH], .name_en = f[K_EN]};
+    *kind = (struct plan_kind){
+        .slug = f[K_SLUG], .name_zh = f[K_ZH], .name_en = f[K_EN], .line = table->line};
     int r = plan_reader_slug(table, f[K_SLUG], "slug", ret_error);
     if (r == 0) r = plan_reader_text(table, f[K_ZH], "name_zh", ret_error);
     if (r == 0) r = plan_reader_text(table, f[K_EN], "name_en", ret_error);
@@ -351,7 +352,6 @@ static int plan_kinds_kind(struct plan *plan, const struct table *table, char **
     if (r == 0) r = plan_kinds_senders_check(plan, table, kind, ret_error);
     if (r == 0) r = plan_kinds_clauses(plan, table, f[K_CLAUSES], kind, ret_error);
     if (r < 0) return r;
-    plan->kind_lines[plan->kind_count] = table->line;
     plan_index_kind(plan, (uint16_t)plan->kind_count++);
     return 0;
 }
@@ -367,8 +367,7 @@ static int plan_kinds_all(struct plan_reader *reader, char **ret_topic_words,
                              PLAN_KIND_COUNT_MAX, ret_error);
     if (r < 0) return r;
     plan->kinds = plan_alloc(plan, reader->row_cap, sizeof *plan->kinds);
-    plan->kind_lines = plan_alloc(plan, reader->row_cap, sizeof *plan->kind_lines);
-    if (!plan->kinds || !plan->kind_lines) return plan_reader_no_memory(ret_error);
+    if (!plan->kinds) return plan_reader_no_memory(ret_error);
     while ((r = table_next(&reader->table, f, &row, ret_error)) == 0 && row) {
         ret_topic_words[plan->kind_count] = f[K_TOPIC];
         r = plan_kinds_kind(plan, &reader->table, f, ret_error);
@@ -436,7 +435,8 @@ static int plan_kinds_topic(struct plan *plan, const struct table *table, char *
                             const struct plan_kind *kind, struct plan_topic *topic,
                             struct error *ret_error)
 {
-    *topic = (struct plan_topic){.slug = f[T_TOPIC], .name_zh = f[T_ZH], .name_en = f[T_EN]};
+    *topic = (struct plan_topic){
+        .slug = f[T_TOPIC], .name_zh = f[T_ZH], .name_en = f[T_EN], .line = table->line};
     int r = plan_reader_slug(table, f[T_TOPIC], "topic", ret_error);
     if (r == 0) r = plan_reader_text(table, f[T_ZH], "name_zh", ret_error);
     if (r == 0) r = plan_kinds_topic_urgency(table, kind, f[T_URGENCY], &topic->urgency, ret_error);

@@ -1,34 +1,108 @@
-/* plan_lint: what parses but is not right, or still has to be confirmed. */
+/* plan_lint: the driver, waivers, and what units, tasks and duties may have wrong. */
+#include "proto/plan/plan_lint.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/plan/plan_inner.h"
-#include "proto/plan/plan_reader.h"
+#include "proto/base/check.h"
+#include "proto/plan/plan_lint_inner.h"
 
-enum { PLAN_LINT_TEXT_LEN_MAX = 383 };
+#define CLASS_GRAVE PLAN_FINDING_GRAVE
+#define CLASS_NOTE  PLAN_FINDING_NOTE
+#define CLASS_OPEN  PLAN_FINDING_OPEN
 
-struct plan_lint_work {
-    const struct plan *plan;
-    void (*found)(void *ctx, const struct plan_finding *finding);
-    void *ctx;
-    size_t grave_count;
+static const struct {
+    const char *code;
+    enum plan_finding_class class;
+    const char *zh, *en;
+} plan_lint_table[PLAN_LINT_CODE_COUNT] = {
+#define X(name, code, class, zh, en) {code, CLASS_##class, zh, en},
+#include "proto/plan/lint.def"
+#undef X
 };
 
-static void plan_lint_tell(struct plan_lint_work *work, bool grave, const char *code,
-                           enum plan_part_index part, size_t line, const char *what, const char *zh,
-                           const char *en)
+const char *plan_lint_code_at(size_t index, enum plan_finding_class *ret_class)
 {
-    char text_zh[PLAN_LINT_TEXT_LEN_MAX + 1];
-    char text_en[PLAN_LINT_TEXT_LEN_MAX + 1];
-    struct plan_finding finding = {grave, code, plan_part_names[part], line, text_zh, text_en};
+    if (index >= PLAN_LINT_CODE_COUNT) return NULL;
+    if (ret_class) *ret_class = plan_lint_table[index].class;
+    return plan_lint_table[index].code;
+}
 
-    (void)snprintf(text_zh, sizeof text_zh, "%.100s：%s", what, zh);
-    (void)snprintf(text_en, sizeof text_en, "%.100s: %s", what, en);
-    if (grave) work->grave_count++;
+/* ---- telling ----------------------------------------------------------------------------------
+ */
+
+static const struct plan_waiver *plan_lint_waiver(struct plan_lint_work *work, const char *code,
+                                                  const char *subject)
+{
+    const struct plan *plan = work->plan;
+    for (size_t i = 0; i < plan->waiver_count; i++) {
+        const struct plan_waiver *waiver = &plan->waivers[i];
+        if (strcmp(waiver->code, code) != 0 || strcmp(waiver->subject, subject) != 0) continue;
+        work->waived[i / 64] |= (uint64_t)1 << (i % 64);
+        return waiver;
+    }
+    return NULL;
+}
+
+void plan_lint_tell(struct plan_lint_work *work, enum plan_lint_code code,
+                    enum plan_part_index part, size_t line, const char *subject,
+                    const char *detail_zh, const char *detail_en)
+{
+    char text_zh[PLAN_FINDING_TEXT_LEN_MAX + 1];
+    char text_en[PLAN_FINDING_TEXT_LEN_MAX + 1];
+    struct plan_finding finding = {
+        .class = plan_lint_table[code].class,
+        .code = plan_lint_table[code].code,
+        .table = plan_part_names[part],
+        .line = line,
+        .subject = subject,
+        .text_zh = text_zh,
+        .text_en = text_en,
+    };
+
+    const char *zh = detail_zh ? detail_zh : "";
+    const char *en = detail_en ? detail_en : zh;
+    (void)snprintf(text_zh, sizeof text_zh, "%s：%s%s%s%s", subject, plan_lint_table[code].zh,
+                   zh[0] ? "（" : "", zh, zh[0] ? "）" : "");
+    (void)snprintf(text_en, sizeof text_en, "%s: %s%s%s%s", subject, plan_lint_table[code].en,
+                   en[0] ? " (" : "", en, en[0] ? ")" : "");
+    if (finding.class == PLAN_FINDING_NOTE)
+        finding.waiver = plan_lint_waiver(work, finding.code, subject);
+    if (finding.waiver) finding.class = PLAN_FINDING_WAIVED;
+    work->grave_count += finding.class == PLAN_FINDING_GRAVE;
     if (work->found) work->found(work->ctx, &finding);
 }
 
-/* ---- units and areas --------------------------------------------------------------------------
+static void plan_lint_append(char *text, size_t size, size_t *len, const char *separator,
+                             const char *more)
+{
+    int put = snprintf(text + *len, size - *len, "%s%s", *len ? separator : "", more);
+    *len += (size_t)put;
+}
+
+void plan_lint_name(struct plan_lint_names *names, const char *zh, const char *en)
+{
+    enum { ROOM_FOR_COUNT = 32 };
+    size_t zh_need = names->zh_len + strlen(zh) + ROOM_FOR_COUNT;
+    size_t en_need = names->en_len + strlen(en) + ROOM_FOR_COUNT;
+    if (names->left_out || zh_need > sizeof names->zh || en_need > sizeof names->en) {
+        names->left_out++;
+        return;
+    }
+    plan_lint_append(names->zh, sizeof names->zh, &names->zh_len, "、", zh);
+    plan_lint_append(names->en, sizeof names->en, &names->en_len, ", ", en);
+}
+
+void plan_lint_names_end(struct plan_lint_names *names)
+{
+    if (!names->left_out) return;
+    (void)snprintf(names->zh + names->zh_len, sizeof names->zh - names->zh_len, " 等另 %zu 个",
+                   names->left_out);
+    (void)snprintf(names->en + names->en_len, sizeof names->en - names->en_len, " and %zu more",
+                   names->left_out);
+}
+
+/* ---- units, areas, groups ---------------------------------------------------------------------
  */
 
 static bool plan_lint_named_in(const struct plan *plan, const struct plan_named *list, size_t count,
@@ -59,62 +133,86 @@ static bool plan_lint_unit_used(const struct plan *plan, uint16_t unit)
     return false;
 }
 
-static void plan_lint_units(struct plan_lint_work *work)
+static void plan_lint_unit(struct plan_lint_work *work, uint16_t index)
 {
     const struct plan *plan = work->plan;
+    const struct plan_unit *unit = &plan->units[index];
+    bool own_area = false;
 
-    for (uint16_t i = 0; i < plan->unit_count; i++) {
-        const struct plan_unit *unit = &plan->units[i];
-        size_t line = plan->unit_lines[i];
-        bool own_area = false;
-        for (size_t j = 0; j < plan->area_count; j++)
-            own_area = own_area || (unit->area && strcmp(plan->areas[j].code, unit->area) == 0 &&
-                                    plan->areas[j].street == unit->current);
-        if (unit->kind == PLAN_UNIT_STREET && unit->successor == PLAN_UNIT_NONE && !own_area)
-            plan_lint_tell(work, true, "street-without-area", PLAN_PART_UNITS, line, unit->key,
-                           "街道没有区划代码，按地址无法到达",
-                           "a street office without an area is never reached by address");
-        if (unit->kind != PLAN_UNIT_STREET && unit->area)
-            plan_lint_tell(work, true, "area-without-street", PLAN_PART_UNITS, line, unit->key,
-                           "只有街道可有区划代码", "only street offices have an area");
-        if (unit->successor == PLAN_UNIT_NONE && !plan_lint_unit_used(plan, i))
-            plan_lint_tell(work, false, "unit-unused", PLAN_PART_UNITS, line, unit->key,
-                           "没有任何条款或职责提到该单位", "no clause or duty names this unit");
-        if (unit->to_confirm[0])
-            plan_lint_tell(work, false, "to-confirm", PLAN_PART_UNITS, line, unit->key, "待确认",
-                           "to be confirmed");
-    }
+    for (size_t j = 0; j < plan->area_count; j++)
+        own_area = own_area || (unit->area && strcmp(plan->areas[j].code, unit->area) == 0 &&
+                                plan->areas[j].street == unit->current);
+    if (unit->kind == PLAN_UNIT_STREET && unit->successor == PLAN_UNIT_NONE && !own_area)
+        plan_lint_tell(work, PLAN_LINT_STREET_WITHOUT_AREA, PLAN_PART_UNITS, unit->line, unit->key,
+                       NULL, NULL);
+    if (unit->kind != PLAN_UNIT_STREET && unit->area)
+        plan_lint_tell(work, PLAN_LINT_AREA_WITHOUT_STREET, PLAN_PART_UNITS, unit->line, unit->key,
+                       unit->area, NULL);
+    if (unit->successor == PLAN_UNIT_NONE && !plan_lint_unit_used(plan, index))
+        plan_lint_tell(work, PLAN_LINT_UNIT_UNUSED, PLAN_PART_UNITS, unit->line, unit->key, NULL,
+                       NULL);
+}
+
+static void plan_lint_areas(struct plan_lint_work *work)
+{
+    const struct plan *plan = work->plan;
     for (size_t i = 0; i < plan->area_count; i++) {
         const struct plan_area *area = &plan->areas[i];
         if (strlen(area->code) == 9 && area->street == PLAN_UNIT_NONE)
-            plan_lint_tell(work, true, "area-without-street", PLAN_PART_AREAS, 0, area->code,
-                           "街道区划没有对应的街道办事处", "a street's code without its office");
+            plan_lint_tell(work, PLAN_LINT_AREA_WITHOUT_STREET, PLAN_PART_AREAS, area->line,
+                           area->code, NULL, NULL);
         if (strncmp(area->code, plan->about.district, 6) != 0)
-            plan_lint_tell(work, true, "area-outside", PLAN_PART_AREAS, 0, area->code, "不在本区",
-                           "outside the district");
+            plan_lint_tell(work, PLAN_LINT_AREA_OUTSIDE, PLAN_PART_AREAS, area->line, area->code,
+                           plan->about.district, NULL);
+        if (!area->name_en[0])
+            plan_lint_tell(work, PLAN_LINT_ENGLISH_MISSING, PLAN_PART_AREAS, area->line, area->code,
+                           NULL, NULL);
     }
+}
+
+static bool plan_lint_group_on(const struct plan_group *group, uint64_t at_ms)
+{
+    for (size_t i = 0; i < group->member_count; i++) {
+        const struct plan_member *member = &group->members[i];
+        if (member->valid_from_ms <= at_ms && at_ms < member->valid_to_ms) return true;
+    }
+    return false;
 }
 
 static void plan_lint_groups(struct plan_lint_work *work)
 {
     const struct plan *plan = work->plan;
-
     for (size_t i = 0; i < plan->group_count; i++) {
         const struct plan_group *group = &plan->groups[i];
         if (group->member_count == 0)
-            plan_lint_tell(work, true, "group-empty", PLAN_PART_GROUPS, 0, group->key, "没有成员",
-                           "has no members");
-        for (size_t j = 0; j < group->member_count; j++) {
-            if (!group->members[j].to_confirm[0]) continue;
-            plan_lint_tell(work, false, "to-confirm", PLAN_PART_GROUPS, 0,
-                           plan->units[group->members[j].unit].key, "成员身份待确认",
-                           "membership to be confirmed");
-        }
+            plan_lint_tell(work, PLAN_LINT_GROUP_EMPTY, PLAN_PART_GROUPS, group->line, group->key,
+                           NULL, NULL);
+        else if (!plan_lint_group_on(group, plan->about.date_ms))
+            plan_lint_tell(work, PLAN_LINT_GROUP_EMPTY_ON_DATE, PLAN_PART_GROUPS, group->line,
+                           group->key, plan->about.date, NULL);
+        if (!group->name_en[0])
+            plan_lint_tell(work, PLAN_LINT_ENGLISH_MISSING, PLAN_PART_GROUPS, group->line,
+                           group->key, NULL, NULL);
     }
+}
+
+void plan_lint_units(struct plan_lint_work *work)
+{
+    for (uint16_t i = 0; i < work->plan->unit_count; i++) plan_lint_unit(work, i);
+    plan_lint_areas(work);
+    plan_lint_groups(work);
 }
 
 /* ---- tasks and duties -------------------------------------------------------------------------
  */
+
+static bool plan_lint_cited_in(const struct plan_row *rows, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rows[i].clause, id) == 0) return true;
+    }
+    return false;
+}
 
 static bool plan_lint_clause_used(const struct plan *plan, const char *id)
 {
@@ -123,11 +221,9 @@ static bool plan_lint_clause_used(const struct plan *plan, const char *id)
         for (size_t j = 0; j < kind->clause_count; j++) {
             if (strcmp(kind->clauses[j], id) == 0) return true;
         }
-        for (size_t j = 0; j < kind->row_count; j++) {
-            if (strcmp(plan_rows(kind)[j].clause, id) == 0) return true;
-        }
+        if (plan_lint_cited_in(kind->rows, kind->row_count, id)) return true;
     }
-    return false;
+    return plan_lint_cited_in(plan->fallback, plan->fallback_count, id);
 }
 
 static void plan_lint_tasks(struct plan_lint_work *work)
@@ -136,96 +232,52 @@ static void plan_lint_tasks(struct plan_lint_work *work)
 
     for (size_t i = 0; i < plan->task_count; i++) {
         const struct plan_task *task = &plan->tasks[i];
-        if (task->lead_count == 0)
-            plan_lint_tell(work, true, "task-without-lead", PLAN_PART_TASKS, plan->task_lines[i],
-                           task->id, "没有负责单位", "no unit leads");
+        if (task->lead_count + task->coop_count == 0)
+            plan_lint_tell(work, PLAN_LINT_TASK_WITHOUT_UNIT, PLAN_PART_TASKS, task->line, task->id,
+                           task->title_zh, task->title_en);
+        else if (task->lead_count == 0)
+            plan_lint_tell(work, PLAN_LINT_TASK_WITHOUT_LEAD, PLAN_PART_TASKS, task->line, task->id,
+                           task->title_zh, task->title_en);
         if (!plan_lint_clause_used(plan, task->id))
-            plan_lint_tell(work, false, "clause-without-kind", PLAN_PART_TASKS, plan->task_lines[i],
-                           task->id, "没有消息种类对应该条款", "no kind derives from this clause");
+            plan_lint_tell(work, PLAN_LINT_CLAUSE_WITHOUT_KIND, PLAN_PART_TASKS, task->line,
+                           task->id, task->title_zh, task->title_en);
+        if (!task->title_en[0])
+            plan_lint_tell(work, PLAN_LINT_ENGLISH_MISSING, PLAN_PART_TASKS, task->line, task->id,
+                           NULL, NULL);
     }
     for (size_t i = 0; i < plan->duty_count; i++) {
-        if (plan->duties[i].to_confirm[0])
-            plan_lint_tell(work, false, "to-confirm", PLAN_PART_DUTIES, 0, plan->duties[i].id,
-                           "待确认", "to be confirmed");
+        const struct plan_duty *duty = &plan->duties[i];
+        /* The selectors of the bus itself are there whether a plan uses them or not. */
+        bool of_bus = strcmp(duty->source, "bus") == 0;
+        if (!of_bus && !plan_lint_clause_used(plan, duty->id))
+            plan_lint_tell(work, PLAN_LINT_DUTY_UNUSED, PLAN_PART_DUTIES, duty->line, duty->id,
+                           duty->text_zh, duty->text_en);
+        if (!duty->text_en[0])
+            plan_lint_tell(work, PLAN_LINT_ENGLISH_MISSING, PLAN_PART_DUTIES, duty->line, duty->id,
+                           NULL, NULL);
     }
 }
 
-/* ---- kinds and rows ---------------------------------------------------------------------------
+/* ---- all of it --------------------------------------------------------------------------------
  */
 
-/* Upper bound of the recipients of the rows for one topic, whatever date and thread. */
-static size_t plan_lint_width(const struct plan *plan, const struct plan_kind *kind, int topic)
+static void plan_lint_open_item(void *ctx, const struct plan_open_item *item)
 {
-    struct plan_unit_set units = {{0}};
-    size_t count = 0;
-
-    for (size_t i = 0; i < kind->row_count; i++) {
-        const struct plan_row *row = &plan_rows(kind)[i];
-        if (row->topic >= 0 && row->topic != topic) continue;
-        for (size_t j = 0; j < row->named_count; j++) {
-            if (!row->named[j].group) {
-                plan_unit_set_add(&units, plan->units[row->named[j].index].current);
-                continue;
-            }
-            const struct plan_group *group = &plan->groups[row->named[j].index];
-            for (size_t k = 0; k < group->member_count; k++)
-                plan_unit_set_add(&units, plan->units[group->members[k].unit].current);
-        }
-    }
-    for (uint16_t i = 0; i < plan->unit_count; i++) count += plan_unit_set_has(&units, i);
-    return count;
+    size_t part = 0;
+    while (strcmp(plan_part_names[part], item->table) != 0) part++;
+    plan_lint_tell(ctx, PLAN_LINT_TO_CONFIRM, (enum plan_part_index)part, item->line, item->subject,
+                   item->what_zh, item->what_en);
 }
 
-static bool plan_lint_has_sign(const struct plan_kind *kind, int topic)
-{
-    for (size_t i = 0; i < kind->row_count; i++) {
-        const struct plan_row *row = &plan_rows(kind)[i];
-        if (row->when == PLAN_ROW_ALWAYS && row->act == 1 &&
-            (row->topic < 0 || row->topic == topic))
-            return true;
-    }
-    return false;
-}
-
-static void plan_lint_row(struct plan_lint_work *work, const struct plan_row *row)
+static void plan_lint_waivers(struct plan_lint_work *work)
 {
     const struct plan *plan = work->plan;
-
-    if (row->source < PLAN_ROW_THREAD && row->named_count == 0)
-        plan_lint_tell(work, true, "selector-empty", PLAN_PART_ROUTES, row->line, row->citation,
-                       "选择符不匹配任何单位", "the selector matches nobody");
-    for (size_t i = 0; i < row->named_count; i++) {
-        if (row->named[i].group && !row->all && !plan->groups[row->named[i].index].streets)
-            plan_lint_tell(work, true, "group-not-expanded", PLAN_PART_ROUTES, row->line,
-                           row->citation, "成员单位组须写明 all，否则不选任何单位",
-                           "a group of units selects nobody unless the row says all");
-    }
-}
-
-static void plan_lint_kind(struct plan_lint_work *work, size_t index)
-{
-    const struct plan *plan = work->plan;
-    const struct plan_kind *kind = &plan->kinds[index];
-    size_t line = plan->kind_lines[index];
-
-    for (size_t i = 0; i < kind->row_count; i++) plan_lint_row(work, &plan_rows(kind)[i]);
-    for (int topic = kind->topic_required ? 0 : -1; topic < (int)kind->topic_count; topic++) {
-        const char *name = topic < 0 ? kind->slug : kind->topics[topic].slug;
-        if (!plan_lint_has_sign(kind, topic))
-            plan_lint_tell(work, true, "kind-without-sign", PLAN_PART_KINDS, line, name,
-                           "没有必须签收的单位", "nobody has to sign for it");
-        if (plan_lint_width(plan, kind, topic) > LIMIT_RECIPIENT_COUNT_MAX)
-            plan_lint_tell(work, true, "route-too-wide", PLAN_PART_KINDS, line, name,
-                           "接收单位可能超过上限", "may have more recipients than the limit");
-    }
-    for (int act = PLAN_ACT_SIGN; act <= PLAN_ACT_CLOSE; act++) {
-        bool wanted = plan_kind_expects(kind, (enum plan_act)act) ||
-                      (act == PLAN_ACT_RETURN && kind->returnable);
-        for (size_t i = 0; wanted && i < plan->kind_count; i++)
-            wanted = plan->kinds[i].act != (enum plan_act)act;
-        if (wanted)
-            plan_lint_tell(work, true, "kind-unanswerable", PLAN_PART_KINDS, line, kind->slug,
-                           "没有可用于应答的回执种类", "no kind exists with which to answer it");
+    /* A waiver of this finding itself would be used by it. */
+    for (size_t i = 0; i < plan->waiver_count; i++) {
+        const struct plan_waiver *waiver = &plan->waivers[i];
+        if ((work->waived[i / 64] >> (i % 64) & 1) != 0) continue;
+        plan_lint_tell(work, PLAN_LINT_WAIVER_UNUSED, PLAN_PART_WAIVERS, waiver->line,
+                       waiver->subject, waiver->code, NULL);
     }
 }
 
@@ -235,12 +287,28 @@ size_t plan_lint(const struct plan *plan,
     struct plan_lint_work work = {.plan = plan, .found = found, .ctx = ctx};
 
     plan_lint_units(&work);
-    plan_lint_groups(&work);
+    plan_lint_names_twice(&work);
     plan_lint_tasks(&work);
-    for (size_t i = 0; i < plan->kind_count; i++) plan_lint_kind(&work, i);
-    for (size_t i = 0; i < plan->fallback_count; i++) plan_lint_row(&work, &plan->fallback[i]);
-    if (plan->fallback_count == 0)
-        plan_lint_tell(&work, true, "no-fallback", PLAN_PART_ROUTES, 0, "*",
-                       "没有无规则可循时的去处", "no rows for what no rule matches");
+    plan_lint_kinds(&work);
+    (void)plan_open(plan, plan_lint_open_item, &work);
+    plan_lint_waivers(&work);
+    return work.grave_count;
+}
+
+size_t plan_lint_keys(const struct plan *plan, const struct plan_key_holders *holders,
+                      void (*found)(void *ctx, const struct plan_finding *finding), void *ctx)
+{
+    struct plan_lint_work work = {.plan = plan, .found = found, .ctx = ctx};
+
+    for (uint16_t i = 0; i < plan->unit_count; i++) {
+        const struct plan_unit *unit = &plan->units[i];
+        if (unit->successor != PLAN_UNIT_NONE) continue;
+        if (!plan_unit_set_has(&holders->certified, i))
+            plan_lint_tell(&work, PLAN_LINT_UNIT_WITHOUT_CERTIFICATE, PLAN_PART_UNITS, unit->line,
+                           unit->key, unit->name_zh, unit->name_en);
+        else if (!plan_unit_set_has(&holders->keyed, i))
+            plan_lint_tell(&work, PLAN_LINT_UNIT_WITHOUT_KEY, PLAN_PART_UNITS, unit->line,
+                           unit->key, unit->name_zh, unit->name_en);
+    }
     return work.grave_count;
 }

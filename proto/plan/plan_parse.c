@@ -13,18 +13,18 @@ static int plan_parse_about(struct plan_reader *reader, struct error *ret_error)
     struct plan *plan = reader->plan;
     char *f[5];
     bool row = false;
-    uint64_t ms = 0;
+    uint64_t date_ms = 0;
 
     int r = plan_reader_open(reader, PLAN_PART_ABOUT, columns, 5, 1, ret_error);
     if (r == 0) r = table_next(&reader->table, f, &row, ret_error);
     if (r == 0 && !row) r = table_refuse(&reader->table, ret_error, "one row wanted");
     if (r == 0) r = plan_reader_slug(&reader->table, f[0], "name", ret_error);
     if (r == 0) r = plan_reader_text(&reader->table, f[1], "title_zh", ret_error);
-    if (r == 0) r = table_day(&reader->table, f[4], &ms, ret_error);
+    if (r == 0) r = table_day(&reader->table, f[4], &date_ms, ret_error);
     if (r == 0 && (strlen(f[3]) != 6 || !plan_area_well_formed(f[3])))
         r = table_refuse(&reader->table, ret_error, "district: 6 digits wanted");
     if (r < 0) return r;
-    plan->about = (struct plan_about){f[0], f[1], f[2], f[3], f[4]};
+    plan->about = (struct plan_about){f[0], f[1], f[2], f[3], f[4], date_ms};
     return table_next(&reader->table, f, &row, ret_error);
 }
 
@@ -81,8 +81,8 @@ static int plan_parse_unit(struct plan *plan, const struct table *table, char **
                                .area = f[U_AREA][0] ? f[U_AREA] : NULL,
                                .successor = PLAN_UNIT_NONE,
                                .current = index,
-                               .to_confirm = f[U_CONFIRM]};
-    plan->unit_lines[index] = table->line;
+                               .to_confirm = f[U_CONFIRM],
+                               .line = table->line};
     r = plan_parse_unit_duties(plan, table, f[U_DUTY], index, ret_error);
     if (r < 0) return r;
     plan->unit_count++;
@@ -96,7 +96,7 @@ static int plan_parse_successors(struct plan *plan, struct table *table, char *c
 {
     for (uint16_t i = 0; i < plan->unit_count; i++) {
         if (!successors[i][0]) continue;
-        table->line = plan->unit_lines[i];
+        table->line = plan->units[i].line;
         plan->units[i].successor = plan_unit_find(plan, successors[i]);
         if (plan->units[i].successor == PLAN_UNIT_NONE)
             return table_refuse(table, ret_error, "no successor %.60s", successors[i]);
@@ -106,7 +106,7 @@ static int plan_parse_successors(struct plan *plan, struct table *table, char *c
     for (uint16_t i = 0; i < plan->unit_count; i++) {
         uint16_t at = i;
         for (size_t steps = 0; plan->units[at].successor != PLAN_UNIT_NONE; steps++) {
-            table->line = plan->unit_lines[i];
+            table->line = plan->units[i].line;
             if (steps > plan->unit_count)
                 return table_refuse(table, ret_error, "successors run in a circle");
             at = plan->units[at].successor;
@@ -131,9 +131,8 @@ static int plan_parse_units(struct plan_reader *reader, struct error *ret_error)
                              ret_error);
     if (r < 0) return r;
     plan->units = plan_alloc(plan, reader->row_cap, sizeof *plan->units);
-    plan->unit_lines = plan_alloc(plan, reader->row_cap, sizeof *plan->unit_lines);
     char **successors = plan_alloc(plan, reader->row_cap, sizeof *successors);
-    if (!plan->units || !plan->unit_lines || !successors) return plan_reader_no_memory(ret_error);
+    if (!plan->units || !successors) return plan_reader_no_memory(ret_error);
     while ((r = table_next(table, f, &row, ret_error)) == 0 && row) {
         successors[plan->unit_count] = f[U_SUCCESSOR];
         r = plan_parse_unit(plan, table, f, ret_error);
@@ -176,7 +175,7 @@ static int plan_parse_areas(struct plan_reader *reader, struct error *ret_error)
                 return table_refuse(table, ret_error, "%.60s has another area", f[3]);
             street = plan->units[street].current;
         }
-        plan->areas[plan->area_count++] = (struct plan_area){f[0], f[1], f[2], street};
+        plan->areas[plan->area_count++] = (struct plan_area){f[0], f[1], f[2], street, table->line};
     }
     return r;
 }
@@ -190,7 +189,8 @@ static int plan_parse_member(struct plan *plan, const struct table *table, char 
                              struct plan_member *ret_member, struct error *ret_error)
 {
     struct plan_group *group = plan->group_count ? &plan->groups[plan->group_count - 1] : NULL;
-    struct plan_member member = {.valid_to_ms = UINT64_MAX, .to_confirm = f[G_CONFIRM]};
+    struct plan_member member = {
+        .valid_to_ms = UINT64_MAX, .to_confirm = f[G_CONFIRM], .line = table->line};
 
     if (!group || strcmp(group->key, f[G_GROUP]) != 0)
         return table_refuse(table, ret_error, "members follow the row that names their group");
@@ -249,7 +249,8 @@ static int plan_parse_groups(struct plan_reader *reader, struct error *ret_error
                                                                 .name_zh = f[G_ZH],
                                                                 .name_en = f[G_EN],
                                                                 .streets = true,
-                                                                .members = &members[used]};
+                                                                .members = &members[used],
+                                                                .line = table->line};
     }
     for (size_t i = 0; i < plan->group_count; i++) {
         if (plan->groups[i].member_count == 0) plan->groups[i].streets = false;
@@ -278,7 +279,8 @@ static int plan_parse_task(struct plan *plan, const struct table *table, char **
 {
     struct plan_task *task = &plan->tasks[plan->task_count];
 
-    *task = (struct plan_task){.id = f[0], .title_zh = f[3], .title_en = f[4], .flags = f[5]};
+    *task = (struct plan_task){
+        .id = f[0], .title_zh = f[3], .title_en = f[4], .flags = f[5], .line = table->line};
     if (!plan_clause_valid(f[0]))
         return table_refuse(table, ret_error, "id %.40s: numbers with dots wanted", f[0]);
     if (plan->task_count > 0 && plan_clause_compare(task[-1].id, task->id) >= 0)
@@ -297,7 +299,7 @@ static int plan_parse_task(struct plan *plan, const struct table *table, char **
                                     plan_named_key(plan, task->lead[i]));
         }
     }
-    plan->task_lines[plan->task_count++] = table->line;
+    plan->task_count++;
     return 0;
 }
 
@@ -311,8 +313,7 @@ static int plan_parse_tasks(struct plan_reader *reader, struct error *ret_error)
     int r = plan_reader_open(reader, PLAN_PART_TASKS, columns, 6, PLAN_TASK_COUNT_MAX, ret_error);
     if (r < 0) return r;
     plan->tasks = plan_alloc(plan, reader->row_cap, sizeof *plan->tasks);
-    plan->task_lines = plan_alloc(plan, reader->row_cap, sizeof *plan->task_lines);
-    if (!plan->tasks || !plan->task_lines) return plan_reader_no_memory(ret_error);
+    if (!plan->tasks) return plan_reader_no_memory(ret_error);
     while ((r = table_next(&reader->table, f, &row, ret_error)) == 0 && row) {
         r = plan_parse_task(plan, &reader->table, f, ret_error);
         if (r < 0) return r;
@@ -341,8 +342,12 @@ static int plan_parse_duties(struct plan_reader *reader, struct error *ret_error
         if (r < 0) return r;
         if (plan_duty_find(plan, f[0]))
             return table_refuse(table, ret_error, "duty %.60s appears twice", f[0]);
-        *duty = (struct plan_duty){
-            .id = f[0], .source = f[2], .text_zh = f[3], .text_en = f[4], .to_confirm = f[5]};
+        *duty = (struct plan_duty){.id = f[0],
+                                   .source = f[2],
+                                   .text_zh = f[3],
+                                   .text_en = f[4],
+                                   .to_confirm = f[5],
+                                   .line = table->line};
         r = plan_reader_named_list(plan, table, f[1], &duty->units, &duty->unit_count, ret_error);
         if (r < 0) return r;
         plan->duty_count++;
@@ -356,15 +361,16 @@ static int plan_parse_duties(struct plan_reader *reader, struct error *ret_error
 static int plan_parse_contents(struct plan_reader *reader, const struct plan_part *parts,
                                size_t count, struct error *ret_error)
 {
-    for (size_t i = 0; i < PLAN_PART_COUNT; i++) {
-        bool found = false;
+    for (size_t i = 0; i < PLAN_PART_COUNT_MAX; i++) {
         for (size_t j = 0; j < count; j++) {
             if (strcmp(parts[j].name, plan_part_names[i]) != 0) continue;
-            if (found) return error_set(ret_error, E_BAD_TABLE, plan_part_names[i], "given twice");
+            if (reader->given[i])
+                return error_set(ret_error, E_BAD_TABLE, plan_part_names[i], "given twice");
             reader->contents[i] = parts[j].content;
-            found = true;
+            reader->given[i] = true;
         }
-        if (!found) return error_set(ret_error, E_BAD_TABLE, plan_part_names[i], "missing");
+        if (!reader->given[i] && i < PLAN_PART_COUNT)
+            return error_set(ret_error, E_BAD_TABLE, plan_part_names[i], "missing");
     }
     return 0;
 }
@@ -384,6 +390,7 @@ int plan_parse(const struct plan_part *parts, size_t count, struct plan **ret_pl
     if (r == 0) r = plan_parse_duties(&reader, ret_error);
     if (r == 0) r = plan_kinds_parse(&reader, ret_error);
     if (r == 0) r = plan_rows_parse(&reader, ret_error);
+    if (r == 0 && reader.given[PLAN_PART_WAIVERS]) r = plan_waivers_parse(&reader, ret_error);
     if (r < 0) {
         plan_free(reader.plan);
         return r;

@@ -1,4 +1,4 @@
-/* plan_reader: how plan_parse.c and plan_kinds.c read cells of a table. Nobody else includes
+/* plan_reader: how plan_parse.c and its other files read cells of a table. Nobody else includes
  * it. */
 #ifndef PROTO_PLAN_PLAN_READER_H
 #define PROTO_PLAN_PLAN_READER_H
@@ -17,11 +17,13 @@ enum plan_part_index {
     PLAN_PART_KINDS,
     PLAN_PART_TOPICS,
     PLAN_PART_ROUTES,
+    PLAN_PART_WAIVERS,
 };
 
 struct plan_reader {
     struct plan *plan;
-    struct bytes contents[PLAN_PART_COUNT];
+    struct bytes contents[PLAN_PART_COUNT_MAX];
+    bool given[PLAN_PART_COUNT_MAX];
     struct table table; /* the one being read */
     size_t row_cap;     /* no more rows than this in it */
 };
@@ -55,5 +57,7 @@ int plan_reader_strings(struct plan *plan, const struct table *table, char *fiel
 int plan_kinds_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
 /* routes; everything else has been read. */
 int plan_rows_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
+/* waivers, where the part is there. */
+int plan_waivers_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
 
 #endif

@@ -228,7 +228,7 @@ int route_compute(const struct route_query *query, struct route *ret_route, stru
     if (r < 0) return r;
     const struct plan *plan = work.plan;
     const struct plan_kind *kind = ret_route->kind;
-    const struct plan_row *rows = plan_rows(kind);
+    const struct plan_row *rows = kind->rows;
     size_t count = kind->row_count;
 
     route_walk(&work, rows, count, PLAN_ROW_ALWAYS, ROUTE_SIGN);

@@ -40,7 +40,7 @@ static enum route_skip_reason route_explain_reason(const struct route_explain_wo
 
     if (plan_unit_current(plan, work->query->from) == unit) return ROUTE_SKIP_ORIGIN;
     for (size_t i = 0; i < kind->row_count; i++) {
-        const struct plan_row *row = &plan_rows(kind)[i];
+        const struct plan_row *row = &kind->rows[i];
         if (row->when != PLAN_ROW_ALWAYS) continue;
         for (size_t j = 0; j < row->named_count; j++) {
             bool group = row->named[j].group;
@@ -88,7 +88,7 @@ static void route_explain_group(struct route_explain_work *work, const char *cla
     bool meant = false;
 
     for (size_t i = 0; i < kind->row_count; i++) {
-        const struct plan_row *row = &plan_rows(kind)[i];
+        const struct plan_row *row = &kind->rows[i];
         for (size_t j = 0; j < row->named_count; j++)
             meant = meant || (row->named[j].group && row->named[j].index == index);
         if (row->via == (int)index) route_explain_unit(work, clause, row->named[0].index, lead);
@@ -134,7 +134,7 @@ size_t route_explain(const struct route_query *query, const struct route *route,
 
     /* The clauses that were applied come first: their reasons are the more telling ones. */
     for (size_t i = 0; i < kind->row_count; i++) {
-        const struct plan_row *row = &plan_rows(kind)[i];
+        const struct plan_row *row = &kind->rows[i];
         if (row->source <= PLAN_ROW_TEXT && route_explain_row_applies(&work, row))
             route_explain_clause(&work, row->clause);
     }
@@ -169,7 +169,7 @@ static const char *route_explain_row_reason(const struct plan_row *rows, size_t 
 const char *route_reason(const struct plan *plan, const struct plan_kind *kind,
                          const char *citation, enum lang lang)
 {
-    const char *reason = route_explain_row_reason(plan_rows(kind), kind->row_count, citation, lang);
+    const char *reason = route_explain_row_reason(kind->rows, kind->row_count, citation, lang);
     if (reason) return reason;
     return route_explain_row_reason(plan->fallback, plan->fallback_count, citation, lang);
 }

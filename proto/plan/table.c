@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/check.h"
+#include "proto/plan/day.h"
 #include "proto/plan/plan.h"
 
 int table_note(const struct table *table, struct error *ret_error, const char *format, ...)
@@ -196,43 +197,10 @@ int table_list(const struct table *table, char *field, const char **ret_items,
     return 0;
 }
 
-/* Days since 1970-01-01 in the proleptic Gregorian calendar; years from 1970 on. */
-static uint64_t table_days(unsigned year, unsigned month, unsigned day)
-{
-    static const unsigned before[12] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    unsigned past = year - 1; /* whole years before this one */
-    unsigned leaps = past / 4 - past / 100 + past / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-    return (uint64_t)(year - 1970) * 365 + leaps + before[month - 1] + (leap && month > 2) + day -
-           1;
-}
-
 int table_day(const struct table *table, const char *field, uint64_t *ret_ms,
               struct error *ret_error)
 {
-    static const unsigned lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    unsigned number[3] = {0, 0, 0};
-    bool good = strlen(field) == 10;
-
-    for (size_t i = 0, part = 0; good && i < 10; i++) {
-        if (i == 4 || i == 7) {
-            good = field[i] == '-';
-            part++;
-        } else {
-            good = field[i] >= '0' && field[i] <= '9';
-            number[part] = number[part] * 10 + (unsigned)(field[i] - '0');
-        }
-    }
-    good = good && number[0] >= 1970 && number[0] <= 2999 && number[1] >= 1 && number[1] <= 12;
-    if (good) {
-        bool leap = (number[0] % 4 == 0 && number[0] % 100 != 0) || number[0] % 400 == 0;
-        unsigned len = lengths[number[1] - 1] + (leap && number[1] == 2);
-        good = number[2] >= 1 && number[2] <= len;
-    }
-    if (!good) return table_refuse(table, ret_error, "%.40s is not a day (YYYY-MM-DD)", field);
-    uint64_t ms = table_days(number[0], number[1], number[2]) * 86400000u;
-    /* A day in China starts 8 hours before it does in UTC; the first one of 1970 is clamped. */
-    *ret_ms = ms >= 28800000u ? ms - 28800000u : 0;
+    if (!day_parse(field, ret_ms))
+        return table_refuse(table, ret_error, "%.40s is not a day (YYYY-MM-DD)", field);
     return 0;
 }

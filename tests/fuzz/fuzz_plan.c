@@ -1,4 +1,5 @@
 /* The plan with one table edited: the first byte says which, the rest is the edit. */
+#include "proto/plan/plan_lint.h"
 #include "proto/plan/route.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/lib/plan_files.h"
@@ -15,13 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct plan *plan = NULL;
     if (!files.parts[0].name) plan_files_load(&files);
     if (len == 0) return 0;
-    struct plan_part parts[PLAN_PART_COUNT];
+    struct plan_part parts[PLAN_PART_COUNT_MAX];
     memcpy(parts, files.parts, sizeof parts);
     struct buf table = {0};
-    struct plan_part *part = &parts[data[0] % PLAN_PART_COUNT];
+    struct plan_part *part = &parts[data[0] % PLAN_PART_COUNT_MAX];
     fuzz_edit(part->content, data + 1, len - 1, &table);
     part->content = buf_bytes(&table);
-    int r = plan_parse(parts, PLAN_PART_COUNT, &plan, NULL);
+    int r = plan_parse(parts, PLAN_PART_COUNT_MAX, &plan, NULL);
     buf_fini(&table); /* the plan keeps nothing of what it was read from */
     if (r != 0) return 0;
     (void)plan_lint(plan, found, NULL);

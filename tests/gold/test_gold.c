@@ -196,7 +196,7 @@ static void read_own_set(const struct plan_kind *kind, uint8_t act, uint8_t when
 {
     memset(set, 0, sizeof *set);
     for (size_t i = 0; i < kind->row_count; i++) {
-        const struct plan_row *row = &plan_rows(kind)[i];
+        const struct plan_row *row = &kind->rows[i];
         if (row->act != act || row->when != when) continue;
         if (row->source == PLAN_ROW_THREAD) set->dynamic[DYNAMIC_THREAD] = true;
         if (row->source == PLAN_ROW_SENDER) set->dynamic[DYNAMIC_SENDER] = true;

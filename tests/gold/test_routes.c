@@ -78,7 +78,7 @@ static void on_a_thread(struct route_query *query, struct route_participant part
 static bool looks_at_the_thread(const struct plan_kind *kind)
 {
     for (size_t i = 0; i < kind->row_count; i++)
-        if (plan_rows(kind)[i].source >= PLAN_ROW_THREAD) return true;
+        if (kind->rows[i].source >= PLAN_ROW_THREAD) return true;
     return kind->position == PLAN_FOLLOWS;
 }
 
@@ -329,7 +329,7 @@ static bool seen_before(const struct plan *plan, const struct plan_row *row)
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         const struct plan_kind *kind = plan_kind(plan, k);
         for (size_t i = 0; i < kind->row_count; i++) {
-            const struct plan_row *other = &plan_rows(kind)[i];
+            const struct plan_row *other = &kind->rows[i];
             if (other == row) return false;
             if (strcmp(other->citation, row->citation) == 0) return true;
         }
@@ -347,7 +347,7 @@ static void a_unit_out_of_a_clause_changes_the_lines_that_cite_it(void **unused)
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         const struct plan_kind *kind = plan_kind(plan, k);
         for (size_t i = 0; i < kind->row_count; i++) {
-            const struct plan_row *row = &plan_rows(kind)[i];
+            const struct plan_row *row = &kind->rows[i];
             if (row->source > PLAN_ROW_COOP || row->via >= 0 || row->named_count != 1 ||
                 row->named[0].group || seen_before(plan, row))
                 continue;
@@ -383,7 +383,7 @@ static void who_must_sign_reads_all_of_it(void **unused)
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         const struct plan_kind *kind = plan_kind(plan, k);
         for (size_t i = 0; i < kind->row_count; i++) {
-            const struct plan_row *row = &plan_rows(kind)[i];
+            const struct plan_row *row = &kind->rows[i];
             if (row->act != ROUTE_SIGN) continue;
             bool to_police = row->named_count == 1 && !row->named[0].group &&
                              plan_unit(plan, row->named[0].index)->current == police;

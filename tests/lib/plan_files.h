@@ -11,7 +11,7 @@
 #include "proto/plan/plan.h"
 
 struct plan_files {
-    struct plan_part parts[PLAN_PART_COUNT];
+    struct plan_part parts[PLAN_PART_COUNT_MAX]; /* the required ones first */
 };
 
 /* The bytes of a file with a NUL behind them; the caller frees. NULL when it cannot be read. */
@@ -33,7 +33,7 @@ static inline char *plan_files_read(const char *path, size_t *ret_len)
 
 static inline void plan_files_load(struct plan_files *files)
 {
-    for (size_t i = 0; i < PLAN_PART_COUNT; i++) {
+    for (size_t i = 0; i < PLAN_PART_COUNT_MAX; i++) {
         char path[512];
         size_t len = 0;
         (void)snprintf(path, sizeof path, "%s/proto/hedong-2022/%s", LEADBUS_SOURCE_DIR,
@@ -46,15 +46,16 @@ static inline void plan_files_load(struct plan_files *files)
 
 static inline void plan_files_free(struct plan_files *files)
 {
-    for (size_t i = 0; i < PLAN_PART_COUNT; i++)
+    for (size_t i = 0; i < PLAN_PART_COUNT_MAX; i++)
         free((void *)(uintptr_t)files->parts[i].content.data);
 }
 
 static inline struct plan_part *plan_files_part(struct plan_files *files, const char *name)
 {
     size_t i = 0;
-    while (i < PLAN_PART_COUNT && strcmp(files->parts[i].name + strlen("plan/"), name) != 0) i++;
-    CHECK(i < PLAN_PART_COUNT);
+    while (i < PLAN_PART_COUNT_MAX && strcmp(files->parts[i].name + strlen("plan/"), name) != 0)
+        i++;
+    CHECK(i < PLAN_PART_COUNT_MAX);
     return &files->parts[i];
 }
 
@@ -98,7 +99,7 @@ static inline struct plan *plan_files_parse(void)
     struct error error = {0};
 
     plan_files_load(&files);
-    int r = plan_parse(files.parts, PLAN_PART_COUNT, &plan, &error);
+    int r = plan_parse(files.parts, PLAN_PART_COUNT_MAX, &plan, &error);
     if (r < 0) (void)fprintf(stderr, "%s: %s\n", error.field, error.detail);
     CHECK(r == 0);
     plan_files_free(&files);

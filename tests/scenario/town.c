@@ -141,7 +141,7 @@ void town_write_bundle(struct town *town, uint64_t version)
     struct plan_part contents[PART_COUNT] = {{"directory", buf_bytes(&directory)},
                                              {"revocations", buf_bytes(&revocations)},
                                              {"brokers", buf_bytes(&brokers)}};
-    memcpy(&contents[3], files.parts, sizeof files.parts);
+    memcpy(&contents[3], files.parts, PLAN_PART_COUNT * sizeof *files.parts);
     buf_printf(&text,
                "leadbus/bundle/v1\nbus %s\nversion %" PRIu64 "\nissued %" PRIu64
                "\nexpires %" PRIu64 "\nhard-limit %" PRIu64 "\nmin-suite 1\nrevocation %" PRIu64

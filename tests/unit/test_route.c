@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "proto/plan/plan_lint.h"
 #include "proto/plan/route.h"
 #include "tests/lib/plan_files.h"
 

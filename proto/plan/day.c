@@ -1,0 +1,65 @@
+#include "proto/plan/day.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DAY_YEAR_MIN = 1970, DAY_YEAR_MAX = 2999 };
+#define DAY_MS      86400000u
+#define DAY_EAST_MS 28800000u
+
+static bool day_leap(unsigned year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+static unsigned day_month_len(unsigned year, unsigned month)
+{
+    static const unsigned lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    return lengths[month - 1] + (month == 2 && day_leap(year));
+}
+
+/* Days from 1970-01-01 to the first of a year, proleptic Gregorian. */
+static uint64_t day_year_start(unsigned year)
+{
+    unsigned past = year - 1; /* whole years before this one */
+    unsigned leaps = past / 4 - past / 100 + past / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
+    return (uint64_t)(year - DAY_YEAR_MIN) * 365 + leaps;
+}
+
+bool day_parse(const char *text, uint64_t *ret_ms)
+{
+    unsigned number[3] = {0, 0, 0};
+
+    if (strlen(text) != 10) return false;
+    for (size_t i = 0, part = 0; i < 10; i++) {
+        bool dash = i == 4 || i == 7;
+        if (dash != (text[i] == '-') || (!dash && (text[i] < '0' || text[i] > '9'))) return false;
+        if (dash)
+            part++;
+        else
+            number[part] = number[part] * 10 + (unsigned)(text[i] - '0');
+    }
+    unsigned year = number[0], month = number[1], day = number[2];
+    if (year < DAY_YEAR_MIN || year > DAY_YEAR_MAX || month < 1 || month > 12 || day < 1 ||
+        day > day_month_len(year, month))
+        return false;
+    uint64_t days = day_year_start(year) + day - 1;
+    for (unsigned i = 1; i < month; i++) days += day_month_len(year, i);
+    /* A day in China starts 8 hours before it does in UTC; the first one of 1970 is clamped. */
+    *ret_ms = days > 0 ? days * DAY_MS - DAY_EAST_MS : 0;
+    return true;
+}
+
+void day_text(uint64_t at_ms, char ret_text[DAY_TEXT_LEN])
+{
+    uint64_t last = day_year_start(DAY_YEAR_MAX + 1) - 1;
+    uint64_t days = at_ms / DAY_MS + (at_ms % DAY_MS >= DAY_MS - DAY_EAST_MS);
+    if (days > last) days = last;
+    unsigned year = DAY_YEAR_MIN + (unsigned)(days / 366);
+    while (year < DAY_YEAR_MAX && day_year_start(year + 1) <= days) year++;
+    days -= day_year_start(year);
+    unsigned month = 1;
+    while (days >= day_month_len(year, month)) days -= day_month_len(year, month++);
+    (void)snprintf(ret_text, DAY_TEXT_LEN, "%04u-%02u-%02u", year % 10000, month % 100,
+                   (unsigned)days % 100 + 1);
+}

@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# plan.sh LEADBUS_PLAN LEADBUS_CA PLAN_FOLDER: the commands of leadbus-plan over the shipped plan, over changed
+# copies of it and over a bundle, in both languages; exit codes and JSON as the manual page says.
+set -euo pipefail
+plan=$1
+ca=$2
+tables=$3
+unset LC_ALL LC_MESSAGES LANG
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+# runs CODE ARGUMENT...: leadbus-plan ends with that exit code; its output is in out and err.
+runs() {
+    local code=$1 got=0
+    shift
+    "$plan" "$@" >out 2>err || got=$?
+    [ "$got" -eq "$code" ] || fail "exit $got, not $code: leadbus-plan $* ($(head -c 2000 out err))"
+}
+# says TEXT...: each stands in the output.
+says() {
+    local text
+    for text in "$@"; do grep -qF -- "$text" out || fail "no '$text' in: $(head -c 3000 out)"; done
+}
+silent_on() { if grep -qF -- "$1" out; then fail "'$1' in: $(head -c 3000 out)"; fi; }
+complains() { grep -qF -- "$1" err || fail "no '$1' in: $(cat err)"; }
+# json EXPRESSION: Python, true of the output as j.
+json() {
+    python3 -c 'import json, sys
+j = json.load(open("out", encoding="utf-8"))
+if not eval(sys.argv[1]): sys.exit(1)' "$1" || fail "not so: $1 of $(head -c 3000 out)"
+}
+# changed NAME FILE OLD NEW: a copy of the tables with the only occurrence of OLD replaced; \t and \n count.
+changed() {
+    rm -rf "$1"
+    cp -r "$tables" "$1"
+    python3 -c 'import sys
+path, old, new = sys.argv[1], *(text.replace("\\t", "\t").replace("\\n", "\n") for text in sys.argv[2:])
+text = open(path, encoding="utf-8").read()
+if text.count(old) != 1: sys.exit(f"{old!r} stands {text.count(old)} times in {path}")
+open(path, "w", encoding="utf-8").write(text.replace(old, new))' "$1/$2" "$3" "$4"
+}
+
+# ---- the ways to name a plan
+runs 0 lint
+says '（内置）' '严重 0，提示 0'
+LANG=en_US.UTF-8 runs 0 lint
+says '(shipped)' '0 grave, 0 notes'
+runs 0 lint --lang en "$tables"
+says '0 grave, 0 notes' "$tables"
+runs 64 lint --lang de
+runs 64 lint a b
+runs 64 lint --html
+runs 64 lint --nonsense
+runs 66 lint nowhere
+complains 'nowhere'
+echo text >text
+runs 65 lint text
+complains '既不是方案数据表目录，也不是方案包'
+runs 64 nonsense
+runs 0 --version
+for command in lint derive; do
+    runs 0 "$command" --help
+    says '用法'
+    LANG=en runs 0 "$command" --help
+    says 'Usage'
+done
+
+# ---- lint
+runs 0 lint --all
+says 'waivers.tsv:' '[to-confirm]' '理由'
+runs 0 lint --json
+json 'j["grave"] == 0 and j["note"] == 0 and j["waived"] > 0 and len(j["plan"]["digest"]) == 64'
+json 'all(f["line"] > 0 and f["text_zh"] and f["text_en"] for f in j["findings"])'
+json 'all(f["waiver"]["reason_zh"] for f in j["findings"] if f["class"] == "waived")'
+
+changed broken routes.tsv '\nhandoff.victim\t*\talways\tlead:2.2.4=civil-affairs' \
+    '\nhandoff.victim\t*\talways\tlead:2.2.4=court'
+line=$(grep -n '^handoff.victim' broken/routes.tsv | head -1 | cut -d: -f1)
+runs 1 lint broken
+says "routes.tsv:$line" '严重' '选择符不匹配任何单位' '[selector-empty]'
+LANG=en runs 1 lint broken
+says 'grave' 'the selector matches nobody' '[selector-empty]'
+runs 1 lint --json broken
+json "any(f['code'] == 'selector-empty' and f['line'] == $line for f in j['findings'])"
+
+changed noted topics.tsv '\t入学就学\tSchooling\t' '\t入学就学\t-\t'
+runs 0 lint noted
+says '提示 1' '[english-missing]'
+runs 1 lint --strict noted
+
+changed circle units.tsv '天津市河东区人民法院\tcourt\t-\t-\t-\t-' '天津市河东区人民法院\tcourt\t-\t-\tcourt\t-'
+runs 1 lint circle
+says 'units.tsv:10' '[bad-table]' 'circle'
+runs 1 lint --json circle
+json 'j["findings"][0]["code"] == "bad-table" and j["findings"][0]["line"] == 10'
+runs 65 lint --to-confirm circle
+complains 'bad_table'
+
+# ---- the sheet
+runs 0 lint --to-confirm
+says '待确认事项' '办公室设在何单位：联席会议办公室（joint-conference-office）' 'units.tsv:33' '□ 照此'
+LANG=en runs 0 lint --to-confirm
+says 'Host of the office' 'units.tsv:33'
+runs 0 lint --to-confirm --tsv
+[ "$(awk -F'\t' 'NF != 7' out | wc -l)" -eq 0 ] || fail "a row without seven fields"
+rows=$(($(wc -l <out) - 1))
+runs 0 lint --to-confirm --json
+json "len(j['items']) == $rows > 40 and len(j['digest']) == 64"
+changed marked units.tsv '\t区法院\t' '\t区<法>院&\t'
+sed -i "s|^court\t\(.*\)\t-\$|court\t\1\tfull_zh|" marked/units.tsv
+runs 0 lint --to-confirm --html marked
+says '<html lang="zh-CN">' '@page { size: A4' '区&lt;法&gt;院&amp;' "units.tsv:10"
+silent_on '<script'
+python3 -c 'import html.parser
+open_tags, void = [], {"meta", "br"}
+class Check(html.parser.HTMLParser):
+    def handle_starttag(self, tag, attrs):
+        if tag not in void: open_tags.append(tag)
+    def handle_endtag(self, tag):
+        assert open_tags and open_tags.pop() == tag, tag
+Check().feed(open("out", encoding="utf-8").read())
+assert not open_tags' || fail "the sheet's tags do not match"
+runs 0 lint --to-confirm --html --lang en
+says '<html lang="en">' 'To be confirmed, and signed for'
+
+# ---- a bundle: its tables and its directory
+printf '\376%.0s' {1..32} >key
+chmod 600 key
+request() { # UNIT ROLE EPOCHS
+    "$ca" request --unit "$1" --role "$2" --epochs "$3" --keyring "keys/$1.keyring" --out "$1.request" --key-file key
+}
+{
+    "$ca" init --bus hedong.leadbus --out auth --key-file key
+    request police-hedong unit 2
+    request health unit 0
+    request broker-1 broker 0
+    "$ca" issue --plan "$tables" --directory d police-hedong.request health.request broker-1.request
+    "$ca" bundle --plan "$tables" --directory d --root auth/root.note --broker broker-1=tcp://127.0.0.1:5555 --out b
+} >log
+runs 1 lint --json b
+json 'j["note"] == 0 and j["waived"] > 0'
+json '[f["subject"] for f in j["findings"] if f["code"] == "unit-without-key"] == ["health"]'
+json 'sum(f["code"] == "unit-without-certificate" for f in j["findings"]) == 40'
+runs 1 lint --json --directory d
+json 'sum(f["code"] == "unit-without-certificate" for f in j["findings"]) == 40'
+runs 1 lint --json --at 2001-01-01 b
+json 'sum(f["code"] == "unit-without-certificate" for f in j["findings"]) == 42'
+runs 65 lint --at 2001-02-29 b
+runs 65 lint --directory key
+runs 66 lint --directory nowhere
+runs 0 lint --to-confirm --json b
+digest=$(python3 -c 'import json; print(json.load(open("out"))["digest"])')
+runs 0 lint --to-confirm
+says "$digest"
