@@ -62,6 +62,7 @@ static void fill(struct leadbus_error *ret_error, const struct error *error)
     snprintf(ret_error->name, sizeof ret_error->name, "%s", error_name(error->code));
     snprintf(ret_error->field, sizeof ret_error->field, "%s", error->field);
     snprintf(ret_error->detail, sizeof ret_error->detail, "%s", error->detail);
+    snprintf(ret_error->detail_zh, sizeof ret_error->detail_zh, "%s", error->detail_zh);
 }
 
 int agent_check_section(void *ctx, const char *kind_slug, const char *topic, const char *section,
@@ -91,5 +92,7 @@ int agent_check_section(void *ctx, const char *kind_slug, const char *topic, con
 int agent_error(const struct leadbus_error *from, struct error *ret_error)
 {
     int code = error_code_of(from->name);
-    return error_set(ret_error, code ? code : from->code, from->field, "%s", from->detail);
+    code = error_set(ret_error, code ? code : from->code, from->field, "%s", from->detail);
+    (void)error_note_zh(ret_error, "%s", from->detail_zh);
+    return code;
 }

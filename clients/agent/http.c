@@ -130,10 +130,13 @@ json_t *http_problem(int code, const struct error *error)
     /* Field names may quote what a client sent: not always UTF-8. */
     json_t *field = json_string(error->field);
     json_t *detail = json_string(error->detail);
+    json_t *detail_zh = json_string(error->detail_zh);
     if (field && error->field[0]) json_object_set(problem, "field", field);
     if (detail && error->detail[0]) json_object_set(problem, "detail", detail);
+    if (detail_zh && error->detail_zh[0]) json_object_set(problem, "detail_zh", detail_zh);
     json_decref(field);
     json_decref(detail);
+    json_decref(detail_zh);
     return problem;
 }
 

@@ -41,6 +41,7 @@ json_t *render_error(const struct leadbus_error *error)
     render_set(object, "title_en", leadbus_error_text(error->code, LEADBUS_LANG_EN));
     render_set(object, "field", error->field);
     render_set(object, "detail", error->detail);
+    render_set(object, "detail_zh", error->detail_zh);
     return object;
 }
 

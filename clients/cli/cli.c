@@ -76,7 +76,9 @@ static int problem(const json_t *answer, long status, struct error *ret_error)
     if (!code)
         return error_set(ret_error, E_BAD_FORM, NULL, "HTTP %ld, and no problem details", status);
     const char *field = cli_get(answer, "field");
-    return error_set(ret_error, code, *field ? field : NULL, "%s", cli_get(answer, "detail"));
+    (void)error_set(ret_error, code, *field ? field : NULL, "%s", cli_get(answer, "detail"));
+    (void)error_note_zh(ret_error, "%s", cli_get(answer, "detail_zh"));
+    return code;
 }
 
 static int set_target(struct cli *cli, const char *path, struct error *ret_error)

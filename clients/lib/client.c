@@ -34,6 +34,7 @@ int client_failed(struct leadbus_error *ret_error, const struct error *error)
         (void)snprintf(ret_error->name, sizeof ret_error->name, "%s", error_name(error->code));
         (void)snprintf(ret_error->field, sizeof ret_error->field, "%s", error->field);
         (void)snprintf(ret_error->detail, sizeof ret_error->detail, "%s", error->detail);
+        (void)snprintf(ret_error->detail_zh, sizeof ret_error->detail_zh, "%s", error->detail_zh);
     }
     return error->code;
 }
@@ -119,7 +120,9 @@ static int on_section(void *ctx, const char *kind, const char *topic, const char
     if (r == 0) return 0;
     char field[ERROR_FIELD_LEN_MAX + 1];
     (void)snprintf(field, sizeof field, "%s", error.field[0] ? error.field : section);
-    return error_set(ret_error, r < 0 ? r : E_PAYLOAD_INVALID, field, "%s", error.detail);
+    int code = error_set(ret_error, r < 0 ? r : E_PAYLOAD_INVALID, field, "%s", error.detail);
+    (void)error_note_zh(ret_error, "%s", error.detail_zh);
+    return code;
 }
 
 static void tell(leadbus *lb)

@@ -47,16 +47,46 @@ static const struct error_row *row_of(int code)
     return NULL;
 }
 
+/* UTF-8 that snprintf cut: without the piece of a character at its end. */
+static void drop_half_character(char *text, size_t len)
+{
+    size_t at = len;
+    while (at > 0 && len - at < 3 && ((unsigned char)text[at - 1] & 0xc0) == 0x80) at--;
+    if (at == 0) return;
+    unsigned char lead = (unsigned char)text[at - 1];
+    size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (len - (at - 1) < wanted) text[at - 1] = 0;
+}
+
 int error_note(struct error *ret_error, int code, const char *field, const char *format, ...)
 {
     if (!ret_error) return code;
     ret_error->code = code;
-    snprintf(ret_error->field, sizeof ret_error->field, "%s", field ? field : "");
+    ret_error->detail_zh[0] = 0;
+    int len = snprintf(ret_error->field, sizeof ret_error->field, "%s", field ? field : "");
+    if (len > ERROR_FIELD_LEN_MAX) drop_half_character(ret_error->field, ERROR_FIELD_LEN_MAX);
     va_list args;
     va_start(args, format);
-    vsnprintf(ret_error->detail, sizeof ret_error->detail, format, args);
+    len = vsnprintf(ret_error->detail, sizeof ret_error->detail, format, args);
     va_end(args);
+    if (len > ERROR_DETAIL_LEN_MAX) drop_half_character(ret_error->detail, ERROR_DETAIL_LEN_MAX);
     return code;
+}
+
+int error_note_zh(struct error *ret_error, const char *format, ...)
+{
+    if (!ret_error) return 0;
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(ret_error->detail_zh, sizeof ret_error->detail_zh, format, args);
+    va_end(args);
+    if (len > ERROR_DETAIL_LEN_MAX) drop_half_character(ret_error->detail_zh, ERROR_DETAIL_LEN_MAX);
+    return 0;
+}
+
+const char *error_detail(const struct error *error, enum lang lang)
+{
+    return lang == LANG_ZH && error->detail_zh[0] ? error->detail_zh : error->detail;
 }
 
 const char *error_name(int code)

@@ -2,7 +2,8 @@
  *
  * Every fallible function returns int: 0, or a negative code of errors.def, and fills the caller's
  * `struct error` (which may be NULL) with the field at fault and a detail. Outputs are untouched on
- * failure. The texts say what to do, Chinese and English. Pure; no allocation; thread-safe. */
+ * failure. The texts say what to do, Chinese and English; what does not fit is cut between two
+ * characters. Pure; no allocation; thread-safe. */
 #ifndef PROTO_BASE_ERROR_H
 #define PROTO_BASE_ERROR_H
 
@@ -36,8 +37,9 @@ struct error {
     int code; /* 0 or E_* */
     char field[ERROR_FIELD_LEN_MAX +
                1]; /* path of the field at fault, "full.persons[0].id_number"; or empty */
-    char detail[ERROR_DETAIL_LEN_MAX +
-                1]; /* what was found and what is allowed; never a secret or plaintext */
+    char detail[ERROR_DETAIL_LEN_MAX + 1]; /* what was found and what is allowed, in English; never
+                                              a secret or plaintext */
+    char detail_zh[ERROR_DETAIL_LEN_MAX + 1]; /* the same for who reads Chinese; or empty */
 };
 
 /* Fills *ret_error (NULL: nothing) and returns code, so that `return error_set(...)` reads well.
@@ -51,6 +53,18 @@ static inline int error_pass(int code, int noted_code)
     (void)noted_code;
     return code;
 }
+
+/* The same with its detail in both languages: `zh` and `en` are formats over the same arguments,
+ * which are evaluated twice. Logs, the wire and programs have the English one. */
+#define error_say(ret_error, code, field, zh, en, ...)                                             \
+    error_pass(code, ((void)error_note(ret_error, code, field, en, ##__VA_ARGS__),                 \
+                      error_note_zh(ret_error, zh, ##__VA_ARGS__)))
+/* Adds the Chinese detail to what error_set noted, where its arguments are others than those of the
+ * English one. 0, so that it may stand in error_say. */
+int error_note_zh(struct error *ret_error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The detail for a reader of that language: English where there is no Chinese one. */
+const char *error_detail(const struct error *error, enum lang lang);
 
 /* Static strings; an unknown code gives "unknown". The name is the lower-case word of errors.def
  * ("route_mismatch"): stable, the same in JSON, logs and the wire. */

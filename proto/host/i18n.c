@@ -97,7 +97,7 @@ void i18n_time(uint64_t time_ms, char ret_text[I18N_TIME_LEN])
 void i18n_complain(const char *program, int code, const struct error *error)
 {
     const char *field = error && error->code == code ? error->field : "";
-    const char *detail = error && error->code == code ? error->detail : "";
+    const char *detail = error && error->code == code ? error_detail(error, i18n_lang()) : "";
     const char *open = T("（", " (");
     const char *close = T("）", ")");
     (void)fprintf(stderr, "%s%s%s%s%s%s%s%s [%s]\n", program, T("：", ": "),

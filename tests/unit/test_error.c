@@ -102,6 +102,36 @@ static void details_are_cut_to_their_room_and_terminated(void **state)
     for (size_t i = 0; i < sizeof fenced.guard; i++) assert_int_equal(fenced.guard[i], 0xa5);
 }
 
+static void a_detail_has_two_languages_and_falls_back_to_english(void **state)
+{
+    (void)state;
+    struct error error;
+    assert_int_equal(error_say(&error, E_BAD_VALUE, "age", "%d 到 %d", "%d to %d", 1, 9),
+                     E_BAD_VALUE);
+    assert_string_equal(error_detail(&error, LANG_ZH), "1 到 9");
+    assert_string_equal(error_detail(&error, LANG_EN), "1 to 9");
+    assert_int_equal(error_set(&error, E_BAD_FORM, NULL, "row %d", 12), E_BAD_FORM);
+    assert_string_equal(error_detail(&error, LANG_ZH), "row 12"); /* nothing of the last one */
+    assert_int_equal(error_say(NULL, E_BAD_FORM, NULL, "无", "none"), E_BAD_FORM);
+}
+
+static void a_detail_is_cut_between_characters(void **state)
+{
+    (void)state;
+    for (size_t ahead = 0; ahead < 4; ahead++) {
+        struct error error;
+        char text[600] = "xxx";
+        for (size_t at = ahead; at + 4 < sizeof text; at += 3) memcpy(text + at, "\xe7\xba\xbf", 4);
+        (void)error_say(&error, E_BAD_VALUE, text, "%s", "%s", text);
+        const char *cut[] = {error.field, error.detail, error.detail_zh};
+        const size_t room[] = {ERROR_FIELD_LEN_MAX, ERROR_DETAIL_LEN_MAX, ERROR_DETAIL_LEN_MAX};
+        for (size_t i = 0; i < 3; i++) {
+            assert_int_equal((strlen(cut[i]) - ahead) % 3, 0);
+            assert_true(strlen(cut[i]) + 3 > room[i]);
+        }
+    }
+}
+
 static void a_null_error_still_returns_the_code(void **state)
 {
     (void)state;
@@ -121,6 +151,8 @@ int main(void)
         cmocka_unit_test(every_code_has_a_text_in_both_languages),
         cmocka_unit_test(a_busy_code_is_always_retryable),
         cmocka_unit_test(details_are_cut_to_their_room_and_terminated),
+        cmocka_unit_test(a_detail_has_two_languages_and_falls_back_to_english),
+        cmocka_unit_test(a_detail_is_cut_between_characters),
         cmocka_unit_test(a_null_error_still_returns_the_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

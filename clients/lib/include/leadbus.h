@@ -53,7 +53,9 @@ struct leadbus_error {
     int code;         /* 0 or negative */
     char name[32];    /* "route_mismatch": stable */
     char field[96];   /* path of the field at fault, or empty */
-    char detail[256]; /* what was found and what is allowed; never plaintext or a secret */
+    char detail[256]; /* what was found and what is allowed, in English; never plaintext or a
+                         secret */
+    char detail_zh[256]; /* the same in Chinese, or empty */
 };
 
 enum leadbus_lang { LEADBUS_LANG_ZH, LEADBUS_LANG_EN };
