@@ -121,11 +121,12 @@ int settings_load(const char *path, struct settings *ret_settings, struct error 
     read_limits(&settings);
     code = read_endpoints(&settings, ret_error);
     if (!code) code = read_attachments(&settings, ret_error);
-    if (!code)
-        code = log_level_parse(config_text(config, "log", "level"), &settings.log_level, ret_error);
-    if (!code)
+    if (!code && log_level_parse(config_text(config, "log", "level"), &settings.log_level, NULL))
+        code = config_refuse(config, "log", "level", "debug、info、warn 或 error",
+                             "debug, info, warn or error", ret_error);
+    if (!code && log_format_parse(config_text(config, "log", "format"), &settings.log_format, NULL))
         code =
-            log_format_parse(config_text(config, "log", "format"), &settings.log_format, ret_error);
+            config_refuse(config, "log", "format", "logfmt 或 json", "logfmt or json", ret_error);
     if (code) {
         settings_fini(&settings);
         return code;

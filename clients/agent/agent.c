@@ -21,6 +21,14 @@ uint64_t agent_monotonic_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+bool agent_is_bundle(struct bytes encoded)
+{
+    Leadbus__Bundle *bundle = leadbus__bundle__unpack(NULL, encoded.len, encoded.data);
+    bool is = bundle && bundle->manifest.len && bundle->n_parts;
+    if (bundle) leadbus__bundle__free_unpacked(bundle, NULL);
+    return is;
+}
+
 /* The library has verified the bundle; here it is only taken apart. */
 static int plan_of_bundle(struct bytes encoded, struct plan **ret_plan, struct error *ret_error)
 {

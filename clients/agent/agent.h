@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "clients/lib/include/leadbus.h"
+#include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/payload/payload.h"
 #include "proto/plan/plan.h"
@@ -45,6 +46,9 @@ uint64_t agent_monotonic_ms(void);
 /* Parses the plan of the library's bundle if another one is in force. On failure the old plan
  * stays. */
 int agent_plan_refresh(struct agent *agent, struct error *ret_error) MUST_USE;
+
+/* Is it a bundle by its form? Signatures are the library's business. */
+bool agent_is_bundle(struct bytes encoded);
 
 /* The library's callback: does a section fit the kind's schema? ctx is the agent. */
 int agent_check_section(void *ctx, const char *kind, const char *topic, const char *section,

@@ -1,33 +1,11 @@
-#include "clients/agent/http.h"
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <microhttpd.h>
-#include <netinet/in.h>
-#include <sodium.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "clients/agent/http_inner.h"
 #include "proto/base/check.h"
-
-struct http {
-    struct agent *agent;
-    struct MHD_Daemon *local; /* the unix socket */
-    struct MHD_Daemon *tcp;
-    int epoll_fd; /* of both */
-    char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    uint16_t port;
-    uint8_t token_hash[crypto_generichash_BYTES];
-    struct http_request *waiting;
-    bool stopping;
-};
 
 /* ---- what handlers use ------------------------------------------------------------------------
  */
@@ -115,14 +93,14 @@ unsigned http_status_of(int code)
     return 500;
 }
 
-json_t *http_problem(int code, const struct error *error)
+static json_t *problem_json(int code, unsigned status, const struct error *error)
 {
     json_t *problem = json_object();
     json_object_set_new(problem, "type", json_sprintf("urn:leadbus:error:%s", error_name(code)));
     json_object_set_new(
         problem, "title",
         json_sprintf("%s / %s", error_text(code, LANG_ZH), error_text(code, LANG_EN)));
-    json_object_set_new(problem, "status", json_integer(http_status_of(code)));
+    json_object_set_new(problem, "status", json_integer(status));
     json_object_set_new(problem, "code", json_string(error_name(code)));
     json_object_set_new(problem, "title_zh", json_string(error_text(code, LANG_ZH)));
     json_object_set_new(problem, "title_en", json_string(error_text(code, LANG_EN)));
@@ -143,95 +121,62 @@ json_t *http_problem(int code, const struct error *error)
 /* ---- one request ------------------------------------------------------------------------------
  */
 
-static enum MHD_Result send_bytes(struct http *http, struct MHD_Connection *connection,
-                                  unsigned status, const void *data, size_t len,
-                                  const char *content_type, bool retry)
+/* What is said beside the body. */
+struct manner {
+    const char *content_type;
+    const char *allow; /* of a 405 */
+    bool close;        /* the connection is not read any further */
+};
+
+static enum MHD_Result send_bytes(struct http *http, const struct http_request *request,
+                                  unsigned status, struct bytes body, const struct manner *manner)
 {
     union {
         const void *in;
         void *out;
-    } held = {.in = data};
+    } held = {.in = body.data};
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(len, held.out, MHD_RESPMEM_MUST_COPY);
+        MHD_create_response_from_buffer(body.len, held.out, MHD_RESPMEM_MUST_COPY);
     if (!response) return MHD_NO;
-    MHD_add_response_header(response, "Content-Type", content_type);
+    MHD_add_response_header(response, "Content-Type", manner->content_type);
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    if (retry) MHD_add_response_header(response, "Retry-After", "2");
+    if (status == 503) MHD_add_response_header(response, "Retry-After", "2");
     if (status == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+    if (manner->allow) MHD_add_response_header(response, "Allow", manner->allow);
+    if (manner->close || http_crowded(http, request->over_tcp))
+        MHD_add_response_header(response, "Connection", "close");
     http->agent->counts.responses[status / 100 < 6 ? status / 100 : 5]++;
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    enum MHD_Result result = MHD_queue_response(request->connection, status, response);
     MHD_destroy_response(response);
     return result;
 }
 
-static enum MHD_Result send_json(struct http *http, struct MHD_Connection *connection,
-                                 unsigned status, json_t *take_json, const char *content_type)
+static enum MHD_Result send_json(struct http *http, const struct http_request *request,
+                                 unsigned status, json_t *take_json, const struct manner *manner)
 {
     char *text = json_dumps(take_json, JSON_COMPACT);
     json_decref(take_json);
     if (!text) return MHD_NO;
     size_t len = strlen(text);
-    enum MHD_Result result =
-        send_bytes(http, connection, status, text, len, content_type, status == 503);
+    enum MHD_Result result = send_bytes(http, request, status, bytes_of(text, len), manner);
     sodium_memzero(text, len);
     free(text);
     return result;
 }
 
-static enum MHD_Result send_problem(struct http *http, struct MHD_Connection *connection, int code,
-                                    const struct error *error)
+/* `status` 0: that of the code. */
+static enum MHD_Result send_problem(struct http *http, const struct http_request *request,
+                                    unsigned status, const struct error *error)
 {
-    return send_json(http, connection, http_status_of(code), http_problem(code, error),
-                     "application/problem+json");
+    const struct manner manner = {.content_type = "application/problem+json",
+                                  .allow = error->code == E_USAGE ? request->allow : NULL,
+                                  .close = error->code == E_BAD_FORM || error->code == E_TOO_LARGE};
+    if (!status) status = http_status_of(error->code);
+    return send_json(http, request, status, problem_json(error->code, status, error), &manner);
 }
 
-static bool token_holds(const struct http *http, const struct http_request *request)
-{
-    const char *given = http_header(request, "Authorization");
-    uint8_t hash[crypto_generichash_BYTES];
-    if (!request->over_tcp) return true; /* the socket's mode says who may */
-    if (!given || strncasecmp(given, "Bearer ", 7) != 0) return false;
-    crypto_generichash(hash, sizeof hash, (const uint8_t *)given + 7, strlen(given + 7), NULL, 0);
-    return sodium_memcmp(hash, http->token_hash, sizeof hash) == 0;
-}
-
-/* A path against a route's; one {part} at most. */
-static bool path_matches(const char *route, char *path, const char **ret_id)
-{
-    while (*route && *route != '{' && *route == *path) {
-        route++;
-        path++;
-    }
-    if (*route != '{') return *route == 0 && *path == 0;
-    size_t len = strcspn(path, "/");
-    const char *rest = strchr(route, '}') + 1;
-    if (!len || strcmp(rest, path + len) != 0) return false;
-    path[len] = 0;
-    *ret_id = path;
-    return true;
-}
-
-/* NULL with *ret_error: no such path, or not with this method. */
-static const struct http_route *find_route(struct http_request *request, char *path,
-                                           struct error *ret_error)
-{
-    bool known = false;
-    size_t path_len = strlen(path);
-    char whole[512];
-    memcpy(whole, path, path_len + 1);
-    for (const struct http_route *route = http_routes; route->method; route++) {
-        memcpy(path, whole, path_len + 1);
-        if (!path_matches(route->path, path, &request->id)) continue;
-        known = true;
-        if (strcmp(route->method, request->method) == 0) return route;
-    }
-    (void)error_set(ret_error, known ? E_USAGE : E_NOT_FOUND, NULL,
-                    known ? "this path does not take that method" : "no such path");
-    return NULL;
-}
-
-static void stop_waiting(struct http *http, struct http_request *request)
+static void unlink_waiting(struct http *http, struct http_request *request)
 {
     struct http_request **at = &http->waiting;
     while (*at && *at != request) at = &(*at)->next_waiting;
@@ -240,109 +185,184 @@ static void stop_waiting(struct http *http, struct http_request *request)
     request->next_waiting = NULL;
 }
 
-static enum MHD_Result answer(struct http *http, struct MHD_Connection *connection,
-                              struct http_request *request)
+static void release_place(struct http *http, struct http_request *request)
+{
+    if (request->has_place) http->place_count--;
+    request->has_place = false;
+}
+
+/* Whoever waits for us while the other end is gone would keep a place until its time is over. */
+static void resume_gone(struct http *http)
+{
+    struct http_request **at = &http->waiting;
+    while (*at) {
+        struct http_request *request = *at;
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct pollfd end = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
+        if (poll(&end, 1, 0) != 1) {
+            at = &request->next_waiting;
+            continue;
+        }
+        *at = request->next_waiting;
+        request->next_waiting = NULL;
+        request->waiting = false;
+        request->wait_until_ms = 1;
+        release_place(http, request);
+        MHD_resume_connection(request->connection);
+    }
+}
+
+/* A place among those who may wait; kept until the request is answered. */
+static bool take_place(struct http *http, struct http_request *request)
+{
+    if (request->has_place) return true;
+    if (http->place_count >= HTTP_WAITING_COUNT_MAX) resume_gone(http);
+    if (http->place_count >= HTTP_WAITING_COUNT_MAX) return false;
+    request->has_place = true;
+    http->place_count++;
+    return true;
+}
+
+static void suspend(struct http *http, struct http_request *request)
+{
+    request->waiting = true;
+    request->next_waiting = http->waiting;
+    http->waiting = request;
+    MHD_suspend_connection(request->connection);
+}
+
+/* Asks the handler. Where nobody more may wait, what was submitted is answered as it stands, and a
+ * poll is told to come again. */
+static int ask(struct http *http, struct http_request *request, struct http_reply *reply,
+               struct error *ret_error)
+{
+    if (http->stopping) request->wait_until_ms = 1;
+    int status = request->route->handler(http->agent, request, reply, ret_error);
+    if (status || !reply->wait || take_place(http, request)) return status;
+    json_decref(reply->json);
+    *reply = (struct http_reply){.status = 200};
+    if (!request->submitted)
+        return error_say(ret_error, E_BUSY, "wait", "同时等待的请求已达 %d 个",
+                         "%d requests are waiting already", HTTP_WAITING_COUNT_MAX);
+    request->wait_until_ms = 1;
+    return request->route->handler(http->agent, request, reply, ret_error);
+}
+
+static enum MHD_Result answer(struct http *http, struct http_request *request)
 {
     struct error error = {0};
     struct http_reply reply = {.status = 200};
-    char path[512];
-    if (strlen(request->path) >= sizeof path) {
-        (void)error_set(&error, E_NOT_FOUND, NULL, "no such path");
-        return send_problem(http, connection, E_NOT_FOUND, &error);
+    if (request->refusal.code)
+        return send_problem(http, request, request->refusal_status, &request->refusal);
+    int status = ask(http, request, &reply, &error);
+    if (!status && reply.wait) {
+        json_decref(reply.json);
+        suspend(http, request);
+        return MHD_YES;
     }
-    memcpy(path, request->path, strlen(request->path) + 1);
-    const struct http_route *route = find_route(request, path, &error);
-    if (!(route && route->open) && !token_holds(http, request)) {
-        (void)error_set(&error, E_TOKEN_INVALID, NULL, "send Authorization: Bearer <token>");
-        return send_problem(http, connection, E_TOKEN_INVALID, &error);
-    }
-    if (!route) return send_problem(http, connection, error.code, &error);
-    if (http->stopping) request->wait_until_ms = 1;
-    int status = route->handler(http->agent, request, &reply, &error);
     enum MHD_Result result = MHD_YES;
+    release_place(http, request);
     if (status) {
         json_decref(reply.json);
-        result = send_problem(http, connection, status, &error);
-    } else if (reply.wait && !http->stopping) {
-        json_decref(reply.json);
-        request->waiting = true;
-        request->next_waiting = http->waiting;
-        http->waiting = request;
-        MHD_suspend_connection(connection);
+        result = send_problem(http, request, 0, &error);
     } else if (reply.json) {
-        result = send_json(http, connection, reply.status, reply.json, "application/json");
+        const struct manner manner = {.content_type = "application/json"};
+        result = send_json(http, request, reply.status, reply.json, &manner);
     } else {
-        result = send_bytes(http, connection, reply.status, reply.text.data, reply.text.len,
-                            reply.content_type, false);
+        const struct manner manner = {.content_type = reply.content_type};
+        result = send_bytes(http, request, reply.status, buf_bytes(&reply.text), &manner);
     }
     if (reply.text.len) sodium_memzero(reply.text.data, reply.text.len);
     buf_fini(&reply.text);
     return result;
 }
 
-/* The declared length is looked at before anything is read. */
-static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, bool over_tcp,
-                             struct http_request **ret_request)
+/* The raw target, before the library takes it apart: what is decoded afterwards may hide a NUL. */
+void *http_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
 {
-    const char *length =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    http->agent->counts.requests++;
     struct http_request *request = calloc(1, sizeof *request);
-    if (!request) return MHD_NO;
-    request->started_ms = agent_monotonic_ms();
+    (void)ctx;
+    if (!request) return NULL;
     request->connection = connection;
-    request->over_tcp = over_tcp;
-    *ret_request = request;
-    if (!length || strtoull(length, NULL, 10) <= HTTP_BODY_BYTES_MAX) return MHD_YES;
-    struct error error = {0};
-    (void)error_set(&error, E_TOO_LARGE, NULL, "at most %d bytes", HTTP_BODY_BYTES_MAX);
-    return send_problem(http, connection, E_TOO_LARGE, &error);
+    request->sound = http_uri_sound(uri);
+    request->started_ms = agent_monotonic_ms();
+    return request;
 }
 
-/* One step of a request: its head, a piece of its body, its end. */
-static enum MHD_Result step(struct http *http, bool over_tcp, struct MHD_Connection *connection,
-                            const char *url, const char *method, struct bytes upload, void **state)
+/* The head is there. Where it leaves open where the body ends, or that is too far away, it is
+ * answered at once; anything else that is wrong when the body has been read: who still writes would
+ * see a reset and not the answer. */
+static enum MHD_Result begin(struct http *http, struct http_request *request)
 {
-    struct http_request *request = *state;
-    if (!request) return begin(http, connection, over_tcp, (struct http_request **)(void *)state);
-    request->method = method;
-    request->path = url;
-    if (!upload.len) return answer(http, connection, request);
+    const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    http->agent->counts.requests++;
+    request->begun = true;
+    int status = http_head_check(http, request, &request->refusal_status, &request->refusal);
+    if (!status && length && strtoull(length, NULL, 10) > HTTP_BODY_BYTES_MAX)
+        status = error_say(&request->refusal, E_TOO_LARGE, NULL, "最多 %d 字节", "at most %d bytes",
+                           HTTP_BODY_BYTES_MAX);
+    return status == E_BAD_FORM || status == E_TOO_LARGE ? answer(http, request) : MHD_YES;
+}
+
+/* A piece of the body. Of one that is refused the rest is read and dropped, within bounds. */
+static enum MHD_Result take(struct http_request *request, struct bytes upload)
+{
     bool late = agent_monotonic_ms() - request->started_ms > HTTP_REQUEST_MS_MAX;
-    if (late || request->body.len + upload.len > HTTP_BODY_BYTES_MAX) return MHD_NO;
-    buf_append_bytes(&request->body, upload);
+    request->received += upload.len;
+    if (late || request->received > HTTP_DROPPED_BYTES_MAX) return MHD_NO;
+    if (!request->refusal.code && request->received > HTTP_BODY_BYTES_MAX)
+        (void)error_say(&request->refusal, E_TOO_LARGE, NULL, "最多 %d 字节", "at most %d bytes",
+                        HTTP_BODY_BYTES_MAX);
+    if (!request->refusal.code) buf_append_bytes(&request->body, upload);
     return MHD_YES;
 }
 
-static enum MHD_Result handle_local(void *ctx, struct MHD_Connection *connection, const char *url,
-                                    const char *method, const char *version, const char *upload,
-                                    size_t *upload_len, void **state)
+/* One step of a request: its head, a piece of its body, its end. */
+static enum MHD_Result step(struct http *http, bool over_tcp, const char *url, const char *method,
+                            struct bytes upload, void **state)
 {
-    (void)version;
-    struct bytes piece = bytes_of(upload, *upload_len);
-    *upload_len = 0;
-    return step(ctx, false, connection, url, method, piece, state);
+    struct http_request *request = *state;
+    if (!request) return MHD_NO; /* no memory */
+    request->over_tcp = over_tcp;
+    request->method = method;
+    request->path = url;
+    if (!request->begun) return begin(http, request);
+    return upload.len ? take(request, upload) : answer(http, request);
 }
 
-static enum MHD_Result handle_tcp(void *ctx, struct MHD_Connection *connection, const char *url,
+enum MHD_Result http_handle_local(void *ctx, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_len, void **state)
 {
+    (void)connection;
     (void)version;
     struct bytes piece = bytes_of(upload, *upload_len);
     *upload_len = 0;
-    return step(ctx, true, connection, url, method, piece, state);
+    return step(ctx, false, url, method, piece, state);
 }
 
-static void completed(void *ctx, struct MHD_Connection *connection, void **state,
-                      enum MHD_RequestTerminationCode code)
+enum MHD_Result http_handle_tcp(void *ctx, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_len, void **state)
+{
+    (void)connection;
+    (void)version;
+    struct bytes piece = bytes_of(upload, *upload_len);
+    *upload_len = 0;
+    return step(ctx, true, url, method, piece, state);
+}
+
+void http_completed(void *ctx, struct MHD_Connection *connection, void **state,
+                    enum MHD_RequestTerminationCode code)
 {
     struct http *http = ctx;
     struct http_request *request = *state;
     (void)connection;
     (void)code;
     if (!request) return;
-    if (request->waiting) stop_waiting(http, request);
+    if (request->waiting) unlink_waiting(http, request);
+    release_place(http, request);
     if (request->body.len) sodium_memzero(request->body.data, request->body.len);
     buf_fini(&request->body);
     json_decref(request->remarks);
@@ -350,163 +370,8 @@ static void completed(void *ctx, struct MHD_Connection *connection, void **state
     *state = NULL;
 }
 
-/* ---- listening --------------------------------------------------------------------------------
+/* ---- the loop ----------------------------------------------------------------------------------
  */
-
-static int system_error(struct error *ret_error, const char *field, const char *what)
-{
-    return error_set(ret_error, E_IO, field, "%s: %s", what, strerror(errno));
-}
-
-static int listen_local(struct http *http, const struct http_options *options, int *ret_fd,
-                        struct error *ret_error)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(options->socket_path) >= sizeof address.sun_path)
-        return error_set(ret_error, E_BAD_CONFIG, "http.socket", "a path of at most %zu bytes",
-                         sizeof address.sun_path - 1);
-    memcpy(address.sun_path, options->socket_path, strlen(options->socket_path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return system_error(ret_error, "http.socket", "socket");
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0) {
-        close(fd);
-        return error_set(ret_error, E_STORE_LOCKED, "http.socket", "another agent answers there");
-    }
-    close(fd);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return system_error(ret_error, "http.socket", "socket");
-    struct stat there;
-    if (lstat(options->socket_path, &there) == 0 && S_ISSOCK(there.st_mode))
-        (void)unlink(options->socket_path);
-    /* Nobody may connect before the mode is right. */
-    mode_t mask = umask(0177);
-    int status = bind(fd, (const struct sockaddr *)&address, sizeof address);
-    umask(mask);
-    if (status || chmod(options->socket_path, options->socket_mode) || listen(fd, 128)) {
-        status = system_error(ret_error, "http.socket", options->socket_path);
-        close(fd);
-        return status;
-    }
-    memcpy(http->socket_path, address.sun_path, sizeof http->socket_path);
-    *ret_fd = fd;
-    return 0;
-}
-
-static int listen_tcp(struct http *http, const struct http_options *options, int *ret_fd,
-                      struct error *ret_error)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address;
-    memset(&address, 0, sizeof address);
-    socklen_t len = sizeof address.v4;
-    if (inet_pton(AF_INET, options->address, &address.v4.sin_addr) == 1 &&
-        (ntohl(address.v4.sin_addr.s_addr) >> 24) == 127) {
-        address.v4.sin_family = AF_INET;
-        address.v4.sin_port = htons(options->port);
-    } else if (strcmp(options->address, "::1") == 0) {
-        address.v6.sin6_family = AF_INET6;
-        address.v6.sin6_addr = in6addr_loopback;
-        address.v6.sin6_port = htons(options->port);
-        len = sizeof address.v6;
-    } else {
-        return error_set(ret_error, E_BAD_CONFIG, "http.address",
-                         "a loopback address; others reach the agent through an HTTPS proxy");
-    }
-    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return system_error(ret_error, "http.address", "socket");
-    int on = 1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, &address.any, len) || listen(fd, 128) || getsockname(fd, &address.any, &len)) {
-        int status = system_error(ret_error, "http.address", options->address);
-        close(fd);
-        return status;
-    }
-    http->port =
-        ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
-    *ret_fd = fd;
-    return 0;
-}
-
-static struct MHD_Daemon *start_daemon(struct http *http, MHD_AccessHandlerCallback handle, int fd)
-{
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http,
-                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, completed,
-                            http, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S_MAX,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTION_COUNT_MAX,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEAD_BYTES_MAX,
-                            MHD_OPTION_END);
-}
-
-/* One listener of one daemon, watched through the common descriptor. */
-static int serve(struct http *http, const struct http_options *options,
-                 int (*listen_on)(struct http *, const struct http_options *, int *,
-                                  struct error *),
-                 struct MHD_Daemon **ret_daemon, struct error *ret_error)
-{
-    int fd = -1;
-    int status = listen_on(http, options, &fd, ret_error);
-    if (status) return status;
-    struct MHD_Daemon *daemon =
-        start_daemon(http, ret_daemon == &http->tcp ? handle_tcp : handle_local, fd);
-    if (!daemon) {
-        close(fd);
-        return error_set(ret_error, E_IO, "http", "the HTTP server does not start");
-    }
-    *ret_daemon = daemon;
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    struct epoll_event event = {.events = EPOLLIN};
-    if (!info || epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &event))
-        return system_error(ret_error, "http", "epoll");
-    return 0;
-}
-
-int http_start(struct agent *agent, const struct http_options *options, struct http **ret_http,
-               struct error *ret_error)
-{
-    struct http *http = calloc(1, sizeof *http);
-    if (!http) return error_set(ret_error, E_NO_MEMORY, NULL, "http");
-    http->agent = agent;
-    http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (http->epoll_fd < 0) {
-        free(http);
-        return system_error(ret_error, NULL, "epoll");
-    }
-    if (options->token.len) {
-        crypto_generichash(http->token_hash, sizeof http->token_hash, options->token.data,
-                           options->token.len, NULL, 0);
-    }
-    int status = 0;
-    if (options->socket_path && *options->socket_path)
-        status = serve(http, options, listen_local, &http->local, ret_error);
-    if (!status && options->address && *options->address)
-        status = options->token.len
-                     ? serve(http, options, listen_tcp, &http->tcp, ret_error)
-                     : error_set(ret_error, E_BAD_CONFIG, "http.token_file",
-                                 "an address needs a token: any user can reach a port");
-    if (status)
-        http_stop(http);
-    else
-        *ret_http = http;
-    return status;
-}
-
-void http_stop(struct http *http)
-{
-    if (!http) return;
-    http->stopping = true;
-    http_wake(http);
-    http_run(http);
-    CHECK(!http->waiting);
-    if (http->local) MHD_stop_daemon(http->local);
-    if (http->tcp) MHD_stop_daemon(http->tcp);
-    if (http->socket_path[0]) (void)unlink(http->socket_path);
-    close(http->epoll_fd);
-    sodium_memzero(http->token_hash, sizeof http->token_hash);
-    free(http);
-}
 
 int http_fd(const struct http *http)
 {
@@ -555,9 +420,19 @@ void http_wake(struct http *http)
     resume(http, true);
 }
 
+/* A daemon that is full takes its listener out of its epoll set, and puts it back only when it is
+ * run with room; nothing would wake us for that. */
+static void run_daemon(struct MHD_Daemon *daemon)
+{
+    if (!daemon) return;
+    bool full = http_connection_count(daemon) >= HTTP_CONNECTION_COUNT_MAX;
+    (void)MHD_run(daemon);
+    if (full && http_connection_count(daemon) < HTTP_CONNECTION_COUNT_MAX) (void)MHD_run(daemon);
+}
+
 void http_run(struct http *http)
 {
     resume(http, false);
-    if (http->local) (void)MHD_run(http->local);
-    if (http->tcp) (void)MHD_run(http->tcp);
+    run_daemon(http->local);
+    run_daemon(http->tcp);
 }

@@ -1,9 +1,10 @@
 /* http: the agent's local API over libmicrohttpd: routes, bounds, tokens, problem details, waiting.
  *
- * A request is collected whole (HTTP_BODY_BYTES_MAX), checked against the token where there is one,
- * matched against the table of routes and answered by its handler, which fills a reply or asks to
- * be called again when something has changed (long-poll). Errors become RFC 9457 problem details
- * whose code is that of errors.def. One thread, the agent's; nothing here blocks. */
+ * A request is checked by its head (target, framing; over TCP host and token), matched against the
+ * table of routes, collected whole (HTTP_BODY_BYTES_MAX) and answered by its handler, which fills a
+ * reply or asks to be called again when something has changed (long-poll). Errors become RFC 9457
+ * problem details whose code is that of errors.def. One thread, the agent's; nothing here blocks,
+ * and however many wait there is room for who does not. */
 #ifndef CLIENTS_AGENT_HTTP_H
 #define CLIENTS_AGENT_HTTP_H
 
@@ -18,17 +19,28 @@
 
 enum {
     HTTP_BODY_BYTES_MAX = 1048576,
-    HTTP_HEAD_BYTES_MAX = 32768, /* of one request, with libmicrohttpd's own needs */
-    HTTP_CONNECTION_COUNT_MAX = 256,
-    HTTP_IDLE_S_MAX = 30,        /* of a connection that sends nothing */
-    HTTP_REQUEST_MS_MAX = 60000, /* for sending a request, however slowly */
-    HTTP_PART_COUNT_MAX = 8,
+    HTTP_HEAD_BYTES_MAX = 32768,       /* of one request, with libmicrohttpd's own needs */
+    HTTP_DROPPED_BYTES_MAX = 16777216, /* read of a body that is refused, before it is cut off */
+    HTTP_CONNECTION_COUNT_MAX = 256,   /* of the socket, and of the port */
+    HTTP_WAITING_COUNT_MAX = 64,       /* long polls and submissions that wait; more are told so */
+    HTTP_IDLE_S_MAX = 30,              /* of a connection that sends nothing */
+    HTTP_CROWDED_IDLE_S_MAX = 2,       /* the same, where most connections are taken */
+    HTTP_REQUEST_MS_MAX = 60000,       /* for sending a request, however slowly */
+    HTTP_PATH_LEN_MAX = 511,
 };
 
 struct http_request {
     const char *method;
     const char *path;
     const char *id; /* what stood for {id} or {kind} in the route, or NULL */
+    const struct http_route *route;
+    char matched[HTTP_PATH_LEN_MAX + 1]; /* the path that `id` points into */
+    char allow[48];                      /* the methods that the path takes */
+    bool begun;                          /* its head was looked at */
+    bool sound;                          /* of the raw target */
+    struct error refusal;                /* by the head, or by the length of the body */
+    unsigned refusal_status;             /* 0: of the code */
+    uint64_t received;                   /* bytes of the body */
     struct buf body;
     uint64_t started_ms;      /* monotonic */
     uint64_t wait_until_ms;   /* monotonic; 0: has not waited yet */
@@ -37,7 +49,7 @@ struct http_request {
     json_t *remarks; /* of that submission; owned */
     void *connection;
     struct http_request *next_waiting;
-    bool waiting;
+    bool waiting, has_place;
     bool over_tcp;
 };
 
@@ -57,7 +69,8 @@ struct http_route {
     const char *method;
     const char *path; /* "/v1/messages/{id}/receipt" */
     http_handler *handler;
-    bool open; /* no token needed: for probes */
+    const char *query; /* the parameters that it takes, "after limit wait" */
+    bool open;         /* no token needed: for probes */
 };
 
 struct http_options {
@@ -94,7 +107,6 @@ int http_only_keys(const json_t *object, const char *const *known, const char *p
 bool http_wait(struct http_request *request, struct http_reply *reply, uint64_t wait_ms);
 
 unsigned http_status_of(int code);
-json_t *http_problem(int code, const struct error *error);
 
 extern const struct http_route http_routes[]; /* ends with a NULL method; routes.c */
 

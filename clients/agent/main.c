@@ -80,22 +80,32 @@ static int check_values(const struct config *config, struct error *ret_error)
     enum log_level level = LOG_LEVEL_INFO;
     enum log_format format = LOG_FORMAT_LOGFMT;
     const char *mode = config_text(config, "http", "socket_mode");
-    int status = log_level_parse(config_text(config, "log", "level"), &level, ret_error);
-    if (!status)
-        status = log_format_parse(config_text(config, "log", "format"), &format, ret_error);
-    if (status) return status;
+    int status = 0;
+    if (log_level_parse(config_text(config, "log", "level"), &level, NULL))
+        return config_refuse(config, "log", "level", "debug、info、warn 或 error",
+                             "debug, info, warn or error", ret_error);
+    if (log_format_parse(config_text(config, "log", "format"), &format, NULL))
+        return config_refuse(config, "log", "format", "logfmt 或 json", "logfmt or json",
+                             ret_error);
     if (strcmp(mode, "0600") != 0 && strcmp(mode, "0660") != 0)
-        return error_set(ret_error, E_BAD_CONFIG, config_origin(config, "http", "socket_mode"),
-                         "0600 or 0660");
+        return config_refuse(config, "http", "socket_mode", "0600 或 0660", "0600 or 0660",
+                             ret_error);
     if (!*config_text(config, "http", "socket") && !*config_text(config, "http", "address"))
-        return error_set(ret_error, E_BAD_CONFIG, "http.socket",
-                         "a socket or an address is needed");
+        return error_say(ret_error, E_BAD_CONFIG, "http.socket",
+                         "请设置套接字（http.socket）或地址（http.address）",
+                         "a socket (http.socket) or an address (http.address) is needed");
     if (*config_text(config, "http", "address") && !*config_text(config, "http", "token_file"))
-        return error_set(ret_error, E_BAD_CONFIG, "http.token_file",
-                         "an address needs a token: any user can reach a port");
+        return error_say(ret_error, E_BAD_CONFIG, "http.token_file",
+                         "设置地址时须有令牌文件：任何用户都能连到端口",
+                         "an address needs a token file: any user can reach a port");
     const char *endpoint = config_text(config, "broker", "endpoint");
     if (*endpoint)
         status = config_check_endpoint(config, "broker", "endpoint", endpoint, ret_error);
+    else if (*config_origin(config, "broker", "endpoint"))
+        status = error_say(ret_error, E_BAD_CONFIG, config_origin(config, "broker", "endpoint"),
+                           "broker.endpoint 为空：填写地址，或删去此行以使用方案包中的地址",
+                           "broker.endpoint is empty: give an address, or remove the line to use "
+                           "those of the bundle");
     if (!status) log_init(level, format);
     return status;
 }
@@ -110,8 +120,23 @@ static int read_token(const char *path, struct buf *token, struct error *ret_err
            (token->data[token->len - 1] == '\n' || token->data[token->len - 1] == '\r'))
         token->len--;
     if (token->len < 16)
-        return error_set(ret_error, E_BAD_CONFIG, path, "a token of at least 16 characters");
+        return error_say(ret_error, E_BAD_CONFIG, path, "令牌至少 16 个字符",
+                         "a token of at least 16 characters");
     return 0;
+}
+
+/* Another file by mistake is told here, where its name is known. */
+static int read_bundle(const char *path, struct buf *bundle, struct error *ret_error)
+{
+    int status = file_read(path, LIMIT_BUNDLE_BYTES_MAX, bundle, ret_error);
+    if (status) return status;
+    if (bundle->len && agent_is_bundle(buf_bytes(bundle))) return 0;
+    return error_say(
+        ret_error, E_BAD_FORM, path,
+        "%s：trust.bundle 应为已签名的方案包（leadbus-ca combine 的输出），请向授权机构索取",
+        "%s: trust.bundle should be a signed bundle (as leadbus-ca combine writes it); "
+        "ask the authority for it",
+        bundle->len ? T("不是方案包", "no bundle") : T("空文件", "empty"));
 }
 
 static int read_material(const struct config *config, struct material *material,
@@ -124,8 +149,7 @@ static int read_material(const struct config *config, struct material *material,
     if (!status)
         status = file_read(config_text(config, "trust", "root"), LIMIT_NOTE_BYTES_MAX,
                            &material->root, ret_error);
-    if (!status && *bundle)
-        status = file_read(bundle, LIMIT_BUNDLE_BYTES_MAX, &material->bundle, ret_error);
+    if (!status && *bundle) status = read_bundle(bundle, &material->bundle, ret_error);
     if (!status)
         status = read_token(config_text(config, "http", "token_file"), &material->token, ret_error);
     return status;
@@ -355,7 +379,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (!status && first < argc)
-        status = error_set(&error, E_USAGE, argv[first], "no operands are taken");
+        status = error_say(&error, E_USAGE, argv[first], "不接受参数", "no operands are taken");
     if (!status && sodium_init() < 0) status = error_set(&error, E_IO, NULL, "libsodium");
     if (!status) status = config_load(keys, KEY_COUNT, path, &config, &error);
     for (size_t i = 0; !status && i < overrides.count; i++)

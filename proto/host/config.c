@@ -388,6 +388,10 @@ int config_load(const struct config_key *keys, size_t count, const char *path,
             CHECK(set_value(&keys[i], &config->values[i], 0, "default", keys[i].fallback, NULL) ==
                   0);
     if (path) rc = load_file(config, 1, path, ret_error);
+    if (rc == E_NOT_FOUND)
+        rc =
+            error_say(ret_error, E_BAD_CONFIG, path, "没有这个配置文件；--describe-config 打印样例",
+                      "no such file; --describe-config prints an example");
     if (path && rc == 0) rc = load_drop_ins(config, path, ret_error);
     if (rc == 0) rc = check_whole(config, ret_error);
     if (rc < 0) {
@@ -548,9 +552,20 @@ int config_check_endpoint(const struct config *config, const char *section, cons
                           const char *endpoint, struct error *ret_error)
 {
     if (config_endpoint_valid(endpoint)) return 0;
-    return error_set(ret_error, E_BAD_CONFIG, config_origin(config, section, key),
-                     "%s.%s: ipc://PATH or tcp://HOST:PORT (port 0..65535), not %.100s", section,
+    return error_say(ret_error, E_BAD_CONFIG, config_origin(config, section, key),
+                     "[%s] %s：应为 ipc://路径 或 tcp://主机:端口（端口 0..65535），而不是 %.100s",
+                     "[%s] %s: ipc://PATH or tcp://HOST:PORT (port 0..65535), not %.100s", section,
                      key, endpoint);
+}
+
+int config_refuse(const struct config *config, const char *section, const char *key, const char *zh,
+                  const char *en, struct error *ret_error)
+{
+    const char *value = config_text(config, section, key);
+    (void)error_set(ret_error, E_BAD_CONFIG, config_origin(config, section, key),
+                    "[%s] %s = %.60s: should be %s", section, key, value, en);
+    (void)error_note_zh(ret_error, "[%s] %s = %.60s：应为%s", section, key, value, zh);
+    return E_BAD_CONFIG;
 }
 
 void config_describe(const struct config_key *keys, size_t count, FILE *file)

@@ -48,8 +48,8 @@ struct config_key {
 
 struct config;
 
-/* Reads path and its drop-ins; NULL: defaults alone. A path that is not there is E_NOT_FOUND (pass
- * NULL where a program can do without). `keys` is borrowed as long as the config. E_BAD_CONFIG,
+/* Reads path and its drop-ins; NULL: defaults alone. `keys` is borrowed as long as the config.
+ * E_BAD_CONFIG (a path that is not there as well: pass NULL where a program can do without),
  * E_TOO_LARGE, E_IO. */
 int config_load(const struct config_key *keys, size_t count, const char *path,
                 struct config **ret_config, struct error *ret_error) MUST_USE;
@@ -73,6 +73,10 @@ const char *config_list_at(const struct config *config, const char *section, con
 bool config_endpoint_valid(const char *endpoint);
 int config_check_endpoint(const struct config *config, const char *section, const char *key,
                           const char *endpoint, struct error *ret_error) MUST_USE;
+/* A text that the program itself does not take: E_BAD_CONFIG with the origin of the key; `zh` and
+ * `en` say what it should be. */
+int config_refuse(const struct config *config, const char *section, const char *key, const char *zh,
+                  const char *en, struct error *ret_error);
 /* "file:line" that set it, "default" or "command line"; "" when it is not set at all. */
 const char *config_origin(const struct config *config, const char *section, const char *key);
 

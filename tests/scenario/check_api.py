@@ -147,14 +147,67 @@ connection.endheaders()
 answer = connection.getresponse()
 check_problem((answer.status, answer.headers, answer.read()), 413, "too_large", "body above the bound")
 connection.close()
-# One that does not say its length is cut off at the bound.
+# One that does not say its length is told so as well; one without an end is cut off.
+got = call("POST", "/v1/messages", iter([b" " * 65536] * 32))
+check_problem(got, 413, "too_large", "chunks above the bound")
 try:
-    status = call("POST", "/v1/messages", iter([b" " * 65536] * 20),
-                  {"Transfer-Encoding": "chunked"})[0]
-    check(status >= 400, f"endless body: {status}")
+    call("POST", "/v1/messages", iter([b" " * 65536] * 4096))
+    check(False, "256 MiB were read")
 except (ConnectionError, http.client.HTTPException):
     pass
 check(call("GET", "/livez")[0] == 200, "after an endless body")
+
+
+# Bytes as no client of a library sends them.
+def raw(data, where=SOCKET):
+    over = socket.socket(socket.AF_UNIX) if where == SOCKET else socket.socket()
+    over.settimeout(60)
+    over.connect(where)
+    over.sendall(data)
+    answer = http.client.HTTPResponse(over)
+    answer.begin()
+    got = answer.status, answer.headers, answer.read()
+    over.close()
+    return got
+
+
+def head(line, *headers):
+    return "\r\n".join([line + " HTTP/1.1", "Host: localhost", *headers, "", ""]).encode()
+
+
+for target in ("/livez%00/x", "/v1/inbox/1%00zzz", "/v1/inbox?after=0%001", "/livez%4", "/livez%zz"):
+    check_problem(raw(head("GET " + target)), 400, "bad_form", target)
+post = "POST /v1/messages"
+for name, data in {
+        "two lengths": head(post, "Content-Length: 2", "Content-Length: 3") + b"{}",
+        "the same twice": head(post, "Content-Length: 2", "Content-Length: 2") + b"{}",
+        "length and chunks": head(post, "Content-Length: 2", "Transfer-Encoding: chunked")
+                             + b"2\r\n{}\r\n0\r\n\r\n",
+        "another encoding": head(post, "Transfer-Encoding: gzip"),
+        "two keys": head(post, "Idempotency-Key: a", "Idempotency-Key: b", "Content-Length: 2")
+                    + b"{}"}.items():
+    got = raw(data)
+    check_problem(got, 400, "bad_form", name)
+    check(got[1].get("Connection", "").lower() == "close", f"{name}: goes on reading")
+
+# HEAD is GET without the body; a 405 says what is allowed.
+connection = Local("localhost")
+for path in ("/livez", "/v1/status", f"/v1/messages/{THREAD}"):
+    connection.request("HEAD", path)
+    answer = connection.getresponse()
+    check(answer.status == 200 and answer.read() == b"", f"HEAD {path}: {answer.status}")
+    check(int(answer.headers["Content-Length"]) > 0, f"HEAD {path}: length")
+connection.close()
+check(call("DELETE", "/v1/messages")[1].get("Allow") == "POST, GET, HEAD", "Allow")
+
+# Parameters: those that the path has, each once, with a value.
+for target, name, code in (("/v1/inbox?aftre=5", "aftre", "unknown_field"),
+                           ("/livez?x=1", "x", "unknown_field"),
+                           ("/v1/inbox?after=5&after=0", "after", "bad_value"),
+                           ("/v1/inbox?after", "after", "bad_value")):
+    problem = check_problem(call("GET", target), 400, code, target)
+    check(problem.get("field") == name, f"{target}: {problem}")
+check_problem(call("POST", "/v1/preview?wait=receipt", {}), 400, "unknown_field", "preview waits")
 
 # Headers above their bound.
 status = call("GET", "/livez", headers={"X-Long": "x" * 65536})[0]
@@ -172,7 +225,32 @@ gone.request("GET", f"/v1/inbox?after={last}&wait=30")
 gone.close()
 check(call("GET", "/livez")[0] == 200, "after a client went away")
 
-# A token where there is a port; probes are open.
+# However many poll, there is room for who does not.
+polls = []
+for _ in range(70):
+    poll = Local("localhost")
+    poll.request("GET", f"/v1/inbox?after={last}&wait=60")
+    polls.append(poll)
+refused = [poll.getresponse() for poll in polls[64:]]
+for answer in refused:
+    check(answer.headers.get("Retry-After") is not None, "busy without Retry-After")
+    check_problem((answer.status, answer.headers, answer.read()), 503, "busy", "poll 65 and on")
+check(call("GET", "/livez")[0] == 200, "livez while many poll")
+check(call("POST", "/v1/preview", {"kind": "lead.mandatory-report"})[0] == 200, "POST while many poll")
+for poll in polls:
+    poll.close()
+check(call("GET", f"/v1/inbox?after={last}&wait=1")[0] == 200, "those who left keep their places")
+
+# Who connects and says nothing makes room.
+silent = [socket.socket(socket.AF_UNIX) for _ in range(256)]
+for one in silent:
+    one.connect(SOCKET)
+check(call("GET", "/livez")[0] == 200, "livez behind a crowd of the silent")
+for one in silent:
+    one.close()
+
+
+# A token where there is a port; the probe is open.
 def over_tcp(path, headers):
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
     connection.request("GET", path, headers=headers)
@@ -189,6 +267,17 @@ for given in ({}, {"Authorization": "Bearer " + TOKEN[:-1]}, {"Authorization": "
 check(over_tcp("/v1/nothing", {})[0] == 401, "paths are told without a token")
 check(over_tcp("/v1/status", {"Authorization": "Bearer " + TOKEN})[0] == 200, "right token")
 check(over_tcp("/livez", {})[0] == 200, "probe")
+for path in ("/readyz", "/metrics"):
+    check_problem(over_tcp(path, {}), 401, "token_invalid", path)
+# A name that was made to point here is none of ours.
+for host, status in (("localhost:8437", 200), ("127.0.0.1", 200), ("127.1.2.3:1", 200), ("[::1]:80", 200),
+                     ("LOCALHOST", 200), ("evil.example", 403), ("localhost.evil.example", 403),
+                     ("127.0.0.1.evil.example", 403), ("128.0.0.1", 403), ("[::2]", 403), ("", 403),
+                     ("localhost:80/", 403)):
+    for path in ("/livez", "/v1/status"):
+        got = over_tcp(path, {"Host": host, "Authorization": "Bearer " + TOKEN})
+        check(got[0] == status, f"host {host}: {path}: {got[0]}")
+check_problem(raw(b"GET /livez HTTP/1.1\r\n\r\n", ("127.0.0.1", PORT)), 403, "host_not_allowed", "no host")
 
 # Metrics are Prometheus text, and no label has an id.
 for line in call("GET", "/metrics")[2].decode().splitlines():

@@ -363,13 +363,40 @@ static void configuration_is_checked(void **state)
                 {"--set http.adress=127.0.0.1", 78},
                 {"--set http.socket_mode=0777", 78},
                 {"--set http.socket=", 0},
-                {"--set http.token_file=", 78}};
+                {"--set http.token_file=", 78},
+                {"--set broker.endpoint=", 78},
+                {"--set log.level=loud", 78}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         snprintf(command, sizeof command, "'%s' --config '%s' --check-config %s >/dev/null 2>&1",
                  LEADBUS_AGENT, config, rows[i].more);
         int status = system(command);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), rows[i].code);
+    }
+}
+
+/* Another file where the bundle belongs, and an empty one: told by name, with what to do. */
+static void a_wrong_bundle_file_is_named(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char command[4 * PATH_LEN];
+    char config[PATH_LEN];
+    static const char *const files[] = {"root", "empty"};
+    path_of(SCHOOL, "conf", config);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(command, sizeof command,
+                 "cd '%s' && : > empty && LANG=en '%s' -c '%s' --set trust.bundle='%s/%s' "
+                 "--set unit.store='%s/other.db' 2>&1",
+                 town.folder, LEADBUS_AGENT, config, town.folder, files[i], town.folder);
+        FILE *pipe = popen(command, "r");
+        CHECK(pipe != NULL);
+        output[fread(output, 1, OUTPUT_LEN - 1, pipe)] = 0;
+        int status = pclose(pipe);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 65);
+        assert_non_null(strstr(output, files[i]));
+        assert_non_null(strstr(output, "signed bundle"));
     }
 }
 
@@ -385,6 +412,7 @@ int main(void)
         cmocka_unit_test(a_token_opens_the_port_and_nothing_else_does),
         cmocka_unit_test(an_agent_killed_keeps_what_it_took),
         cmocka_unit_test(configuration_is_checked),
+        cmocka_unit_test(a_wrong_bundle_file_is_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

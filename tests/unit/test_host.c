@@ -166,7 +166,7 @@ static void config_faults_name_file_and_line(void **state)
     }
     struct config *config = NULL;
     assert_int_equal(config_load(keys, KEY_COUNT, path_of("none.conf"), &config, NULL),
-                     E_NOT_FOUND);
+                     E_BAD_CONFIG);
 }
 
 static void config_print_can_be_loaded_again_and_hides_tokens(void **state)

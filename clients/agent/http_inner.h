@@ -1,0 +1,57 @@
+/* http_inner: what the files of http share.
+ *
+ * http.c answers requests, http_head.c says what is wrong with one by its head alone, http_listen.c
+ * has the sockets. libmicrohttpd reads a request and answers by itself, as HTML, what it cannot
+ * read: a line or a header that is malformed or larger than HTTP_HEAD_BYTES_MAX, a length that is
+ * no number, a chunk without a size. Everything else ends here and is a problem. */
+#ifndef CLIENTS_AGENT_HTTP_INNER_H
+#define CLIENTS_AGENT_HTTP_INNER_H
+
+#include <microhttpd.h>
+#include <sodium.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "clients/agent/http.h"
+
+enum { HTTP_CROWDED_COUNT = HTTP_CONNECTION_COUNT_MAX / 4 * 3 };
+
+struct http {
+    struct agent *agent;
+    struct MHD_Daemon *local; /* the unix socket */
+    struct MHD_Daemon *tcp;
+    int epoll_fd; /* of both */
+    char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    uint16_t port;
+    uint8_t token_hash[crypto_generichash_BYTES];
+    struct http_request *waiting;
+    unsigned place_count; /* of those who wait, or were woken and are not answered yet */
+    bool stopping;
+};
+
+/* libmicrohttpd's callbacks, with the http as context. */
+void *http_uri(void *ctx, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result http_handle_local(void *ctx, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **state);
+enum MHD_Result http_handle_tcp(void *ctx, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_len, void **state);
+void http_completed(void *ctx, struct MHD_Connection *connection, void **state,
+                    enum MHD_RequestTerminationCode code);
+
+unsigned http_connection_count(struct MHD_Daemon *daemon); /* NULL: 0 */
+/* Most connections are taken: who is idle, or has been answered, makes room for others. */
+bool http_crowded(struct http *http, bool over_tcp);
+
+/* A percent sign without two hex digits behind it, or a NUL: the library would cut there. */
+bool http_uri_sound(const char *uri);
+/* What is wrong with the request by its head, or 0: two lengths, or a length and chunks; a header
+ * that may stand once and does not; over TCP a host that is none of loopback, or no token. Finds
+ * the route; what does not belong to it, an unknown path, another method, a parameter unknown or
+ * given twice, is wrong as well. *ret_status: of HTTP, where it is not that of the code. Fills
+ * request->route, id and allow. */
+int http_head_check(const struct http *http, struct http_request *request, unsigned *ret_status,
+                    struct error *ret_error) MUST_USE;
+
+#endif
