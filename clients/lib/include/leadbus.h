@@ -50,11 +50,11 @@ typedef struct leadbus leadbus;
 enum { LEADBUS_ID_LEN = 16 };
 
 struct leadbus_error {
-    int code;         /* 0 or negative */
-    char name[32];    /* "route_mismatch": stable */
-    char field[96];   /* path of the field at fault, or empty */
-    char detail[256]; /* what was found and what is allowed, in English; never plaintext or a
-                         secret */
+    int code;            /* 0 or negative */
+    char name[32];       /* "route_mismatch": stable */
+    char field[96];      /* path of the field at fault, or empty */
+    char detail[256];    /* what was found and what is allowed, in English; never plaintext or a
+                            secret */
     char detail_zh[256]; /* the same in Chinese, or empty */
 };
 
