@@ -43,7 +43,8 @@ static int derive(struct bytes passphrase, const uint8_t head[HEAD_LEN], uint8_t
     uint64_t operations = load_u64(at + 1), memory = load_u64(at + 9);
     if (kdf == KDF_RAW) {
         if (!is_raw_key(passphrase))
-            return error_set(ret_error, E_KEYRING_SEALED, "passphrase",
+            return error_say(ret_error, E_KEYRING_SEALED, "passphrase",
+                             "此密钥文件以 32 字节密钥文件封存",
                              "this keyring is sealed by a 32 byte key file");
         memcpy(ret_key, passphrase.data, 32);
         return 0;
@@ -181,7 +182,7 @@ static int keyring_open(struct keyring *ret, struct bytes file, struct bytes pas
                         struct error *ret_error)
 {
     if (file.len < HEAD_LEN + TAG_LEN || memcmp(file.data, magic, MAGIC_LEN) != 0)
-        return error_set(ret_error, E_BAD_FORM, "keyring", "not a keyring file");
+        return error_say(ret_error, E_BAD_FORM, "keyring", "不是密钥文件", "not a keyring file");
     uint8_t key[32];
     int code = derive(passphrase, file.data, key, ret_error);
     if (code != 0) return code;
@@ -190,7 +191,7 @@ static int keyring_open(struct keyring *ret, struct bytes file, struct bytes pas
     if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain.data, NULL, NULL, file.data + HEAD_LEN,
                                                    file.len - HEAD_LEN, file.data, HEAD_LEN,
                                                    file.data + HEAD_LEN - NONCE_LEN, key) != 0)
-        code = error_set(ret_error, E_KEYRING_SEALED, "keyring",
+        code = error_say(ret_error, E_KEYRING_SEALED, "keyring", "口令不对，或文件被改动",
                          "wrong passphrase, or the file was changed");
     if (code == 0) {
         *ret = (struct keyring){0};
@@ -216,6 +217,9 @@ int keyring_load(struct keyring *ret, const char *path, struct bytes passphrase,
     buf_fini(&folder);
     if (code == 0) code = file_read_secret(path, FILE_LEN_MAX, &file, ret_error);
     if (code == 0) code = keyring_open(ret, buf_bytes(&file), passphrase, ret_error);
+    /* Which of several it is, the caller's configuration may not say. */
+    if (code != 0 && ret_error && strcmp(ret_error->field, path) != 0)
+        snprintf(ret_error->field, sizeof ret_error->field, "%s", path);
     buf_fini(&file);
     return code;
 }
@@ -334,8 +338,11 @@ static int from_terminal(const char *prompt, struct buf *ret, struct error *ret_
 {
     FILE *terminal = fopen("/dev/tty", "r+");
     if (!terminal)
-        return error_set(ret_error, E_MISSING_FIELD, "passphrase",
-                         "no terminal to ask at: name a passphrase file");
+        return error_say(
+            ret_error, E_MISSING_FIELD, "passphrase",
+            "没有终端可询问：请指定口令文件（配置项 passphrase_file，命令行 --passphrase-file）",
+            "no terminal to ask at: name a passphrase file (passphrase_file in a "
+            "configuration, --passphrase-file on a command line)");
     struct termios before, silent;
     bool echo_off = tcgetattr(fileno(terminal), &before) == 0;
     silent = before;
@@ -351,7 +358,9 @@ static int from_terminal(const char *prompt, struct buf *ret, struct error *ret_
     size_t len = got ? strcspn(line, "\n") : 0;
     if (len > 0) buf_append(ret, line, len);
     sodium_memzero(line, sizeof line);
-    return len > 0 ? 0 : error_set(ret_error, E_MISSING_FIELD, "passphrase", "nothing was typed");
+    return len > 0 ? 0
+                   : error_say(ret_error, E_MISSING_FIELD, "passphrase", "没有输入",
+                               "nothing was typed");
 }
 
 int keyring_passphrase_read(const char *file, const char *credential, const char *prompt,
@@ -373,7 +382,7 @@ int keyring_passphrase_read(const char *file, const char *credential, const char
      * byte. */
     if (!is_raw_key(buf_bytes(ret)) && ret->len > 0 && ret->data[ret->len - 1] == '\n') ret->len--;
     if (ret->len == 0 || ret->len > KEYRING_PASSPHRASE_LEN_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "passphrase", "%s: 1..%d bytes", file,
-                         KEYRING_PASSPHRASE_LEN_MAX);
+        return error_say(ret_error, E_BAD_VALUE, file, "口令应为 1 至 %d 字节",
+                         "a passphrase of 1 to %d bytes is wanted", KEYRING_PASSPHRASE_LEN_MAX);
     return 0;
 }

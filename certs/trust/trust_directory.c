@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "certs/trust/trust_inner.h"
+#include "proto/base/calendar.h"
 #include "proto/base/check.h"
 #include "proto/base/map.h"
 #include "proto/record.h"
@@ -266,18 +267,24 @@ int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char
 {
     const struct trust_certificate *one = trust_certificate_by_serial(bundle, serial);
     if (!one)
-        return error_set(ret_error, E_UNKNOWN_SENDER, "serial", "no certificate %" PRIu64, serial);
+        return error_say(ret_error, E_UNKNOWN_SENDER, "serial", "没有证书 %" PRIu64,
+                         "no certificate %" PRIu64, serial);
     if (unit && strcmp(one->unit, unit) != 0)
         return error_set(ret_error, E_IDENTITY_MISMATCH, "from",
                          "certificate %" PRIu64 " is of %s, not of %.47s", serial, one->unit, unit);
     if (revoked_at(one, at_ms))
-        return error_set(ret_error, E_CERT_REVOKED, "serial", "certificate %" PRIu64 " of %s",
-                         serial, one->unit);
-    if (at_ms < one->not_before_ms || at_ms >= one->not_after_ms)
-        return error_set(ret_error, E_CERT_EXPIRED, "serial",
-                         "certificate %" PRIu64 " of %s is valid from %" PRIu64 " to %" PRIu64
-                         ", now is %" PRIu64,
-                         serial, one->unit, one->not_before_ms, one->not_after_ms, at_ms);
+        return error_say(ret_error, E_CERT_REVOKED, "serial", "证书 %" PRIu64 "（%s）",
+                         "certificate %" PRIu64 " of %s", serial, one->unit);
+    if (at_ms < one->not_before_ms || at_ms >= one->not_after_ms) {
+        char from[CALENDAR_TEXT_LEN + 1], to[CALENDAR_TEXT_LEN + 1], now[CALENDAR_TEXT_LEN + 1];
+        calendar_text(one->not_before_ms, from);
+        calendar_text(one->not_after_ms, to);
+        calendar_text(at_ms, now);
+        return error_say(ret_error, E_CERT_EXPIRED, "serial",
+                         "证书 %" PRIu64 "（%s）有效期为 %s 至 %s，现在是 %s",
+                         "certificate %" PRIu64 " of %s is valid from %s to %s, now is %s", serial,
+                         one->unit, from, to, now);
+    }
     if (suite < bundle->stated.min_suite || !suite_find(suite))
         return error_set(ret_error, E_SUITE_UNSUPPORTED, "suite", "%u; at least %u is wanted",
                          suite, (unsigned)bundle->stated.min_suite);

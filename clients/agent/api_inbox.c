@@ -57,13 +57,15 @@ int api_inbox_one(struct agent *agent, struct http_request *request, struct http
         status = leadbus_inbox_get(agent->lb, number, &message, &trouble);
     } else {
         if (uuid_parse_text(request->id, id, NULL))
-            return error_set(ret_error, E_BAD_VALUE, "id", "a UUID or an inbox number");
+            return error_say(ret_error, E_BAD_VALUE, "id", "应为 UUID 或收件序号",
+                             "a UUID or an inbox number");
         status = leadbus_message_get(agent->lb, id, &message, &trouble);
     }
     if (status) return agent_error(&trouble, ret_error);
     if (leadbus_message_item(message)->type == LEADBUS_ITEM_SENT) {
         leadbus_message_free(message);
-        return error_set(ret_error, E_NOT_FOUND, "id", "sent, not received: see /v1/messages");
+        return error_say(ret_error, E_NOT_FOUND, "id", "这是发出的消息，见 /v1/messages",
+                         "sent, not received: see /v1/messages");
     }
     reply->json = render_message(agent, message);
     leadbus_message_free(message);

@@ -128,7 +128,9 @@ int api_kind(struct agent *agent, struct http_request *request, struct http_repl
              struct error *ret_error)
 {
     const struct plan_kind *kind = plan_kind_find(agent->plan, request->id);
-    if (!kind) return error_set(ret_error, E_NOT_FOUND, "kind", "none of the plan's kinds");
+    if (!kind)
+        return error_say(ret_error, E_NOT_FOUND, "kind", "方案中没有这个种类",
+                         "none of the plan's kinds");
     json_t *properties = json_object();
     json_t *required = json_array();
     for (size_t i = 0; i < kind->section_count; i++) {

@@ -6,13 +6,15 @@
 #include "clients/agent/render.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_json.h"
+#include "proto/plan/route.h"
 
 int api_string(const json_t *object, const char *key, const char **ret_text,
                struct error *ret_error)
 {
     const json_t *value = json_object_get(object, key);
     if (!value) return 0;
-    if (!json_is_string(value)) return error_set(ret_error, E_BAD_VALUE, key, "a string");
+    if (!json_is_string(value))
+        return error_say(ret_error, E_BAD_VALUE, key, "应为字符串", "a string");
     *ret_text = json_string_value(value);
     return 0;
 }
@@ -27,7 +29,9 @@ int api_time(const json_t *object, const char *key, uint64_t *ret_ms, struct err
         return 0;
     }
     if (json_is_string(value) && codes_time_parse(json_string_value(value), ret_ms)) return 0;
-    return error_set(ret_error, E_BAD_VALUE, key, "%s", payload_check_text(PAYLOAD_TIME, LANG_EN));
+    (void)error_set(ret_error, E_BAD_VALUE, key, "%s", payload_check_text(PAYLOAD_TIME, LANG_EN));
+    (void)error_note_zh(ret_error, "%s", payload_check_text(PAYLOAD_TIME, LANG_ZH));
+    return E_BAD_VALUE;
 }
 
 int api_id(const json_t *object, const char *key, uint8_t ret_id[16], const uint8_t **ret_set,
@@ -37,7 +41,7 @@ int api_id(const json_t *object, const char *key, uint8_t ret_id[16], const uint
     int status = api_string(object, key, &text, ret_error);
     if (status || !text || !*text) return status;
     if (uuid_parse_text(text, ret_id, NULL))
-        return error_set(ret_error, E_BAD_VALUE, key, "a UUID");
+        return error_say(ret_error, E_BAD_VALUE, key, "应为 UUID", "a UUID");
     *ret_set = ret_id;
     return 0;
 }
@@ -78,6 +82,17 @@ int api_draft_section(struct agent *agent, struct api_draft *draft, size_t secti
     return 0;
 }
 
+static int missing_section(const struct plan_kind *kind, const struct plan_section *rule,
+                           struct error *ret_error)
+{
+    const struct payload_message *message = payload_find(rule->message);
+    (void)error_set(ret_error, E_MISSING_FIELD, rule->name, "a section of %s: %s", kind->slug,
+                    message ? message->label_en : rule->message);
+    (void)error_note_zh(ret_error, "“%s”须有此部分：%s", kind->name_zh,
+                        message ? message->label_zh : rule->message);
+    return E_MISSING_FIELD;
+}
+
 /* All sections of the kind that the object has; `need_all`: those that are required must be there.
  */
 static int read_sections(struct agent *agent, struct api_draft *draft, const json_t *sections,
@@ -86,7 +101,7 @@ static int read_sections(struct agent *agent, struct api_draft *draft, const jso
     const char *names[LIMIT_SECTION_COUNT_MAX + 1] = {0};
     int status = 0;
     if (sections && !json_is_object(sections))
-        return error_set(ret_error, E_BAD_VALUE, "sections", "an object");
+        return error_say(ret_error, E_BAD_VALUE, "sections", "应为对象", "an object");
     for (size_t i = 0; i < draft->kind->section_count; i++)
         names[i] = draft->kind->sections[i].name;
     status = sections ? http_only_keys(sections, names, "sections", ret_error) : 0;
@@ -96,11 +111,25 @@ static int read_sections(struct agent *agent, struct api_draft *draft, const jso
         if (object)
             status = api_draft_section(agent, draft, i, object, ret_error);
         else if (!rule->optional && need_all)
-            status = error_set(ret_error, E_MISSING_FIELD, rule->name, "section of %s: %s",
-                               draft->kind->slug, rule->message);
+            status = missing_section(draft->kind, rule, ret_error);
     }
     draft->draft.sections = draft->sections;
     return status;
+}
+
+/* Before the contents, some of which must repeat the topic. A missing one is told by the route. */
+static int check_topic(const struct plan_kind *kind, const char *topic, struct error *ret_error)
+{
+    enum { LIST_LEN_MAX = ERROR_DETAIL_LEN_MAX - 32 };
+    char list[LIST_LEN_MAX + 1];
+    if (kind->topic_count == 0 ||
+        (topic ? plan_topic_find(kind, topic) != NULL : !kind->topic_required))
+        return 0;
+    route_topic_list(kind, LANG_EN, sizeof list, list);
+    (void)error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "one of: %s", list);
+    route_topic_list(kind, LANG_ZH, sizeof list, list);
+    (void)error_note_zh(ret_error, "可填：%s", list);
+    return E_TOPIC_UNKNOWN;
 }
 
 static int read_draft(struct agent *agent, const struct http_request *request, bool need_all,
@@ -129,12 +158,17 @@ static int read_draft(struct agent *agent, const struct http_request *request, b
     if (status) return status;
     const json_t *late = json_object_get(body, "late");
     if (late && !json_is_boolean(late))
-        return error_set(ret_error, E_BAD_VALUE, "late", "true or false");
+        return error_say(ret_error, E_BAD_VALUE, "late", "应为 true 或 false", "true or false");
     if (json_is_true(late)) to->flags |= LEADBUS_DRAFT_LATE;
-    if (!to->kind) return error_set(ret_error, E_MISSING_FIELD, "kind", "a kind of /v1/kinds");
+    if (!to->kind)
+        return error_say(ret_error, E_MISSING_FIELD, "kind", "种类，见 /v1/kinds",
+                         "a kind of /v1/kinds");
     draft->kind = plan_kind_find(agent->plan, to->kind);
     if (!draft->kind)
-        return error_set(ret_error, E_KIND_UNKNOWN, "kind", "none of the plan's kinds");
+        return error_say(ret_error, E_KIND_UNKNOWN, "kind", "方案中没有这个种类",
+                         "none of the plan's kinds");
+    status = check_topic(draft->kind, to->topic, ret_error);
+    if (status) return status;
     return read_sections(agent, draft, json_object_get(body, "sections"), need_all, ret_error);
 }
 
@@ -178,11 +212,12 @@ int api_draft_submit(struct agent *agent, struct http_request *request, struct a
     struct leadbus_error trouble = {0};
     uint64_t timeout_s = 0;
     if (wait && strcmp(wait, "receipt") != 0)
-        return error_set(ret_error, E_BAD_VALUE, "wait", "receipt");
+        return error_say(ret_error, E_BAD_VALUE, "wait", "只能为 receipt", "receipt");
     int status = http_query_number(request, "timeout", 10, API_WAIT_S_MAX, &timeout_s, ret_error);
     if (status) return status;
     if (key && (!*key || strlen(key) > 255))
-        return error_set(ret_error, E_BAD_VALUE, "Idempotency-Key", "1 to 255 bytes");
+        return error_say(ret_error, E_BAD_VALUE, "Idempotency-Key", "1 至 255 字节",
+                         "1 to 255 bytes");
     draft->draft.idempotency_key = key;
     if (leadbus_submit(agent->lb, &draft->draft, request->submitted_id, &trouble))
         return agent_error(&trouble, ret_error);
@@ -262,7 +297,7 @@ int api_preview(struct agent *agent, struct http_request *request, struct http_r
 static int path_id(const struct http_request *request, uint8_t ret_id[16], struct error *ret_error)
 {
     if (uuid_parse_text(request->id, ret_id, NULL))
-        return error_set(ret_error, E_BAD_VALUE, "id", "a UUID");
+        return error_say(ret_error, E_BAD_VALUE, "id", "应为 UUID", "a UUID");
     return 0;
 }
 
@@ -338,7 +373,8 @@ int api_outbox(struct agent *agent, struct http_request *request, struct http_re
     for (unsigned i = 1; state && i < 5; i++)
         if (strcmp(state, names[i]) == 0) states = 1u << i;
     if (state && !states)
-        return error_set(ret_error, E_BAD_VALUE, "state", "queued, sent, receipted or refused");
+        return error_say(ret_error, E_BAD_VALUE, "state", "应为 queued、sent、receipted 或 refused",
+                         "queued, sent, receipted or refused");
     json_t *items = json_array();
     if (leadbus_outbox_each(agent->lb, states, (size_t)limit, add_outgoing, items, &trouble)) {
         json_decref(items);

@@ -116,15 +116,18 @@ int api_readyz(struct agent *agent, struct http_request *request, struct http_re
     struct leadbus_stats stats = stats_of(agent);
     uint64_t now_ms = agent_now_ms();
     if (stats.alarm_ms)
-        return error_set(ret_error, E_PROOF_INVALID, "alarm",
+        return error_say(ret_error, E_PROOF_INVALID, "alarm", "总线的证明不成立：%s，%s",
                          "a proof of the broker's did not hold: %s, %s", stats.alarm.name,
                          stats.alarm.detail);
     if (stats.certificate_not_after_ms && stats.certificate_not_after_ms <= now_ms)
-        return error_set(ret_error, E_CERT_EXPIRED, "certificate", "expired or revoked");
+        return error_say(ret_error, E_CERT_EXPIRED, "certificate", "已过期或吊销",
+                         "expired or revoked");
     if (stats.bundle_hard_limit_ms && stats.bundle_hard_limit_ms <= now_ms)
-        return error_set(ret_error, E_BUNDLE_EXPIRED, "bundle", "past its hard limit");
+        return error_say(ret_error, E_BUNDLE_EXPIRED, "bundle", "已超过宽限",
+                         "past its hard limit");
     if (!stats.connected)
-        return error_set(ret_error, E_NETWORK, "bus", "not greeted by the broker yet");
+        return error_say(ret_error, E_NETWORK, "bus", "尚未与总线握手",
+                         "not greeted by the broker yet");
     reply->json = json_pack("{s:b}", "ready", 1);
     return 0;
 }

@@ -5,11 +5,12 @@
 #include "clients/agent/render.h"
 #include "proto/payload/payload_json.h"
 #include "proto/plan/lifecycle.h"
+#include "proto/plan/route.h"
 
 static int path_id(const struct http_request *request, uint8_t ret_id[16], struct error *ret_error)
 {
     if (uuid_parse_text(request->id, ret_id, NULL))
-        return error_set(ret_error, E_BAD_VALUE, "id", "a UUID");
+        return error_say(ret_error, E_BAD_VALUE, "id", "应为 UUID", "a UUID");
     return 0;
 }
 
@@ -154,7 +155,7 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
     if (found) memcpy(ret_parent, found, 16);
     leadbus_thread_free(thread);
     if (found) return 0;
-    return error_set(ret_error, E_LIFECYCLE_ROLE, "act",
+    return error_say(ret_error, E_LIFECYCLE_ROLE, "act", "本单位在此线索上没有须签收的消息",
                      "this unit has nothing to sign for on this thread");
 }
 
@@ -174,12 +175,26 @@ static json_t *payload_of_body(const json_t *body, bool reason_is_topic)
 
 static int outcome_missing(const struct plan_kind *kind, struct error *ret_error)
 {
-    char codes[ERROR_DETAIL_LEN_MAX - 16] = "";
-    size_t len = 0;
-    for (size_t i = 0; i < kind->topic_count && len < sizeof codes; i++)
-        len += (size_t)snprintf(codes + len, sizeof codes - len, "%s%s", i ? ", " : "",
-                                kind->topics[i].slug);
-    return error_set(ret_error, E_MISSING_FIELD, "outcome", "one of: %s", codes);
+    enum { LIST_LEN_MAX = ERROR_DETAIL_LEN_MAX - 32 };
+    char list[LIST_LEN_MAX + 1];
+    route_topic_list(kind, LANG_EN, sizeof list, list);
+    (void)error_set(ret_error, E_MISSING_FIELD, "outcome", "one of: %s", list);
+    route_topic_list(kind, LANG_ZH, sizeof list, list);
+    (void)error_note_zh(ret_error, "可填：%s", list);
+    return E_MISSING_FIELD;
+}
+
+/* Is the act in order? Told before its contents are: nobody words a reason for what may not be. */
+static int check_order(struct agent *agent, const struct api_draft *draft, struct error *ret_error)
+{
+    struct leadbus_draft probe = draft->draft;
+    struct leadbus_error trouble = {0};
+    leadbus_preview *preview = NULL;
+    if (draft->kind->topic_required && !probe.topic) probe.topic = draft->kind->topics[0].slug;
+    if (leadbus_preview_make(agent->lb, &probe, &preview, &trouble))
+        return agent_error(&trouble, ret_error);
+    leadbus_preview_free(preview);
+    return 0;
 }
 
 static int read_act(struct agent *agent, const struct http_request *request, const json_t *body,
@@ -192,15 +207,14 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     enum plan_act act = name ? act_of_name(name) : PLAN_ACT_NONE;
     draft->kind = act == PLAN_ACT_NONE ? NULL : kind_of_act(agent->plan, act);
     if (!draft->kind)
-        return error_set(ret_error, name ? E_BAD_VALUE : E_MISSING_FIELD, "act",
+        return error_say(ret_error, name ? E_BAD_VALUE : E_MISSING_FIELD, "act",
+                         "应为 sign、accept、return、progress、close、urge 或 stand-down",
                          "sign, accept, return, progress, close, urge or stand-down");
     to->size = sizeof *to;
     to->kind = draft->kind->slug;
     draft->remarks = json_array();
     if (draft->kind->topic_count) status = api_string(body, "reason", &to->topic, ret_error);
     if (!status) status = api_string(body, "outcome", &to->topic, ret_error);
-    if (!status && draft->kind->topic_required && !to->topic)
-        status = outcome_missing(draft->kind, ret_error);
     if (!status) status = api_string(body, "officer", &to->officer, ret_error);
     if (!status) status = api_time(body, "occurred_at", &to->occurred_ms, ret_error);
     if (!status) status = api_id(body, "message", draft->parent, &to->parent, ret_error);
@@ -211,6 +225,10 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     }
     if (status) return status;
     to->thread = draft->thread;
+    status = check_order(agent, draft, ret_error);
+    if (!status && draft->kind->topic_required && !to->topic)
+        status = outcome_missing(draft->kind, ret_error);
+    if (status) return status;
     json_t *payload = payload_of_body(body, draft->kind->topic_count > 0);
     status = api_draft_section(agent, draft, 0, payload, ret_error);
     to->sections = draft->sections;

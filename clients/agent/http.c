@@ -31,12 +31,13 @@ int http_query_number(const struct http_request *request, const char *name, uint
     }
     for (const char *at = text; *at || at == text; at++) {
         if (*at < '0' || *at > '9' || value > UINT64_MAX / 10 - 1)
-            return error_set(ret_error, E_BAD_VALUE, name, "a whole number up to %llu",
-                             (unsigned long long)max);
+            return error_say(ret_error, E_BAD_VALUE, name, "应为不超过 %llu 的整数",
+                             "a whole number up to %llu", (unsigned long long)max);
         value = value * 10 + (uint64_t)(*at - '0');
     }
     if (value > max)
-        return error_set(ret_error, E_BAD_VALUE, name, "at most %llu", (unsigned long long)max);
+        return error_say(ret_error, E_BAD_VALUE, name, "最多 %llu", "at most %llu",
+                         (unsigned long long)max);
     *ret_number = value;
     return 0;
 }
@@ -55,7 +56,8 @@ int http_only_keys(const json_t *object, const char *const *known, const char *p
         if (known[i]) continue;
         char field[ERROR_FIELD_LEN_MAX + 1];
         snprintf(field, sizeof field, "%s%s%.47s", path, *path ? "." : "", key);
-        return error_set(ret_error, E_UNKNOWN_FIELD, field, "not a field of this request");
+        return error_say(ret_error, E_UNKNOWN_FIELD, field, "该请求没有这个字段",
+                         "not a field of this request");
     }
     return 0;
 }

@@ -76,7 +76,8 @@ int box_prepare(struct box *box, enum box_statement which, bool writes, sqlite3_
                 struct error *ret_error)
 {
     if (box->dead)
-        return error_set(ret_error, E_IO, "store", "an earlier write failed: open it again");
+        return error_say(ret_error, E_IO, "store", "此前写入失败，请重启",
+                         "an earlier write failed: open it again");
     if (writes && !box->dirty && which != BOX_BEGIN) {
         sqlite3_stmt *begin = NULL;
         int r = box_prepare(box, BOX_BEGIN, false, &begin, ret_error);
@@ -194,7 +195,8 @@ int box_commit(struct box *box, struct error *ret_error)
 {
     sqlite3_stmt *statement = NULL;
     if (box->dead)
-        return error_set(ret_error, E_IO, "store", "an earlier write failed: open it again");
+        return error_say(ret_error, E_IO, "store", "此前写入失败，请重启",
+                         "an earlier write failed: open it again");
     if (!box->dirty) return 0;
     int r = box_prepare(box, BOX_COMMIT, false, &statement, ret_error);
     if (r == 0) r = box_run(box, statement, ret_error);
@@ -407,7 +409,8 @@ int box_thread_get(struct box *box, const uint8_t thread[16], struct buf *ret_ke
     if (r < 0) return r;
     sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
     r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, "thread", "not known here");
+    if (r == 0)
+        return error_say(ret_error, E_NOT_FOUND, "thread", "本单位没有这条线索", "not known here");
     if (r < 0) return r;
     if (ret_key) buf_append_bytes(ret_key, sqlite_column_bytes(statement, 0));
     if (ret_state) buf_append_bytes(ret_state, sqlite_column_bytes(statement, 1));

@@ -142,7 +142,7 @@ int box_out_find(struct box *box, const uint8_t id[16], struct box_out *ret_row,
     if (r < 0) return r;
     sqlite_bind_bytes(statement, 1, bytes_of(id, 16));
     r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, "id", "not in the outbox");
+    if (r == 0) return error_say(ret_error, E_NOT_FOUND, "id", "不在发件箱中", "not in the outbox");
     if (r < 0) return r;
     out_read(statement, ret_row);
     (void)sqlite3_reset(statement);
@@ -273,7 +273,7 @@ static int in_one(struct box *box, sqlite3_stmt *statement, struct box_in *ret_r
                   struct error *ret_error)
 {
     int r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, "id", "not in the inbox");
+    if (r == 0) return error_say(ret_error, E_NOT_FOUND, "id", "不在收件箱中", "not in the inbox");
     if (r < 0) return r;
     in_read(statement, ret_row);
     (void)sqlite3_reset(statement);

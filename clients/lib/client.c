@@ -189,7 +189,8 @@ static int choose_bundle(const leadbus *lb, const struct trust_root *root,
     if (given) trust_bundle_free(kept);
     *ret = given ? given : kept;
     if (*ret) return 0;
-    return error_set(ret_error, E_BUNDLE_UNKNOWN, "bundle", "none given and none kept");
+    return error_say(ret_error, E_BUNDLE_UNKNOWN, "bundle", "没有给出方案包，也没有保存过",
+                     "none given and none kept");
 }
 
 static int open_parts(leadbus *lb, struct error *ret_error)
@@ -503,7 +504,8 @@ static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *d
         return error_set(ret_error, E_BAD_VALUE, "flags", "unknown bits");
     if (draft->idempotency_key &&
         (!draft->idempotency_key[0] || strlen(draft->idempotency_key) > 255))
-        return error_set(ret_error, E_BAD_VALUE, "idempotency_key", "1 to 255 bytes");
+        return error_say(ret_error, E_BAD_VALUE, "idempotency_key", "1 至 255 字节",
+                         "1 to 255 bytes");
     for (size_t i = 0; i < draft->section_count; i++) {
         if (!draft->sections[i].name)
             return error_set(ret_error, E_MISSING_FIELD, "sections", "one without a name");
@@ -548,7 +550,7 @@ int leadbus_stage(leadbus *lb, const struct leadbus_draft *given, uint8_t *ret_i
             return 0;
         }
         if (r == 0)
-            r = error_set(&error, E_IDEMPOTENCY_CONFLICT, "idempotency_key",
+            r = error_say(&error, E_IDEMPOTENCY_CONFLICT, "idempotency_key", "该键已用于另一内容",
                           "used with another draft");
         if (r != E_NOT_FOUND) return client_failed(ret_error, &error);
     }

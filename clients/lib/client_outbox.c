@@ -72,7 +72,7 @@ int leadbus_receipt(leadbus *lb, const uint8_t *id, char **ret_text, size_t *ret
     struct buf path = {0}, note = {0}, text = {0};
     int r = box_out_find(lb->box, id, &row, &error);
     if (r == 0 && row.state != BOX_OUT_RECEIPTED)
-        r = error_set(&error, E_NOT_FOUND, "receipt", "none yet");
+        r = error_say(&error, E_NOT_FOUND, "receipt", "尚未获得", "none yet");
     if (r == 0) r = box_out_receipt_get(lb->box, row.number, &path, &error);
     if (r == 0) r = box_checkpoint_get(lb->box, row.checkpoint_size, &note, &error);
     for (size_t i = 0; r == 0 && i < path.len; i += 32)
@@ -106,7 +106,7 @@ int leadbus_record(leadbus *lb, const uint8_t *id, uint8_t **ret_record, size_t 
     arena_init(&arena, LIMIT_FRAME_BYTES_MAX * 4);
     int r = box_out_find(lb->box, id, &row, &error);
     if (r == 0 && row.state != BOX_OUT_RECEIPTED)
-        r = error_set(&error, E_NOT_FOUND, "record", "not in the journal yet");
+        r = error_say(&error, E_NOT_FOUND, "record", "尚未入账", "not in the journal yet");
     else if (r == E_NOT_FOUND) {
         r = box_in_find(lb->box, id, &in, &error);
         if (r == 0) r = box_in_body(lb->box, in.number, &record, NULL, NULL, &error);

@@ -317,7 +317,7 @@ int engine_thread_load(struct engine *engine, struct moment *moment, const uint8
     int r = box_thread_get(engine->box, id, &ret->sealed_key, &state, NULL);
     if (r == E_NOT_FOUND) {
         if (!moment) {
-            r = error_set(ret_error, E_NOT_FOUND, "thread", "not known here");
+            r = error_say(ret_error, E_NOT_FOUND, "thread", "本单位没有这条线索", "not known here");
             goto out;
         }
         moment_draw(moment, ret->key, sizeof ret->key);

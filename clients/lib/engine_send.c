@@ -27,18 +27,25 @@ static int parent_of(struct engine *engine, const uint8_t *parent, char ret_from
         return 0;
     }
     if (r == E_NOT_FOUND)
-        return error_set(ret_error, E_PARENT_UNKNOWN, "parent", "not in the inbox or outbox");
+        return error_say(ret_error, E_PARENT_UNKNOWN, "parent", "不在收件箱或发件箱中",
+                         "not in the inbox or outbox");
     return error_set(ret_error, r, "store", "reading the parent");
 }
 
 static int check_position(const struct engine_draft *draft, const struct plan_kind *kind,
                           struct error *ret_error)
 {
-    if (kind->position == PLAN_OPENS && (draft->parent || draft->thread))
-        return error_set(ret_error, E_BAD_VALUE, "parent", "%s opens a thread of its own",
-                         kind->slug);
-    if (kind->position == PLAN_FOLLOWS && !draft->parent)
-        return error_set(ret_error, E_MISSING_FIELD, "parent", "%s answers a message", kind->slug);
+    if (kind->position == PLAN_OPENS && (draft->parent || draft->thread)) {
+        (void)error_set(ret_error, E_BAD_VALUE, "parent", "%s opens a thread of its own",
+                        kind->slug);
+        (void)error_note_zh(ret_error, "“%s”自成一条线索，不引用其他消息", kind->name_zh);
+        return E_BAD_VALUE;
+    }
+    if (kind->position == PLAN_FOLLOWS && !draft->parent) {
+        (void)error_set(ret_error, E_MISSING_FIELD, "parent", "%s answers a message", kind->slug);
+        (void)error_note_zh(ret_error, "“%s”须引用所答复的消息", kind->name_zh);
+        return E_MISSING_FIELD;
+    }
     return 0;
 }
 
@@ -61,9 +68,11 @@ static int draft_thread(struct engine *engine, const struct engine_draft *draft,
     r = parent_of(engine, ret->parent, ret->reference, thread, ret_error);
     if (r < 0)
         return draft->parent ? r
-                             : error_set(ret_error, E_THREAD_UNKNOWN, "thread", "not known here");
+                             : error_say(ret_error, E_THREAD_UNKNOWN, "thread",
+                                         "本单位没有这条线索", "not known here");
     if (draft->thread && memcmp(draft->thread, thread, 16) != 0)
-        return error_set(ret_error, E_PARENT_UNKNOWN, "parent", "is on another thread");
+        return error_say(ret_error, E_PARENT_UNKNOWN, "parent", "属于另一条线索",
+                         "is on another thread");
     memcpy(ret->thread, thread, 16);
     return 0;
 }
@@ -94,8 +103,8 @@ static int restrict_to(const struct engine_draft *draft, struct route *route,
 {
     const char *names[LIMIT_SECTION_COUNT_MAX];
     if (draft->section_count > LIMIT_SECTION_COUNT_MAX)
-        return error_set(ret_error, E_LEVEL_MISMATCH, "sections", "%zu, at most %d",
-                         draft->section_count, LIMIT_SECTION_COUNT_MAX);
+        return error_say(ret_error, E_LEVEL_MISMATCH, "sections", "%zu 个，最多 %d 个",
+                         "%zu, at most %d", draft->section_count, LIMIT_SECTION_COUNT_MAX);
     for (size_t i = 0; i < draft->section_count; i++) names[i] = draft->sections[i].name;
     return route_restrict(route, names, draft->section_count, ret_error);
 }
@@ -274,11 +283,11 @@ static int check_sending(struct engine *engine, const struct plan_kind *kind, ui
                           &certificate, ret_error);
     if (r < 0) return r;
     if (now_ms >= trust_bundle_hard_limit_ms(engine->bundle) && !kind->exempt)
-        return error_set(ret_error, E_BUNDLE_EXPIRED, "bundle", "version %llu",
+        return error_say(ret_error, E_BUNDLE_EXPIRED, "bundle", "版本 %llu", "version %llu",
                          (unsigned long long)trust_bundle_version(engine->bundle));
     /* An immediate lead or a mandatory report is never held up by a full outbox. */
     if (engine->pending_count >= engine->options.outbox_max && !kind->exempt)
-        return error_set(ret_error, E_OUTBOX_FULL, "outbox", "%llu wait",
+        return error_say(ret_error, E_OUTBOX_FULL, "outbox", "%llu 条待发", "%llu wait",
                          (unsigned long long)engine->pending_count);
     return 0;
 }
@@ -288,13 +297,17 @@ static int check_draft(const struct engine *engine, const struct engine_draft *d
 {
     if (draft->expires_ms != 0 && (!kind->may_expire || draft->expires_ms <= now_ms ||
                                    draft->expires_ms > now_ms + LIMIT_EXPIRY_AHEAD_MS))
-        return error_set(ret_error, E_EXPIRY_NOT_ALLOWED, "expires_ms",
-                         kind->may_expire ? "out of range" : "%s may not expire", kind->slug);
+        return kind->may_expire ? error_say(ret_error, E_EXPIRY_NOT_ALLOWED, "expires_at",
+                                            "应在现在之后 %d 天之内", "within %d days from now",
+                                            (int)(LIMIT_EXPIRY_AHEAD_MS / 86400000))
+                                : error_say(ret_error, E_EXPIRY_NOT_ALLOWED, "expires_at",
+                                            "%s 不得设置失效时间", "%s may not expire", kind->slug);
     for (size_t i = 0; i < draft->section_count; i++) {
         const struct seal_section *section = &draft->sections[i];
         if (section->plaintext.len > LIMIT_PLAINTEXT_BYTES_MAX)
-            return error_set(ret_error, E_TOO_LARGE, section->name, "%zu bytes, at most %d",
-                             section->plaintext.len, LIMIT_PLAINTEXT_BYTES_MAX);
+            return error_say(ret_error, E_TOO_LARGE, section->name, "%zu 字节，最多 %d 字节",
+                             "%zu bytes, at most %d", section->plaintext.len,
+                             LIMIT_PLAINTEXT_BYTES_MAX);
         if (!engine->options.check_section) continue;
         int r = engine->options.check_section(engine->options.ctx, draft->kind,
                                               draft->topic ? draft->topic : "", section->name,
@@ -362,7 +375,7 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     if (draft->id) {
         memcpy(id, draft->id, 16);
         if (box_out_find(engine->box, id, &row, NULL) == 0)
-            return error_set(ret_error, E_DUPLICATE, "id", "sent before");
+            return error_say(ret_error, E_DUPLICATE, "id", "此编号已发送过", "sent before");
         memset(&row, 0, sizeof row);
         row.state = BOX_OUT_QUEUED;
     } else {

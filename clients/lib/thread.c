@@ -338,8 +338,10 @@ int thread_act_check(const struct thread *thread, const struct plan *plan, enum 
         if (ret_error) *ret_error = first;
         return first.code;
     }
-    return error_set(ret_error, E_LIFECYCLE_ROLE, "parent",
-                     "%s: this unit does not have to sign for that message", plan_act_name(act));
+    (void)error_set(ret_error, E_LIFECYCLE_ROLE, "parent",
+                    "%s: this unit does not have to sign for that message", plan_act_name(act));
+    (void)error_note_zh(ret_error, "%s：该消息不须本单位签收", lifecycle_act_text(act, LANG_ZH));
+    return E_LIFECYCLE_ROLE;
 }
 
 enum lifecycle_thread thread_status(const struct thread *thread, const struct plan *plan)

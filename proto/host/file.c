@@ -28,7 +28,11 @@ static int fail(const char *path, const char *what, int number, struct error *re
     char text[128];
     /* The GNU form: returns the text, which need not be in the buffer. */
     const char *why = strerror_r(number, text, sizeof text);
-    return error_set(ret_error, code, path, "%s: %s", what, why);
+    (void)error_set(ret_error, code, path, "%s: %s", what, why);
+    if (number == ENOENT) (void)error_note_zh(ret_error, "没有这个文件或文件夹");
+    if (number == EACCES || number == EPERM) (void)error_note_zh(ret_error, "没有权限");
+    if (number == EEXIST) (void)error_note_zh(ret_error, "已存在，不覆盖");
+    return code;
 }
 
 static int read_all(int fd, const char *path, size_t len_max, struct buf *buf,
@@ -37,7 +41,7 @@ static int read_all(int fd, const char *path, size_t len_max, struct buf *buf,
     size_t start = buf->len;
     struct stat status;
     if (fstat(fd, &status) < 0) return fail(path, "stat", errno, ret_error);
-    if (S_ISDIR(status.st_mode)) return error_set(ret_error, E_IO, path, "is a folder");
+    if (S_ISDIR(status.st_mode)) return error_say(ret_error, E_IO, path, "是文件夹", "is a folder");
     /* One byte more than it says, to see that the file has ended. */
     size_t room = status.st_size > 0 ? (size_t)status.st_size + 1 : 4096;
     if (room > len_max + 1) room = len_max + 1;
@@ -54,7 +58,8 @@ static int read_all(int fd, const char *path, size_t len_max, struct buf *buf,
         }
         if (buf->len - start > len_max) {
             buf->len = start;
-            return error_set(ret_error, E_TOO_LARGE, path, "more than %zu bytes", len_max);
+            return error_say(ret_error, E_TOO_LARGE, path, "超过 %zu 字节", "more than %zu bytes",
+                             len_max);
         }
         room -= (size_t)got;
         if (room == 0) room = 65536;
@@ -73,17 +78,18 @@ int file_read(const char *path, size_t len_max, struct buf *buf, struct error *r
 static int check_owner(const struct stat *status, const char *path, struct error *ret_error)
 {
     if (status->st_uid == geteuid() || status->st_uid == 0) return 0;
-    return error_set(ret_error, E_KEYRING_PERMISSIONS, path, "belongs to user %u",
+    return error_say(ret_error, E_KEYRING_PERMISSIONS, path, "属于用户 %u", "belongs to user %u",
                      (unsigned)status->st_uid);
 }
 
 static int check_private(const struct stat *status, const char *path, struct error *ret_error)
 {
     if (!S_ISREG(status->st_mode))
-        return error_set(ret_error, E_KEYRING_PERMISSIONS, path, "is not a regular file");
+        return error_say(ret_error, E_KEYRING_PERMISSIONS, path, "不是普通文件",
+                         "is not a regular file");
     if (status->st_mode & 077)
-        return error_set(ret_error, E_KEYRING_PERMISSIONS, path, "mode is %04o, 0600 is allowed",
-                         (unsigned)(status->st_mode & 07777));
+        return error_say(ret_error, E_KEYRING_PERMISSIONS, path, "权限为 %04o，应为 0600",
+                         "mode is %04o, 0600 is allowed", (unsigned)(status->st_mode & 07777));
     return check_owner(status, path, ret_error);
 }
 
@@ -94,13 +100,15 @@ int file_read_secret(const char *path, size_t len_max, struct buf *buf, struct e
     struct buf secret = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 && errno == ELOOP)
-        return error_set(ret_error, E_KEYRING_PERMISSIONS, path, "is a symbolic link");
+        return error_say(ret_error, E_KEYRING_PERMISSIONS, path, "是符号链接",
+                         "is a symbolic link");
     if (fd < 0) return fail(path, "open", errno, ret_error);
     struct stat status = {0};
     if (fstat(fd, &status) < 0) rc = fail(path, "stat", errno, ret_error);
     if (rc == 0) rc = check_private(&status, path, ret_error);
     if (rc == 0 && (uint64_t)status.st_size > len_max)
-        rc = error_set(ret_error, E_TOO_LARGE, path, "more than %zu bytes", len_max);
+        rc = error_say(ret_error, E_TOO_LARGE, path, "超过 %zu 字节", "more than %zu bytes",
+                       len_max);
     if (rc == 0) {
         (void)buf_grow(&secret, (size_t)status.st_size + 2);
         secret.len = 0;
@@ -128,9 +136,9 @@ int file_check_folder(const char *path, struct error *ret_error)
     struct stat status;
     if (stat(path, &status) < 0) return fail(path, "stat", errno, ret_error);
     if (!S_ISDIR(status.st_mode))
-        return error_set(ret_error, E_KEYRING_PERMISSIONS, path, "is not a folder");
+        return error_say(ret_error, E_KEYRING_PERMISSIONS, path, "不是文件夹", "is not a folder");
     if ((status.st_mode & 022) && !(status.st_mode & S_ISVTX))
-        return error_set(ret_error, E_KEYRING_PERMISSIONS, path,
+        return error_say(ret_error, E_KEYRING_PERMISSIONS, path, "文件夹权限为 %04o，他人可写",
                          "folder mode is %04o: others may write to it",
                          (unsigned)(status.st_mode & 07777));
     return check_owner(&status, path, ret_error);
@@ -231,7 +239,7 @@ int file_make_folders(const char *path, struct error *ret_error)
     if (rc == 0 && stat(path, &status) < 0)
         rc = fail(path, "stat", errno, ret_error);
     else if (rc == 0 && !S_ISDIR(status.st_mode))
-        rc = error_set(ret_error, E_IO, path, "is not a folder");
+        rc = error_say(ret_error, E_IO, path, "不是文件夹", "is not a folder");
     buf_fini(&copy);
     return rc;
 }
@@ -247,7 +255,7 @@ int file_lock(const char *path, int *ret_fd, struct error *ret_error)
         holder[got > 0 ? strcspn(holder, "\n") : 0] = 0;
         close(fd);
         if (number != EWOULDBLOCK) return fail(path, "lock", number, ret_error);
-        return error_set(ret_error, E_STORE_LOCKED, path, "held by process %s",
+        return error_say(ret_error, E_STORE_LOCKED, path, "被进程 %s 占用", "held by process %s",
                          *holder ? holder : "?");
     }
     /* Who holds it is for people; a failure to say so is none to hold it. */

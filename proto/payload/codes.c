@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/base/calendar.h"
 #include "proto/base/check.h"
 
 static bool digit(char c)
@@ -214,17 +215,6 @@ bool codes_sha256(const char *text)
     return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
-/* Days from 1970-01-01 by Howard Hinnant's civil calendar arithmetic: years begin in March. */
-static int64_t days_from_civil(int64_t year, int month, int day)
-{
-    year -= month <= 2 ? 1 : 0;
-    int64_t era = year / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
 /* "T14:20:00" to ms of the day; *at moves behind it. A leap second is held to its minute. */
 static bool clock_parse(const char **at, int64_t *ret_ms)
 {
@@ -272,7 +262,7 @@ bool codes_time_parse(const char *text, uint64_t *ret_ms)
         int64_t zone_ms = (number(at + 1, 2) * 60 + number(at + 4, 2)) * (int64_t)60000;
         ms += *at == '+' ? -zone_ms : zone_ms;
     }
-    ms += days_from_civil(number(date, 4), number(date + 5, 2), number(date + 8, 2)) * 86400000;
+    ms += calendar_days(number(date, 4), number(date + 5, 2), number(date + 8, 2)) * 86400000;
     if (ms < 0 || (uint64_t)ms > CODES_TIME_MS_MAX) return false;
     *ret_ms = (uint64_t)ms;
     return true;
@@ -281,18 +271,5 @@ bool codes_time_parse(const char *text, uint64_t *ret_ms)
 void codes_time_text(uint64_t ms, char ret_text[CODES_TIME_TEXT_LEN + 1])
 {
     CHECK(ms <= CODES_TIME_MS_MAX);
-    uint64_t day_ms = ms % 86400000;
-    int64_t days = (int64_t)(ms / 86400000) + 719468;
-    int64_t era = days / 146097;
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t moved_month = (5 * day_of_year + 2) / 153;
-    int day = (int)(day_of_year - (153 * moved_month + 2) / 5 + 1);
-    int month = (int)(moved_month < 10 ? moved_month + 3 : moved_month - 9);
-    int year = (int)(year_of_era + era * 400 + (month <= 2 ? 1 : 0));
-    snprintf(ret_text, CODES_TIME_TEXT_LEN + 1, "%04d-%02d-%02dT%02u:%02u:%02u.%03uZ", year, month,
-             day, (unsigned)(day_ms / 3600000), (unsigned)(day_ms / 60000 % 60),
-             (unsigned)(day_ms / 1000 % 60), (unsigned)(day_ms % 1000));
+    calendar_text(ms, ret_text);
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/calendar.h"
+
 /* GB 11643-1999: 18 characters, 17 digits and an ISO 7064 MOD 11-2 check character (X in upper or
  * lower case), or the 15 digits of old papers. The birth date in it must exist (15 digits: in
  * 1900-1999). The area part is only digits: areas are renamed and numbers stay. */
@@ -63,8 +65,8 @@ bool codes_sha256(const char *text);
  * before 1970; ret_ms untouched. */
 bool codes_time_parse(const char *text, uint64_t *ret_ms);
 /* UTC with milliseconds: "2026-03-02T06:20:00.000Z". ms <= CODES_TIME_MS_MAX. */
-enum { CODES_TIME_TEXT_LEN = 24 };
-#define CODES_TIME_MS_MAX 7258118399999ull /* the end of 2199 */
+enum { CODES_TIME_TEXT_LEN = CALENDAR_TEXT_LEN };
+#define CODES_TIME_MS_MAX CALENDAR_MS_MAX
 void codes_time_text(uint64_t ms, char ret_text[CODES_TIME_TEXT_LEN + 1]);
 
 #endif

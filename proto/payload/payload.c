@@ -11,7 +11,7 @@
 #include "proto/payload/payload_cross.h"
 #include "proto/payload/text.h"
 
-enum { ALLOWED_LEN_MAX = ERROR_DETAIL_LEN_MAX - 16 };
+enum { ALLOWED_LEN_MAX = ERROR_DETAIL_LEN_MAX - 48 };
 
 /* One walk over one section. */
 struct walk {
@@ -84,20 +84,28 @@ static bool may_be_as_stated(enum payload_check_kind check)
     return check >= PAYLOAD_ID_NUMBER && check <= PAYLOAD_COUNTRY;
 }
 
-/* What the field may hold, in words or as the list of its codes. */
-static const char *allowed(const struct payload_field *rule, char codes[ALLOWED_LEN_MAX])
+/* What the field may hold, in words or as the list of its codes, each with its name: as many whole
+ * ones as fit. */
+static const char *allowed(const struct payload_field *rule, enum lang lang,
+                           char codes[ALLOWED_LEN_MAX])
 {
-    if (rule->check != PAYLOAD_CODE) return payload_check_text(rule->check, LANG_EN);
-    size_t len = sizeof "one of: " - 1;
-    memcpy(codes, "one of: ", sizeof "one of: ");
+    if (rule->check != PAYLOAD_CODE) return payload_check_text(rule->check, lang);
+    const char *head = lang == LANG_ZH ? "可填：" : "one of: ";
+    const char *between = lang == LANG_ZH ? "、" : ", ";
+    size_t len = strlen(head);
+    memcpy(codes, head, len + 1);
     for (size_t i = 0; i < rule->list->count; i++) {
-        const char *code = rule->list->codes[i].code;
-        if (len + 2 + strlen(code) + sizeof ", ..." > ALLOWED_LEN_MAX) {
-            memcpy(codes + len, ", ...", sizeof ", ...");
+        const struct payload_code *code = &rule->list->codes[i];
+        const char *parts[] = {i ? between : "", code->code, lang == LANG_ZH ? " " : "",
+                               lang == LANG_ZH ? code->text_zh : ""};
+        size_t more = 0;
+        for (size_t k = 0; k < 4; k++) more += strlen(parts[k]);
+        if (len + more + sizeof " ..." > ALLOWED_LEN_MAX) {
+            memcpy(codes + len, " ...", sizeof " ...");
             break;
         }
-        for (const char *at = i ? ", " : ""; *at; at++) codes[len++] = *at;
-        for (const char *at = code; *at; at++) codes[len++] = *at;
+        for (size_t k = 0; k < 4; k++)
+            for (const char *at = parts[k]; *at; at++) codes[len++] = *at;
         codes[len] = 0;
     }
     return codes;
@@ -106,14 +114,18 @@ static const char *allowed(const struct payload_field *rule, char codes[ALLOWED_
 static int bad_value(struct walk *walk, const struct payload_field *rule)
 {
     char codes[ALLOWED_LEN_MAX];
-    return error_set(walk->error, E_BAD_VALUE, walk->path, "%s", allowed(rule, codes));
+    (void)error_set(walk->error, E_BAD_VALUE, walk->path, "%s", allowed(rule, LANG_EN, codes));
+    (void)error_note_zh(walk->error, "%s", allowed(rule, LANG_ZH, codes));
+    return E_BAD_VALUE;
 }
 
 static int missing(struct walk *walk, const struct payload_field *rule)
 {
     char codes[ALLOWED_LEN_MAX];
-    return error_set(walk->error, E_MISSING_FIELD, walk->path, "required (%s): %s", rule->label_en,
-                     allowed(rule, codes));
+    (void)error_set(walk->error, E_MISSING_FIELD, walk->path, "%s; %s", rule->label_en,
+                    allowed(rule, LANG_EN, codes));
+    (void)error_note_zh(walk->error, "%s；%s", rule->label_zh, allowed(rule, LANG_ZH, codes));
+    return E_MISSING_FIELD;
 }
 
 static bool is_public(enum payload_check_kind check)
@@ -128,7 +140,8 @@ static int check_dna(struct walk *walk, struct bytes text)
     str_scan_text(&walk->dna, text);
     str_scan_break(&walk->dna);
     if (!walk->dna.found) return 0;
-    return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+    return error_say(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                     "含 STR 分型结果：DNA 数据不得传输，只写样本编号与结论",
                      "results of STR typing: a DNA profile never travels; name the sample and the "
                      "conclusion");
 }
@@ -136,10 +149,12 @@ static int check_dna(struct walk *walk, struct bytes text)
 static int check_public(struct walk *walk, struct bytes text)
 {
     if (personal_has_id_number(text))
-        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+        return error_say(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                         "含公民身份号码：此级别不得含个人信息，请删除",
                          "an identity number: no personal data at this level; leave it out");
     if (personal_has_phone(text))
-        return error_set(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+        return error_say(walk->error, E_FORBIDDEN_CONTENT, walk->path,
+                         "含电话号码：此级别不得含个人信息；单位公开电话请填在联系电话一栏",
                          "a phone number: no personal data at this level; an office's own number "
                          "goes into its contact field");
     return 0;
@@ -153,16 +168,18 @@ static int check_text(struct walk *walk, const struct payload_field *rule, const
     bool lines = rule->check == PAYLOAD_TEXT || rule->check == PAYLOAD_PUBLIC_TEXT;
     switch (text_check(text, lines, &count)) {
     case TEXT_NOT_UTF8:
-        return error_set(walk->error, E_BAD_VALUE, walk->path, "not UTF-8 at character %zu", count);
+        return error_say(walk->error, E_BAD_VALUE, walk->path, "第 %zu 个字符起不是 UTF-8",
+                         "not UTF-8 at character %zu", count);
     case TEXT_CONTROL:
-        return error_set(walk->error, E_BAD_VALUE, walk->path,
+        return error_say(walk->error, E_BAD_VALUE, walk->path, "第 %zu 个字符是控制符或方向符",
                          "a control or direction character at character %zu", count);
-    case TEXT_MANY_LINES: return error_set(walk->error, E_BAD_VALUE, walk->path, "one line only");
+    case TEXT_MANY_LINES:
+        return error_say(walk->error, E_BAD_VALUE, walk->path, "只能一行", "one line only");
     case TEXT_FINE: break;
     }
     if (rule->len_max && count > rule->len_max)
-        return error_set(walk->error, E_TOO_LARGE, walk->path, "%zu characters; at most %u", count,
-                         (unsigned)rule->len_max);
+        return error_say(walk->error, E_TOO_LARGE, walk->path, "%zu 个字符，最多 %u 个",
+                         "%zu characters; at most %u", count, (unsigned)rule->len_max);
     int status = check_dna(walk, text);
     if (status) return status;
     return is_public(rule->check) ? check_public(walk, text) : 0;
@@ -186,8 +203,8 @@ static int check_number(struct walk *walk, const struct payload_field *rule, int
     int64_t max = rule->len_max;
     int64_t min = is_signed ? -max : 0;
     if (value >= min && value <= max) return 0;
-    return error_set(walk->error, E_BAD_VALUE, walk->path, "%lld to %lld", (long long)min,
-                     (long long)max);
+    return error_say(walk->error, E_BAD_VALUE, walk->path, "应在 %lld 到 %lld 之间", "%lld to %lld",
+                     (long long)min, (long long)max);
 }
 
 static int check_message(struct walk *walk, const struct payload_message *message,
@@ -245,7 +262,7 @@ static int check_repeated(struct walk *walk, const struct payload_field *rule,
     const char *const *elements = *(const char *const *const *)payload_member(content, field);
     if (count > rule->count_max || (rule->required && !count)) {
         size_t len = path_push(walk, rule->name, false, 0);
-        int status = count ? error_set(walk->error, E_TOO_LARGE, walk->path,
+        int status = count ? error_say(walk->error, E_TOO_LARGE, walk->path, "%zu 项，最多 %u 项",
                                        "%zu of them; at most %u", count, (unsigned)rule->count_max)
                            : missing(walk, rule);
         walk->path[len] = 0;
@@ -285,8 +302,9 @@ static int check_message(struct walk *walk, const struct payload_message *messag
     CHECK(content->descriptor == message->descriptor);
     CHECK(depth < PAYLOAD_DEPTH_MAX);
     if (content->n_unknown_fields)
-        return error_set(walk->error, E_UNKNOWN_FIELD, walk->path, "%s has no field with number %u",
-                         message->name, (unsigned)content->unknown_fields[0].tag);
+        return error_say(walk->error, E_UNKNOWN_FIELD, walk->path, "%s 没有编号为 %u 的字段",
+                         "%s has no field with number %u", message->name,
+                         (unsigned)content->unknown_fields[0].tag);
     for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
         int status =
             check_field(walk, &message->fields[i], &message->descriptor->fields[i], content, depth);
@@ -315,13 +333,14 @@ int payload_open(const struct payload_message *message, struct bytes section,
                  struct error *ret_error)
 {
     if (section.len > LIMIT_PLAINTEXT_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, context->section, "%zu bytes; at most %d",
-                         section.len, LIMIT_PLAINTEXT_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, context->section, "%zu 字节，最多 %d 字节",
+                         "%zu bytes; at most %d", section.len, LIMIT_PLAINTEXT_BYTES_MAX);
     ProtobufCAllocator allocator = arena_allocator(arena);
     ProtobufCMessage *content =
         protobuf_c_message_unpack(message->descriptor, &allocator, section.len, section.data);
     if (!content)
-        return error_set(ret_error, E_BAD_FORM, context->section, "not a %s", message->name);
+        return error_say(ret_error, E_BAD_FORM, context->section, "不是 %s", "not a %s",
+                         message->name);
     int status = payload_check_content(message, content, context, ret_report, ret_error);
     if (status) return status;
     *ret_content = content;

@@ -31,11 +31,14 @@ static const char *topic_of(const struct place *place)
     return place->cross->topic ? place->cross->topic : "";
 }
 
-static int refuse(const struct place *place, int code, const char *field, const char *detail)
+static int refuse(const struct place *place, int code, const char *field, const char *zh,
+                  const char *en)
 {
     char path[ERROR_FIELD_LEN_MAX + 1];
     snprintf(path, sizeof path, "%s.%s", place->path, field);
-    return error_set(place->error, code, path, "%s", detail);
+    (void)error_set(place->error, code, path, "%s", en);
+    (void)error_note_zh(place->error, "%s", zh);
+    return code;
 }
 
 /* The field of that name; rules.def names no others (a test sees to it). len: of the name. */
@@ -107,7 +110,8 @@ static int missing(const struct place *place, const struct payload_rule *rule)
 {
     char field[ERROR_FIELD_LEN_MAX + 1];
     snprintf(field, sizeof field, "%.*s", (int)strcspn(rule->other, "|"), rule->other);
-    if (!place->cross->as_stated) return refuse(place, E_MISSING_FIELD, field, rule->text_en);
+    if (!place->cross->as_stated)
+        return refuse(place, E_MISSING_FIELD, field, rule->text_zh, rule->text_en);
     char path[ERROR_FIELD_LEN_MAX + 1];
     snprintf(path, sizeof path, "%s.%s", place->path, field);
     place->cross->remark(place->cross->ctx, path);
@@ -119,16 +123,16 @@ static int apply(const struct place *place, const struct payload_rule *rule)
     switch (rule->kind) {
     case PAYLOAD_RULE_SAME_AS_TOPIC:
         if (!topic_of(place)[0] || equals(place, rule->field, topic_of(place))) return 0;
-        return refuse(place, E_BAD_VALUE, rule->field, rule->text_en);
+        return refuse(place, E_BAD_VALUE, rule->field, rule->text_zh, rule->text_en);
     case PAYLOAD_RULE_NEEDS:
         if (!equals(place, rule->field, rule->value) || one_stated(place, rule->other)) return 0;
         return missing(place, rule);
     case PAYLOAD_RULE_EXCLUDES:
         if (!equals(place, rule->field, rule->value) || !one_stated(place, rule->other)) return 0;
-        return refuse(place, E_BAD_VALUE, rule->other, rule->text_en);
+        return refuse(place, E_BAD_VALUE, rule->other, rule->text_zh, rule->text_en);
     case PAYLOAD_RULE_REFUSES:
         if (!equals(place, rule->field, rule->value)) return 0;
-        return refuse(place, E_BAD_VALUE, rule->field, rule->text_en);
+        return refuse(place, E_BAD_VALUE, rule->field, rule->text_zh, rule->text_en);
     case PAYLOAD_RULE_NOT_BEFORE:
     case PAYLOAD_RULE_AFTER:
         if (!stated(place, rule->field, strlen(rule->field)) ||
@@ -136,7 +140,7 @@ static int apply(const struct place *place, const struct payload_rule *rule)
             return 0;
         if (order(place, rule->field, rule->other) >= (rule->kind == PAYLOAD_RULE_AFTER ? 1 : 0))
             return 0;
-        return refuse(place, E_BAD_VALUE, rule->field, rule->text_en);
+        return refuse(place, E_BAD_VALUE, rule->field, rule->text_zh, rule->text_en);
     }
     return 0;
 }
@@ -150,7 +154,8 @@ static int referral_age(const struct place *place)
     if (strcmp(full->service, "employment") != 0 || !full->person) return 0;
     if (full->person->age_years >= 16) return 0;
     return refuse(place, full->person->age_years ? E_BAD_VALUE : E_MISSING_FIELD,
-                  "person.age_years", "employment is for persons of 16 years and over");
+                  "person.age_years", "就业服务只面向年满 16 周岁者",
+                  "employment is for persons of 16 years and over");
 }
 
 int payload_cross_check(const ProtobufCMessage *content, const struct payload_cross *cross,

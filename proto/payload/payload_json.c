@@ -33,9 +33,11 @@ static bool too_deep(struct bytes text)
 int payload_json_parse(struct bytes text, json_t **ret_object, struct error *ret_error)
 {
     json_error_t trouble;
-    if (!text.len) return error_set(ret_error, E_BAD_JSON, NULL, "empty; an object is expected");
+    if (!text.len)
+        return error_say(ret_error, E_BAD_JSON, NULL, "空内容；应为一个对象",
+                         "empty; an object is expected");
     if (too_deep(text))
-        return error_set(ret_error, E_BAD_JSON, NULL, "more than %d levels",
+        return error_say(ret_error, E_BAD_JSON, NULL, "超过 %d 层", "more than %d levels",
                          PAYLOAD_JSON_DEPTH_MAX);
     json_t *object =
         json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &trouble);
@@ -43,12 +45,12 @@ int payload_json_parse(struct bytes text, json_t **ret_object, struct error *ret
         /* jansson quotes what stands near the fault: that may be a person's data, so it is cut. */
         char *near = strstr(trouble.text, " near ");
         if (near) *near = 0;
-        return error_set(ret_error, E_BAD_JSON, NULL, "line %d, column %d: %s", trouble.line,
-                         trouble.column, trouble.text);
+        return error_say(ret_error, E_BAD_JSON, NULL, "第 %d 行第 %d 列：%s",
+                         "line %d, column %d: %s", trouble.line, trouble.column, trouble.text);
     }
     if (!json_is_object(object)) {
         json_decref(object);
-        return error_set(ret_error, E_BAD_JSON, NULL, "an object is expected");
+        return error_say(ret_error, E_BAD_JSON, NULL, "应为一个对象", "an object is expected");
     }
     *ret_object = object;
     return 0;
@@ -59,14 +61,22 @@ struct reading {
     struct error *error;
 };
 
-static int wrong_type(struct reading *reading, const char *path, const char *wanted)
+static int wrong_type(struct reading *reading, const char *path, const char *zh, const char *en)
 {
-    return error_set(reading->error, E_BAD_VALUE, path, "%s", wanted);
+    (void)error_set(reading->error, E_BAD_VALUE, path, "%s", en);
+    (void)error_note_zh(reading->error, "%s", zh);
+    return E_BAD_VALUE;
+}
+
+static int wrong_value(struct reading *reading, const char *path, enum payload_check_kind check)
+{
+    return wrong_type(reading, path, payload_check_text(check, LANG_ZH),
+                      payload_check_text(check, LANG_EN));
 }
 
 static int no_room(struct reading *reading, const char *path)
 {
-    return error_set(reading->error, E_TOO_LARGE, path, "the section is too large");
+    return error_say(reading->error, E_TOO_LARGE, path, "该部分过大", "the section is too large");
 }
 
 static int read_message(struct reading *reading, const struct payload_message *message,
@@ -75,7 +85,7 @@ static int read_message(struct reading *reading, const struct payload_message *m
 static int read_string(struct reading *reading, const json_t *value, const char *path,
                        char **ret_string)
 {
-    if (!json_is_string(value)) return wrong_type(reading, path, "a string");
+    if (!json_is_string(value)) return wrong_type(reading, path, "应为字符串", "a string");
     size_t len = json_string_length(value);
     char *copy = arena_alloc(&reading->arena, len + 1);
     if (!copy) return no_room(reading, path);
@@ -94,8 +104,7 @@ static int read_time(struct reading *reading, const json_t *value, const char *p
     }
     const char *text = json_string_value(value);
     if (text && !*text) return 0;
-    if (!text || !codes_time_parse(text, ret_ms))
-        return wrong_type(reading, path, payload_check_text(PAYLOAD_TIME, LANG_EN));
+    if (!text || !codes_time_parse(text, ret_ms)) return wrong_value(reading, path, PAYLOAD_TIME);
     return 0;
 }
 
@@ -104,7 +113,7 @@ static int read_integer(struct reading *reading, const json_t *value, const char
 {
     if (!json_is_integer(value) || json_integer_value(value) < min ||
         json_integer_value(value) > max)
-        return wrong_type(reading, path, "a whole number in range");
+        return wrong_type(reading, path, "应为范围内的整数", "a whole number in range");
     *ret_value = json_integer_value(value);
     return 0;
 }
@@ -118,7 +127,7 @@ static int read_value(struct reading *reading, const ProtobufCFieldDescriptor *f
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING: return read_string(reading, value, path, (char **)member);
     case PROTOBUF_C_TYPE_MESSAGE:
-        if (!json_is_object(value)) return wrong_type(reading, path, "an object");
+        if (!json_is_object(value)) return wrong_type(reading, path, "应为对象", "an object");
         return read_message(reading, payload_of_descriptor(field->descriptor), value, path,
                             (ProtobufCMessage **)member);
     case PROTOBUF_C_TYPE_UINT64: return read_time(reading, value, path, (uint64_t *)member);
@@ -131,7 +140,8 @@ static int read_value(struct reading *reading, const ProtobufCFieldDescriptor *f
         if (!status) *(int32_t *)member = (int32_t)number;
         return status;
     case PROTOBUF_C_TYPE_BOOL:
-        if (!json_is_boolean(value)) return wrong_type(reading, path, "true or false");
+        if (!json_is_boolean(value))
+            return wrong_type(reading, path, "应为 true 或 false", "true or false");
         *(protobuf_c_boolean *)member = json_is_true(value);
         return 0;
     default: CHECK(false); return E_BAD_FORM;
@@ -141,11 +151,11 @@ static int read_value(struct reading *reading, const ProtobufCFieldDescriptor *f
 static int read_repeated(struct reading *reading, const ProtobufCFieldDescriptor *field,
                          uint32_t count_max, const json_t *array, const char *path, void *content)
 {
-    if (!json_is_array(array)) return wrong_type(reading, path, "a list");
+    if (!json_is_array(array)) return wrong_type(reading, path, "应为列表", "a list");
     size_t count = json_array_size(array);
     if (count > count_max)
-        return error_set(reading->error, E_TOO_LARGE, path, "%zu of them; at most %u", count,
-                         (unsigned)count_max);
+        return error_say(reading->error, E_TOO_LARGE, path, "%zu 项，最多 %u 项",
+                         "%zu of them; at most %u", count, (unsigned)count_max);
     if (!count) return 0;
     void **elements = arena_alloc(&reading->arena, count * sizeof *elements);
     if (!elements) return no_room(reading, path);
@@ -181,12 +191,12 @@ static int read_message(struct reading *reading, const struct payload_message *m
         const ProtobufCFieldDescriptor *field =
             protobuf_c_message_descriptor_get_field_by_name(descriptor, name);
         if (!field)
-            return error_set(reading->error, E_UNKNOWN_FIELD, at, "%s has no such field",
-                             message->name);
+            return error_say(reading->error, E_UNKNOWN_FIELD, at, "%s 没有这个字段",
+                             "%s has no such field", message->name);
         const json_t *value = json_object_iter_value(walk);
         size_t index = (size_t)(field - descriptor->fields);
         if (message->fields[index].check == PAYLOAD_ATTACHMENT)
-            return wrong_type(reading, at, payload_check_text(PAYLOAD_ATTACHMENT, LANG_EN));
+            return wrong_value(reading, at, PAYLOAD_ATTACHMENT);
         int status = field->label == PROTOBUF_C_LABEL_REPEATED
                          ? read_repeated(reading, field, message->fields[index].count_max, value,
                                          at, content)
@@ -202,14 +212,15 @@ int payload_json_read(const struct payload_message *message, const json_t *objec
 {
     struct reading reading = {.error = ret_error};
     ProtobufCMessage *content = NULL;
-    if (!json_is_object(object)) return error_set(ret_error, E_BAD_VALUE, path, "an object");
+    if (!json_is_object(object))
+        return error_say(ret_error, E_BAD_VALUE, path, "应为对象", "an object");
     arena_init(&reading.arena, PAYLOAD_UNPACKED_BYTES_MAX);
     int status = read_message(&reading, message, object, path, &content);
     if (!status) {
         size_t len = protobuf_c_message_get_packed_size(content);
         if (len > LIMIT_PLAINTEXT_BYTES_MAX)
-            status = error_set(ret_error, E_TOO_LARGE, path, "%zu bytes; at most %d", len,
-                               LIMIT_PLAINTEXT_BYTES_MAX);
+            status = error_say(ret_error, E_TOO_LARGE, path, "%zu 字节，最多 %d 字节",
+                               "%zu bytes; at most %d", len, LIMIT_PLAINTEXT_BYTES_MAX);
         else if (len)
             protobuf_c_message_pack(content, buf_grow(ret_section, len));
     }
@@ -283,7 +294,7 @@ int payload_json_write(const struct payload_message *message, struct bytes secti
     if (content)
         *ret_object = write_message(message, content);
     else
-        status = error_set(ret_error, E_BAD_FORM, NULL, "not a %s", message->name);
+        status = error_say(ret_error, E_BAD_FORM, NULL, "不是 %s", "not a %s", message->name);
     arena_fini(&arena);
     return status;
 }

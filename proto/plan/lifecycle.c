@@ -81,6 +81,51 @@ static const struct lifecycle_row *lifecycle_find(const struct plan_kind *kind,
     return NULL;
 }
 
+/* What has to come first, or why nothing more may come: for who tried it. */
+static int lifecycle_refuse(const struct plan_kind *kind, enum lifecycle_state state,
+                            enum plan_act act, struct error *ret_error)
+{
+    bool fresh = state == LIFECYCLE_SUBMITTED || state == LIFECYCLE_DELIVERED;
+    bool taken = state == LIFECYCLE_ACCEPTED || state == LIFECYCLE_PROGRESS;
+    bool accepts = plan_kind_expects(kind, PLAN_ACT_ACCEPT);
+    int code = E_LIFECYCLE_ORDER;
+
+    if (state == LIFECYCLE_CLOSED || state == LIFECYCLE_RETURNED || state == LIFECYCLE_STOOD_DOWN) {
+        (void)error_set(ret_error, code, NULL, "this unit's part is over: %s",
+                        lifecycle_state_text(state, LANG_EN));
+        (void)error_note_zh(ret_error, "本单位办理已结束：%s",
+                            lifecycle_state_text(state, LANG_ZH));
+    } else if (act == PLAN_ACT_SIGN && !fresh) {
+        code = error_say(ret_error, code, NULL, "本单位已签收，无须重复",
+                         "this unit has signed for it already");
+    } else if (act == PLAN_ACT_ACCEPT && taken) {
+        code = error_say(ret_error, code, NULL, "本单位已受理，无须重复",
+                         "this unit has accepted it already");
+    } else if (act == PLAN_ACT_RETURN && taken) {
+        code = error_say(ret_error, code, NULL, "本单位已受理，不能再退回",
+                         "this unit has accepted it: it is not returned any more");
+    } else if (act != PLAN_ACT_PROGRESS && act <= PLAN_ACT_CLOSE && act != PLAN_ACT_RETURN &&
+               !plan_kind_expects(kind, act)) {
+        (void)error_set(ret_error, code, NULL, "%s: nobody has to %s it", kind->slug,
+                        lifecycle_act_text(act, LANG_EN));
+        (void)error_note_zh(ret_error, "“%s”无须%s", kind->name_zh,
+                            lifecycle_act_text(act, LANG_ZH));
+    } else if (fresh) {
+        bool then = accepts && (act == PLAN_ACT_PROGRESS || act == PLAN_ACT_CLOSE);
+        (void)error_set(ret_error, code, NULL, "sign for it first%s",
+                        then ? ", then accept it" : "");
+        (void)error_note_zh(ret_error, "请先签收%s", then ? "，再受理" : "");
+    } else if (state == LIFECYCLE_SIGNED && accepts) {
+        code = error_say(ret_error, code, NULL, "请先受理", "accept it first");
+    } else {
+        (void)error_set(ret_error, code, NULL, "%s: %s does not follow %s", kind->slug,
+                        plan_act_name(act), lifecycle_state_name(state));
+        (void)error_note_zh(ret_error, "“%s”在%s之后不能%s", kind->name_zh,
+                            lifecycle_state_text(state, LANG_ZH), lifecycle_act_text(act, LANG_ZH));
+    }
+    return code;
+}
+
 int lifecycle_next(const struct plan_kind *kind, enum lifecycle_state state, enum plan_act act,
                    enum lifecycle_role role, struct lifecycle_step *ret_step,
                    struct error *ret_error)
@@ -88,19 +133,27 @@ int lifecycle_next(const struct plan_kind *kind, enum lifecycle_state state, enu
     if ((unsigned)state >= LIFECYCLE_STATE_COUNT || (unsigned)act >= PLAN_ACT_COUNT ||
         (unsigned)role >= LIFECYCLE_ROLE_COUNT)
         return error_set(ret_error, E_LIFECYCLE_ORDER, NULL, "no such state, act or role");
-    if (!lifecycle_role_may(act, role))
-        return error_set(ret_error, E_LIFECYCLE_ROLE, NULL, "%s by %s", plan_act_name(act),
-                         lifecycle_role_name(role));
-    if (act == PLAN_ACT_RETURN && !kind->returnable)
-        return error_set(ret_error, E_RETURN_NOT_ALLOWED, "kind", "%s may not be returned",
-                         kind->slug);
-    if (act == PLAN_ACT_STAND_DOWN && kind->family != PLAN_FAMILY_ALERT)
-        return error_set(ret_error, E_LIFECYCLE_ORDER, "kind", "%s is no alert: not stood down",
-                         kind->slug);
+    if (!lifecycle_role_may(act, role)) {
+        (void)error_set(ret_error, E_LIFECYCLE_ROLE, NULL, "%s may not %s",
+                        lifecycle_role_text(role, LANG_EN), lifecycle_act_text(act, LANG_EN));
+        (void)error_note_zh(ret_error, "%s不能%s", lifecycle_role_text(role, LANG_ZH),
+                            lifecycle_act_text(act, LANG_ZH));
+        return E_LIFECYCLE_ROLE;
+    }
+    if (act == PLAN_ACT_RETURN && !kind->returnable) {
+        (void)error_set(ret_error, E_RETURN_NOT_ALLOWED, "kind", "%s may not be returned",
+                        kind->slug);
+        (void)error_note_zh(ret_error, "“%s”不得退回", kind->name_zh);
+        return E_RETURN_NOT_ALLOWED;
+    }
+    if (act == PLAN_ACT_STAND_DOWN && kind->family != PLAN_FAMILY_ALERT) {
+        (void)error_set(ret_error, E_LIFECYCLE_ORDER, "kind",
+                        "%s is no alert: there is nothing to stand down", kind->slug);
+        (void)error_note_zh(ret_error, "“%s”不是警报，无须解除", kind->name_zh);
+        return E_LIFECYCLE_ORDER;
+    }
     const struct lifecycle_row *row = lifecycle_find(kind, state, act, role);
-    if (!row)
-        return error_set(ret_error, E_LIFECYCLE_ORDER, NULL, "%s does not follow %s for %s",
-                         plan_act_name(act), lifecycle_state_name(state), kind->slug);
+    if (!row) return lifecycle_refuse(kind, state, act, ret_error);
     *ret_step = (struct lifecycle_step){row->next, row->effects};
     return 0;
 }
@@ -164,6 +217,15 @@ static const char *const lifecycle_role_names[LIFECYCLE_ROLE_COUNT] = {
     "leg", "originator", "copy", "office", "bus", "none",
 };
 
+static const char *const lifecycle_role_texts[LIFECYCLE_ROLE_COUNT][2] = {
+    {"须签收单位", "a unit that must sign for it"},
+    {"发送单位", "the sender"},
+    {"抄送单位", "a unit that has a copy"},
+    {"联席会议办公室", "the joint-conference office"},
+    {"总线", "the bus"},
+    {"未参与该线索的单位", "a unit that is not on the thread"},
+};
+
 const char *lifecycle_state_name(enum lifecycle_state state)
 {
     return (unsigned)state < LIFECYCLE_STATE_COUNT ? lifecycle_state_names[state] : "unknown";
@@ -184,4 +246,10 @@ const char *lifecycle_act_text(enum plan_act act, enum lang lang)
 const char *lifecycle_role_name(enum lifecycle_role role)
 {
     return (unsigned)role < LIFECYCLE_ROLE_COUNT ? lifecycle_role_names[role] : "unknown";
+}
+
+const char *lifecycle_role_text(enum lifecycle_role role, enum lang lang)
+{
+    if ((unsigned)role >= LIFECYCLE_ROLE_COUNT) return lang == LANG_EN ? "unknown" : "未知";
+    return lifecycle_role_texts[role][lang == LANG_EN];
 }

@@ -105,5 +105,7 @@ const char *lifecycle_state_text(enum lifecycle_state state,
                                  enum lang lang);                  /* "已签收", "signed for" */
 const char *lifecycle_act_text(enum plan_act act, enum lang lang); /* "签收", "sign for" */
 const char *lifecycle_role_name(enum lifecycle_role role);
+const char *lifecycle_role_text(enum lifecycle_role role,
+                                enum lang lang); /* "抄送单位", "a unit that has a copy" */
 
 #endif

@@ -150,19 +150,45 @@ bool route_sender_allowed(const struct plan *plan, const struct plan_kind *kind,
     return route_sender_of(plan, &kind->senders, from, at_ms, reference_sender);
 }
 
+void route_topic_list(const struct plan_kind *kind, enum lang lang, size_t size, char *ret_list)
+{
+    size_t len = 0;
+
+    CHECK(size >= sizeof " ...");
+    ret_list[0] = '\0';
+    for (size_t i = 0; i < kind->topic_count; i++) {
+        const struct plan_topic *topic = &kind->topics[i];
+        char one[2 * LIMIT_SLUG_LEN_MAX + 64];
+        int put = lang == LANG_ZH ? snprintf(one, sizeof one, "%s%s %.60s", i ? "、" : "",
+                                             topic->slug, topic->name_zh)
+                                  : snprintf(one, sizeof one, "%s%s", i ? ", " : "", topic->slug);
+        if (put < 0 || (size_t)put >= sizeof one || len + (size_t)put + sizeof " ..." > size) {
+            memcpy(ret_list + len, " ...", sizeof " ...");
+            return;
+        }
+        memcpy(ret_list + len, one, (size_t)put + 1);
+        len += (size_t)put;
+    }
+}
+
 static int route_topic_refuse(const struct plan_kind *kind, const char *topic,
                               struct error *ret_error)
 {
-    char list[ERROR_DETAIL_LEN_MAX + 1] = "";
-    size_t len = 0;
+    enum { SHOWN_MAX = 40 };
+    char list[ERROR_DETAIL_LEN_MAX + 1];
 
-    for (size_t i = 0; i < kind->topic_count && len < 160; i++) {
-        int put =
-            snprintf(list + len, sizeof list - len, "%s%s", i ? " " : "", kind->topics[i].slug);
-        len += (size_t)put;
-    }
-    return error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "%.*s is none of: %s", LIMIT_SLUG_LEN_MAX,
-                     route_shown(topic), kind->topic_count ? list : "(this kind has none)");
+    if (kind->topic_count == 0)
+        return error_say(ret_error, E_TOPIC_UNKNOWN, "topic", "该种类没有主题，却给出了 %.*s",
+                         "this kind has no topics, and %.*s is given", SHOWN_MAX, topic);
+    route_topic_list(kind, LANG_EN, sizeof list - 2 * SHOWN_MAX, list);
+    (void)error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "%.*s is none of: %s", SHOWN_MAX,
+                    route_shown(topic), list);
+    route_topic_list(kind, LANG_ZH, sizeof list - 2 * SHOWN_MAX, list);
+    if (topic[0])
+        (void)error_note_zh(ret_error, "没有主题 %.*s；可用：%s", SHOWN_MAX, topic, list);
+    else
+        (void)error_note_zh(ret_error, "须给出主题；可用：%s", list);
+    return E_TOPIC_UNKNOWN;
 }
 
 static int route_prepare(struct route_work *work, struct error *ret_error)
@@ -190,14 +216,18 @@ static int route_prepare(struct route_work *work, struct error *ret_error)
         return error_set(ret_error, E_UNIT_UNKNOWN, "from", "%.*s", LIMIT_SLUG_LEN_MAX,
                          route_shown(query->from));
     work->reference = plan_unit_current(plan, query->reference_sender);
-    if (!route_sender_allowed(plan, kind, found, work->from, query->at_ms, work->reference))
-        return error_set(ret_error, E_SENDER_NOT_ALLOWED, "from", "%s may not send %s%s%s",
-                         query->from, kind->slug, found ? " " : "", found ? found->slug : "");
+    if (!route_sender_allowed(plan, kind, found, work->from, query->at_ms, work->reference)) {
+        (void)error_set(ret_error, E_SENDER_NOT_ALLOWED, "from", "%s may not send %s%s%s",
+                        query->from, kind->slug, found ? " " : "", found ? found->slug : "");
+        (void)error_note_zh(ret_error, "%s不能发送“%s”%s%s", plan->units[work->from].name_zh,
+                            kind->name_zh, found ? "，主题" : "", found ? found->name_zh : "");
+        return E_SENDER_NOT_ALLOWED;
+    }
     work->street = PLAN_UNIT_NONE;
     if (area[0]) {
         if (!plan_area_well_formed(area))
-            return error_set(ret_error, E_AREA_UNKNOWN, "area", "%.*s: 6, 9 or 12 digits wanted",
-                             LIMIT_AREA_LEN_MAX, area);
+            return error_say(ret_error, E_AREA_UNKNOWN, "area", "%.*s：应为 6、9 或 12 位数字",
+                             "%.*s: 6, 9 or 12 digits wanted", LIMIT_AREA_LEN_MAX, area);
         const struct plan_area *place = plan_area_find(plan, area);
         if (place && place->street != PLAN_UNIT_NONE) work->street = place->street;
     }
@@ -243,14 +273,17 @@ int route_compute(const struct route_query *query, struct route *ret_route, stru
     if (no_rule)
         route_walk(&work, plan->fallback, plan->fallback_count, PLAN_ROW_NO_RULE, ROUTE_COPY);
     if (work.full)
-        return error_set(ret_error, E_TOO_LARGE, "recipients", "more than %d",
+        return error_say(ret_error, E_TOO_LARGE, "recipients", "超过 %d 个接收单位", "more than %d",
                          LIMIT_RECIPIENT_COUNT_MAX);
-    if (ret_route->recipient_count == 0)
-        return error_set(ret_error, E_ROUTE_EMPTY, "recipients", "nobody receives %s from %s%s",
-                         kind->slug, plan->units[work.from].key,
-                         kind->position == PLAN_FOLLOWS && work.reference == PLAN_UNIT_NONE
-                             ? " without the sender of a parent"
-                             : "");
+    if (ret_route->recipient_count == 0) {
+        bool lost = kind->position == PLAN_FOLLOWS && work.reference == PLAN_UNIT_NONE;
+        (void)error_set(ret_error, E_ROUTE_EMPTY, "recipients", "nobody receives %s from %s%s",
+                        kind->slug, plan->units[work.from].key,
+                        lost ? " without the sender of a parent" : "");
+        (void)error_note_zh(ret_error, "%s发送的“%s”没有接收单位%s", plan->units[work.from].name_zh,
+                            kind->name_zh, lost ? "：缺少所答复的消息" : "");
+        return E_ROUTE_EMPTY;
+    }
     if (only_origin) ret_route->flags |= ROUTE_FLAG_ONLY_ORIGIN_LEFT;
     if (no_rule) ret_route->flags |= ROUTE_FLAG_READDRESSED;
     if (work.wanted_street && !route_has_street(&work)) ret_route->flags |= ROUTE_FLAG_AREA_UNKNOWN;
@@ -271,12 +304,12 @@ int route_restrict(struct route *route, const char *const *sections, size_t coun
         bool here = next < count && strcmp(sections[next], kind->sections[i].name) == 0;
         place[i] = here ? (uint8_t)next++ : ROUTE_PLACE_NONE;
         if (!here && !kind->sections[i].optional)
-            return error_set(ret_error, E_LEVEL_MISMATCH, "sections", "%s is missing or misplaced",
-                             kind->sections[i].name);
+            return error_say(ret_error, E_LEVEL_MISMATCH, "sections", "缺少 %s 部分或位置不对",
+                             "%s is missing or misplaced", kind->sections[i].name);
     }
     if (next != count)
-        return error_set(ret_error, E_LEVEL_MISMATCH, "sections", "%.*s is not expected here",
-                         LIMIT_SLUG_LEN_MAX, sections[next]);
+        return error_say(ret_error, E_LEVEL_MISMATCH, "sections", "此处不应有 %.*s 部分",
+                         "%.*s is not expected here", LIMIT_SLUG_LEN_MAX, sections[next]);
     for (size_t i = 0; i < route->recipient_count; i++) {
         uint32_t mask = 0;
         for (size_t j = 0; j < kind->section_count; j++) {

@@ -147,4 +147,8 @@ const char *route_reason(const struct plan *plan, const struct plan_kind *kind,
  * resolve in this plan. */
 const char *route_citation_text(const struct plan *plan, const char *citation, enum lang lang);
 
+/* The topics of a kind for an error or a help text: "labour, venue", in Chinese each with its name;
+ * whole ones, as many as fit into `size` bytes, " ..." behind them where there are more. */
+void route_topic_list(const struct plan_kind *kind, enum lang lang, size_t size, char *ret_list);
+
 #endif

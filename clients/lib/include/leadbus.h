@@ -226,7 +226,7 @@ struct leadbus_skipped {
     const char *reason_zh, *reason_en;
 };
 /* draft->sections may be empty: then all sections of the kind are assumed. Errors: as submit's of
- * plan and thread. Free with leadbus_preview_free. */
+ * plan, thread and lifecycle. Free with leadbus_preview_free. */
 LEADBUS_API int leadbus_preview_make(leadbus *lb, const struct leadbus_draft *draft,
                                      leadbus_preview **ret_preview,
                                      struct leadbus_error *ret_error);
