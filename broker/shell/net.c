@@ -171,7 +171,15 @@ int net_bind(struct net *net, const char *endpoint, char ret_bound[NET_ENDPOINT_
         zmq_getsockopt(net->socket, ZMQ_LAST_ENDPOINT, bound, &len))
         return error_set(ret_error, E_NETWORK, "endpoint", "%s: %s", endpoint,
                          zmq_strerror(zmq_errno()));
-    memcpy(ret_bound, bound, sizeof bound);
+    /* With IPv6 on, libzmq says an IPv4 address as a mapped one; people gave it without. */
+    static const char mapped[] = "tcp://[::ffff:";
+    const char *end = strrchr(bound, ']');
+    if (strncmp(bound, mapped, sizeof mapped - 1) == 0 && strchr(bound, '.') && end)
+        (void)snprintf(ret_bound, NET_ENDPOINT_LEN_MAX + 1, "tcp://%.*s%s",
+                       (int)(end - bound - (long)sizeof mapped + 1), bound + sizeof mapped - 1,
+                       end + 1);
+    else
+        memcpy(ret_bound, bound, sizeof bound);
     return 0;
 }
 

@@ -125,6 +125,10 @@ int box_in_body(struct box *box, uint64_t number, struct buf *ret_record, struct
 int box_in_each(struct box *box, uint64_t after, size_t limit,
                 int (*each)(void *ctx, const struct box_in *row), void *ctx,
                 struct error *ret_error) MUST_USE;
+/* Newest first, below a number. */
+int box_in_newest(struct box *box, uint64_t before, size_t limit,
+                  int (*each)(void *ctx, const struct box_in *row), void *ctx,
+                  struct error *ret_error) MUST_USE;
 int box_in_of_thread(struct box *box, const uint8_t thread[16],
                      int (*each)(void *ctx, const struct box_in *row), void *ctx,
                      struct error *ret_error) MUST_USE;

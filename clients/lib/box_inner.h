@@ -53,6 +53,7 @@
     X(IN_FIND, "SELECT " IN_COLUMNS " FROM inbox WHERE id=?1 AND type<>2 ORDER BY number LIMIT 1") \
     X(IN_GET, "SELECT " IN_COLUMNS " FROM inbox WHERE number=?1")                                  \
     X(IN_EACH, "SELECT " IN_COLUMNS " FROM inbox WHERE number>?1 ORDER BY number LIMIT ?2")        \
+    X(IN_NEWEST, "SELECT " IN_COLUMNS " FROM inbox WHERE number<?1 ORDER BY number DESC LIMIT ?2") \
     X(IN_THREAD, "SELECT " IN_COLUMNS                                                              \
                  " FROM inbox WHERE id=?1 AND thread=?1 AND type<>2 UNION ALL SELECT " IN_COLUMNS  \
                  " FROM inbox WHERE thread=?1 AND thread<>id AND type<>2 ORDER BY number")         \

@@ -365,6 +365,18 @@ int box_in_each(struct box *box, uint64_t after, size_t limit,
     return in_walk(box, statement, each, ctx, ret_error);
 }
 
+int box_in_newest(struct box *box, uint64_t before, size_t limit,
+                  int (*each)(void *ctx, const struct box_in *row), void *ctx,
+                  struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_IN_NEWEST, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, before);
+    box_bind_u64(statement, 2, limit);
+    return in_walk(box, statement, each, ctx, ret_error);
+}
+
 int box_in_of_thread(struct box *box, const uint8_t thread[16],
                      int (*each)(void *ctx, const struct box_in *row), void *ctx,
                      struct error *ret_error)

@@ -65,7 +65,8 @@ static int message_load(leadbus *lb, leadbus_message *message, struct error *ret
         view_item_of_head(lb, message->head, &message->item);
         message_recipients(lb, message);
     }
-    if (sealed.len > 0)
+    if (!message->own) r = view_item_leg(lb, &message->item, ret_error);
+    if (r == 0 && sealed.len > 0)
         r = content_open(lb->engine, message->item.thread, message->item.id, buf_bytes(&sealed),
                          &message->content, ret_error);
 out:
@@ -151,6 +152,32 @@ const struct leadbus_recipient *leadbus_message_recipient(const leadbus_message 
     return i < message->recipient_count ? &message->recipients[i] : NULL;
 }
 
+/* Gives the rows as items, each with what its header says. */
+static int give_items(leadbus *lb, const struct gathered *all,
+                      int (*each)(void *ctx, const struct leadbus_item *item), void *ctx,
+                      struct error *ret_error)
+{
+    int r = 0;
+    bool going = true;
+    for (size_t i = 0; i < all->count && going && r == 0; i++) {
+        struct leadbus_item item;
+        struct buf body = {0};
+        struct arena arena;
+        arena_init(&arena, LIMIT_FRAME_BYTES_MAX * 4);
+        view_item_of_in(&all->in[i], &item);
+        r = box_in_body(lb->box, all->in[i].number, &body, NULL, NULL, ret_error);
+        const Leadbus__Header *head = r == 0 && all->in[i].type != BOX_IN_NOTICE
+                                          ? view_head_of(buf_bytes(&body), false, &arena)
+                                          : NULL;
+        if (head) view_item_of_head(lb, head, &item);
+        if (r == 0) r = view_item_leg(lb, &item, ret_error);
+        going = r == 0 && each(ctx, &item) == 0;
+        arena_fini(&arena);
+        buf_fini(&body);
+    }
+    return r;
+}
+
 int leadbus_inbox_each(leadbus *lb, uint64_t after, size_t limit,
                        int (*each)(void *ctx, const struct leadbus_item *item), void *ctx,
                        struct leadbus_error *ret_error)
@@ -158,22 +185,20 @@ int leadbus_inbox_each(leadbus *lb, uint64_t after, size_t limit,
     struct error error = {0};
     struct gathered all = {0};
     int r = box_in_each(lb->box, after, limit, view_gather_in, &all, &error);
-    for (size_t i = 0; i < all.count && r == 0; i++) {
-        struct leadbus_item item;
-        struct buf body = {0};
-        struct arena arena;
-        arena_init(&arena, LIMIT_FRAME_BYTES_MAX * 4);
-        view_item_of_in(&all.in[i], &item);
-        r = box_in_body(lb->box, all.in[i].number, &body, NULL, NULL, &error);
-        const Leadbus__Header *head = r == 0 && all.in[i].type != BOX_IN_NOTICE
-                                          ? view_head_of(buf_bytes(&body), false, &arena)
-                                          : NULL;
-        if (head) view_item_of_head(lb, head, &item);
-        bool stop = r == 0 && each(ctx, &item) != 0;
-        arena_fini(&arena);
-        buf_fini(&body);
-        if (stop) break;
-    }
+    if (r == 0) r = give_items(lb, &all, each, ctx, &error);
+    free(all.in);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
+}
+
+int leadbus_inbox_newest(leadbus *lb, uint64_t before, size_t limit,
+                         int (*each)(void *ctx, const struct leadbus_item *item), void *ctx,
+                         struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct gathered all = {0};
+    int r =
+        box_in_newest(lb->box, before ? before : INT64_MAX, limit, view_gather_in, &all, &error);
+    if (r == 0) r = give_items(lb, &all, each, ctx, &error);
     free(all.in);
     return r < 0 ? client_failed(ret_error, &error) : 0;
 }

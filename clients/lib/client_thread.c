@@ -49,6 +49,7 @@ static int thread_items(leadbus *lb, leadbus_thread *thread, struct error *ret_e
         const Leadbus__Header *head =
             view_head_of(buf_bytes(&thread->bodies[i]), own, &thread->arena);
         if (head) view_item_of_head(lb, head, item);
+        if (item->must_sign) view_item_of_thread(lb, &thread->thread, item);
     }
     if (count > 0) qsort(thread->items, count, sizeof *thread->items, item_order);
     return 0;

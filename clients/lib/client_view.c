@@ -70,6 +70,7 @@ void view_item_of_in(const struct box_in *row, struct leadbus_item *ret)
     ret->received_ms = row->received_ms;
     ret->count = row->count;
     ret->missing_before = row->missing;
+    ret->leg = ret->leg_zh = ret->leg_en = "";
 }
 
 void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadbus_item *ret)
@@ -91,6 +92,7 @@ void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadb
     ret->record_ms = row->record_ms;
     ret->code = row->code;
     ret->state = pending && pending->sent ? LEADBUS_SENT : row->state;
+    ret->leg = ret->leg_zh = ret->leg_en = "";
 }
 
 void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct leadbus_item *ret)
@@ -107,6 +109,37 @@ void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct le
     for (size_t i = 0; i < head->n_recipients; i++)
         if (strcmp(head->recipients[i]->unit, lb->keyring.unit) == 0)
             ret->citation = head->recipients[i]->citation;
+}
+
+void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret)
+{
+    const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        const struct thread_leg *leg = &thread->legs[i];
+        enum lifecycle_state state = (enum lifecycle_state)leg->state;
+        const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
+        if (memcmp(leg->message, ret->id, 16) != 0 || strcmp(leg->unit, lb->keyring.unit) != 0)
+            continue;
+        ret->leg = lifecycle_state_name(state);
+        ret->leg_zh = lifecycle_state_text(state, LANG_ZH);
+        ret->leg_en = lifecycle_state_text(state, LANG_EN);
+        ret->leg_done = kind && lifecycle_leg_done(kind, state);
+        ret->leg_next = kind ? (int)lifecycle_owed(kind, state) : 0;
+    }
+}
+
+int view_item_leg(const leadbus *lb, struct leadbus_item *ret, struct error *ret_error)
+{
+    struct buf state = {0};
+    struct thread thread;
+    if (!ret->must_sign) return 0;
+    thread_init(&thread, ret->thread);
+    int r = box_thread_get(lb->box, ret->thread, NULL, &state, ret_error);
+    if (r == 0) r = thread_decode(buf_bytes(&state), &thread, ret_error);
+    if (r == 0) view_item_of_thread(lb, &thread, ret);
+    thread_fini(&thread);
+    buf_fini(&state);
+    return r == E_NOT_FOUND ? 0 : r;
 }
 
 /* The header in a record's or an envelope's bytes; NULL: there is none. */

@@ -25,6 +25,10 @@ int view_gather_in(void *ctx, const struct box_in *row);
 void view_item_of_in(const struct box_in *row, struct leadbus_item *ret);
 void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadbus_item *ret);
 void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct leadbus_item *ret);
+/* Sets what the item says of our leg, from the thread as we know it. */
+void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret);
+/* The same, with the thread from the store. Errors: of reading it. */
+int view_item_leg(const leadbus *lb, struct leadbus_item *ret, struct error *ret_error) MUST_USE;
 /* The header in a record's or an envelope's bytes; NULL: there is none. */
 const Leadbus__Header *view_head_of(struct bytes body, bool own, struct arena *arena);
 

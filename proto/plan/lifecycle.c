@@ -185,6 +185,16 @@ bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state
     return reached != PLAN_ACT_NONE && kind->expects >> (reached + 1) == 0;
 }
 
+enum plan_act lifecycle_owed(const struct plan_kind *kind, enum lifecycle_state state)
+{
+    if (lifecycle_leg_done(kind, state)) return PLAN_ACT_NONE;
+    if (lifecycle_reached(state) < PLAN_ACT_SIGN && plan_kind_expects(kind, PLAN_ACT_SIGN))
+        return PLAN_ACT_SIGN;
+    if (lifecycle_reached(state) < PLAN_ACT_ACCEPT && plan_kind_expects(kind, PLAN_ACT_ACCEPT))
+        return PLAN_ACT_ACCEPT;
+    return PLAN_ACT_CLOSE;
+}
+
 enum lifecycle_thread lifecycle_thread(const struct lifecycle_leg *legs, size_t count)
 {
     if (count == 0) return LIFECYCLE_THREAD_NONE;

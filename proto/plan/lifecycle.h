@@ -71,6 +71,9 @@ int lifecycle_next(const struct plan_kind *kind, enum lifecycle_state state, enu
  * expects is done. */
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state);
 
+/* The next act that this leg owes: sign, accept or close; none when it is done. */
+enum plan_act lifecycle_owed(const struct plan_kind *kind, enum lifecycle_state state);
+
 /* One row of the table, for drawing and for the documents. `role` bits are 1 << enum
  * lifecycle_role. */
 struct lifecycle_row {

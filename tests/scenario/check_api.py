@@ -21,8 +21,8 @@ failures = []
 class Local(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(SOCKET)  # waits for room in the backlog, which a timeout would refuse to do
         self.sock.settimeout(60)
-        self.sock.connect(SOCKET)
 
 
 def call(method, path, body=None, headers=None):

@@ -229,10 +229,75 @@ static void lifecycle_names_every_state_in_both_languages(void **unused)
     assert_string_equal(lifecycle_act_text(PLAN_ACT_URGE, LANG_ZH), "催办");
 }
 
+/* What comes next is what the table would take next. */
+static void lifecycle_owes_the_next_act(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *kind;
+        enum lifecycle_state state;
+        enum plan_act owed;
+    } rows[] = {
+        {"lead.suspected-trafficking", LIFECYCLE_SUBMITTED, PLAN_ACT_SIGN},
+        {"lead.suspected-trafficking", LIFECYCLE_DELIVERED, PLAN_ACT_SIGN},
+        {"lead.suspected-trafficking", LIFECYCLE_SIGNED, PLAN_ACT_ACCEPT},
+        {"lead.suspected-trafficking", LIFECYCLE_ACCEPTED, PLAN_ACT_CLOSE},
+        {"lead.suspected-trafficking", LIFECYCLE_PROGRESS, PLAN_ACT_CLOSE},
+        {"lead.suspected-trafficking", LIFECYCLE_CLOSED, PLAN_ACT_NONE},
+        {"handoff.service-referral", LIFECYCLE_RETURNED, PLAN_ACT_NONE},
+        {"notice.verify", LIFECYCLE_SIGNED, PLAN_ACT_CLOSE},
+        {"alert.missing-child", LIFECYCLE_DELIVERED, PLAN_ACT_SIGN},
+        {"alert.missing-child", LIFECYCLE_SIGNED, PLAN_ACT_NONE},
+        {"alert.missing-child", LIFECYCLE_STOOD_DOWN, PLAN_ACT_NONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(lifecycle_owed(kind_of(rows[i].kind), rows[i].state), rows[i].owed);
+}
+
+/* Who tries an act too early or twice is told which one comes first, in both languages. */
+static void lifecycle_says_what_comes_first(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *kind;
+        enum lifecycle_state state;
+        enum plan_act act;
+        const char *zh, *en;
+    } rows[] = {
+        {"lead.suspected-trafficking", LIFECYCLE_DELIVERED, PLAN_ACT_CLOSE, "请先签收，再受理",
+         "sign for it first, then accept it"},
+        {"lead.suspected-trafficking", LIFECYCLE_DELIVERED, PLAN_ACT_ACCEPT, "请先签收",
+         "sign for it first"},
+        {"lead.suspected-trafficking", LIFECYCLE_SIGNED, PLAN_ACT_PROGRESS, "请先受理",
+         "accept it first"},
+        {"lead.suspected-trafficking", LIFECYCLE_SIGNED, PLAN_ACT_SIGN, "本单位已签收，无须重复",
+         "this unit has signed for it already"},
+        {"lead.suspected-trafficking", LIFECYCLE_PROGRESS, PLAN_ACT_ACCEPT,
+         "本单位已受理，无须重复", "this unit has accepted it already"},
+        {"lead.suspected-trafficking", LIFECYCLE_CLOSED, PLAN_ACT_CLOSE, "本单位办理已结束：已办结",
+         "this unit's part is over: closed"},
+        {"handoff.service-referral", LIFECYCLE_ACCEPTED, PLAN_ACT_RETURN,
+         "本单位已受理，不能再退回", "this unit has accepted it: it is not returned any more"},
+        {"notice.bulletin", LIFECYCLE_SIGNED, PLAN_ACT_CLOSE, "“情况通报与线索通报”无须办结",
+         "notice.bulletin: nobody has to close it"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct lifecycle_step step;
+        struct error error = {0};
+        assert_int_equal(lifecycle_next(kind_of(rows[i].kind), rows[i].state, rows[i].act,
+                                        LIFECYCLE_ROLE_LEG, &step, &error),
+                         E_LIFECYCLE_ORDER);
+        assert_string_equal(error_detail(&error, LANG_ZH), rows[i].zh);
+        assert_string_equal(error_detail(&error, LANG_EN), rows[i].en);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lifecycle_walks_the_chain),
+        cmocka_unit_test(lifecycle_owes_the_next_act),
+        cmocka_unit_test(lifecycle_says_what_comes_first),
         cmocka_unit_test(lifecycle_refuses_other_roles),
         cmocka_unit_test(lifecycle_takes_any_number),
         cmocka_unit_test(lifecycle_signing_implies_delivery),

@@ -318,12 +318,21 @@ struct leadbus_item {
     uint64_t count;
     uint64_t missing_before; /* messages of this sender to us that have not arrived before this */
     int state;               /* SENT: leadbus_outbox_state */
+    /* How far we are with what we must sign for: "delivered", "signed"; "" where nothing is owed.
+     */
+    const char *leg, *leg_zh, *leg_en; /* static */
+    int leg_done;                      /* nothing more is owed */
+    int leg_next;                      /* leadbus_act that comes next; 0 when done */
 };
 /* In order of number, from `after` (exclusive; 0 = the first), at most `limit`; without sections.
  * `each` returns 0 to go on. */
 LEADBUS_API int leadbus_inbox_each(leadbus *lb, uint64_t after, size_t limit,
                                    int (*each)(void *ctx, const struct leadbus_item *item),
                                    void *ctx, struct leadbus_error *ret_error);
+/* The same, newest first: those below `before` (exclusive; 0 = from the last one). */
+LEADBUS_API int leadbus_inbox_newest(leadbus *lb, uint64_t before, size_t limit,
+                                     int (*each)(void *ctx, const struct leadbus_item *item),
+                                     void *ctx, struct leadbus_error *ret_error);
 LEADBUS_API uint64_t leadbus_inbox_last(leadbus *lb); /* highest number; 0 = empty */
 
 typedef struct leadbus_message leadbus_message;
