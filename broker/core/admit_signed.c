@@ -86,6 +86,23 @@ int core_admit_ack(const struct core *core, const struct core_request *request, 
     return record_encode(&record, ret_record, error);
 }
 
+/* Every key costs every unit of the bus: it must be worth it. */
+static int check_key_time(const Leadbus__EpochKeyBody *body, uint64_t now_ms,
+                          struct error *ret_error)
+{
+    if (body->not_after_ms < now_ms + LIMIT_EPOCH_VALID_MS)
+        return error_set(ret_error, E_EPOCH_EXPIRED, "not_after_ms",
+                         "%llu, must be %llu ms after bus time %llu",
+                         (unsigned long long)body->not_after_ms,
+                         (unsigned long long)LIMIT_EPOCH_VALID_MS, (unsigned long long)now_ms);
+    if (body->not_before_ms > now_ms && body->not_before_ms - now_ms > LIMIT_EPOCH_AHEAD_MS)
+        return error_set(ret_error, E_BAD_VALUE, "not_before_ms",
+                         "%llu, at most %llu ms after bus time %llu",
+                         (unsigned long long)body->not_before_ms,
+                         (unsigned long long)LIMIT_EPOCH_AHEAD_MS, (unsigned long long)now_ms);
+    return 0;
+}
+
 static int check_key(const struct core *core, const Leadbus__EpochKeyBody *body, struct bytes raw,
                      uint64_t now_ms, struct core_verdict *verdict)
 {
@@ -104,15 +121,25 @@ static int check_key(const struct core *core, const Leadbus__EpochKeyBody *body,
     if (body->epoch <= last)
         return error_set(error, E_BAD_VALUE, "epoch", "%llu, %llu is published",
                          (unsigned long long)body->epoch, (unsigned long long)last);
-    if (body->not_after_ms < now_ms)
-        return error_set(error, E_EPOCH_EXPIRED, "not_after_ms", "%llu, bus time is %llu",
-                         (unsigned long long)body->not_after_ms, (unsigned long long)now_ms);
+    /* Not the very next one alone: an agent that was long without the bus has keys behind it that
+     * ran out before anybody heard of them. */
+    if (body->epoch - last > LIMIT_EPOCH_STEP)
+        return error_set(error, E_BAD_VALUE, "epoch", "%llu, at most %d above %llu",
+                         (unsigned long long)body->epoch, LIMIT_EPOCH_STEP,
+                         (unsigned long long)last);
+    int r = check_key_time(body, now_ms, error);
+    if (r != 0) return r;
+    if (sender && sender->keys_day == now_ms / CORE_DAY_MS &&
+        sender->keys_count >= LIMIT_EPOCH_KEYS_PER_DAY) {
+        verdict->retry_after_ms = (uint32_t)(CORE_DAY_MS - now_ms % CORE_DAY_MS);
+        return error_set(error, E_QUOTA, "epoch", "%d keys in a day", LIMIT_EPOCH_KEYS_PER_DAY);
+    }
     if (core_key_usable_count(core, body->serial, unit, now_ms) >= CORE_EPOCH_KEYS_PER_UNIT_MAX) {
         verdict->retry_after_ms = CORE_RETRY_MS;
         return error_set(error, E_BUSY, "epoch", "%d keys published ahead",
                          CORE_EPOCH_KEYS_PER_UNIT_MAX);
     }
-    return 0;
+    return core_sender_check_quota(core, body->serial, now_ms, verdict);
 }
 
 int core_admit_key(const struct core *core, const struct core_request *request, uint64_t now_ms,
@@ -152,9 +179,36 @@ static uint32_t sections_held(const struct core *core, const struct core_message
     return party ? (uint32_t)party->bits >> CORE_PARTY_SECTION_SHIFT : 0;
 }
 
-static int check_rewrap(const struct core *core, const Leadbus__RewrapBody *body, uint64_t now_ms,
-                        struct error *ret_error)
+static int check_rewrap_key(const struct core *core, const Leadbus__RewrapBody *body, uint16_t unit,
+                            uint64_t now_ms, struct error *ret_error)
 {
+    bool live;
+    const struct core_epoch_key *key =
+        core_key_find(core, unit, body->epoch, core_binary(body->epoch_key), now_ms, &live);
+    if (!key)
+        return error_set(ret_error, E_EPOCH_UNKNOWN, "epoch", "%.64s has not published %llu so",
+                         body->unit, (unsigned long long)body->epoch);
+    if (!live)
+        return error_set(ret_error, E_EPOCH_UNKNOWN, "epoch",
+                         "%llu of %.64s: its certificate %llu holds no longer",
+                         (unsigned long long)body->epoch, body->unit,
+                         (unsigned long long)key->serial);
+    if (now_ms > key->not_after_ms)
+        return error_set(ret_error, E_EPOCH_EXPIRED, "epoch", "%llu held to %llu",
+                         (unsigned long long)body->epoch, (unsigned long long)key->not_after_ms);
+    bool ahead =
+        body->created_ms > now_ms && body->created_ms - now_ms > core->config.created_skew_ms;
+    bool old = body->created_ms < now_ms && now_ms - body->created_ms > core->config.created_age_ms;
+    if (ahead || old)
+        return error_set(ret_error, E_CREATED_OUT_OF_RANGE, "created_ms", "%llu, bus time is %llu",
+                         (unsigned long long)body->created_ms, (unsigned long long)now_ms);
+    return 0;
+}
+
+static int check_rewrap(const struct core *core, const Leadbus__RewrapBody *body, struct bytes raw,
+                        uint64_t now_ms, struct core_verdict *verdict)
+{
+    struct error *ret_error = &verdict->error;
     const struct core_message *message = core_message_of_hash(core, body->header_hash.data);
     uint16_t from = core_unit_find(core, body->from), unit = core_unit_find(core, body->unit);
     if (!message || from == CORE_UNIT_NONE)
@@ -171,24 +225,11 @@ static int check_rewrap(const struct core *core, const Leadbus__RewrapBody *body
     if (body->sections == 0 || (body->sections & ~allowed) != 0)
         return error_set(ret_error, E_ROUTE_MISMATCH, "sections", "%x, at most %x",
                          (unsigned)body->sections, (unsigned)allowed);
-    bool live;
-    const struct core_epoch_key *key =
-        core_key_find(core, unit, body->epoch, core_binary(body->epoch_key), now_ms, &live);
-    if (!key)
-        return error_set(ret_error, E_EPOCH_UNKNOWN, "epoch", "%.64s has not published %llu so",
-                         body->unit, (unsigned long long)body->epoch);
-    if (!live)
-        return error_set(ret_error, E_EPOCH_UNKNOWN, "epoch",
-                         "%llu of %.64s: its certificate %llu holds no longer",
-                         (unsigned long long)body->epoch, body->unit,
-                         (unsigned long long)key->serial);
-    if (now_ms > key->not_after_ms)
-        return error_set(ret_error, E_EPOCH_EXPIRED, "epoch", "%llu held to %llu",
-                         (unsigned long long)body->epoch, (unsigned long long)key->not_after_ms);
-    if (body->created_ms > now_ms && body->created_ms - now_ms > core->config.created_skew_ms)
-        return error_set(ret_error, E_CREATED_OUT_OF_RANGE, "created_ms", "%llu, bus time is %llu",
-                         (unsigned long long)body->created_ms, (unsigned long long)now_ms);
-    return 0;
+    /* Sent before? Asked ahead of what changes with time. */
+    int r = core_rewrap_check(core, body, raw, from, unit, verdict);
+    if (r == 0) r = check_rewrap_key(core, body, unit, now_ms, ret_error);
+    if (r == 0) r = core_sender_check_quota(core, body->serial, now_ms, verdict);
+    return r;
 }
 
 int core_admit_rewrap(const struct core *core, const struct core_request *request, uint64_t now_ms,
@@ -201,7 +242,7 @@ int core_admit_rewrap(const struct core *core, const struct core_request *reques
     if (r != 0) return r;
     r = core_admit_speaker(core, request, body->serial, body->from, body->suite, now_ms,
                            &certificate, error);
-    if (r == 0) r = check_rewrap(core, body, now_ms, error);
+    if (r == 0) r = check_rewrap(core, body, request->signed_body.body, now_ms, verdict);
     if (r != 0) return r;
     Leadbus__Rewrapped rewrapped = LEADBUS__REWRAPPED__INIT;
     rewrapped.body = core_data(request->signed_body.body);

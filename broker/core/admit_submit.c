@@ -309,12 +309,8 @@ static int check_room(struct submission *s)
     struct error *error = &s->verdict->error;
     const Leadbus__Configured *config = &s->core->config;
     if (s->kind->exempt) return 0;
-    if (config->quota_per_minute > 0 && s->sender && s->sender->quota_minute == s->now_ms / 60000 &&
-        s->sender->quota_count >= config->quota_per_minute) {
-        s->verdict->retry_after_ms = (uint32_t)(60000 - s->now_ms % 60000);
-        return error_set(error, E_QUOTA, "serial", "%u in a minute",
-                         (unsigned)config->quota_per_minute);
-    }
+    int r = core_sender_check_quota(s->core, s->head->serial, s->now_ms, s->verdict);
+    if (r != 0) return r;
     for (size_t i = 0; config->waiting_max > 0 && i < s->head->n_recipients; i++) {
         uint16_t unit = core_unit_find(s->core, s->head->recipients[i]->unit);
         if (s->core->units[unit]->waiting < config->waiting_max) continue;

@@ -88,11 +88,8 @@ static void fold_sender(struct core *core, const struct core_folding *folding,
                         const Leadbus__Header *head, const uint8_t hash[32])
 {
     struct core_sender *sender = core_sender_put(core, head->serial);
-    uint64_t minute = folding->time_ms / 60000;
     core_sender_note(sender, envelope_lane(head), head->seq, folding->index, hash);
-    if (sender->quota_minute != minute) sender->quota_count = 0;
-    sender->quota_minute = minute;
-    sender->quota_count++;
+    core_sender_count(sender, folding->time_ms);
 }
 
 static int check_foldable(const struct core *core, const struct core_folding *folding,

@@ -98,12 +98,17 @@ int core_apply_key(struct core *core, const struct core_folding *folding,
     if (r != 0) return r;
     const Leadbus__EpochKeyBody *body = (const Leadbus__EpochKeyBody *)message;
     uint16_t index = core_unit_find(core, body->unit);
-    const struct core_sender *sender = core_sender_find(core, body->serial);
-    if (index == CORE_UNIT_NONE || body->epoch <= (sender ? sender->epoch : 0))
+    struct core_sender *sender = core_sender_put(core, body->serial);
+    if (index == CORE_UNIT_NONE || body->epoch <= sender->epoch)
         return core_corrupt(ret_error, folding->index, "not the certificate's next epoch key");
     r = core_key_put(core, body, body->serial, core_binary(published->body),
                      core_binary(published->signature), folding->index, folding->time_ms);
     if (r != 0) return r;
+    uint64_t day = folding->time_ms / CORE_DAY_MS;
+    if (sender->keys_day != day) sender->keys_count = 0;
+    sender->keys_day = day;
+    sender->keys_count++;
+    core_sender_count(sender, folding->time_ms);
     core_effect_add(folding->effects, (struct core_effect){.type = CORE_EFFECT_KEY,
                                                            .index = folding->index,
                                                            .unit = core->units[index]->key,
@@ -154,10 +159,15 @@ int core_apply_rewrap(struct core *core, const struct core_folding *folding,
     const Leadbus__RewrapBody *body;
     int r = envelope_rewrap_decode(core_binary(rewrapped->body), core->scratch, &body, ret_error);
     if (r != 0) return r;
-    uint16_t unit = core_unit_find(core, body->unit);
+    uint16_t unit = core_unit_find(core, body->unit), from = core_unit_find(core, body->from);
     const struct core_message *message = core_message_of_hash(core, body->header_hash.data);
-    if (unit == CORE_UNIT_NONE || !message)
-        return core_corrupt(ret_error, folding->index, "rewraps what is not there");
+    struct bytes raw = core_binary(rewrapped->body);
+    struct core_verdict verdict = {0};
+    if (unit == CORE_UNIT_NONE || from == CORE_UNIT_NONE || !message ||
+        core_rewrap_check(core, body, raw, from, unit, &verdict) != 0)
+        return core_corrupt(ret_error, folding->index, "rewraps what is not there, or again");
+    core_rewrap_note(core, body, raw, from, unit, folding->index);
+    core_sender_count(core_sender_put(core, body->serial), folding->time_ms);
     /* It waits for its key no longer: nobody is told again. */
     struct core_lane *lanes = core->units[unit]->lanes;
     struct core_place *place =

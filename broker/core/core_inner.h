@@ -18,6 +18,7 @@ enum {
     CORE_EPOCH_KEYS_PER_UNIT_MAX = 64, /* unexpired ones */
     CORE_TICK_COUNT_MAX = 4096,        /* leads expired by one record */
     CORE_RETRY_MS = 5000,
+    CORE_DAY_MS = 24 * 3600 * 1000,
 };
 
 /* One place in a lane: 16 bytes, and the digest's unit of it. */
@@ -109,6 +110,16 @@ struct core_sender {
     uint64_t quota_minute;
     uint32_t quota_count;
     uint64_t epoch; /* highest number of an epoch key of this certificate */
+    uint64_t keys_day;
+    uint32_t keys_count; /* published on that day */
+};
+
+/* What one unit has rewrapped of one message for one key of a reader. */
+struct core_rewrap {
+    uint8_t name[32]; /* hash of the four */
+    uint32_t count;
+    uint64_t indexes[LIMIT_REWRAP_COUNT_MAX];
+    uint64_t bodies[LIMIT_REWRAP_COUNT_MAX]; /* first 8 bytes of each body's hash */
 };
 
 /* A kind as the lifecycle needs it, kept for threads older than the plan in force. */
@@ -169,6 +180,10 @@ struct core {
     size_t party_count, party_cap;
     struct core_thread *threads;
     size_t thread_count, thread_cap;
+
+    struct map rewrap_of; /* name, 32 bytes */
+    struct core_rewrap *rewraps;
+    size_t rewrap_count, rewrap_cap;
 
     struct core_item *items;
     size_t item_count, item_cap;
@@ -258,6 +273,18 @@ const struct core_seen *core_sender_seen(const struct core_sender *sender, unsig
                                          uint64_t seq);
 void core_sender_note(struct core_sender *sender, unsigned lane, uint64_t seq, uint64_t index,
                       const uint8_t hash[32]);
+/* One record more in that minute: an envelope, a key or a rewrap. */
+void core_sender_count(struct core_sender *sender, uint64_t time_ms);
+/* E_QUOTA where the certificate has used up its minute. */
+int core_sender_check_quota(const struct core *core, uint64_t serial, uint64_t now_ms,
+                            struct core_verdict *verdict);
+
+/* rewraps.c: what was rewrapped before. `from` and `unit`: places of who rewraps and who reads. */
+/* E_DUPLICATE with verdict.index: this very body stands there, or as many as there may be. */
+int core_rewrap_check(const struct core *core, const Leadbus__RewrapBody *body, struct bytes raw,
+                      uint16_t from, uint16_t unit, struct core_verdict *verdict);
+void core_rewrap_note(struct core *core, const Leadbus__RewrapBody *body, struct bytes raw,
+                      uint16_t from, uint16_t unit, uint64_t index);
 
 /* admit_*.c. `now_ms` is record time. Each fills the verdict's error and returns the code. */
 int core_admit_submit(const struct core *core, const struct core_request *request, uint64_t now_ms,

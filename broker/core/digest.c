@@ -116,6 +116,8 @@ static void digest_senders(const struct core *core, struct digest *digest)
         buf_append_u64(buf, sender->quota_minute);
         buf_append_u32(buf, sender->quota_count);
         buf_append_u64(buf, sender->epoch);
+        buf_append_u64(buf, sender->keys_day);
+        buf_append_u32(buf, sender->keys_count);
         for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
             buf_append_u64(buf, sender->lanes[lane].highest);
             for (uint64_t k = 0; k < sender->lanes[lane].highest; k++) {
@@ -161,6 +163,22 @@ static void digest_threads(const struct core *core, struct digest *digest)
     }
 }
 
+static void digest_rewraps(const struct core *core, struct digest *digest)
+{
+    struct buf *buf = &digest->buf;
+    buf_append_u64(buf, core->rewrap_count);
+    for (size_t i = 0; i < core->rewrap_count; i++) {
+        const struct core_rewrap *rewrap = &core->rewraps[i];
+        buf_append(buf, rewrap->name, sizeof rewrap->name);
+        buf_append_u32(buf, rewrap->count);
+        for (uint32_t k = 0; k < rewrap->count; k++) {
+            buf_append_u64(buf, rewrap->indexes[k]);
+            buf_append_u64(buf, rewrap->bodies[k]);
+        }
+        digest_flush(digest, DIGEST_CHUNK_BYTES);
+    }
+}
+
 void core_digest(const struct core *core, uint8_t ret_digest[32])
 {
     struct digest digest;
@@ -170,6 +188,7 @@ void core_digest(const struct core *core, uint8_t ret_digest[32])
     digest_units(core, &digest);
     digest_senders(core, &digest);
     digest_threads(core, &digest);
+    digest_rewraps(core, &digest);
     digest_flush(&digest, 0);
     crypto_hash_sha256_final(&digest.hash, ret_digest);
     buf_fini(&digest.buf);

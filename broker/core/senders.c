@@ -35,6 +35,26 @@ const struct core_seen *core_sender_seen(const struct core_sender *sender, unsig
     return seen->index ? seen : NULL;
 }
 
+void core_sender_count(struct core_sender *sender, uint64_t time_ms)
+{
+    uint64_t minute = time_ms / 60000;
+    if (sender->quota_minute != minute) sender->quota_count = 0;
+    sender->quota_minute = minute;
+    sender->quota_count++;
+}
+
+int core_sender_check_quota(const struct core *core, uint64_t serial, uint64_t now_ms,
+                            struct core_verdict *verdict)
+{
+    const struct core_sender *sender = core_sender_find(core, serial);
+    uint32_t quota = core->config.quota_per_minute;
+    if (quota == 0 || !sender || sender->quota_minute != now_ms / 60000 ||
+        sender->quota_count < quota)
+        return 0;
+    verdict->retry_after_ms = (uint32_t)(60000 - now_ms % 60000);
+    return error_set(&verdict->error, E_QUOTA, "serial", "%u in a minute", (unsigned)quota);
+}
+
 void core_sender_note(struct core_sender *sender, unsigned lane, uint64_t seq, uint64_t index,
                       const uint8_t hash[32])
 {

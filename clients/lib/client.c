@@ -398,8 +398,9 @@ static int rotate(leadbus *lb, struct moment *moment, struct error *ret_error)
         if (r < 0) return r;
         changed = true;
     }
-    if (!changed) return 0;
-    int r = keyring_save(keyring, lb->keyring_path, buf_bytes(&lb->passphrase), ret_error);
+    int r = 0;
+    if (changed) r = keyring_save(keyring, lb->keyring_path, buf_bytes(&lb->passphrase), ret_error);
+    /* Also what the bus did not take the last time. */
     return r < 0 ? r : engine_publish(lb->engine, moment, ret_error);
 }
 

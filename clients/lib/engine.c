@@ -523,7 +523,6 @@ static int on_bundle(struct engine *engine, struct moment *moment,
 
 int engine_publish(struct engine *engine, struct moment *moment, struct error *ret_error)
 {
-    (void)moment;
     int r = 0;
     if (engine->link != ENGINE_GREETED || !engine->keys_known) return 0;
     for (size_t i = 0; i < engine->keyring->epoch_count && r == 0; i++) {
@@ -531,6 +530,8 @@ int engine_publish(struct engine *engine, struct moment *moment, struct error *r
         if (engine_key_known(engine, engine->keyring->unit, engine->keyring->serial, epoch->number,
                              epoch->public_key))
             continue;
+        /* The bus takes none that is nearly over. */
+        if (epoch->not_after_ms < engine_bus_ms(engine, moment) + LIMIT_EPOCH_VALID_MS) continue;
         struct buf bytes = {0};
         const ProtobufCMessage *message = NULL;
         struct arena arena;

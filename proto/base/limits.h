@@ -40,6 +40,10 @@ enum {
     LIMIT_EXCEPTION_COUNT_MAX = 64, /* in one acknowledgement */
     LIMIT_CREDIT_MAX = 4096,        /* deliveries in flight to one unit and lane */
     LIMIT_SEQ_WINDOW = 1024,
+    /* keys */
+    LIMIT_EPOCH_STEP = 64,         /* above the last number of the certificate */
+    LIMIT_EPOCH_KEYS_PER_DAY = 32, /* published under one certificate in a day of the bus */
+    LIMIT_REWRAP_COUNT_MAX = 4,    /* by one unit, of one message, for one key of a reader */
     /* plan */
     LIMIT_UNIT_COUNT_MAX = 512,
     LIMIT_TABLE_BYTES_MAX = 4194304,
@@ -52,6 +56,9 @@ enum {
 #define LIMIT_CREATED_AGE_MS  (30ull * 24 * 3600 * 1000)
 /* The longest life of a kind that may expire. */
 #define LIMIT_EXPIRY_AHEAD_MS (30ull * 24 * 3600 * 1000)
+/* A key that is published holds at least so long yet, and begins at most so far ahead. */
+#define LIMIT_EPOCH_VALID_MS (3600ull * 1000)
+#define LIMIT_EPOCH_AHEAD_MS (400ull * 24 * 3600 * 1000)
 /* The previous bundle is taken this long after a new one's record. */
 #define LIMIT_BUNDLE_GRACE_MS (24ull * 3600 * 1000)
 

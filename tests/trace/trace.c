@@ -34,6 +34,8 @@ struct trace {
         bool accepted;
     } letters[NAME_COUNT_MAX];
     size_t letter_count;
+    struct buf rewrap; /* body of the last one */
+    const struct district_unit *rewrap_from;
     struct buf records[RECORD_COUNT_MAX];
     struct trust_bundle *again[RECORD_COUNT_MAX]; /* bundle records: opened once more for the end */
 };
@@ -426,6 +428,20 @@ static void command_key(struct trace *trace, const struct words *words)
     buf_fini(&body);
 }
 
+static void submit_rewrap(struct trace *trace)
+{
+    const struct district_unit *from = trace->rewrap_from;
+    uint8_t signature[64];
+    struct core_request request = {.type = CORE_REWRAP, .now_ms = trace->district->now_ms};
+    signed_body_sign(SIGNED_REWRAP, buf_bytes(&trace->rewrap), from->identity_secret, signature);
+    request.conn_serial = from->serial;
+    request.signed_body.body = buf_bytes(&trace->rewrap);
+    request.signed_body.signature = bytes_of(signature, 64);
+    request.signature_checked = true;
+    memcpy(request.checked_key, from->identity, 32);
+    (void)run(trace, &request, NULL, 0);
+}
+
 static void command_rewrap(struct trace *trace, const struct words *words)
 {
     const struct district_letter *letter =
@@ -459,19 +475,23 @@ static void command_rewrap(struct trace *trace, const struct words *words)
         .session_public = from->session,
         .sections = (uint32_t)number_of(words, "sections", 1),
         .keys = (const uint8_t(*)[32])letter->sealed.section_keys,
-        .created_ms = trace->district->now_ms,
+        .created_ms = value_of(words, "created") ? moment_of(trace, words, "created")
+                                                 : trace->district->now_ms,
         .identity_secret = from->identity_secret,
         .salt = salt,
     };
     CHECK(envelope_rewrap(&input, &body, signature, NULL) == 0);
-    struct core_request request = {.type = CORE_REWRAP, .now_ms = trace->district->now_ms};
-    request.conn_serial = from->serial;
-    request.signed_body.body = buf_bytes(&body);
-    request.signed_body.signature = bytes_of(signature, 64);
-    request.signature_checked = true;
-    memcpy(request.checked_key, from->identity, 32);
-    (void)run(trace, &request, NULL, 0);
-    buf_fini(&body);
+    buf_fini(&trace->rewrap);
+    trace->rewrap = body;
+    trace->rewrap_from = from;
+    submit_rewrap(trace);
+}
+
+/* The very same body once more. */
+static void command_rewrap_again(struct trace *trace, const struct words *words)
+{
+    (void)words;
+    submit_rewrap(trace);
 }
 
 static void command_time(struct trace *trace, const struct words *words)
@@ -589,6 +609,7 @@ static const struct {
     {"ack", command_ack},
     {"key", command_key},
     {"rewrap", command_rewrap},
+    {"rewrap-again", command_rewrap_again},
     {"time", command_time},
     {"revoke", command_revoke},
     {"unkey", command_unkey},
@@ -763,6 +784,7 @@ static void trace_free(struct trace *trace)
         buf_fini(&trace->records[i]);
         trust_bundle_free(trace->again[i]);
     }
+    buf_fini(&trace->rewrap);
     core_free(trace->core);
     district_free(trace->district);
     buf_fini(&trace->out);

@@ -89,6 +89,22 @@ static void put_ack(struct district *district, struct core *core, const char *un
     buf_fini(&body);
 }
 
+static int put_key(struct district *district, struct core *core, const char *unit, uint64_t epoch)
+{
+    uint8_t signature[64];
+    struct buf body = {0};
+    district_epoch_key(district, unit, epoch, &body, signature);
+    struct core_request request = {.type = CORE_PUBLISH_KEY, .now_ms = district->now_ms};
+    request.conn_serial = district_unit(district, unit)->serial;
+    request.signed_body.body = buf_bytes(&body);
+    request.signed_body.signature = bytes_of(signature, 64);
+    request.signature_checked = true;
+    memcpy(request.checked_key, district_unit(district, unit)->identity, 32);
+    int r = put(core, &request, NULL, NULL, NULL);
+    buf_fini(&body);
+    return r;
+}
+
 static struct district_letter *marriage(struct district *district)
 {
     int code = 0;
@@ -133,6 +149,51 @@ static struct core *folded(struct journal *journal, uint64_t size)
         assert_int_equal(r, 0);
     }
     return core;
+}
+
+static void a_certificate_publishes_so_many_keys_a_day(void **state)
+{
+    struct journal *journal = *state;
+    struct district *district = journal->district;
+    uint64_t epoch = 2;
+    district->now_ms += DISTRICT_DAY_MS - district->now_ms % DISTRICT_DAY_MS;
+    for (int i = 0; i < LIMIT_EPOCH_KEYS_PER_DAY; i++)
+        assert_int_equal(put_key(district, journal->core, "health", epoch++), 0);
+    assert_int_equal(put_key(district, journal->core, "health", epoch), E_QUOTA);
+    assert_int_equal(put_key(district, journal->core, "education", 2), 0);
+    district->now_ms += DISTRICT_DAY_MS - 1;
+    assert_int_equal(put_key(district, journal->core, "health", epoch), E_QUOTA);
+    district->now_ms++;
+    assert_int_equal(put_key(district, journal->core, "health", epoch), 0);
+}
+
+/* A key's number cannot be driven to the end of the range, however patient somebody is. */
+static void numbers_of_keys_do_not_jump(void **state)
+{
+    struct journal *journal = *state;
+    const uint64_t far[] = {UINT64_MAX, UINT64_MAX - 1, 1 + LIMIT_EPOCH_STEP + 1};
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++)
+        assert_int_equal(put_key(journal->district, journal->core, "health", far[i]), E_BAD_VALUE);
+    assert_int_equal(put_key(journal->district, journal->core, "health", 1 + LIMIT_EPOCH_STEP), 0);
+}
+
+/* Keys that ran out are forgotten, and those that stay are still found. */
+static void old_keys_are_forgotten(void **state)
+{
+    struct journal *journal = *state;
+    struct district *district = journal->district;
+    size_t before = core_epoch_key_count(journal->core);
+    district->epoch_not_after_ms = district->now_ms + DISTRICT_DAY_MS;
+    assert_int_equal(put_key(district, journal->core, "health", 2), 0);
+    assert_int_equal(put_key(district, journal->core, "police-hedong", 2), 0);
+    assert_int_equal(core_epoch_key_count(journal->core), before + 2);
+    district->now_ms += DISTRICT_DAY_MS + LIMIT_CREATED_AGE_MS + LIMIT_CREATED_SKEW_MS + 1;
+    district->epoch_not_after_ms = district->now_ms + DISTRICT_DAY_MS;
+    assert_int_equal(put_key(district, journal->core, "police-hedong", 3), 0);
+    assert_int_equal(core_epoch_key_count(journal->core), before + 1);
+    struct district_letter *letter = marriage(district); /* sealed to the first keys */
+    assert_int_equal(put_letter(district, journal->core, letter, NULL, NULL), 0);
+    district_letter_free(letter);
 }
 
 static void effects_name_the_receipt_and_every_queue(void **state)
@@ -347,6 +408,10 @@ static void memory_stays_within_its_budget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_certificate_publishes_so_many_keys_a_day, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(numbers_of_keys_do_not_jump, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_keys_are_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(effects_name_the_receipt_and_every_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_records_are_corruption_and_never_a_crash, setup,
                                         teardown),
