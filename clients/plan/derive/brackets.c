@@ -1,0 +1,79 @@
+#include "clients/plan/derive/brackets.h"
+
+#include <stdlib.h>
+
+struct opened {
+    uint32_t at;
+    uint32_t folded; /* its closing counterpart */
+    uint32_t words;
+};
+
+struct stack {
+    struct opened opened[BRACKETS_DEPTH_MAX];
+    size_t depth;
+    struct buf *brackets;
+};
+
+static void add(struct stack *stack, const struct opened *opened, size_t close, bool closed)
+{
+    struct bracket bracket = {opened->at, (uint32_t)close, closed};
+    if (opened->words > 0) buf_append(stack->brackets, &bracket, sizeof bracket);
+}
+
+static void close_all(struct stack *stack, size_t at)
+{
+    while (stack->depth > 0) add(stack, &stack->opened[--stack->depth], at, false);
+}
+
+static void close_one(struct stack *stack, uint32_t folded, size_t at)
+{
+    size_t depth = stack->depth;
+    while (depth > 0 && stack->opened[depth - 1].folded != folded) depth--;
+    if (depth == 0) return; /* nothing that this one closes */
+    while (stack->depth > depth) add(stack, &stack->opened[--stack->depth], at, false);
+    add(stack, &stack->opened[--stack->depth], at, true);
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct bracket *a = left, *b = right;
+    return a->open < b->open ? -1 : a->open > b->open;
+}
+
+void brackets_find(struct buf *brackets, const struct text *text, const struct outline *outline,
+                   struct findings *findings)
+{
+    struct stack stack = {.brackets = brackets};
+    size_t len = text_len(text), item = 1;
+    bool deep = false;
+    struct span all = text_span(text, 0, len);
+    for (size_t at = 0; at < len; at++) {
+        if (item < outline_count(outline) && at == outline_item(outline, item)->at) {
+            close_all(&stack, at);
+            /* The number's own brackets are none. */
+            uint32_t body = outline_item(outline, item++)->body;
+            if (body > at) at = body - 1;
+            continue;
+        }
+        uint32_t folded = all.f[at];
+        if (words_opens(folded)) {
+            if (stack.depth == BRACKETS_DEPTH_MAX) {
+                if (!deep)
+                    findings_add(findings, FINDING_BRACKET_DEEP, text_line_of(text, at),
+                                 (struct span){0});
+                deep = true;
+                stack.depth = 0;
+            }
+            stack.opened[stack.depth++] =
+                (struct opened){(uint32_t)at, folded == '(' ? ')' : ']', 0};
+        } else if (words_closes(folded)) {
+            close_one(&stack, folded, at);
+        } else if (stack.depth > 0 && words_role_at(all, at)) {
+            stack.opened[stack.depth - 1].words++;
+        }
+    }
+    close_all(&stack, len);
+    if (brackets->len > 0)
+        qsort(brackets->data, brackets->len / sizeof(struct bracket), sizeof(struct bracket),
+              compare);
+}

@@ -1,0 +1,310 @@
+#include "clients/plan/derive/names.h"
+
+#include <stdlib.h>
+
+/* ---- the text's own vocabulary ----------------------------------------------------------------
+ */
+
+static uint64_t hash_of(struct span span)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < span.len; i++) hash = (hash ^ span.f[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const uint64_t *a = left, *b = right;
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* Sorted hashes of names that stand in the text in one piece; and of those that begin a list. */
+struct vocabulary {
+    struct buf whole, first;
+};
+
+static bool has(const struct buf *set, struct span span)
+{
+    uint64_t hash = hash_of(span);
+    return set->len > 0 && bsearch(&hash, set->data, set->len / sizeof hash, sizeof hash, compare);
+}
+
+static bool is_whole(struct span span)
+{
+    for (size_t i = 1; i < span.len; i++)
+        if (span.c[i] & WORDS_GAP) return false;
+    return true;
+}
+
+static void learn(struct vocabulary *vocabulary, const struct clauses *clauses)
+{
+    for (size_t i = 0; i < clauses_count(clauses); i++) {
+        const struct roles *roles = &clauses_at(clauses, i)->roles;
+        enum role before = ROLE_NONE;
+        for (size_t j = 0; j < roles_count(roles); j++) {
+            const struct role_name *name = roles_name(roles, j);
+            uint64_t hash = hash_of(name->span);
+            if (is_whole(name->span)) buf_append(&vocabulary->whole, &hash, sizeof hash);
+            if (name->role != before) buf_append(&vocabulary->first, &hash, sizeof hash);
+            before = name->role;
+        }
+    }
+    struct buf *sets[] = {&vocabulary->whole, &vocabulary->first};
+    for (size_t i = 0; i < 2; i++)
+        if (sets[i]->len > 0)
+            qsort(sets[i]->data, sets[i]->len / sizeof(uint64_t), sizeof(uint64_t), compare);
+}
+
+/* ---- splitting --------------------------------------------------------------------------------
+ */
+
+/* 区委 before 政法委 is half a name. */
+static bool is_half(struct span left, struct span right)
+{
+    static const uint32_t *const halves[] = {U"区委", U"市委", U"省委", U"县委", U"州委", U"党委",
+                                             U"团",   U"市",   U"区",   U"县",   U"省",   U"镇"};
+    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++)
+        if (span_is(left, halves[i])) return words_prefix(right) == 0;
+    return false;
+}
+
+static bool begins_unit(struct span span)
+{
+    return words_prefix(span) > 0 || span_starts(span, U"各") || span_starts(span, U"团") ||
+           span_starts(span, U"公安") || span_starts(span, U"国家") || span_starts(span, U"国网");
+}
+
+struct refiner {
+    struct vocabulary vocabulary;
+    struct findings *findings;
+    const struct clause *clause;
+    struct buf names; /* of the clause, as they come out */
+    unsigned flags;
+};
+
+static void emit(struct refiner *refiner, const struct role_name *name, size_t from, size_t to)
+{
+    struct role_name part = *name;
+    part.span = span_trim(span_sub(name->span, from, to));
+    if (part.span.len == 0) return;
+    if (!is_whole(part.span)) refiner->flags |= NAMES_BROKEN;
+    buf_append(&refiner->names, &part, sizeof part);
+}
+
+/* Where white space separates two units; the whole length: nowhere. */
+static size_t gap_in(struct refiner *refiner, struct span span)
+{
+    if (has(&refiner->vocabulary.whole, span)) return span.len;
+    for (size_t i = 1; i < span.len; i++) {
+        if (!(span.c[i] & WORDS_GAP)) continue;
+        struct span left = span_sub(span, 0, i), right = span_sub(span, i, span.len);
+        size_t end = 1;
+        while (end < right.len && !(right.c[end] & WORDS_GAP)) end++;
+        struct span next = span_sub(right, 0, end);
+        bool known = has(&refiner->vocabulary.whole, left) && has(&refiner->vocabulary.whole, next);
+        if (known) return i;
+        if (!words_unit(left) || is_half(left, right)) continue;
+        /* The name goes on behind the next gap: judge all of it. */
+        if (!words_unit(next) && !words_unit(right)) continue;
+        if (!begins_unit(right)) continue;
+        if (!begins_unit(left))
+            findings_add(refiner->findings, FINDING_NAME_SPLIT, refiner->clause->line_first, span);
+        return i;
+    }
+    return span.len;
+}
+
+/* Where 和, 与 or 及 joins two units; the whole length: nowhere. */
+static size_t joint_in(struct span span, size_t *ret_len)
+{
+    static const uint32_t *const joints[] = {U"以及", U"和", U"与", U"及"};
+    size_t depth = 0;
+    for (size_t i = 2; i + 2 < span.len; i++) {
+        if (words_opens(span.f[i])) depth++;
+        if (words_closes(span.f[i]) && depth > 0) depth--;
+        for (size_t j = 0; depth == 0 && j < sizeof joints / sizeof joints[0]; j++) {
+            size_t len = words_len(joints[j]);
+            if (!span_starts(span_sub(span, i, span.len), joints[j])) continue;
+            if (!words_unit(span_sub(span, 0, i))) continue;
+            if (!words_unit(span_sub(span, i + len, span.len))) continue;
+            *ret_len = len;
+            return i;
+        }
+    }
+    return span.len;
+}
+
+static void split_joint(struct refiner *refiner, const struct role_name *name, size_t from,
+                        size_t to)
+{
+    while (from < to) {
+        size_t len = 0;
+        struct span span = span_sub(name->span, from, to);
+        size_t at = joint_in(span, &len);
+        emit(refiner, name, from, from + at);
+        from += at + len;
+    }
+}
+
+static void split(struct refiner *refiner, const struct role_name *name)
+{
+    for (size_t from = 0; from < name->span.len;) {
+        struct span span = span_sub(name->span, from, name->span.len);
+        size_t len = is_whole(span) ? span.len : gap_in(refiner, span);
+        split_joint(refiner, name, from, from + len);
+        from += len;
+    }
+}
+
+/* ---- judging ----------------------------------------------------------------------------------
+ */
+
+static struct role_name *name_at(const struct refiner *refiner, size_t index)
+{
+    return (struct role_name *)(void *)refiner->names.data + index;
+}
+
+static size_t name_count(const struct refiner *refiner)
+{
+    return refiner->names.len / sizeof(struct role_name);
+}
+
+static void find(struct refiner *refiner, enum finding_code code, struct span span)
+{
+    findings_add(refiner->findings, code, refiner->clause->line_first, span);
+}
+
+/* Both 牵头 and 负责: the latter cooperate. Then there are two roles; other ones are left out. */
+static void rank(struct refiner *refiner)
+{
+    bool head = false, ranked = false;
+    size_t kept = 0;
+    for (size_t i = 0; i < name_count(refiner); i++)
+        head = head || name_at(refiner, i)->role == ROLE_HEAD;
+    for (size_t i = 0; i < name_count(refiner); i++) {
+        struct role_name name = *name_at(refiner, i);
+        if (name.role == ROLE_NONE) find(refiner, FINDING_ROLE_MISSING, name.span);
+        if (name.role == ROLE_OTHER) find(refiner, FINDING_ROLE_OTHER, name.span);
+        if (name.role == ROLE_LEAD && head) {
+            name.role = ROLE_COOP;
+            if (!ranked) find(refiner, FINDING_RANKED, name.span);
+            ranked = true;
+        }
+        if (name.role == ROLE_HEAD) name.role = ROLE_LEAD;
+        if (name.role == ROLE_LEAD || name.role == ROLE_COOP) *name_at(refiner, kept++) = name;
+    }
+    refiner->names.len = kept * sizeof(struct role_name);
+    if (ranked) refiner->flags |= NAMES_RANKED;
+}
+
+/* A unit once: as lead if it is both. */
+static void remove_repeated(struct refiner *refiner)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < name_count(refiner); i++) {
+        struct role_name name = *name_at(refiner, i);
+        bool drop = false;
+        for (size_t j = 0; j < name_count(refiner) && !drop; j++) {
+            /* Those before i have moved to the front; those behind it stand where they did. */
+            if (j >= kept && j <= i) continue;
+            const struct role_name *other = name_at(refiner, j);
+            if (!span_equal(name.span, other->span)) continue;
+            drop = j < kept ? name.role == other->role || other->role == ROLE_LEAD
+                            : name.role == ROLE_COOP && other->role == ROLE_LEAD;
+            if (drop)
+                find(refiner, name.role == other->role ? FINDING_NAME_TWICE : FINDING_ROLE_BOTH,
+                     name.span);
+        }
+        if (!drop) *name_at(refiner, kept++) = name;
+    }
+    refiner->names.len = kept * sizeof(struct role_name);
+}
+
+static bool has_bracket(struct span span)
+{
+    for (size_t i = 0; i < span.len; i++)
+        if (words_opens(span.f[i])) return true;
+    return false;
+}
+
+/* 科技厅 behind 省教育厅: the prefix is left out, unless the text also begins lists with the bare
+ * name or the name has a place of its own. */
+static bool shares_prefix(const struct refiner *refiner, size_t index)
+{
+    static const uint32_t *const ends[] = {U"局", U"厅", U"委", U"办", U"部", U"院", U"会", U"联"};
+    const struct role_name *name = name_at(refiner, index);
+    bool end = false;
+    if (index == 0 || begins_unit(name->span) || words_group(name->span)) return false;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        end = end || span_ends(name->span, ends[i]);
+    if (!end || has(&refiner->vocabulary.first, name->span)) return false;
+    for (size_t i = 0; i < name->span.len; i++) {
+        uint32_t folded = name->span.f[i];
+        if (folded == U'区' || folded == U'市' || folded == U'县' || folded == U'省') return false;
+    }
+    for (size_t i = index; i-- > 0;) {
+        if (name_at(refiner, i)->role != name->role) return false;
+        if (words_prefix(name_at(refiner, i)->span) > 0) return true;
+    }
+    return false;
+}
+
+static void judge(struct refiner *refiner)
+{
+    bool lead = false, prefix = false;
+    for (size_t i = 0; i < name_count(refiner); i++) {
+        struct span span = name_at(refiner, i)->span;
+        lead = lead || name_at(refiner, i)->role == ROLE_LEAD;
+        if (has_bracket(span)) refiner->flags |= NAMES_NESTED;
+        if (words_generic(span)) {
+            refiner->flags |= NAMES_GENERIC;
+            find(refiner, FINDING_NAME_GENERIC, span);
+        } else if (words_group(span)) {
+            refiner->flags |= NAMES_GROUP;
+        } else if (!words_unit(span)) {
+            find(refiner, FINDING_NAME_DOUBTFUL, span);
+        }
+        if (shares_prefix(refiner, i)) {
+            refiner->flags |= NAMES_SHARED_PREFIX;
+            if (!prefix) find(refiner, FINDING_SHARED_PREFIX, span);
+            prefix = true;
+        }
+    }
+    if (!lead && name_count(refiner) > 0)
+        find(refiner, FINDING_LEAD_MISSING, name_at(refiner, 0)->span);
+}
+
+static void refine(struct refiner *refiner, struct clause *clause)
+{
+    refiner->clause = clause;
+    refiner->names = (struct buf){0};
+    refiner->flags = 0;
+    for (size_t i = 0; i < roles_count(&clause->roles); i++)
+        split(refiner, roles_name(&clause->roles, i));
+    rank(refiner);
+    remove_repeated(refiner);
+    judge(refiner);
+    if (clause->roles.flags & ROLES_ET_CETERA)
+        find(refiner, FINDING_ET_CETERA, clause->roles.et_cetera);
+    if (clause->roles.flags & ROLES_LEAD_ASSUMED)
+        find(refiner, FINDING_LEAD_ASSUMED,
+             name_count(refiner) > 0 ? name_at(refiner, 0)->span : (struct span){0});
+    if (clause->roles.flags & ROLES_LEADER) find(refiner, FINDING_LEADER, (struct span){0});
+    buf_fini(&clause->roles.names);
+    clause->roles.names = refiner->names;
+}
+
+void names_refine(const struct clauses *clauses, struct findings *findings, unsigned *ret_flags)
+{
+    struct refiner refiner = {.findings = findings};
+    learn(&refiner.vocabulary, clauses);
+    for (size_t i = 0; i < clauses_count(clauses); i++) {
+        struct clause *clause = clauses_at(clauses, i);
+        ret_flags[i] = 0;
+        if (clause->dropped) continue;
+        refine(&refiner, clause);
+        ret_flags[i] = refiner.flags;
+    }
+    buf_fini(&refiner.vocabulary.whole);
+    buf_fini(&refiner.vocabulary.first);
+}

@@ -1,0 +1,365 @@
+#include "clients/plan/derive/roles.h"
+
+struct parser {
+    struct roles *ret;
+    enum role fallback;
+    enum role label;     /* of the list we are in; ROLE_NONE: none yet */
+    bool with;           /* behind 会同: the names cooperate */
+    size_t pending_from; /* names from here on have no role yet */
+    size_t comma_at;     /* the first name behind the last ， */
+};
+
+void roles_fini(struct roles *roles)
+{
+    buf_fini(&roles->names);
+}
+
+size_t roles_count(const struct roles *roles)
+{
+    return roles->names.len / sizeof(struct role_name);
+}
+
+struct role_name *roles_name(const struct roles *roles, size_t index)
+{
+    return (struct role_name *)(void *)roles->names.data + index;
+}
+
+bool roles_has(const struct roles *roles, enum role role)
+{
+    for (size_t i = 0; i < roles_count(roles); i++)
+        if (roles_name(roles, i)->role == role) return true;
+    return false;
+}
+
+void roles_quality(const struct roles *roles, size_t *ret_good, size_t *ret_bad)
+{
+    *ret_good = *ret_bad = 0;
+    for (size_t i = 0; i < roles_count(roles); i++) {
+        const struct role_name *name = roles_name(roles, i);
+        if (name->role == ROLE_NONE || name->role == ROLE_SKIP) continue;
+        if (words_unit(name->span))
+            ++*ret_good;
+        else
+            ++*ret_bad;
+    }
+}
+
+/* ---- giving roles -----------------------------------------------------------------------------
+ */
+
+static void assign(struct parser *parser, size_t from, size_t to, enum role role)
+{
+    for (size_t i = from; i < to; i++) {
+        struct role_name *name = roles_name(parser->ret, i);
+        if (!name->marked) name->role = role;
+    }
+}
+
+/* Names that wait get what the label says, or the fallback. */
+static void flush(struct parser *parser)
+{
+    size_t count = roles_count(parser->ret);
+    enum role role = parser->with ? ROLE_COOP : parser->label;
+    if (role == ROLE_NONE) role = parser->fallback;
+    assign(parser, parser->pending_from, count, role);
+    parser->pending_from = parser->comma_at = count;
+}
+
+static bool leads(enum role role)
+{
+    return role == ROLE_HEAD || role == ROLE_LEAD;
+}
+
+static bool any_lead(const struct parser *parser)
+{
+    for (size_t i = 0; i < parser->pending_from; i++)
+        if (leads(roles_name(parser->ret, i)->role)) return true;
+    return false;
+}
+
+/* Names before the last ， that the verb does not reach: those of a label of another role, or a
+ * first group whose word was forgotten. */
+static void split_at_comma(struct parser *parser, enum role role)
+{
+    bool comma =
+        parser->comma_at > parser->pending_from && parser->comma_at < roles_count(parser->ret);
+    if (!comma || parser->with) return;
+    enum role label = parser->label;
+    if (label != ROLE_NONE && label != ROLE_SKIP) {
+        if (label == role || (leads(label) && leads(role))) return;
+        assign(parser, parser->pending_from, parser->comma_at, label);
+        parser->pending_from = parser->comma_at;
+    } else if (role == ROLE_COOP && !any_lead(parser)) {
+        assign(parser, parser->pending_from, parser->comma_at, ROLE_LEAD);
+        parser->pending_from = parser->comma_at;
+        parser->ret->flags |= ROLES_LEAD_ASSUMED;
+    }
+}
+
+static void apply(struct parser *parser, const struct verb *verb)
+{
+    enum role role = verb->role;
+    parser->ret->verb_count++;
+    if (verb->kind == VERB_WITH) {
+        /* Who stands before 会同 leads, unless a verb has said so already. */
+        if (parser->with)
+            assign(parser, parser->pending_from, roles_count(parser->ret), ROLE_COOP);
+        else
+            assign(parser, parser->pending_from, roles_count(parser->ret), ROLE_HEAD);
+        parser->with = true;
+    } else {
+        split_at_comma(parser, role);
+        if (parser->with && role != ROLE_OTHER) role = ROLE_COOP;
+        assign(parser, parser->pending_from, roles_count(parser->ret), role);
+        parser->with = false;
+    }
+    parser->pending_from = parser->comma_at = roles_count(parser->ret);
+    if (parser->label == ROLE_SKIP) parser->label = ROLE_NONE;
+}
+
+/* ---- names ------------------------------------------------------------------------------------
+ */
+
+/* 由, 并由, 其余由: what introduces a name. */
+static struct span without_lead(struct span span)
+{
+    static const uint32_t *const leads_in[] = {U"以及", U"同时", U"具体", U"其中", U"其余",
+                                               U"主要", U"以",   U"并",   U"请",   U"及",
+                                               U"与",   U"又",   U"另",   U"须",   U"需"};
+    size_t by = span_find_any(span, U"由");
+    if (by != SPAN_NONE && by + 1 < span.len) span = span_sub(span, by + 1, span.len);
+    for (size_t i = 0; i < sizeof leads_in / sizeof leads_in[0]; i++) {
+        size_t len = words_len(leads_in[i]);
+        if (span.len > len + 1 && span_starts(span, leads_in[i]))
+            span = span_sub(span, len, span.len);
+    }
+    return span;
+}
+
+/* 市公安局（牵头）: the role that a bracket behind the name gives it. */
+static enum role marked_role(struct span *span)
+{
+    if (span->len == 0 || !words_closes(span->f[span->len - 1])) return ROLE_NONE;
+    size_t open = span_open(*span, span->len - 1);
+    if (open == SPAN_NONE || open == 0) return ROLE_NONE;
+    enum role role = words_role(span_trim(span_sub(*span, open + 1, span->len - 1)));
+    if (role != ROLE_NONE) span->len = open;
+    return role;
+}
+
+static void add_one(struct parser *parser, struct span span)
+{
+    span = span_trim(span);
+    if (span.len == 0) return;
+    enum role marked = marked_role(&span);
+    if (words_deadline(span)) {
+        parser->ret->flags |= ROLES_DEADLINE;
+        return;
+    }
+    if (words_person(span)) {
+        parser->ret->flags |= ROLES_LEADER;
+        return;
+    }
+    struct role_name name = {span, marked, marked != ROLE_NONE};
+    if (marked != ROLE_NONE) parser->ret->verb_count++;
+    buf_append(&parser->ret->names, &name, sizeof name);
+}
+
+/* A name, or two with 等部门和 between them. */
+static void add_name(struct parser *parser, struct span span)
+{
+    size_t end = 0;
+    span = without_lead(span_trim(span));
+    size_t at = words_etcetera(span, &end);
+    if (at == SPAN_NONE) {
+        add_one(parser, span);
+        return;
+    }
+    parser->ret->flags |= ROLES_ET_CETERA;
+    parser->ret->et_cetera = span;
+    add_one(parser, span_sub(span, 0, at));
+    struct span rest = span_sub(span, end, span.len);
+    if (rest.len > 2 && (rest.f[0] == U'和' || rest.f[0] == U'及' || rest.f[0] == U'与'))
+        rest = span_sub(rest, 1, rest.len);
+    if (words_unit(rest)) add_one(parser, rest);
+}
+
+/* ---- chunks: what stands between two separators -----------------------------------------------
+ */
+
+static void take_label(struct parser *parser, enum role role)
+{
+    flush(parser);
+    parser->label = role;
+    parser->with = false;
+    if (role != ROLE_SKIP) parser->ret->verb_count++;
+}
+
+/* What is left behind a verb: another name with a verb of its own, or what the units shall do. */
+static bool goes_on(struct span after)
+{
+    bool shared = false;
+    struct verb next = words_verb(after);
+    if (next.kind == VERB_NONE) return false;
+    if (next.kind == VERB_LABEL || next.at == 0) return true;
+    return words_unit(span_trim(words_strip(span_sub(after, 0, next.at), &shared)));
+}
+
+static void take_text(struct parser *parser, struct span span)
+{
+    for (;;) {
+        bool shared = false;
+        span = span_trim(span);
+        if (span.len == 0) return;
+        struct verb verb = words_verb(span);
+        if (verb.kind == VERB_NONE) {
+            if (parser->label != ROLE_SKIP) add_name(parser, span);
+            return;
+        }
+        struct span after = span_sub(span, verb.at + verb.len, span.len);
+        add_name(parser, words_strip(span_sub(span, 0, verb.at), &shared));
+        if (shared) parser->ret->flags |= ROLES_SHARED;
+        if (verb.kind == VERB_LABEL) {
+            take_label(parser, verb.role);
+        } else {
+            apply(parser, &verb);
+            if (after.len == 0) return;
+            if (verb.kind != VERB_WITH && !goes_on(after)) {
+                parser->ret->flags |= ROLES_DUTY_TEXT;
+                return;
+            }
+        }
+        if (verb.kind == VERB_LABEL && (span_starts(after, U"为") || span_starts(after, U"是")))
+            after = span_sub(after, 1, after.len);
+        span = after;
+    }
+}
+
+static void take_chunk(struct parser *parser, struct span span)
+{
+    for (;;) {
+        size_t start = 0;
+        size_t colon = span_find_any(span, U":");
+        if (colon == SPAN_NONE) break;
+        enum role role = words_label(span_sub(span, 0, colon), &start);
+        if (role == ROLE_NONE) {
+            /* "各区县:" and the like: a heading inside a list, nobody's role. */
+            take_label(parser, ROLE_SKIP);
+        } else {
+            take_text(parser, span_sub(span, 0, start));
+            take_label(parser, role);
+        }
+        span = span_sub(span, colon + 1, span.len);
+    }
+    take_text(parser, span);
+}
+
+void roles_parse(struct span span, enum role fallback, struct roles *ret)
+{
+    struct parser parser = {.ret = ret, .fallback = fallback};
+    *ret = (struct roles){0};
+    while (span.len > 0) {
+        size_t end = span_find_any(span, U"、,;。");
+        size_t len = end == SPAN_NONE ? span.len : end;
+        take_chunk(&parser, span_sub(span, 0, len));
+        if (end == SPAN_NONE) break;
+        uint32_t separator = span.f[end];
+        if (separator == ',') parser.comma_at = roles_count(ret);
+        if (separator == ';' || separator == U'。') flush(&parser);
+        span = span_sub(span, end + 1, span.len);
+    }
+    flush(&parser);
+}
+
+/* ---- sentences --------------------------------------------------------------------------------
+ */
+
+/* Only what is said of units: a chunk whose names before the verb are units, or a unit alone. */
+static bool is_said_of_units(const struct parser *parser, struct span span)
+{
+    bool shared = false;
+    size_t end = 0;
+    struct verb verb = words_verb(span);
+    if (verb.kind == VERB_NONE) {
+        size_t at = words_etcetera(span, &end);
+        return words_unit(at == SPAN_NONE ? span : span_sub(span, 0, at));
+    }
+    struct span name = span_trim(words_strip(span_sub(span, 0, verb.at), &shared));
+    name = without_lead(name);
+    size_t at = words_etcetera(name, &end);
+    if (at != SPAN_NONE) name = span_sub(name, 0, at);
+    if (name.len == 0)
+        return verb.kind == VERB_WITH || parser->pending_from < roles_count(parser->ret);
+    return words_unit(name);
+}
+
+/* 会同区教育局制定办法: the unit alone. */
+static void take_cut(struct parser *parser, struct span span)
+{
+    struct verb verb = words_verb(span);
+    if (verb.kind == VERB_WITH && verb.at == 0) {
+        apply(parser, &verb);
+        span = span_sub(span, verb.len, span.len);
+    }
+    size_t len = words_unit_start(span);
+    if (len > 0 && parser->with) add_name(parser, span_sub(span, 0, len));
+}
+
+static void drop_pending(struct parser *parser)
+{
+    if (parser->with) {
+        flush(parser);
+    } else {
+        parser->ret->names.len = parser->pending_from * sizeof(struct role_name);
+    }
+    parser->with = false;
+    parser->comma_at = parser->pending_from;
+}
+
+/* Behind 会同 a name may run on into what is to be done. */
+static bool runs_on(const struct parser *parser, struct span span)
+{
+    struct verb verb = words_verb(span);
+    bool with = parser->with;
+    if (verb.kind == VERB_WITH && verb.at == 0) {
+        with = true;
+        span = span_sub(span, verb.len, span.len);
+    }
+    size_t len = words_unit_start(span);
+    if (!with || len == 0 || len == span.len) return false;
+    verb = words_verb(span_sub(span, len, span.len));
+    return verb.kind == VERB_NONE || verb.at > 0;
+}
+
+bool roles_sentence(struct span span, struct roles *ret)
+{
+    struct parser parser = {.ret = ret};
+    bool first = true;
+    *ret = (struct roles){0};
+    while (span.len > 0) {
+        size_t end = span_find_any(span, U"、,;。");
+        size_t len = end == SPAN_NONE ? span.len : end;
+        struct span chunk = span_trim(span_sub(span, 0, len));
+        if (end == SPAN_NONE) end = span.len - 1;
+        if (chunk.len > 0 && runs_on(&parser, chunk)) {
+            take_cut(&parser, chunk);
+            drop_pending(&parser);
+        } else if (chunk.len > 0 && is_said_of_units(&parser, chunk)) {
+            take_chunk(&parser, chunk);
+        } else if (first && parser.pending_from == 0) {
+            break;
+        } else {
+            drop_pending(&parser);
+        }
+        first = first && ret->verb_count == 0;
+        if (span.f[end] == U'。') break;
+        if (span.f[end] == ',') parser.comma_at = roles_count(ret);
+        if (span.f[end] == ';') drop_pending(&parser);
+        span = span_sub(span, end + 1, span.len);
+    }
+    drop_pending(&parser);
+    if (roles_has(ret, ROLE_HEAD) || roles_has(ret, ROLE_LEAD)) return true;
+    roles_fini(ret);
+    *ret = (struct roles){0};
+    return false;
+}

@@ -1,0 +1,50 @@
+/* roles: who leads and who cooperates, out of a bracket, a labelled list, a cell or a sentence.
+ *
+ * The grammar, in words of a plan: names separated by 、 or ，, each group followed by the word
+ * that gives it its role (`L负责，C配合`, `L牵头，会同C落实`), or preceded by a label
+ * (`牵头单位：L`), or both; in between deadlines, persons in charge, what each shall do. Separators
+ * inside brackets belong to the name. Pure; linear in the span. */
+#ifndef CLIENTS_PLAN_DERIVE_ROLES_H
+#define CLIENTS_PLAN_DERIVE_ROLES_H
+
+#include "clients/plan/derive/finding.h"
+
+struct role_name {
+    struct span span; /* may still hold white space that separates, or 和: names.h */
+    enum role role;
+    bool marked; /* by a bracket of its own: 市公安局（牵头） */
+};
+
+enum {
+    ROLES_ET_CETERA = 1,
+    ROLES_DEADLINE = 2,
+    ROLES_LEADER = 4,
+    ROLES_DUTY_TEXT = 8,     /* a verb has an object: A负责宣传 */
+    ROLES_LEAD_ASSUMED = 16, /* a first group without a verb before a group that cooperates */
+    ROLES_SHARED = 32,       /* 按职责分工, 分别 */
+};
+
+struct roles {
+    struct buf names; /* struct role_name */
+    unsigned flags;
+    size_t verb_count; /* words and labels that gave a role */
+    struct span et_cetera;
+};
+void roles_fini(struct roles *roles);
+size_t roles_count(const struct roles *roles);
+struct role_name *roles_name(const struct roles *roles, size_t index);
+
+/* A bracket's inside, a list behind a label, a cell. Names without a word for their role get
+ * fallback, ROLE_NONE when nothing says it. */
+void roles_parse(struct span span, enum role fallback, struct roles *ret);
+
+/* A sentence from behind 由 on. Takes names as long as they are units with a role; stops taking at
+ * prose, takes up again at a unit with a verb. False: no lead unit, or what 由 introduces is no
+ * unit; *ret is empty then. */
+bool roles_sentence(struct span span, struct roles *ret);
+
+/* Names that are like a unit's, and names that are not, among those with a role. */
+void roles_quality(const struct roles *roles, size_t *ret_good, size_t *ret_bad);
+bool roles_has(const struct roles *roles, enum role role);
+
+#endif

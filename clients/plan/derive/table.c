@@ -1,0 +1,583 @@
+#include "clients/plan/derive/table.h"
+
+#include <string.h>
+
+#include "clients/plan/derive/table_cells.h"
+#include "proto/base/check.h"
+
+/* Part of a row: a cell's text on one line. */
+struct piece {
+    struct cell cell;
+    uint32_t line; /* index in source->lines */
+    uint8_t column;
+};
+
+struct reader {
+    struct tables *tables;
+    struct source *source;
+    struct findings *findings;
+    struct head head;
+    struct buf pieces;    /* of the row being read */
+    struct table_row row; /* its numbers */
+    bool open;            /* a row is being read */
+    uint8_t column;       /* the last one that got something */
+    size_t row_count;     /* rows of this table */
+    uint32_t next_number; /* what the next row's number should be; 0: unknown */
+    struct cell
+        starts[TABLE_COLUMN_MAX]; /* where the columns start, by the last full row or head */
+};
+
+void tables_fini(struct tables *tables)
+{
+    text_fini(&tables->cells);
+    buf_fini(&tables->rows);
+}
+
+size_t tables_count(const struct tables *tables)
+{
+    return tables->rows.len / sizeof(struct table_row);
+}
+
+const struct table_row *tables_row(const struct tables *tables, size_t index)
+{
+    CHECK(index < tables_count(tables));
+    return (const struct table_row *)(const void *)tables->rows.data + index;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------
+ */
+
+static const struct piece *piece_at(const struct reader *reader, size_t index)
+{
+    return (const struct piece *)(const void *)reader->pieces.data + index;
+}
+
+static size_t piece_count(const struct reader *reader)
+{
+    return reader->pieces.len / sizeof(struct piece);
+}
+
+static void add_piece(struct reader *reader, size_t column, const struct cell *cell, size_t line)
+{
+    if (cell->len == 0) return;
+    struct piece piece = {*cell, (uint32_t)line, (uint8_t)column};
+    buf_append(&reader->pieces, &piece, sizeof piece);
+    reader->column = (uint8_t)column;
+}
+
+/* Appends a column's text to the cells; false: nothing, or a sign for nothing. */
+static bool append_column(struct reader *reader, size_t column, uint32_t *ret_from,
+                          uint32_t *ret_to)
+{
+    struct text *cells = &reader->tables->cells;
+    *ret_from = (uint32_t)text_len(cells);
+    for (size_t i = 0; i < piece_count(reader); i++) {
+        const struct piece *piece = piece_at(reader, i);
+        if (piece->column != column) continue;
+        bool first = text_len(cells) == *ret_from;
+        text_append(cells, bytes_of(reader->source->bytes.data + piece->cell.at, piece->cell.len),
+                    first ? 0 : WORDS_GAP | WORDS_LINE, reader->source->lines[piece->line].number);
+    }
+    *ret_to = (uint32_t)text_len(cells);
+    struct span span = span_trim(text_span(cells, *ret_from, *ret_to));
+    bool sign = span.len == 0 || span_is(span, U"无");
+    for (size_t i = 0; !sign && i < span.len && words_dash(span.f[i]); i++)
+        sign = i + 1 == span.len;
+    return !sign;
+}
+
+static struct span title_of(const struct reader *reader, const struct table_row *row)
+{
+    return text_span(&reader->tables->cells, row->title_from, row->title_to);
+}
+
+static void end_row(struct reader *reader)
+{
+    if (!reader->open) return;
+    struct table_row *row = &reader->row;
+    const struct source_line *lines = reader->source->lines;
+    bool lead = false;
+    reader->open = false;
+    for (size_t i = 0; i < piece_count(reader); i++)
+        row->line_last = lines[piece_at(reader, i)->line].number;
+    if (reader->head.title != SIZE_MAX)
+        (void)append_column(reader, reader->head.title, &row->title_from, &row->title_to);
+    for (size_t i = 0; i < reader->head.count; i++) {
+        if (reader->head.roles[i] == ROLE_NONE || row->cell_count == TABLE_CELL_MAX) continue;
+        struct table_cell *cell = &row->cells[row->cell_count];
+        cell->role = reader->head.roles[i];
+        if (!append_column(reader, i, &cell->from, &cell->to)) continue;
+        row->cell_count++;
+        lead = lead || cell->role == ROLE_HEAD || cell->role == ROLE_LEAD;
+    }
+    reader->pieces.len = 0;
+    if (!lead)
+        findings_add(reader->findings, FINDING_TABLE_LEAD, row->line_first, title_of(reader, row));
+    if (row->cell_count == 0) return;
+    buf_append(&reader->tables->rows, row, sizeof *row);
+    reader->row_count++;
+}
+
+static void begin_row(struct reader *reader, size_t line)
+{
+    end_row(reader);
+    reader->row = (struct table_row){.line_first = reader->source->lines[line].number,
+                                     .line_last = reader->source->lines[line].number};
+    reader->open = true;
+    reader->column = 0;
+}
+
+static void set_number(struct reader *reader, const uint32_t *numbers, size_t count, bool dotted)
+{
+    reader->row.number_count = (uint8_t)count;
+    reader->row.dotted = dotted;
+    memcpy(reader->row.numbers, numbers, count * sizeof *numbers);
+}
+
+/* Does the first cell of a line begin a row? */
+static bool starts_row(const struct reader *reader, const struct cells *cells,
+                       uint32_t numbers[static TABLE_NUMBER_MAX], size_t *ret_count,
+                       bool *ret_dotted)
+{
+    *ret_count = 0;
+    if (cells->count == 0 || cells->cells[0].len == 0) return false;
+    if (reader->head.number == 0) {
+        *ret_count = cell_number(reader->source, &cells->cells[0], numbers, ret_dotted);
+        return *ret_count > 0;
+    }
+    bool units = false;
+    for (size_t i = reader->head.first; i < reader->head.count && i < cells->count; i++)
+        units = units || (reader->head.roles[i] != ROLE_NONE && cells->cells[i].len > 0);
+    return units;
+}
+
+static void report_cells(struct reader *reader, size_t line)
+{
+    struct text text = {0};
+    const struct source_line *source_line = &reader->source->lines[line];
+    text_append(&text, bytes_of(reader->source->bytes.data + source_line->at, source_line->len), 0,
+                source_line->number);
+    findings_add(reader->findings, FINDING_TABLE_CELL, source_line->number,
+                 text_span(&text, 0, text_len(&text)));
+    text_fini(&text);
+}
+
+static void take(struct reader *reader, size_t line)
+{
+    reader->source->lines[line].use = SOURCE_TABLE;
+}
+
+/* ---- what ends a table ------------------------------------------------------------------------
+ */
+
+/* One cell from the left margin that reads like text and not like part of a row. */
+static bool ends_table(const struct source *source, const struct source_line *line,
+                       const struct cell *cell)
+{
+    static const uint32_t *const words[] = {U"附件", U"附表",  U"附录", U"备注:",
+                                            U"注:",  U"说明:", U"抄送", U"主送"};
+    enum { TEXT_LEN_MAX = 30 };
+    struct bytes bytes = bytes_of(source->bytes.data, cell->at + cell->len);
+    struct cell_text text;
+    size_t len = 0;
+    bool sentence = false;
+    for (size_t at = cell->at; at < bytes.len; len++) {
+        uint32_t point = words_fold(text_next(bytes, &at));
+        sentence = sentence || point == U'。' || (point == ':' && len > 0);
+    }
+    cell_read(source, cell, &text);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (span_starts(text.span, words[i])) return true;
+    return sentence || len > TEXT_LEN_MAX || (line->blank_before && !source->double_spaced);
+}
+
+/* 一、, （一）, 第一章 between rows: a heading for the rows below. */
+static bool is_heading(const struct source *source, const struct cell *cell)
+{
+    struct cell_text text;
+    uint32_t value = 0;
+    cell_read(source, cell, &text);
+    struct span span = text.span;
+    bool bracket = span.len > 0 && span.f[0] == '(';
+    bool ordinal = span_starts(span, U"第");
+    if (bracket || ordinal) span = span_sub(span, 1, span.len);
+    size_t len = words_chinese(span, &value);
+    if (len == 0 || len >= span.len) return false;
+    return bracket ? span.f[len] == ')' : ordinal || span.f[len] == U'、' || span.f[len] == '.';
+}
+
+/* ---- tabs and open pipes: cells by their place in the line ------------------------------------
+ */
+
+static bool joins_number(const struct cells *cells)
+{
+    size_t filled = 0;
+    for (size_t i = 0; i < cells->count; i++) filled += cells->cells[i].len > 0;
+    return filled > 1;
+}
+
+/* A line without a first cell fills the columns it names; one with text goes on where the row
+ * stopped. False: not of this table. */
+static bool continue_by_tab(struct reader *reader, const struct cells *cells, size_t line)
+{
+    size_t column = 0;
+    if (cells->count == 1 || cells->cells[0].len > 0) {
+        if (cells->count == 1 &&
+            ends_table(reader->source, &reader->source->lines[line], &cells->cells[0]) &&
+            reader->column + 1u >= reader->head.count)
+            return false;
+        column = reader->column;
+    }
+    for (size_t i = 0; i < cells->count; i++) {
+        if (column + i >= reader->head.count) {
+            if (cells->cells[i].len > 0) report_cells(reader, line);
+            break;
+        }
+        add_piece(reader, column + i, &cells->cells[i], line);
+    }
+    if (cells->cells[0].len > 0 || column > 0) {
+        size_t last = column + cells->count - 1;
+        reader->column = (uint8_t)(last < reader->head.count ? last : reader->head.count - 1);
+    }
+    return true;
+}
+
+/* One line; false: the table ends before it. */
+static bool read_by_tab(struct reader *reader, size_t line)
+{
+    struct cells cells;
+    uint32_t numbers[TABLE_NUMBER_MAX];
+    size_t count = 0;
+    bool dotted = false;
+    cells_split(reader->source, &reader->source->lines[line], reader->head.by, &cells);
+    if (cells.more || cells.count == 0) return false;
+    if (starts_row(reader, &cells, numbers, &count, &dotted) &&
+        (reader->head.number != 0 || joins_number(&cells) || cells.count == 1)) {
+        begin_row(reader, line);
+        set_number(reader, numbers, count, dotted);
+        if (cells.count > reader->head.count) report_cells(reader, line);
+        for (size_t i = 0; i < cells.count && i < reader->head.count; i++)
+            add_piece(reader, i, &cells.cells[i], line);
+        reader->column =
+            (uint8_t)((cells.count < reader->head.count ? cells.count : reader->head.count) - 1);
+        return true;
+    }
+    if (!reader->open) return false;
+    return continue_by_tab(reader, &cells, line);
+}
+
+/* ---- closed pipes: cells run over lines -------------------------------------------------------
+ */
+
+static bool is_rule(const struct source *source, const struct cells *cells)
+{
+    struct cell_text text;
+    for (size_t i = 0; i < cells->count; i++) {
+        cell_read(source, &cells->cells[i], &text);
+        for (size_t j = 0; j < text.span.len; j++)
+            if (!words_dash(text.span.f[j]) && text.span.f[j] != ':') return false;
+    }
+    return true;
+}
+
+static bool read_by_pipe(struct reader *reader, size_t line)
+{
+    struct cells cells;
+    uint32_t numbers[TABLE_NUMBER_MAX];
+    struct bytes bytes = bytes_of(reader->source->bytes.data + reader->source->lines[line].at,
+                                  reader->source->lines[line].len);
+    cells_split(reader->source, &reader->source->lines[line], CELLS_BY_PIPE, &cells);
+    if (cells.more || cells.count == 0) return false;
+    bool last_open = true;
+    for (size_t at = 0; at < bytes.len;) {
+        uint32_t point = text_next(bytes, &at);
+        if (!text_is_space(point)) last_open = words_fold(point) != '|';
+    }
+    if (!reader->open && cells.count == 1 && last_open) return false;
+    if (is_rule(reader->source, &cells)) return true;
+    for (size_t i = 0; i < cells.count; i++) {
+        if (!reader->open) {
+            bool dotted = false;
+            begin_row(reader, line);
+            size_t count = reader->head.number == 0
+                               ? cell_number(reader->source, &cells.cells[i], numbers, &dotted)
+                               : 0;
+            set_number(reader, numbers, count, dotted);
+        }
+        uint8_t column = reader->column;
+        add_piece(reader, column, &cells.cells[i], line);
+        reader->column = column;
+        if (i + 1 < cells.count || !last_open) reader->column++;
+        if (reader->column == reader->head.count) end_row(reader);
+    }
+    return true;
+}
+
+/* ---- columns: cells by where they start -------------------------------------------------------
+ */
+
+static uint32_t apart(uint32_t a, uint32_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* The column that starts nearest to the cell, by either measure. SIZE_MAX: the measures disagree
+ * and neither is exact. */
+static size_t column_of(const struct reader *reader, const struct cell *cell)
+{
+    size_t wide = 0, plain = 0;
+    for (size_t i = 1; i < reader->head.count; i++) {
+        if (apart(cell->wide, reader->starts[i].wide) <
+            apart(cell->wide, reader->starts[wide].wide))
+            wide = i;
+        if (apart(cell->plain, reader->starts[i].plain) <
+            apart(cell->plain, reader->starts[plain].plain))
+            plain = i;
+    }
+    if (wide == plain) return wide;
+    uint32_t by_wide = apart(cell->wide, reader->starts[wide].wide);
+    uint32_t by_plain = apart(cell->plain, reader->starts[plain].plain);
+    if (by_wide <= 1 && by_plain > 1) return wide;
+    if (by_plain <= 1 && by_wide > 1) return plain;
+    return by_wide == by_plain ? SIZE_MAX : by_wide < by_plain ? wide : plain;
+}
+
+static void place(struct reader *reader, const struct cells *cells, size_t from, size_t line)
+{
+    size_t least = from;
+    for (size_t i = from; i < cells->count; i++) {
+        size_t column = column_of(reader, &cells->cells[i]);
+        if (column == SIZE_MAX || column < least) {
+            report_cells(reader, line);
+            column = least;
+        }
+        if (column >= reader->head.count) column = reader->head.count - 1;
+        add_piece(reader, column, &cells->cells[i], line);
+        least = column + 1;
+    }
+}
+
+/* "1 深化联动" in front: the number stands apart by one space only. */
+static void split_number(const struct reader *reader, struct cells *cells)
+{
+    const struct source *source = reader->source;
+    struct cell *first = &cells->cells[0];
+    uint32_t numbers[TABLE_NUMBER_MAX];
+    bool dotted = false;
+    if (cells->count == 0 || cells->count == TABLE_COLUMN_MAX ||
+        cell_number(source, first, numbers, &dotted) > 0)
+        return;
+    struct cells words;
+    struct source_line line = {.at = first->at, .len = first->len};
+    cells_split(source, &line, CELLS_BY_SPACE, &words);
+    if (words.count < 2 || cell_number(source, &words.cells[0], numbers, &dotted) == 0) return;
+    memmove(first + 1, first, cells->count * sizeof *first);
+    cells->count++;
+    first[1].len = first->at + first->len - words.cells[1].at;
+    first[1].at = words.cells[1].at;
+    first[1].wide += words.cells[1].wide;
+    first[1].plain += words.cells[1].plain;
+    first->len = words.cells[0].len;
+}
+
+/* Cells by two spaces, or by single ones where that gives exactly as many as there are columns. */
+static void split_columns(const struct reader *reader, size_t line, struct cells *ret)
+{
+    const struct source_line *source_line = &reader->source->lines[line];
+    struct cells words;
+    cells_split(reader->source, source_line, CELLS_BY_COLUMN, ret);
+    if (reader->head.number == 0) split_number(reader, ret);
+    if (ret->count >= reader->head.count || ret->more) return;
+    cells_split(reader->source, source_line, CELLS_BY_SPACE, &words);
+    bool dotted = false;
+    uint32_t numbers[TABLE_NUMBER_MAX];
+    bool number = reader->head.number == 0 && words.count > 0 &&
+                  cell_number(reader->source, &words.cells[0], numbers, &dotted) > 0;
+    bool loose = reader->head.by == CELLS_BY_SPACE && ret->count <= 2;
+    if (words.count == reader->head.count && (number || loose) && !words.more) *ret = words;
+    /* The last column may be empty. */
+    if (number && loose && words.count + 1 == reader->head.count) *ret = words;
+}
+
+static void full_row(struct reader *reader, const struct cells *cells, size_t line)
+{
+    for (size_t i = 0; i < cells->count; i++) {
+        add_piece(reader, i, &cells->cells[i], line);
+        reader->starts[i] = cells->cells[i];
+    }
+}
+
+/* The last name of the last cell is not whole, or a separator stands at its end. */
+static bool is_unfinished(const struct reader *reader)
+{
+    struct cell_text text;
+    if (piece_count(reader) == 0) return false;
+    const struct piece *piece = piece_at(reader, piece_count(reader) - 1);
+    cell_read(reader->source, &piece->cell, &text);
+    struct span span = text.span;
+    if (span.len == 0) return true;
+    uint32_t last = span.f[span.len - 1];
+    if (last == U'、' || last == ',') return true;
+    size_t from = span.len;
+    while (from > 0 && span.f[from - 1] != U'、' && span.f[from - 1] != ',') from--;
+    return !words_unit(span_sub(span, from, span.len));
+}
+
+static bool continue_columns(struct reader *reader, const struct cells *cells, size_t line)
+{
+    const struct source_line *source_line = &reader->source->lines[line];
+    const struct cell *first = &cells->cells[0];
+    size_t column = column_of(reader, first);
+    bool left = cells->count == 1 && (first->plain <= 1 || column == 0);
+    bool unfinished = is_unfinished(reader);
+    if (cells->count == 1 && reader->head.by == CELLS_BY_SPACE) {
+        if (!unfinished) return false;
+        add_piece(reader, reader->column, first, line);
+        return true;
+    }
+    if (left && (reader->head.number == 0 || ends_table(reader->source, source_line, first)) &&
+        !(unfinished && reader->head.number == 0 && first->plain > 1))
+        return false;
+    place(reader, cells, 0, line);
+    return true;
+}
+
+static bool read_by_column(struct reader *reader, size_t line)
+{
+    struct cells cells;
+    uint32_t numbers[TABLE_NUMBER_MAX];
+    size_t count = 0;
+    bool dotted = false;
+    split_columns(reader, line, &cells);
+    if (cells.count == 0 || cells.more || cells.count > reader->head.count) {
+        if (cells.count > reader->head.count && reader->open) report_cells(reader, line);
+        return reader->open && cells.count > reader->head.count;
+    }
+    bool starts = starts_row(reader, &cells, numbers, &count, &dotted);
+    if (reader->head.number != 0) {
+        /* Without numbers a row starts where every column does, and the one before is whole. */
+        bool blank = reader->source->lines[line].blank_before && !reader->source->double_spaced;
+        bool full = cells.count == reader->head.count;
+        bool near = cells.count > 1 && column_of(reader, &cells.cells[0]) == 0;
+        starts = (full || (near && blank)) && (!reader->open || blank || !is_unfinished(reader));
+    } else if (starts && cells.count == 1 && reader->open) {
+        starts = false; /* a page number, or a number in the middle of its row */
+    }
+    if (!starts) return reader->open && continue_columns(reader, &cells, line);
+    begin_row(reader, line);
+    set_number(reader, numbers, count, dotted);
+    if (cells.count == reader->head.count) {
+        full_row(reader, &cells, line);
+    } else if (reader->head.by == CELLS_BY_SPACE) {
+        for (size_t i = 0; i < cells.count; i++) add_piece(reader, i, &cells.cells[i], line);
+    } else {
+        size_t from = reader->head.number == 0 ? 1 : 0;
+        if (from == 1) add_piece(reader, 0, &cells.cells[0], line);
+        place(reader, &cells, from, line);
+    }
+    return true;
+}
+
+/* ---- a table ----------------------------------------------------------------------------------
+ */
+
+static bool read_line(struct reader *reader, size_t line)
+{
+    if (reader->head.by == CELLS_BY_PIPE && reader->head.closed) return read_by_pipe(reader, line);
+    if (reader->head.by == CELLS_BY_PIPE || reader->head.by == CELLS_BY_TAB)
+        return read_by_tab(reader, line);
+    return read_by_column(reader, line);
+}
+
+/* A heading stays text if rows go on below it. */
+static bool is_heading_line(const struct reader *reader, size_t line)
+{
+    struct cells cells;
+    cells_split(reader->source, &reader->source->lines[line], CELLS_BY_COLUMN, &cells);
+    return cells.count == 1 && is_heading(reader->source, &cells.cells[0]);
+}
+
+/* Reads rows from `line` on; the index of the first line that is not of the table. */
+static size_t read_rows(struct reader *reader, size_t line)
+{
+    const struct source *source = reader->source;
+    size_t end = line;
+    while (line < source->line_count) {
+        const struct source_line *next =
+            line + 1 < source->line_count ? &source->lines[line + 1] : NULL;
+        struct head again;
+        size_t lines = 1;
+        if (source->lines[line].use != SOURCE_TEXT) {
+            line++;
+        } else if (head_read(source, &source->lines[line], next, &again, &lines)) {
+            /* The head again on the next page, or another table. */
+            if (again.count != reader->head.count ||
+                memcmp(again.roles, reader->head.roles, sizeof again.roles) != 0)
+                break;
+            for (size_t i = 0; i < lines; i++) take(reader, line + i);
+            line += lines;
+            end = line;
+        } else if (is_heading_line(reader, line) && !reader->head.closed) {
+            end_row(reader);
+            line++;
+        } else if (read_line(reader, line)) {
+            take(reader, line++);
+            end = line;
+        } else {
+            break;
+        }
+    }
+    end_row(reader);
+    return end;
+}
+
+/* A head whose cells stand on lines of their own, each with a pipe behind it. */
+static size_t head_over_lines(const struct source *source, size_t line, struct head *ret)
+{
+    struct cells cells;
+    size_t lines = 0;
+    *ret =
+        (struct head){.by = CELLS_BY_PIPE, .closed = true, .number = SIZE_MAX, .first = SIZE_MAX};
+    for (; line + lines < source->line_count; lines++) {
+        cells_split(source, &source->lines[line + lines], CELLS_BY_PIPE, &cells);
+        if (cells.more || cells.count == 0) return 0;
+        if (memchr(source->bytes.data + source->lines[line + lines].at, '|',
+                   source->lines[line + lines].len) == NULL)
+            return 0;
+        if (!head_take(source, &cells, ret)) break;
+    }
+    ret->title = ret->number == 0 && ret->first > 1 ? 1 : 0;
+    return lines > 1 && head_complete(ret) ? lines : 0;
+}
+
+static size_t read_table(struct reader *reader, size_t line, size_t head_lines)
+{
+    size_t number = reader->source->lines[line].number;
+    for (size_t i = 0; i < head_lines; i++) take(reader, line + i);
+    memcpy(reader->starts, reader->head.cells, sizeof reader->starts);
+    reader->open = false;
+    reader->row_count = 0;
+    size_t end = read_rows(reader, line + head_lines);
+    if (reader->row_count == 0)
+        findings_add(reader->findings, FINDING_TABLE_EMPTY, number, (struct span){0});
+    return end > line + head_lines ? end : line + head_lines;
+}
+
+void tables_read(struct tables *tables, struct source *source, struct findings *findings)
+{
+    struct reader reader = {.tables = tables, .source = source, .findings = findings};
+    for (size_t line = 0; line < source->line_count;) {
+        const struct source_line *next =
+            line + 1 < source->line_count ? &source->lines[line + 1] : NULL;
+        size_t lines = 0;
+        if (source->lines[line].use != SOURCE_TEXT) {
+            line++;
+        } else if (head_read(source, &source->lines[line], next, &reader.head, &lines) ||
+                   (lines = head_over_lines(source, line, &reader.head)) > 0) {
+            line = read_table(&reader, line, lines);
+        } else {
+            line++;
+        }
+    }
+    buf_fini(&reader.pieces);
+}
