@@ -97,7 +97,7 @@ size_t words_len(const uint32_t *word)
 bool span_starts(struct span span, const uint32_t *word)
 {
     size_t i = 0;
-    while (word[i] && i < span.len && span.f[i] == word[i]) i++;
+    while (i < span.len && word[i] && span.f[i] == word[i]) i++;
     return !word[i];
 }
 
