@@ -89,8 +89,12 @@ bool codes_uscc(const char *text)
 bool codes_area(const char *text)
 {
     size_t len = strlen(text);
-    if (len != 6 && len != 9 && len != 12) return false;
-    return digits(text, len) && strspn(text, "0") != len;
+    /* 11-15 north, 21-23 north-east, 31-37 east, 41-46 south, 50-54 south-west, 61-65 north-west */
+    static const int last[] = {0, 15, 23, 37, 46, 54, 65, 71, 82};
+    if ((len != 6 && len != 9 && len != 12) || !digits(text, len)) return false;
+    int province = number(text, 2);
+    int first = province / 10 == 5 ? 50 : province / 10 * 10 + 1;
+    return province >= 11 && province <= 82 && province >= first && province <= last[province / 10];
 }
 
 bool codes_date(const char *text)

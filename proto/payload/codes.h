@@ -22,7 +22,9 @@ bool codes_id_number(const char *text);
  * of the subject carry a GB 11714 check character of their own, which is checked too. */
 bool codes_uscc(const char *text);
 
-/* GB/T 2260, GB/T 10114 and community codes: 6, 9 or 12 digits, not all zero. */
+/* GB/T 2260, GB/T 10114 and community codes: 6, 9 or 12 digits that begin with the two of a
+ * province-level division (Hong Kong, Macao and Taiwan included). What stands behind them is
+ * renamed too often to be known here. */
 bool codes_area(const char *text);
 
 /* "2026-02-28": a day that exists in the Gregorian calendar, years 1850 to 2199. */

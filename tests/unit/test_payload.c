@@ -162,6 +162,25 @@ static void kinds_that_take_files_have_the_field(void **state)
     plan_free(plan);
 }
 
+/* A form in Chinese and one in English: of every code, and each code once. */
+static void every_code_has_two_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; payload_at(i); i++) {
+        const struct payload_message *message = payload_at(i);
+        assert_true(message->label_zh[0] && message->label_en[0]);
+        for (unsigned f = 0; f < message->descriptor->n_fields; f++) {
+            const struct payload_list *list = message->fields[f].list;
+            for (size_t c = 0; c < list->count; c++) {
+                const struct payload_code *code = &list->codes[c];
+                if (!code->code[0] || !code->text_zh[0] || !code->text_en[0])
+                    fail_msg("list %s, code %zu", list->name, c);
+                assert_ptr_equal(payload_code_find(list, code->code), code);
+            }
+        }
+    }
+}
+
 static void no_message_has_a_field_for_markers(void **state)
 {
     (void)state;
@@ -231,6 +250,14 @@ static void areas_dates_phones(void **state)
     assert_true(codes_area("120102003001"));
     assert_false(codes_area("1201020"));
     assert_false(codes_area("000000"));
+    static const char *const elsewhere[] = {"100000", "160102", "240102", "380102", "490102",
+                                            "550102", "600102", "720102", "830102", "999999"};
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        assert_false(codes_area(elsewhere[i]));
+    static const char *const everywhere[] = {"110000", "150102", "230102", "370102", "460102",
+                                             "500102", "540102", "650102", "710000", "820000"};
+    for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++)
+        assert_true(codes_area(everywhere[i]));
     assert_false(codes_area("12010x"));
     assert_true(codes_date("2024-02-29"));
     assert_false(codes_date("2023-02-29"));
@@ -894,6 +921,7 @@ int main(void)
         cmocka_unit_test(every_field_has_its_rule_in_tag_order),
         cmocka_unit_test(every_rule_fits_its_message),
         cmocka_unit_test(kinds_that_take_files_have_the_field),
+        cmocka_unit_test(every_code_has_two_names),
         cmocka_unit_test(no_message_has_a_field_for_markers),
         cmocka_unit_test(id_numbers),
         cmocka_unit_test(credit_codes),

@@ -20,6 +20,12 @@ static void plan_of_2022_is_whole(void **unused)
     assert_true(plan_group_find(plan, "street-offices")->streets);
     assert_false(plan_group_find(plan, "joint-conference-members")->streets);
     assert_string_equal(plan_about(plan)->name, "hedong-2022");
+    for (size_t i = 0; i < plan_kind_count(plan); i++) {
+        const struct plan_kind *kind = plan_kind(plan, i);
+        assert_true(kind->name_zh[0] && kind->name_en[0]);
+        for (size_t t = 0; t < kind->topic_count; t++)
+            assert_true(kind->topics[t].name_zh[0] && kind->topics[t].name_en[0]);
+    }
     assert_int_equal(plan_lint(plan, NULL, NULL), 0);
     plan_free(plan);
 }
