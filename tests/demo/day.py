@@ -301,6 +301,17 @@ def rescue(day, lead):
     handoff = day.send("police-hedong", leads.HANDOFF)
     day.act("civil-affairs", handoff, "sign", officer="ca-0319")
     day.act("civil-affairs", handoff, "accept", officer="ca-0319", decision="handled")
+    say("  体检：委托与结果各是一件，病历留在医院：", "  A medical check: request and result; the record stays at the hospital:")
+    asked = day.send("civil-affairs", leads.medical("request"), brief=True)
+    day.act("health", asked, "sign", officer="h-8")
+    day.act("health", asked, "accept", officer="h-8", decision="assigned")
+    day.send("health", dict(leads.medical("result", result="fit", report_number="TJ-0302-7"),
+                            thread=asked["thread"], parent=asked["id"]), brief=True, quiet=True)
+    day.act("health", asked, "close", officer="h-8", outcome="done")
+    say("  血样比对结论只由公安发出，只有编号与结论：", "  The blood sample's conclusion comes from the police alone, as a number "
+        "and a code:")
+    day.send("police-hedong", dict(leads.CONCLUSION, thread=handoff["thread"], parent=handoff["id"]),
+             brief=True)
     say("  转介街道救助，填错了街道，被退回后重发：", "  Referred to a street for relief, to the wrong one; returned and sent "
         "again:")
     wrong = day.send("civil-affairs", leads.referral("relief", "120102011"))

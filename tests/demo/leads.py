@@ -105,6 +105,23 @@ HANDOFF = {
                  "handing_officer": "张警官", "contact_phone": "022-12345678"}}}
 
 
+def medical(topic, **more):
+    return {
+        "kind": "handoff.medical", "topic": topic, "area": "120102007", "officer": "ca-0319",
+        "sections": {
+            "summary": {"pseudonym": "V1", "tests": ["general", "infection"], "age_band": "18-59", "sex": "2"},
+            "full": {"person": {"role": "victim", "name": "阿依古丽·买买提", "sex": "2"},
+                     "tests": ["general", "infection"], "needs": "需女性医护陪同。", **more}}}
+
+
+CONCLUSION = {
+    "kind": "handoff.dna-conclusion", "officer": "p-2207",
+    "sections": {
+        "summary": {"pseudonym": "V1", "concluded_on": TODAY},
+        "full": {"sample_number": "HD-2026-0017", "taken_on": TODAY, "conclusion": "pending",
+                 "concluded_on": TODAY, "reviewed_by": "张警官"}}}
+
+
 def referral(service, area, officer="ca-0319"):
     return {
         "kind": "handoff.service-referral", "topic": service, "area": area, "officer": officer,
