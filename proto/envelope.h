@@ -102,8 +102,10 @@ struct seal_recipient {
     uint64_t epoch;              /* 0 = unkeyed: no wrap is made */
     const uint8_t *epoch_public; /* 32, or NULL when unkeyed */
     const uint8_t *kek;          /* 32, or NULL when unkeyed */
-    uint64_t pair_seq;           /* counts the envelopes from this sender to this unit, from 1 */
-    uint8_t previous_hash[SUITE_HASH_LEN]; /* H of the last one, zeros for the first */
+    /* 1 + the receipted envelopes to this unit in this lane, and H of the newest of them, or zeros
+     */
+    uint64_t pair_seq;
+    uint8_t previous_hash[SUITE_HASH_LEN];
 };
 
 struct seal_section {

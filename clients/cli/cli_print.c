@@ -222,6 +222,13 @@ void cli_print_message(const json_t *message, const json_t *kind)
     if (*cli_get(message, "recorded_at") && *cli_get(message, "type") == 'm' &&
         !cli_true(message, "proved"))
         line(T("注意", "note"), T("入账尚未验证", "its place in the journal is not proved yet"));
+    if (cli_number(message, "missing_before") > 0) {
+        snprintf(head, sizeof head,
+                 T("该单位在此之前发来的 %lld 件没有收到，请与其核对",
+                   "%lld that this unit sent before it did not arrive: ask the unit"),
+                 (long long)cli_number(message, "missing_before"));
+        line(T("注意", "note"), head);
+    }
     const json_t *outbox = json_object_get(message, "outbox");
     if (outbox) line(T("发送状态", "state"), outbox_state(cli_get(outbox, "state")));
     const json_t *flags = json_object_get(message, "flags");

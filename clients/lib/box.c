@@ -58,8 +58,18 @@ static const char box_schema_2[] =
     "CREATE TABLE epoch(unit TEXT NOT NULL, serial INTEGER NOT NULL, epoch INTEGER NOT NULL,"
     " until_ms INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(unit,serial,epoch)) WITHOUT ROWID;"
     "DELETE FROM value WHERE name='keys_index';";
+/* Peers count per lane. What a store had before says nothing about that: it counts as one that has
+ * not all of its lanes. */
+static const char box_schema_3[] =
+    "DROP TABLE peer;"
+    "CREATE TABLE peer(unit TEXT NOT NULL, lane INTEGER NOT NULL, out_count INTEGER NOT NULL,"
+    " out_index INTEGER NOT NULL, out_hash BLOB NOT NULL, in_serial INTEGER NOT NULL,"
+    " in_count INTEGER NOT NULL, in_hash BLOB NOT NULL, in_known INTEGER NOT NULL,"
+    " PRIMARY KEY(unit,lane)) WITHOUT ROWID;"
+    "INSERT INTO value(name,value) SELECT 'apart0',x'01' WHERE EXISTS(SELECT 1 FROM inbox);"
+    "INSERT INTO value(name,value) SELECT 'apart1',x'01' WHERE EXISTS(SELECT 1 FROM inbox);";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1, box_schema_2};
+static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };
@@ -282,10 +292,14 @@ int box_peer_put(struct box *box, const struct box_peer *peer, struct error *ret
     int r = box_prepare(box, BOX_PEER_PUT, true, &statement, ret_error);
     if (r < 0) return r;
     sqlite_bind_text(statement, 1, peer->unit);
-    box_bind_u64(statement, 2, peer->out_seq);
-    sqlite_bind_bytes(statement, 3, bytes_of(peer->out_hash, 32));
-    box_bind_u64(statement, 4, peer->in_seq);
-    sqlite_bind_bytes(statement, 5, bytes_of(peer->in_hash, 32));
+    box_bind_u64(statement, 2, peer->lane);
+    box_bind_u64(statement, 3, peer->out_count);
+    box_bind_u64(statement, 4, peer->out_index);
+    sqlite_bind_bytes(statement, 5, bytes_of(peer->out_hash, 32));
+    box_bind_u64(statement, 6, peer->in_serial);
+    box_bind_u64(statement, 7, peer->in_count);
+    sqlite_bind_bytes(statement, 8, bytes_of(peer->in_hash, 32));
+    box_bind_u64(statement, 9, peer->in_known);
     return box_run(box, statement, ret_error);
 }
 
@@ -297,10 +311,14 @@ int box_peer_each(struct box *box, int (*each)(void *ctx, const struct box_peer 
     while (r == 0 && (r = box_step(box, statement, ret_error)) == 1) {
         struct box_peer peer = {0};
         box_text(statement, 0, peer.unit, sizeof peer.unit);
-        peer.out_seq = box_u64(statement, 1);
-        box_fixed(statement, 2, peer.out_hash, 32);
-        peer.in_seq = box_u64(statement, 3);
-        box_fixed(statement, 4, peer.in_hash, 32);
+        peer.lane = (unsigned)box_u64(statement, 1);
+        peer.out_count = box_u64(statement, 2);
+        peer.out_index = box_u64(statement, 3);
+        box_fixed(statement, 4, peer.out_hash, 32);
+        peer.in_serial = box_u64(statement, 5);
+        peer.in_count = box_u64(statement, 6);
+        box_fixed(statement, 7, peer.in_hash, 32);
+        peer.in_known = box_u64(statement, 8) != 0;
         r = each(ctx, &peer);
     }
     (void)sqlite3_reset(statement);

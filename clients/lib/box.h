@@ -155,12 +155,17 @@ int box_thread_each(struct box *box, size_t limit,
                                 struct bytes state),
                     void *ctx, struct error *ret_error) MUST_USE;
 
-/* ---- peers: pair sequences and the H before -----------------------------------------------------
+/* ---- peers: what went to a unit and came from it, in one lane
+ * --------------------------------------
  */
 struct box_peer {
     char unit[BOX_NAME_LEN];
-    uint64_t out_seq, in_seq;
-    uint8_t out_hash[32], in_hash[32];
+    unsigned lane;
+    uint64_t out_count, out_index; /* receipted; the newest of them in the journal */
+    uint8_t out_hash[32];
+    uint64_t in_serial, in_count; /* from that certificate */
+    uint8_t in_hash[32];          /* the last of them */
+    bool in_known;                /* in_count can be held against the sender's own count */
 };
 int box_peer_put(struct box *box, const struct box_peer *peer, struct error *ret_error) MUST_USE;
 int box_peer_each(struct box *box, int (*each)(void *ctx, const struct box_peer *peer), void *ctx,

@@ -14,6 +14,7 @@
 #define IN_COLUMNS                                                                                 \
     "number,type,notice,code,id,thread,parent,hash,kind,topic,sender,lane,position,idx,"           \
     "record_ms,received_ms,missing,count,proved,must_sign,running"
+#define PEER_COLUMNS "unit,lane,out_count,out_index,out_hash,in_serial,in_count,in_hash,in_known"
 #define BOX_STATEMENTS(X)                                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -65,9 +66,9 @@
     X(THREAD_PUT, "INSERT INTO thread(thread,key,state,changed_ms) VALUES(?1,?2,?3,?4) "           \
                   "ON CONFLICT(thread) DO UPDATE SET state=?3,changed_ms=?4")                      \
     X(THREAD_EACH, "SELECT thread,changed_ms,state FROM thread ORDER BY changed_ms DESC LIMIT ?1") \
-    X(PEER_PUT, "INSERT OR REPLACE INTO peer(unit,out_seq,out_hash,in_seq,in_hash) "               \
-                "VALUES(?1,?2,?3,?4,?5)")                                                          \
-    X(PEER_EACH, "SELECT unit,out_seq,out_hash,in_seq,in_hash FROM peer ORDER BY unit")            \
+    X(PEER_PUT, "INSERT OR REPLACE INTO peer(" PEER_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,"    \
+                "?9)")                                                                             \
+    X(PEER_EACH, "SELECT " PEER_COLUMNS " FROM peer ORDER BY unit,lane")                           \
     X(KEY_PUT,                                                                                     \
       "INSERT OR REPLACE INTO epoch(unit,serial,epoch,until_ms,body) VALUES(?1,?2,?3,?4,?5)")      \
     X(KEY_EACH, "SELECT body FROM epoch ORDER BY unit,serial,epoch")                               \

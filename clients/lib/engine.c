@@ -348,6 +348,8 @@ static int welcome_state(struct engine *engine, struct moment *moment,
             lane->position = one->position;
             memcpy(lane->running, one->running.data, 32);
             lane->dirty = true;
+            int r = engine_lane_apart(engine, one->lane, true, ret_error);
+            if (r < 0) return r;
         } else if (one->position == lane->position && one->position > 0 &&
                    memcmp(one->running.data, lane->running, 32) != 0) {
             return error_set(ret_error, E_ACK_MISMATCH, "lanes", "lane %u has another history",
@@ -746,7 +748,7 @@ uint64_t engine_next_ms(const struct engine *engine)
 static int load_peer(void *ctx, const struct box_peer *peer)
 {
     struct engine *engine = ctx;
-    *engine_peer(engine, peer->unit) = *peer;
+    if (peer->lane < ENGINE_LANES) *engine_peer(engine, peer->unit, peer->lane) = *peer;
     return 0;
 }
 
@@ -866,11 +868,14 @@ void engine_free(struct engine *engine)
 static int peers_flush(struct engine *engine, struct error *ret_error)
 {
     int r = 0;
+    /* They go with what they count: receipts wait for company, the inbox for nothing. */
+    box_lazy(engine->box, true);
     for (size_t i = 0; i < engine->peer_count && r == 0; i++) {
         if (!engine->peer_dirty[i]) continue;
         r = box_peer_put(engine->box, &engine->peers[i], ret_error);
         engine->peer_dirty[i] = false;
     }
+    box_lazy(engine->box, false);
     return r;
 }
 

@@ -39,7 +39,7 @@ struct moment {
 };
 void moment_draw(struct moment *moment, void *ret, size_t len);
 
-enum { ENGINE_LANES = ENVELOPE_LANE_COUNT, ENGINE_PAIR_COUNT_MAX = LIMIT_RECIPIENT_COUNT_MAX };
+enum { ENGINE_LANES = ENVELOPE_LANE_COUNT };
 
 struct engine_options {
     uint32_t send_window, credit;
@@ -100,6 +100,7 @@ struct engine_lane {
     struct engine_exception *exceptions; /* above acked */
     size_t exception_count, exception_cap;
     uint64_t seq; /* last one used */
+    bool apart;   /* the inbox has not every position of it from 1 on */
     struct engine_queue waiting, sent;
 };
 
@@ -241,16 +242,10 @@ struct content_section {
     uint8_t key[SUITE_KEY_LEN];
     struct bytes payload; /* into the opened content */
 };
-struct content_pair {
-    char unit[BOX_NAME_LEN];
-    uint64_t seq;
-    uint8_t previous[32];
-};
 struct content {
     struct buf plain; /* wiped by content_fini */
-    size_t section_count, pair_count;
+    size_t section_count;
     struct content_section sections[LIMIT_SECTION_COUNT_MAX];
-    struct content_pair *pairs;
 };
 int content_open(struct engine *engine, const uint8_t thread[16], const uint8_t id[16],
                  struct bytes sealed, struct content *ret, struct error *ret_error) MUST_USE;

@@ -76,6 +76,21 @@ static int receipt_keep(struct engine *engine, struct moment *moment,
     return r;
 }
 
+/* One envelope more that each of them must have. */
+static void count_receipted(struct engine *engine, const struct envelope *envelope, uint64_t index)
+{
+    for (size_t i = 0; i < envelope->head->n_recipients; i++) {
+        struct box_peer *peer =
+            engine_peer(engine, envelope->head->recipients[i]->unit, envelope_lane(envelope->head));
+        peer->out_count++;
+        if (index >= peer->out_index) {
+            peer->out_index = index;
+            memcpy(peer->out_hash, envelope->hash, 32);
+        }
+        engine_peer_changed(engine, peer);
+    }
+}
+
 int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__Receipt *receipt,
                    struct error *ret_error)
 {
@@ -107,6 +122,7 @@ int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__
         goto out;
     }
     memcpy(id, pending->id, 16);
+    count_receipted(engine, &envelope, receipt->index);
     engine_pending_settle(engine, pending);
     engine->stats.out_state[BOX_OUT_RECEIPTED]++;
     engine_tell(engine, ENGINE_CHANGED_OUTBOX | ENGINE_CHANGED_THREAD, id);
@@ -224,9 +240,7 @@ int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pe
                              .draft = &draft,
                              .seq = row.seq,
                              .known_size = thread.thread.known_size,
-                             .from_zero = pending->from_zero,
-                             .old_pairs = content.pairs,
-                             .old_pair_count = content.pair_count};
+                             .from_zero = pending->from_zero};
     renew_created(engine, moment, &row, &draft, &job->created_ms);
     memcpy(job->thread_key, thread.key, 32);
     if (memcmp(row.thread, row.id, 16) != 0) {

@@ -81,7 +81,8 @@ bool engine_key_known(const struct engine *engine, const char *unit, uint64_t se
                       uint64_t epoch, const uint8_t public_key[32]);
 /* Forgets, here and in the box, what nothing may be sealed to any more. */
 int engine_keys_expire(struct engine *engine, uint64_t bus_ms, struct error *ret_error) MUST_USE;
-struct box_peer *engine_peer(struct engine *engine, const char *unit);
+/* Of a unit in one lane; made when it is not there. Until the next call. */
+struct box_peer *engine_peer(struct engine *engine, const char *unit, unsigned lane);
 void engine_peer_changed(struct engine *engine, const struct box_peer *peer);
 void engine_session(struct engine *engine, struct moment *moment, bool fresh);
 int engine_kek_out(struct engine *engine, struct engine_key *key, bool cached, uint8_t ret_kek[32],
@@ -100,11 +101,10 @@ int engine_thread_load(struct engine *engine, struct moment *moment, const uint8
 int engine_thread_save(struct engine *engine, const struct moment *moment,
                        const struct engine_thread *thread, struct error *ret_error) MUST_USE;
 void engine_thread_fini(struct engine_thread *thread);
-/* Sections with their keys, and pairs, sealed under the thread key into ret_sealed. */
+/* Sections with their keys, sealed under the thread key into ret_sealed. */
 void content_seal(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
                   const struct seal_section *sections, const uint8_t (*keys)[SUITE_KEY_LEN],
-                  size_t count, const struct content_pair *pairs, size_t pair_count,
-                  struct buf *ret_sealed);
+                  size_t count, struct buf *ret_sealed);
 
 /* engine_send.c */
 int engine_outbox_load(struct engine *engine, struct error *ret_error) MUST_USE;
@@ -134,6 +134,10 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
 int engine_delivery(struct engine *engine, struct moment *moment, const Leadbus__Delivery *delivery,
                     struct bytes frame, struct error *ret_error) MUST_USE;
 int engine_lanes_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* Positions of the lane are passed by, or have come after all: what senders count cannot be held
+ * against what came until the next envelope of each. */
+int engine_lane_apart(struct engine *engine, unsigned number, bool apart,
+                      struct error *ret_error) MUST_USE;
 int engine_lanes_flush(struct engine *engine, struct moment *moment,
                        struct error *ret_error) MUST_USE;
 void engine_lane_acked(struct engine *engine, unsigned lane, uint64_t position);

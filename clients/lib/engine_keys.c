@@ -166,10 +166,11 @@ void engine_keys_load(struct engine *engine)
 /* ---- peers
  * --------------------------------------------------------------------------------------- */
 
-struct box_peer *engine_peer(struct engine *engine, const char *unit)
+struct box_peer *engine_peer(struct engine *engine, const char *unit, unsigned lane)
 {
     for (size_t i = 0; i < engine->peer_count; i++)
-        if (strcmp(engine->peers[i].unit, unit) == 0) return &engine->peers[i];
+        if (engine->peers[i].lane == lane && strcmp(engine->peers[i].unit, unit) == 0)
+            return &engine->peers[i];
     if (engine->peer_count == engine->peer_cap) {
         engine->peer_cap = engine->peer_cap ? engine->peer_cap * 2 : 64;
         engine->peers = realloc(engine->peers, engine->peer_cap * sizeof *engine->peers);
@@ -180,6 +181,7 @@ struct box_peer *engine_peer(struct engine *engine, const char *unit)
     struct box_peer *peer = &engine->peers[engine->peer_count];
     memset(peer, 0, sizeof *peer);
     engine_copy(peer->unit, sizeof peer->unit, unit);
+    peer->lane = lane;
     engine->peer_dirty[engine->peer_count++] = false;
     return peer;
 }
@@ -359,14 +361,14 @@ void engine_thread_fini(struct engine_thread *thread)
     sodium_memzero(thread, sizeof *thread);
 }
 
-/* u8 sections: u16 name, key, u32 payload; u8 pairs: u16 unit, u64 sequence, H before. */
+/* u8 sections: u16 name, key, u32 payload; then 0. (Stores of before had pairs there: u16 unit, u64
+ * sequence, H before.) */
 void content_seal(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
                   const struct seal_section *sections, const uint8_t (*keys)[SUITE_KEY_LEN],
-                  size_t count, const struct content_pair *pairs, size_t pair_count,
-                  struct buf *ret_sealed)
+                  size_t count, struct buf *ret_sealed)
 {
     struct buf plain = {0};
-    size_t len = 64 + pair_count * (BOX_NAME_LEN + 48);
+    size_t len = 64;
     for (size_t i = 0; i < count; i++) len += sections[i].plaintext.len + BOX_NAME_LEN + 48;
     /* Room for all at once, so that growing leaves no copy behind. */
     (void)buf_grow(&plain, len);
@@ -378,12 +380,7 @@ void content_seal(struct moment *moment, const uint8_t thread_key[32], const uin
         buf_append_u32(&plain, (uint32_t)sections[i].plaintext.len);
         buf_append_bytes(&plain, sections[i].plaintext);
     }
-    buf_append_u8(&plain, (uint8_t)pair_count);
-    for (size_t i = 0; i < pair_count; i++) {
-        buf_append_prefixed(&plain, bytes_of_str(pairs[i].unit));
-        buf_append_u64(&plain, pairs[i].seq);
-        buf_append(&plain, pairs[i].previous, 32);
-    }
+    buf_append_u8(&plain, 0);
     rest_seal(moment, thread_key, id, buf_bytes(&plain), ret_sealed);
     buf_wipe(&plain);
 }
@@ -424,14 +421,10 @@ static int content_parse(struct content *content, struct error *ret_error)
         content->section_count = i + 1;
     }
     count = *take(&rest, 1, &bad);
-    content->pairs = calloc(count + 1, sizeof *content->pairs);
-    CHECK(content->pairs != NULL);
     for (size_t i = 0; i < count && !bad; i++) {
-        struct content_pair *pair = &content->pairs[i];
-        take_name(&rest, pair->unit, &bad);
-        pair->seq = load_u64(take(&rest, 8, &bad));
-        memcpy(pair->previous, take(&rest, 32, &bad), 32);
-        content->pair_count = i + 1;
+        char unit[BOX_NAME_LEN];
+        take_name(&rest, unit, &bad);
+        (void)take(&rest, 8 + 32, &bad);
     }
     if (bad || rest.len) return error_set(ret_error, E_BAD_FORM, "store", "damaged content");
     return 0;
@@ -454,6 +447,5 @@ int content_open(struct engine *engine, const uint8_t thread[16], const uint8_t 
 void content_fini(struct content *content)
 {
     buf_wipe(&content->plain);
-    free(content->pairs);
     sodium_memzero(content, sizeof *content);
 }

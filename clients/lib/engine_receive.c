@@ -46,6 +46,10 @@ int engine_lanes_load(struct engine *engine, struct error *ret_error)
             lane->seq = load_u64(value.data + 40);
             lane->acked = lane->told = load_u64(value.data + 48);
         }
+        (void)snprintf(name, sizeof name, "apart%u", i);
+        buf_reset(&value);
+        if (r == 0 || r == E_NOT_FOUND) r = box_value_get(engine->box, name, &value, ret_error);
+        lane->apart = r == 0 && value.len == 1 && value.data[0];
         buf_fini(&value);
         if (r == 0 || r == E_NOT_FOUND)
             r = box_in_exceptions(engine->box, i, lane->acked, load_exception, lane, ret_error);
@@ -67,6 +71,20 @@ void engine_lane_acked(struct engine *engine, unsigned number, uint64_t position
     if (gone > 0)
         memmove(lane->exceptions, lane->exceptions + gone,
                 lane->exception_count * sizeof *lane->exceptions);
+}
+
+int engine_lane_apart(struct engine *engine, unsigned number, bool apart, struct error *ret_error)
+{
+    const uint8_t value = apart;
+    char name[8];
+    engine->lanes[number].apart = apart;
+    for (size_t i = 0; i < engine->peer_count; i++) {
+        if (engine->peers[i].lane != number || !engine->peers[i].in_known) continue;
+        engine->peers[i].in_known = false;
+        engine_peer_changed(engine, &engine->peers[i]);
+    }
+    (void)snprintf(name, sizeof name, "apart%u", number);
+    return box_value_put(engine->box, name, bytes_of(&value, 1), ret_error);
 }
 
 static void emit_ack(struct engine *engine, const struct moment *moment, unsigned number,
@@ -181,7 +199,7 @@ struct incoming {
     const Leadbus__Record *notice;
     const Leadbus__Header *head; /* of a message or tombstone */
     struct opened opened;
-    bool is_opened;
+    bool is_genuine, is_opened;
 };
 
 static int incoming_read(struct engine *engine, struct incoming *in, struct error *ret_error)
@@ -327,6 +345,7 @@ static int judge(struct engine *engine, struct incoming *in, struct error *ret_e
     if (r < 0) return r;
     r = envelope_verify(envelope, certificate->identity);
     if (r < 0) return error_set(ret_error, r, "signature", "of %s", head->from);
+    in->is_genuine = true;
     r = envelope_check_ciphertexts(envelope, false, ret_error);
     /* Older than every bundle kept here: the broker's decision stands in the journal. */
     if (r == 0 && bundle) r = check_route(engine, head, bundle, ret_error);
@@ -346,14 +365,41 @@ static int judge(struct engine *engine, struct incoming *in, struct error *ret_e
 /* ---- storing
  * ---------------------------------------------------------------------------------------- */
 
+/* What the sender says it holds receipts for, to us and in this lane, against what came: all of it
+ * stands before this one in the lane. Returns how many are missing. */
+static uint64_t held_against(const struct incoming *in, struct box_peer *peer, bool apart)
+{
+    const uint8_t *previous = in->opened.previous_hash;
+    uint64_t count = in->opened.pair_seq > 0 ? in->opened.pair_seq - 1 : 0, missing = 0;
+    if (count > in->delivery->index) count = in->delivery->index; /* more than were ever taken */
+    if (peer->in_known && count > peer->in_count)
+        missing = count - peer->in_count;
+    else if (peer->in_known && count == peer->in_count && count > 0 && !apart &&
+             memcmp(previous, peer->in_hash, 32) != 0)
+        missing = 1; /* as many, and others: what it sent is not what came */
+    if (!peer->in_known || count > peer->in_count) peer->in_count = count;
+    peer->in_known = true;
+    return missing;
+}
+
+/* Counts an envelope or a tombstone of its sender. What it did not sign, or not for us, it does not
+ * count either. */
 static uint64_t note_pair(struct engine *engine, const struct incoming *in)
 {
-    struct box_peer *peer = engine_peer(engine, in->head->from);
+    bool apart = engine->lanes[in->delivery->lane].apart;
     uint64_t missing = 0;
-    if (in->opened.pair_seq <= peer->in_seq) return 0; /* the other lane was faster */
-    if (peer->in_seq > 0) missing = in->opened.pair_seq - peer->in_seq - 1;
-    peer->in_seq = in->opened.pair_seq;
-    memcpy(peer->in_hash, in->envelope.hash, 32);
+    if (!in->is_genuine || envelope_recipient_find(&in->envelope, engine->keyring->unit) < 0)
+        return 0;
+    struct box_peer *peer = engine_peer(engine, in->head->from, in->delivery->lane);
+    if (peer->in_serial != in->head->serial) {
+        /* Of a sender that we never heard of we have all, if we have all of the lane. */
+        peer->in_known = peer->in_serial == 0 && !apart;
+        peer->in_serial = in->head->serial;
+        peer->in_count = 0;
+    }
+    if (in->is_opened) missing = held_against(in, peer, apart);
+    peer->in_count++;
+    memcpy(peer->in_hash, in->item, 32);
     engine_peer_changed(engine, peer);
     return missing;
 }
@@ -386,7 +432,7 @@ static int store_message(struct engine *engine, struct moment *moment, struct in
     }
     if (in->is_opened)
         content_seal(moment, thread.key, row->id, sections, (const uint8_t(*)[SUITE_KEY_LEN])keys,
-                     count, NULL, 0, &sealed);
+                     count, &sealed);
     else /* a rewrap may open it yet */
         message_encode(&in->delivery->envelope->base, &encoded);
     sodium_memzero(keys, sizeof keys);
@@ -455,8 +501,26 @@ static int take_message(struct engine *engine, struct moment *moment, struct inc
         row->code = r;
         engine_note(engine, moment, &why);
     }
-    if (in->is_opened) row->missing = note_pair(engine, in);
+    row->missing = note_pair(engine, in);
     return store_message(engine, moment, in, row, ret_error);
+}
+
+/* What expired carries its signature and everything that it covers. */
+static bool tombstone_genuine(struct engine *engine, struct incoming *in)
+{
+    const Leadbus__Accepted *accepted = in->notice->accepted;
+    const struct trust_certificate *certificate = NULL;
+    struct bytes commits[LIMIT_SECTION_COUNT_MAX];
+    if (accepted->n_commits > LIMIT_SECTION_COUNT_MAX) return false;
+    for (size_t i = 0; i < accepted->n_commits; i++)
+        commits[i] = engine_bytes(accepted->commits[i]);
+    return envelope_from_record(engine_bytes(accepted->header), engine_bytes(accepted->wraps),
+                                commits, accepted->n_commits, engine_bytes(accepted->manifest),
+                                engine_bytes(accepted->signature), &engine->arena, &in->envelope,
+                                NULL) == 0 &&
+           trust_verdict(engine->bundle, in->head->serial, in->head->from, in->notice->time_ms,
+                         in->head->suite, &certificate, NULL) == 0 &&
+           envelope_verify(&in->envelope, certificate->identity) == 0;
 }
 
 static int take_tombstone(struct engine *engine, struct incoming *in, struct box_in *row,
@@ -466,6 +530,8 @@ static int take_tombstone(struct engine *engine, struct incoming *in, struct box
     row->type = BOX_IN_TOMBSTONE;
     row->code = E_EXPIRED;
     memcpy(row->hash, in->item, 32);
+    in->is_genuine = tombstone_genuine(engine, in);
+    (void)note_pair(engine, in);
     int r = box_in_add(engine->box, row, buf_bytes(&in->record), (struct bytes){0},
                        (struct bytes){0}, ret_error);
     if (r < 0) return r;
@@ -520,7 +586,7 @@ static int open_rewrapped(struct engine *engine, struct moment *moment,
         memcpy(keys[count++], in.opened.keys[i], SUITE_KEY_LEN);
     }
     content_seal(moment, thread.key, row.id, sections, (const uint8_t(*)[SUITE_KEY_LEN])keys, count,
-                 NULL, 0, &sealed);
+                 &sealed);
     row.type = BOX_IN_MESSAGE;
     row.code = 0;
     thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,

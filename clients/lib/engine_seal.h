@@ -17,12 +17,9 @@ struct seal_job {
     uint64_t seq, created_ms, known_size;
     bool from_zero;
     uint8_t thread_key[32];
-    const struct content_pair *old_pairs; /* of an earlier sealing: their numbers stay */
-    size_t old_pair_count;
     /* made */
     struct route route;
     struct seal_recipient recipients[LIMIT_RECIPIENT_COUNT_MAX];
-    struct content_pair pairs[LIMIT_RECIPIENT_COUNT_MAX];
     uint8_t keks[LIMIT_RECIPIENT_COUNT_MAX][32];
     struct sealed sealed;
     struct buf content;

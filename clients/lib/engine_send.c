@@ -140,35 +140,27 @@ int engine_route(struct engine *engine, const struct engine_draft *draft, uint64
 /* ---- sealing
  * ------------------------------------------------------------------------------------- */
 
-static const struct content_pair *pair_of(const struct seal_job *job, const char *unit)
-{
-    for (size_t i = 0; i < job->old_pair_count; i++)
-        if (strcmp(job->old_pairs[i].unit, unit) == 0) return &job->old_pairs[i];
-    return NULL;
-}
-
-/* What seal needs for each recipient of the route. Peers advance only once the seal stands. */
+/* What seal needs for each recipient of the route. */
 static int prepare_recipients(struct engine *engine, struct seal_job *job, bool sensitive,
                               struct error *ret_error)
 {
     const struct plan *plan = trust_bundle_plan(engine->bundle);
+    unsigned lane = plan_kind_urgency(job->route.kind, job->draft->topic) == 1
+                        ? ENVELOPE_LANE_URGENT
+                        : ENVELOPE_LANE_NORMAL;
     for (size_t i = 0; i < job->route.recipient_count; i++) {
         const struct route_recipient *row = &job->route.recipients[i];
         const char *unit = plan_unit(plan, row->unit)->key;
         struct engine_key *key =
             engine_key_newest(engine, unit, engine_bus_ms(engine, job->moment));
-        const struct content_pair *old = pair_of(job, unit);
-        const struct box_peer *peer = engine_peer(engine, unit);
+        const struct box_peer *peer = engine_peer(engine, unit, lane);
         struct seal_recipient *one = &job->recipients[i];
         *one = (struct seal_recipient){.unit = unit,
                                        .act = row->act,
                                        .citation = row->citation,
                                        .sections = row->sections,
-                                       .pair_seq = old ? old->seq : peer->out_seq + 1};
-        memcpy(one->previous_hash, old ? old->previous : peer->out_hash, 32);
-        engine_copy(job->pairs[i].unit, BOX_NAME_LEN, unit);
-        job->pairs[i].seq = one->pair_seq;
-        memcpy(job->pairs[i].previous, one->previous_hash, 32);
+                                       .pair_seq = peer->out_count + 1};
+        memcpy(one->previous_hash, peer->out_hash, 32);
         if (!key) continue;
         int r = engine_kek_out(engine, key, !sensitive, job->keks[i], ret_error);
         if (r < 0) return r;
@@ -218,17 +210,6 @@ static void fill_head(const struct engine *engine, const struct seal_job *job,
     head->occurred_ms = draft->occurred_ms;
 }
 
-static void advance_peers(struct engine *engine, const struct seal_job *job)
-{
-    for (size_t i = 0; i < job->route.recipient_count; i++) {
-        struct box_peer *peer = engine_peer(engine, job->pairs[i].unit);
-        if (job->pairs[i].seq < peer->out_seq) continue;
-        peer->out_seq = job->pairs[i].seq;
-        memcpy(peer->out_hash, job->sealed.hash, 32);
-        engine_peer_changed(engine, peer);
-    }
-}
-
 int seal_job_run(struct engine *engine, struct seal_job *job, const struct thread *thread,
                  struct error *ret_error)
 {
@@ -257,8 +238,7 @@ int seal_job_run(struct engine *engine, struct seal_job *job, const struct threa
     if (r < 0) goto out;
     content_seal(job->moment, job->thread_key, job->draft->id, job->draft->sections,
                  (const uint8_t(*)[SUITE_KEY_LEN])job->sealed.section_keys,
-                 job->draft->section_count, job->pairs, job->route.recipient_count, &job->content);
-    advance_peers(engine, job);
+                 job->draft->section_count, &job->content);
 out:
     sodium_memzero(entropy, sizeof entropy);
     return r;

@@ -120,9 +120,9 @@ static void make_units(struct district *district, const struct plan *plan)
     district->unit_count = plan_unit_count(plan);
     district->units = calloc(district->unit_count, sizeof *district->units);
     district->pair_seqs =
-        calloc(district->unit_count * district->unit_count, sizeof *district->pair_seqs);
+        calloc(district->unit_count * district->unit_count, 2 * sizeof *district->pair_seqs);
     district->pair_hashes =
-        calloc(district->unit_count * district->unit_count, sizeof *district->pair_hashes);
+        calloc(district->unit_count * district->unit_count, 2 * sizeof *district->pair_hashes);
     CHECK(district->units && district->pair_seqs && district->pair_hashes);
     district->broker = (struct district_unit){
         .key = "broker",
@@ -428,6 +428,11 @@ static void seal_sections(struct sealing *s)
     }
 }
 
+static size_t pair_of(const struct sealing *s, uint16_t to)
+{
+    return (s->from * s->district->unit_count + to) * 2 + envelope_lane(&s->head);
+}
+
 static void seal_recipients(struct sealing *s)
 {
     struct district *district = s->district;
@@ -435,7 +440,7 @@ static void seal_recipients(struct sealing *s)
     for (size_t i = 0; i < s->route.recipient_count; i++) {
         const struct route_recipient *routed = &s->route.recipients[i];
         const struct district_unit *to = &district->units[routed->unit];
-        size_t pair = s->from * district->unit_count + routed->unit;
+        size_t pair = pair_of(s, routed->unit);
         bool keyed = to->epoch > 0;
         s->recipients[i] = (struct seal_recipient){
             .unit = to->key,
@@ -554,9 +559,8 @@ struct district_letter *district_seal(struct district *district, const struct di
                             &error);
     if (r == 0) {
         for (size_t i = 0; i < s->route.recipient_count; i++)
-            memcpy(
-                district->pair_hashes[s->from * district->unit_count + s->route.recipients[i].unit],
-                letter->sealed.hash, 32);
+            memcpy(district->pair_hashes[pair_of(s, s->route.recipients[i].unit)],
+                   letter->sealed.hash, 32);
     } else {
         if (error.code) (void)fprintf(stderr, "seal: %s %s\n", error.field, error.detail);
         district_letter_free(letter);

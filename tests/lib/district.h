@@ -52,7 +52,7 @@ struct district {
     struct district_unit broker; /* serial 900; its witness key signs checkpoints */
     size_t unit_count;
     struct district_unit *units; /* by plan number */
-    uint64_t *pair_seqs;         /* from * unit_count + to */
+    uint64_t *pair_seqs;         /* (from * unit_count + to) * 2 + lane: as if all were receipted */
     uint8_t (*pair_hashes)[32];
     uint64_t letters; /* sealed so far: ids and entropy come from it */
     size_t thread_count;

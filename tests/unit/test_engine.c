@@ -472,6 +472,106 @@ static void more_exceptions_than_one_acknowledgement_holds_go_in_several(void **
     assert_int_equal(school->engine->lanes[0].exception_count, 0);
 }
 
+/* ---- what a sender counts and a recipient has --------------------------------------------------
+ */
+
+static uint64_t missing_before(struct fake_unit *unit, const uint8_t id[16])
+{
+    struct box_in in;
+    assert_int_equal(box_in_find(unit->box, id, &in, NULL), 0);
+    return in.missing;
+}
+
+/* Whatever overtakes, is refused, or sealed again: nothing that came is called missing. */
+static void what_comes_in_another_order_is_not_missing(void **state)
+{
+    struct fake *fake = *state;
+    static const int refusals[] = {0, E_SENDER_NOT_ALLOWED, E_BUNDLE_STALE, E_BUSY};
+    uint8_t ids[5][16];
+    for (size_t r = 0; r < sizeof refusals / sizeof *refusals; r++) {
+        for (int i = 0; i < 3; i++) must_stage(fake, school, "notice.bulletin", ids[i]);
+        must_stage(fake, school, REPORT, ids[3]); /* goes first */
+        must_stage(fake, school, REPORT, ids[4]);
+        fake->refuse_code = (uint32_t)-refusals[r];
+        fake_run(fake);
+        fake->district->now_ms += 10000;
+        fake_run(fake);
+        uint64_t total = 0;
+        for (uint64_t n = 1; n <= box_in_last(police->box); n++) {
+            struct box_in in;
+            assert_int_equal(box_in_get(police->box, n, &in, NULL), 0);
+            total += in.missing;
+        }
+        assert_int_equal(total, 0);
+    }
+    assert_int_equal(police->engine->stats.in_type[BOX_IN_MESSAGE], 19); /* one was refused */
+}
+
+static void what_is_withheld_is_counted_by_the_next(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16];
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(missing_before(police, id), 0);
+    police->online = false; /* the broker takes three and says nothing of them */
+    for (int i = 0; i < 3; i++) must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    police->online = true;
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(missing_before(police, id), 3);
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(missing_before(police, id), 0); /* said once */
+    must_stage(fake, school, "notice.bulletin", id);
+    fake_run(fake);
+    assert_int_equal(missing_before(police, id), 0); /* another lane */
+}
+
+/* From its very first one on: who has the whole lane has the beginning too. */
+static void the_first_envelope_may_be_missing_too(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16];
+    police->online = false;
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    police->online = true;
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(missing_before(police, id), 1);
+}
+
+static void another_hash_before(Leadbus__Header *head, struct seal_recipient *recipients,
+                                size_t *count, void *ctx)
+{
+    (void)head;
+    (void)ctx;
+    for (size_t i = 0; i < *count; i++) recipients[i].previous_hash[0] ^= 1;
+}
+
+/* As many, but not the same: two recipients of one sender were told two stories. */
+static void a_fork_of_what_a_sender_sent_shows(void **state)
+{
+    struct fake *fake = *state;
+    for (int i = 0; i < 3; i++) {
+        struct district_draft draft = {.kind = REPORT,
+                                       .from = "health",
+                                       .topic = "",
+                                       .area = "",
+                                       .bend = i == 2 ? another_hash_before : NULL};
+        struct district_letter *letter = district_seal(fake->district, &draft, &(int){0});
+        struct bytes bytes = buf_bytes(&letter->sealed.bytes);
+        Leadbus__Envelope *message = leadbus__envelope__unpack(NULL, bytes.len, bytes.data);
+        (void)fake_accept(fake, message, police);
+        fake_run(fake);
+        assert_int_equal(missing_before(police, letter->id), i == 2 ? 1 : 0);
+        leadbus__envelope__free_unpacked(message, NULL);
+        district_letter_free(letter);
+    }
+}
+
 /* ---- refusals ------------------------------------------------------------------------------- */
 
 static void a_stale_bundle_is_fetched_and_the_message_sealed_again(void **state)
@@ -853,6 +953,10 @@ int main(void)
         ONLINE(recipients_compute_the_route_again_and_report_a_wrong_one),
         ONLINE(what_is_not_for_us_is_an_exception),
         ONLINE(more_exceptions_than_one_acknowledgement_holds_go_in_several),
+        ONLINE(what_comes_in_another_order_is_not_missing),
+        ONLINE(what_is_withheld_is_counted_by_the_next),
+        ONLINE(the_first_envelope_may_be_missing_too),
+        ONLINE(a_fork_of_what_a_sender_sent_shows),
         ONLINE(a_stale_bundle_is_fetched_and_the_message_sealed_again),
         ONLINE(nothing_is_sealed_to_a_keyring_that_is_lost),
         ONLINE(a_key_is_none_once_its_certificate_has_run_out),
