@@ -8,15 +8,8 @@
 #include "broker/shell/engine_inner.h"
 #include "proto/base/check.h"
 #include "proto/host/log.h"
-#include "proto/host/options.h"
 
 enum { ROUND_MS = 1000, JOB_BURST = 256, VALIDITY_MS = 3600 * 1000 };
-
-_Noreturn void engine_fatal(const char *event, int code, const struct error *error)
-{
-    log_failure(LOG_LEVEL_ERROR, event, code, error);
-    _exit(options_exit_code(code));
-}
 
 /* ---- release: what a durable group caused ------------------------------------------------------
  */

@@ -84,10 +84,6 @@ struct engine {
     atomic_uint_fast64_t rounds;
 };
 
-/* The journal cannot be read, or is not what was written: nothing behind that record would ever be
- * delivered, and nobody would hear of it. Says so and ends the process. */
-_Noreturn void engine_fatal(const char *event, int code, const struct error *error);
-
 /* engine_reply.c: frames out. The peer is told; nothing is kept. */
 void reply_frame(struct engine *engine, const struct peer *peer, Leadbus__Frame *frame);
 void reply_encode(Leadbus__Frame *frame, struct buf *ret_bytes);
@@ -148,6 +144,9 @@ void attach_collect(struct engine *engine);
 void attach_tidy(struct engine *engine);
 
 /* engine_status.c */
+/* The journal cannot be read, or is not what was written: nothing behind that record would ever be
+ * delivered, and nobody would hear of it. Says so and ends the process. */
+_Noreturn void engine_fatal(const char *event, int code, const struct error *error);
 void status_refresh(struct engine *engine);
 /* Says hourly what has run out or is about to: the bundle, the broker's own certificate. */
 void status_watch_validity(struct engine *engine, uint64_t now_ms);

@@ -1,10 +1,18 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/shell/clock.h"
 #include "broker/shell/engine_inner.h"
 #include "proto/host/log.h"
+#include "proto/host/options.h"
+
+_Noreturn void engine_fatal(const char *event, int code, const struct error *error)
+{
+    log_failure(LOG_LEVEL_ERROR, event, code, error);
+    _exit(options_exit_code(code));
+}
 
 static json_t *number(uint64_t value)
 {
