@@ -14,6 +14,9 @@
         at, sizeof(literal) - 1, literal, true, format, class, type                                \
     }
 
+/* A head that old Macintosh programs put before a file; it begins with a zero. */
+enum { MACBINARY_LEN = 128 };
+
 /* The first row that fits is it. */
 static const struct {
     size_t at;
@@ -25,7 +28,7 @@ static const struct {
     const char *media_type;
 } magics[] = {
     LETTERS(0, "ABIF", FORMAT_LABORATORY, CONTENT_DOCUMENT, "application/x-abif"),
-    LETTERS(128, "ABIF", FORMAT_LABORATORY, CONTENT_DOCUMENT, "application/x-abif"),
+    LETTERS(MACBINARY_LEN, "ABIF", FORMAT_LABORATORY, CONTENT_DOCUMENT, "application/x-abif"),
     LETTERS(0, ".scf", FORMAT_LABORATORY, CONTENT_DOCUMENT, "application/x-scf"),
     MAGIC(0, "\256ZTR\r\n\032\n", FORMAT_LABORATORY, CONTENT_DOCUMENT, "application/x-ztr"),
     MAGIC(0, "CRAM\003", FORMAT_LABORATORY, CONTENT_DOCUMENT, "application/x-cram"),
@@ -194,6 +197,7 @@ struct content_type content_type_detect(struct bytes data)
         size_t end = magics[i].at + magics[i].len;
         if (!has(data, magics[i].at, magics[i].magic, magics[i].len)) continue;
         if (magics[i].letters && (data.len <= end || data.data[end] >= 0x20)) continue;
+        if (magics[i].at == MACBINARY_LEN && data.data[0] != 0) continue;
         return type_of(magics[i].format, magics[i].class, magics[i].media_type);
     }
     if (has(data, 0, "PK\003\004", 4) || has(data, 0, "PK\005\006", 4)) return zip_type(data);

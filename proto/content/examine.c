@@ -5,22 +5,28 @@
 #include "proto/content/plain.h"
 #include "proto/content/zip.h"
 
-const char examine_no_room[] = "unpacks to more than can be looked into; send it in parts";
+static const struct {
+    int code;
+    const char *zh;
+    const char *en;
+} refusals[] = {
+    {0, "", ""},
+#define X(name, code, zh, en) {E_##code, zh, en},
+#include "proto/content/refusals.def"
+#undef X
+};
 
-int examine_profile(struct examine *examine, const char *what)
+int examine_refuse(struct examine *examine, enum refusal refusal)
 {
-    return error_set(examine->error, E_FORBIDDEN_CONTENT, examine->path,
-                     "%s: a DNA profile never travels; name the sample and the conclusion", what);
-}
-
-int examine_cannot(struct examine *examine, const char *reason)
-{
-    return error_set(examine->error, E_CONTENT_UNEXAMINABLE, examine->path, "%s", reason);
+    int code = refusals[refusal].code;
+    (void)error_set(examine->error, code, examine->path, "%s", refusals[refusal].en);
+    (void)error_note_zh(examine->error, "%s", refusals[refusal].zh);
+    return code;
 }
 
 int examine_charge(struct examine *examine, size_t len)
 {
-    if (len > examine->work_left_bytes) return examine_cannot(examine, examine_no_room);
+    if (len > examine->work_left_bytes) return examine_refuse(examine, REFUSAL_NO_ROOM);
     examine->work_left_bytes -= len;
     return 0;
 }
@@ -89,17 +95,43 @@ static bool scan_encoded(struct bytes data, enum text_encoding encoding)
     return str_scan_found(&scan);
 }
 
-static const char typed[] = "results of STR typing";
-
 int examine_text(struct examine *examine, struct bytes data, enum text_encoding encoding)
 {
     int status = examine_charge(examine, data.len);
     if (status) return status;
-    if (scan_encoded(data, encoding)) return examine_profile(examine, typed);
+    if (scan_encoded(data, encoding)) return examine_refuse(examine, REFUSAL_TYPED);
     /* a stray byte makes GB 18030 of ASCII and may swallow a letter */
     if (encoding == TEXT_GB18030 && scan_encoded(data, TEXT_UTF8))
-        return examine_profile(examine, typed);
+        return examine_refuse(examine, REFUSAL_TYPED);
     return 0;
+}
+
+/* Text as it lies between other bytes: printable characters, and the marks by which old programs
+ * part cells. */
+static bool is_printable(uint32_t c, enum text_encoding encoding)
+{
+    if (c < 0x80) return (c >= ' ' && c < 0x7f) || (c >= 7 && c <= 13);
+    if (encoding == TEXT_UTF8) return c != 0xfffd;
+    return (c >= 0x3000 && c <= 0x303f) || (c >= 0x4e00 && c <= 0x9fff) ||
+           (c >= 0xff00 && c <= 0xffef);
+}
+
+/* A few bytes between two texts are lengths and marks of a table; more are the end of what belongs
+ * together. Otherwise enough random bytes would hold anything. */
+static bool scan_scattered(struct bytes data, enum text_encoding encoding)
+{
+    enum { FOREIGN_COUNT_MAX = 4 };
+    struct str_scan scan = {0};
+    size_t foreign = 0;
+    uint32_t c = 0;
+    while (text_take(&data, encoding, &c)) {
+        bool printable = is_printable(c, encoding);
+        foreign = printable ? 0 : foreign + 1;
+        str_scan_put(&scan, printable ? plain_of(c) : '\t');
+        if (scan.found) return true;
+        if (foreign == FOREIGN_COUNT_MAX + 1) memset(&scan, 0, sizeof scan);
+    }
+    return str_scan_found(&scan);
 }
 
 /* Bytes of no known format: any text that lies in them plainly. */
@@ -108,9 +140,9 @@ int examine_raw(struct examine *examine, struct bytes data)
     int status = examine_charge(examine, data.len);
     if (status) return status;
     struct bytes odd = data.len ? bytes_of(data.data + 1, data.len - 1) : data;
-    if (scan_encoded(data, TEXT_UTF8) || scan_encoded(data, TEXT_UTF16LE) ||
-        scan_encoded(odd, TEXT_UTF16LE))
-        return examine_profile(examine, typed);
+    if (scan_scattered(data, TEXT_UTF8) || scan_scattered(data, TEXT_UTF16LE) ||
+        scan_scattered(odd, TEXT_UTF16LE))
+        return examine_refuse(examine, REFUSAL_TYPED);
     return 0;
 }
 
@@ -122,24 +154,33 @@ int examine_utf8(struct examine *examine, struct bytes data, struct bytes *ret_u
         return 0;
     }
     uint8_t *utf8 = examine_alloc(examine, text_utf8_bytes_max(data.len));
-    if (!utf8) return examine_cannot(examine, examine_no_room);
+    if (!utf8) return examine_refuse(examine, REFUSAL_NO_ROOM);
     size_t len = 0;
     text_to_utf8(data, encoding, utf8, &len);
     *ret_utf8 = bytes_of(utf8, len);
     return 0;
 }
 
-/* Mail and saved pages carry files as base64 in a text. */
+static char small(uint8_t c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
+
+/* Mail and saved pages carry files as base64, and a line of their own says so. */
 static bool has_folded_files(struct bytes data)
 {
-    static const char header[] = "content-transfer-encoding:";
+    static const char header[] = "content-transfer-encoding:base64";
     size_t at = 0;
+    bool fits = true;
     for (size_t i = 0; i < data.len; i++) {
-        char c = (char)(data.data[i] | 0x20);
-        at = c == header[at] || data.data[i] == (uint8_t)header[at] ? at + 1
-             : c == header[0]                                       ? 1
-                                                                    : 0;
-        if (!header[at]) return true;
+        char c = small(data.data[i]);
+        if (c == '\n' || c == '\r') {
+            at = 0;
+            fits = true;
+        } else if (fits && c != ' ') {
+            fits = c == header[at];
+            if (fits && !header[++at]) return true;
+        }
     }
     return false;
 }
@@ -148,15 +189,14 @@ static int examine_plain(struct examine *examine, struct bytes data)
 {
     int status = examine_text(examine, data, text_encoding_of(data));
     if (status) return status;
-    if (has_folded_files(data))
-        return examine_cannot(examine, "a mail or a saved page with files in it; send the files");
+    if (has_folded_files(data)) return examine_refuse(examine, REFUSAL_MAIL);
     return 0;
 }
 
-static int examine_unknown(struct examine *examine, struct bytes data, const char *reason)
+static int examine_unknown(struct examine *examine, struct bytes data, enum refusal refusal)
 {
     int status = examine_raw(examine, data);
-    return status ? status : examine_cannot(examine, reason);
+    return status ? status : examine_refuse(examine, refusal);
 }
 
 /* Encrypted OOXML is an OLE file with a stream of this name, in UTF-16. */
@@ -173,7 +213,7 @@ int examine_any(struct examine *examine, struct bytes data)
     struct content_type type = content_type_detect(data);
     if (!examine->depth) examine->report.type = type;
     switch (type.format) {
-    case FORMAT_LABORATORY: return examine_profile(examine, "a file of a DNA laboratory");
+    case FORMAT_LABORATORY: return examine_refuse(examine, REFUSAL_LABORATORY);
     case FORMAT_JPEG:
     case FORMAT_PNG:
     case FORMAT_WEBP:
@@ -186,17 +226,10 @@ int examine_any(struct examine *examine, struct bytes data)
     case FORMAT_OFFICE: return examine_office(examine, data);
     case FORMAT_ZIP: return examine_zip(examine, data);
     case FORMAT_OLE:
-        return examine_unknown(
-            examine, data,
-            is_encrypted_office(data)
-                ? "encrypted: send it without a password, the bus encrypts it"
-                : "an old binary office file; save it as docx, xlsx, pptx or PDF");
-    case FORMAT_ARCHIVE:
-        return examine_unknown(examine, data, "an archive; send the files, or a zip of them");
-    default:
         return examine_unknown(examine, data,
-                               "no format that can be looked into; allowed: photos (JPEG, PNG, "
-                               "WebP), PDF, docx, xlsx, pptx, odt, ods, ofd, RTF, text, zip");
+                               is_encrypted_office(data) ? REFUSAL_ENCRYPTED : REFUSAL_OLD_OFFICE);
+    case FORMAT_ARCHIVE: return examine_unknown(examine, data, REFUSAL_ARCHIVE);
+    default: return examine_unknown(examine, data, REFUSAL_UNKNOWN_FORMAT);
     }
 }
 
@@ -207,18 +240,17 @@ static int examine_entry(struct examine *examine, const struct zip_entry *entry)
     struct bytes data = {0};
     int status = examine_charge(examine, entry->len);
     if (status) return status;
-    const char *reason = zip_read(entry, CONTENT_PART_BYTES_MAX, examine->arena, &data);
-    return reason ? examine_cannot(examine, reason) : examine_any(examine, data);
+    enum refusal refusal = zip_read(entry, CONTENT_PART_BYTES_MAX, examine->arena, &data);
+    return refusal ? examine_refuse(examine, refusal) : examine_any(examine, data);
 }
 
 int examine_zip(struct examine *examine, struct bytes data)
 {
     struct zip zip;
     int status = 0;
-    if (examine->depth)
-        return examine_cannot(examine, "a zip within another file; send the files in one zip");
-    const char *reason = zip_open(data, CONTENT_ENTRY_COUNT_MAX, examine->arena, &zip);
-    if (reason) return examine_cannot(examine, reason);
+    if (examine->depth) return examine_refuse(examine, REFUSAL_ZIP_WITHIN);
+    enum refusal refusal = zip_open(data, CONTENT_ENTRY_COUNT_MAX, examine->arena, &zip);
+    if (refusal) return examine_refuse(examine, refusal);
     examine->depth++;
     struct arena *whole = examine->arena;
     for (size_t i = 0; i < zip.count && !status; i++) {
@@ -246,8 +278,8 @@ int content_examine(struct bytes data, const char *path, struct content_report *
     struct content_type type = content_type_detect(data);
     path_append(&examine, bytes_of_str(path));
     if (data.len > CONTENT_DOCUMENT_BYTES_MAX && type.format != FORMAT_MEDIA)
-        return error_set(ret_error, E_TOO_LARGE, path, "%zu bytes; at most %d", data.len,
-                         CONTENT_DOCUMENT_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, path, "%zu 字节，最多 %d", "%zu bytes; at most %d",
+                         data.len, CONTENT_DOCUMENT_BYTES_MAX);
     /* the rest is for the streams of a PDF, and of a PDF in it */
     arena_init(&arena, CONTENT_MEMORY_BYTES_MAX - 4 * CONTENT_STREAM_BYTES_MAX);
     int status = examine_any(&examine, data);
@@ -259,19 +291,24 @@ int content_examine(struct bytes data, const char *path, struct content_report *
 static int check_class(const struct content_rule *rule, const struct content_type *type,
                        struct error *ret_error)
 {
+    bool photo = (rule->classes & CONTENT_PHOTO) != 0;
+    bool document = (rule->classes & CONTENT_DOCUMENT) != 0;
+    bool media = (rule->classes & CONTENT_MEDIA) != 0;
     if (type->class & rule->classes) return 0;
-    return error_set(ret_error, E_BAD_VALUE, rule->path, "%s (%s); allowed:%s%s%s",
-                     content_class_name(type->class), type->media_type,
-                     rule->classes & CONTENT_PHOTO ? " photo" : "",
-                     rule->classes & CONTENT_DOCUMENT ? " document" : "",
-                     rule->classes & CONTENT_MEDIA ? " media" : "");
+    (void)error_set(ret_error, E_BAD_VALUE, rule->path, "%s (%s); allowed:%s%s%s",
+                    content_class_name(type->class), type->media_type, photo ? " photo" : "",
+                    document ? " document" : "", media ? " media" : "");
+    (void)error_note_zh(ret_error, "文件为 %s；此种类可附：%s%s%s", type->media_type,
+                        photo ? "照片 " : "", document ? "文档 " : "", media ? "音视频" : "");
+    return E_BAD_VALUE;
 }
 
 static int check_confirmed(const struct content_rule *rule, const struct content_report *report,
                            struct error *ret_error)
 {
     if (rule->confirm_no_dna || (!report->picture_count && !report->unread_count)) return 0;
-    return error_set(ret_error, E_MISSING_FIELD, "confirm_no_dna",
+    return error_say(ret_error, E_MISSING_FIELD, "confirm_no_dna",
+                     "%s：程序无法查看图片和录音录像，须由经办人确认其中没有 DNA 分型数据",
                      "%s: no program reads pictures and recordings; a person confirms that no DNA "
                      "profile is in them",
                      rule->path);
@@ -311,7 +348,8 @@ int content_check_incoming(struct bytes data, const struct content_rule *rule,
         status = content_image_strip(data, rule->keep_location, rule->path, &clean,
                                      &report.removed_bytes, ret_error);
         if (!status && !bytes_equal(data, buf_bytes(&clean)))
-            status = error_set(ret_error, E_FORBIDDEN_CONTENT, rule->path,
+            status = error_say(ret_error, E_FORBIDDEN_CONTENT, rule->path,
+                               "照片带有画面以外的数据（地点、时间、设备），应由发送方代理去除",
                                "a photo with data beside the picture (place, time, device); the "
                                "sender's agent takes them out");
         buf_fini(&clean);

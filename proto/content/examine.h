@@ -1,8 +1,8 @@
 /* examine: what the examinations of all formats share; internal to the module.
  *
  * A struct examine is one look at one file: its path, its bounds, what it found so far. Each format
- * has one function that takes the bytes and returns 0, or an error that examine_profile,
- * examine_cannot or examine_charge have set. */
+ * has one function that takes the bytes and returns 0, or an error that examine_refuse has set.
+ */
 #ifndef PROTO_CONTENT_EXAMINE_H
 #define PROTO_CONTENT_EXAMINE_H
 
@@ -10,6 +10,7 @@
 
 #include "proto/base/arena.h"
 #include "proto/content/content.h"
+#include "proto/content/refusal.h"
 #include "proto/content/str_scan.h"
 #include "proto/content/text_decode.h"
 
@@ -22,16 +23,12 @@ struct examine {
     char path[ERROR_FIELD_LEN_MAX + 1];
 };
 
-/* E_FORBIDDEN_CONTENT: a profile; `what` says by what it was known. */
-int examine_profile(struct examine *examine, const char *what) MUST_USE;
-/* E_CONTENT_UNEXAMINABLE: static reason, with what to do instead. */
-int examine_cannot(struct examine *examine, const char *reason) MUST_USE;
+/* The error of a row of refusals.def, with the path where the look is. */
+int examine_refuse(struct examine *examine, enum refusal refusal) MUST_USE;
 /* Counts bytes that are about to be looked at: E_CONTENT_UNEXAMINABLE at the bound. */
 int examine_charge(struct examine *examine, size_t len) MUST_USE;
-/* Memory of the look, NULL at its bound: the caller returns examine_cannot(examine,
- * examine_no_room). */
+/* Memory of the look; NULL at its bound: the caller refuses with REFUSAL_NO_ROOM. */
 void *examine_alloc(struct examine *examine, size_t len);
-extern const char examine_no_room[];
 
 /* Puts " > name" behind the path; a name that is not printable UTF-8 becomes "#index". What does
  * not fit is cut. Returns what examine_leave takes. */

@@ -173,8 +173,8 @@ int content_image_strip(struct bytes data, bool keep_location, const char *path,
     struct buf clean = {0};
     int status = 0;
     if (data.len > CONTENT_PHOTO_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, path, "%zu bytes; at most %d", data.len,
-                         CONTENT_PHOTO_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, path, "%zu 字节，最多 %d", "%zu bytes; at most %d",
+                         data.len, CONTENT_PHOTO_BYTES_MAX);
     switch (content_type_detect(data).format) {
     case FORMAT_JPEG:
         status = image_strip_jpeg(data, keep_location, path, &clean, ret_error);
@@ -184,12 +184,14 @@ int content_image_strip(struct bytes data, bool keep_location, const char *path,
         status = image_strip_webp(data, keep_location, path, &clean, ret_error);
         break;
     case FORMAT_OTHER_PICTURE:
-        status = error_set(ret_error, E_CONTENT_UNEXAMINABLE, path,
+        status = error_say(ret_error, E_CONTENT_UNEXAMINABLE, path,
+                           "%s 无法去除拍摄地点和设备信息，请转换为 JPEG 或 PNG",
                            "%s: place and device cannot be taken out; convert it to JPEG or PNG",
                            content_type_detect(data).media_type);
         break;
     default:
-        status = error_set(ret_error, E_BAD_FORM, path, "no picture; allowed: JPEG, PNG, WebP");
+        status = error_say(ret_error, E_BAD_FORM, path, "不是图片；可发 JPEG、PNG、WebP",
+                           "no picture; allowed: JPEG, PNG, WebP");
         break;
     }
     if (!status) {

@@ -32,7 +32,8 @@ static bool begins(struct bytes body, const char *text, size_t len)
 
 static int truncated(const struct jpeg *jpeg)
 {
-    return error_set(jpeg->error, E_TRUNCATED, jpeg->path,
+    return error_say(jpeg->error, E_TRUNCATED, jpeg->path,
+                     "JPEG 在第 %zu 字节处中断，请发送完整照片",
                      "a JPEG that ends at byte %zu, before its picture does; send the whole photo",
                      jpeg->data.len);
 }
@@ -42,7 +43,8 @@ static int take_marker(struct jpeg *jpeg, uint8_t *ret_marker)
 {
     if (jpeg->at >= jpeg->data.len) return truncated(jpeg);
     if (jpeg->data.data[jpeg->at] != 0xff)
-        return error_set(jpeg->error, E_BAD_FORM, jpeg->path, "no JPEG marker at byte %zu",
+        return error_say(jpeg->error, E_BAD_FORM, jpeg->path,
+                         "第 %zu 字节处不是 JPEG 标记，文件已损坏", "no JPEG marker at byte %zu",
                          jpeg->at);
     while (jpeg->at < jpeg->data.len && jpeg->data.data[jpeg->at] == 0xff) jpeg->at++;
     if (jpeg->at >= jpeg->data.len) return truncated(jpeg);
@@ -60,7 +62,8 @@ static int take_body(struct jpeg *jpeg, struct bytes *ret_body)
     if (jpeg->data.len - jpeg->at < 2) return truncated(jpeg);
     size_t len = load_u16(jpeg->data.data + jpeg->at);
     if (len < 2)
-        return error_set(jpeg->error, E_BAD_FORM, jpeg->path, "a JPEG segment of no length");
+        return error_say(jpeg->error, E_BAD_FORM, jpeg->path, "JPEG 段长度有误，文件已损坏",
+                         "a JPEG segment of no length");
     if (len > jpeg->data.len - jpeg->at) return truncated(jpeg);
     *ret_body = bytes_of(jpeg->data.data + jpeg->at + 2, len - 2);
     jpeg->at += len;
@@ -144,7 +147,8 @@ static int strip(struct jpeg *jpeg, struct buf *out)
     while (!(status = take_marker(jpeg, &marker)) && marker != EOI) {
         if (stands_alone(marker)) continue;
         if (marker == SOI)
-            return error_set(jpeg->error, E_BAD_FORM, jpeg->path, "a JPEG within the JPEG");
+            return error_say(jpeg->error, E_BAD_FORM, jpeg->path, "JPEG 内又有 JPEG，文件已损坏",
+                             "a JPEG within the JPEG");
         status = take_body(jpeg, &body);
         if (status) return status;
         if (marker >= APP0 && marker <= APP15) {
@@ -158,7 +162,8 @@ static int strip(struct jpeg *jpeg, struct buf *out)
         }
     }
     if (!status && !scanned)
-        return error_set(jpeg->error, E_BAD_FORM, jpeg->path, "a JPEG without a picture");
+        return error_say(jpeg->error, E_BAD_FORM, jpeg->path, "JPEG 内没有图像",
+                         "a JPEG without a picture");
     return status;
 }
 

@@ -30,17 +30,19 @@ static int chunk_at(struct bytes data, size_t at, const char *path, struct bytes
                     struct error *ret_error)
 {
     if (data.len - at < CHUNK_LEN_MIN)
-        return error_set(ret_error, E_TRUNCATED, path,
+        return error_say(ret_error, E_TRUNCATED, path, "PNG 在第 %zu 字节处中断，请发送完整图片",
                          "a PNG that ends at byte %zu, before its picture does; send the whole one",
                          data.len);
     size_t len = load_u32(data.data + at);
     if (len > data.len - at - CHUNK_LEN_MIN)
-        return error_set(ret_error, E_TRUNCATED, path, "a PNG chunk longer than the file");
+        return error_say(ret_error, E_TRUNCATED, path, "PNG 数据块超出文件，请发送完整图片",
+                         "a PNG chunk longer than the file");
     struct bytes body = bytes_of(data.data + at + 8, len);
     struct bytes summed = bytes_of(data.data + at + 4, len + 4);
     if (inflate_crc32(summed) != load_u32(body.data + len))
-        return error_set(ret_error, E_BAD_FORM, path, "a PNG chunk with a wrong CRC at byte %zu",
-                         at);
+        return error_say(ret_error, E_BAD_FORM, path,
+                         "第 %zu 字节处 PNG 数据块校验不符，文件已损坏",
+                         "a PNG chunk with a wrong CRC at byte %zu", at);
     *ret_body = body;
     return 0;
 }
@@ -58,15 +60,17 @@ static int read_chunks(struct bytes data, bool keep_location, const char *path, 
         const uint8_t *type = data.data + at + 4;
         bool first = at == SIGNATURE_LEN;
         if (first != (memcmp(type, "IHDR", 4) == 0) || (first && body.len != HEADER_LEN))
-            return error_set(ret_error, E_BAD_FORM, path, "a PNG without its one header");
+            return error_say(ret_error, E_BAD_FORM, path, "PNG 文件头有误，文件已损坏",
+                             "a PNG without its one header");
         if (!(type[0] & 0x20) && !is_kept(type))
-            return error_set(ret_error, E_BAD_FORM, path, "a critical PNG chunk that is not known");
+            return error_say(ret_error, E_BAD_FORM, path, "PNG 含未知的关键数据块，请转换为 JPEG",
+                             "a critical PNG chunk that is not known; convert it to JPEG");
         if (memcmp(type, "eXIf", 4) == 0) exif_read(body, keep_location, exif);
         if (memcmp(type, "IDAT", 4) == 0) has_picture = true;
         ended = memcmp(type, "IEND", 4) == 0;
     }
     if (has_picture) return 0;
-    return error_set(ret_error, E_BAD_FORM, path, "a PNG without a picture");
+    return error_say(ret_error, E_BAD_FORM, path, "PNG 内没有图像", "a PNG without a picture");
 }
 
 int image_strip_png(struct bytes data, bool keep_location, const char *path, struct buf *ret_clean,

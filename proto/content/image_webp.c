@@ -136,7 +136,7 @@ int image_strip_webp(struct bytes data, bool keep_location, const char *path, st
     struct buf chunks = {0};
     size_t len = le32(data.data + 4);
     if (len < 4 || len > data.len - 8)
-        return error_set(ret_error, E_TRUNCATED, path,
+        return error_say(ret_error, E_TRUNCATED, path, "WebP 不完整，请发送完整图片",
                          "a WebP that ends before its picture does; send the whole one");
     struct bytes row = bytes_of(data.data + RIFF_LEN, len - 4);
     read_exif(row, keep_location, &exif);
@@ -149,5 +149,6 @@ int image_strip_webp(struct bytes data, bool keep_location, const char *path, st
     }
     buf_fini(&chunks);
     if (fits) return 0;
-    return error_set(ret_error, E_BAD_FORM, path, "a WebP whose chunks do not fit");
+    return error_say(ret_error, E_BAD_FORM, path, "WebP 数据块有误，文件已损坏",
+                     "a WebP whose chunks do not fit");
 }

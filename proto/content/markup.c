@@ -272,8 +272,7 @@ int examine_markup(struct examine *examine, struct bytes data)
     if (!status) status = examine_utf8(examine, data, &utf8);
     if (status) return status;
     bool found = scan_elements(utf8, &seen);
-    if (seen.codis || (seen.locus && seen.allele))
-        return examine_profile(examine, "an exchange file of a DNA database");
-    if (found || scan_source(utf8)) return examine_profile(examine, "results of STR typing");
+    if (seen.codis || (seen.locus && seen.allele)) return examine_refuse(examine, REFUSAL_DATABASE);
+    if (found || scan_source(utf8)) return examine_refuse(examine, REFUSAL_TYPED);
     return 0;
 }

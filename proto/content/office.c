@@ -67,10 +67,10 @@ static int strings_read(struct examine *examine, struct bytes utf8, struct strin
     int status = examine_charge(examine, utf8.len);
     if (status) return status;
     strings_walk(utf8, &read, false);
-    if (read.count > CONTENT_OBJECT_COUNT_MAX) return examine_cannot(examine, examine_no_room);
+    if (read.count > CONTENT_OBJECT_COUNT_MAX) return examine_refuse(examine, REFUSAL_NO_ROOM);
     read.ends = examine_alloc(examine, (read.count + 1) * sizeof *read.ends);
     read.text = examine_alloc(examine, utf8.len + 1);
-    if (!read.ends || !read.text) return examine_cannot(examine, examine_no_room);
+    if (!read.ends || !read.text) return examine_refuse(examine, REFUSAL_NO_ROOM);
     strings_walk(utf8, &read, true);
     *strings = read;
     return 0;
@@ -121,7 +121,7 @@ static int examine_sheet(struct examine *examine, struct bytes data, const struc
     int status = examine_charge(examine, data.len);
     if (!status) status = examine_utf8(examine, data, &utf8);
     if (status) return status;
-    return sheet_found(utf8, strings) ? examine_profile(examine, "results of STR typing") : 0;
+    return sheet_found(utf8, strings) ? examine_refuse(examine, REFUSAL_TYPED) : 0;
 }
 
 static bool is_encrypted_manifest(struct bytes data)
@@ -145,14 +145,12 @@ static int examine_part(struct examine *examine, const struct zip_entry *entry, 
 {
     struct content_type type = content_type_detect(data);
     if (zip_named(entry, "META-INF/manifest.xml") && is_encrypted_manifest(data))
-        return examine_cannot(examine,
-                              "encrypted: send it without a password, the bus encrypts it");
+        return examine_refuse(examine, REFUSAL_ENCRYPTED);
     if (is_thumbnail(entry)) return 0;
     bool vector = name_ends(entry, ".emf") || name_ends(entry, ".wmf");
     if (vector) examine->report.picture_count++;
     bool object = type.format == FORMAT_OLE && !name_ends(entry, "vbaProject.bin");
-    if (object)
-        return examine_cannot(examine, "an embedded object; save it as a file and send that");
+    if (object) return examine_refuse(examine, REFUSAL_OBJECT);
     if (vector || type.format == FORMAT_UNKNOWN || type.format == FORMAT_OLE)
         return examine_raw(examine, data);
     if (name_ends(entry, ".xml") || name_ends(entry, ".rels")) return examine_markup(examine, data);
@@ -166,8 +164,8 @@ static int examine_entry(struct examine *examine, const struct zip_entry *entry,
     struct bytes utf8 = {0};
     int status = examine_charge(examine, entry->len);
     if (status) return status;
-    const char *reason = zip_read(entry, CONTENT_PART_BYTES_MAX, examine->arena, &data);
-    if (reason) return examine_cannot(examine, reason);
+    enum refusal refusal = zip_read(entry, CONTENT_PART_BYTES_MAX, examine->arena, &data);
+    if (refusal) return examine_refuse(examine, refusal);
     if (only_strings) {
         status = examine_utf8(examine, data, &utf8);
         return status ? status : strings_read(examine, utf8, strings);
@@ -201,10 +199,9 @@ int examine_office(struct examine *examine, struct bytes data)
     struct zip zip;
     struct strings strings = {0};
     int status = 0;
-    if (examine->depth >= CONTENT_DEPTH_MAX)
-        return examine_cannot(examine, "a document in a document in a document; send it by itself");
-    const char *reason = zip_open(data, CONTENT_ENTRY_COUNT_MAX, examine->arena, &zip);
-    if (reason) return examine_cannot(examine, reason);
+    if (examine->depth >= CONTENT_DEPTH_MAX) return examine_refuse(examine, REFUSAL_TOO_DEEP);
+    enum refusal refusal = zip_open(data, CONTENT_ENTRY_COUNT_MAX, examine->arena, &zip);
+    if (refusal) return examine_refuse(examine, refusal);
     examine->depth++;
     for (size_t i = 0; i < zip.count && !status; i++) {
         if (!zip_named(&zip.entries[i], "xl/sharedStrings.xml")) continue;

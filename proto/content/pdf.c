@@ -5,18 +5,16 @@
 
 #include "proto/content/plain.h"
 
-static const char damaged[] = "a damaged PDF; print it to a new one";
-
 /* ---- objects --------------------------------------------------------------------------------- */
 
 static int object_add(struct pdf *pdf, const struct pdf_object *object)
 {
     if (pdf->count == CONTENT_OBJECT_COUNT_MAX)
-        return examine_cannot(pdf->examine, "a PDF of too many objects; send it in parts");
+        return examine_refuse(pdf->examine, REFUSAL_PDF_OBJECTS);
     if (pdf->count == pdf->cap) {
         size_t cap = pdf->cap ? pdf->cap * 2 : 256;
         struct pdf_object *objects = examine_alloc(pdf->examine, cap * sizeof *objects);
-        if (!objects) return examine_cannot(pdf->examine, examine_no_room);
+        if (!objects) return examine_refuse(pdf->examine, REFUSAL_NO_ROOM);
         if (pdf->count) memcpy(objects, pdf->objects, pdf->count * sizeof *objects);
         pdf->objects = objects;
         pdf->cap = cap;
@@ -88,7 +86,7 @@ static int take_object(struct pdf *pdf, size_t at, uint32_t number, size_t *ret_
     if (!pdf_value(&lex, &object.value)) {
         /* an empty object is nothing; one that never ends hides what follows */
         *ret_end = pdf->data.len - lex.rest.len;
-        return lex.rest.len ? 0 : examine_cannot(pdf->examine, damaged);
+        return lex.rest.len ? 0 : examine_refuse(pdf->examine, REFUSAL_PDF_DAMAGED);
     }
     *ret_end = pdf->data.len - lex.rest.len;
     if (pdf_is_dictionary(object.value) && pdf_next(&lex, &token) &&
@@ -177,14 +175,14 @@ static int open_object_stream(struct pdf *pdf, const struct pdf_object *containe
     if (status) return status;
     if (pdf_get(pdf, container->value, "N", &value)) pdf_integer(value, &count);
     if (pdf_get(pdf, container->value, "First", &value)) pdf_integer(value, &first);
-    if (picture || first > data.len) return examine_cannot(pdf->examine, damaged);
+    if (picture || first > data.len) return examine_refuse(pdf->examine, REFUSAL_PDF_DAMAGED);
     struct pdf_lex pairs = {bytes_of(data.data, first)};
     for (uint32_t i = 0; i < count && !status; i++) {
         struct pdf_object object = {0};
         if (!pdf_next(&pairs, &token) || !pdf_integer(token.text, &object.number)) break;
         uint32_t place = 0;
         if (!pdf_next(&pairs, &token) || !pdf_integer(token.text, &place)) break;
-        if (place > data.len - first) return examine_cannot(pdf->examine, damaged);
+        if (place > data.len - first) return examine_refuse(pdf->examine, REFUSAL_PDF_DAMAGED);
         struct pdf_lex lex = {bytes_of(data.data + first + place, data.len - first - place)};
         if (!pdf_value(&lex, &object.value)) continue;
         status = examine_charge(pdf->examine, object.value.len);
@@ -210,20 +208,19 @@ static int open_object_streams(struct pdf *pdf)
 
 static int check_encrypted(struct pdf *pdf)
 {
-    static const char reason[] = "encrypted: send it without a password, the bus encrypts it";
     struct bytes value;
     size_t at = 0;
     while ((at = pdf_search(pdf->data, at, "trailer")) < pdf->data.len) {
         struct pdf_lex lex = {bytes_of(pdf->data.data + at + 7, pdf->data.len - at - 7)};
         if (pdf_value(&lex, &value) && pdf_find(value, "Encrypt", &value))
-            return examine_cannot(pdf->examine, reason);
+            return examine_refuse(pdf->examine, REFUSAL_ENCRYPTED);
         at = pdf->data.len - lex.rest.len;
     }
     for (size_t i = 0; i < pdf->count; i++)
         if (pdf->objects[i].has_stream && pdf_is_name(pdf->objects[i].type, "XRef")) {
             pdf->objects[i].done = true;
             if (pdf_find(pdf->objects[i].value, "Encrypt", &value))
-                return examine_cannot(pdf->examine, reason);
+                return examine_refuse(pdf->examine, REFUSAL_ENCRYPTED);
         }
     return 0;
 }
@@ -264,7 +261,7 @@ static int examine_strings(struct pdf *pdf)
         }
     }
     if (!str_scan_found(&scan)) return 0;
-    return examine_profile(pdf->examine, "results of STR typing");
+    return examine_refuse(pdf->examine, REFUSAL_TYPED);
 }
 
 /* The dictionary of fonts of a page or form; a page may have it from its parents. */
@@ -287,7 +284,7 @@ static int finish(struct pdf *pdf, struct pdf_text *text, int status)
     if (status) return status;
     if (text->unread) pdf->examine->report.unread_count++;
     if (!pdf_text_found(text)) return 0;
-    return examine_profile(pdf->examine, "results of STR typing");
+    return examine_refuse(pdf->examine, REFUSAL_TYPED);
 }
 
 static int run_stream(struct pdf *pdf, struct pdf_object *object, struct pdf_text *text)
@@ -332,7 +329,7 @@ static int examine_pages(struct pdf *pdf)
         int status = examine_page(pdf, pdf->objects[i].value);
         if (status) return status;
     }
-    return pdf->page_count ? 0 : examine_cannot(pdf->examine, damaged);
+    return pdf->page_count ? 0 : examine_refuse(pdf->examine, REFUSAL_PDF_DAMAGED);
 }
 
 /* /EF names the streams that are files. */
@@ -361,8 +358,7 @@ static int examine_file(struct pdf *pdf, struct pdf_object *object)
     bool picture = false;
     size_t len = examine_enter(examine, bytes_of_str("file"), 0);
     int status = 0;
-    if (examine->depth >= CONTENT_DEPTH_MAX)
-        return examine_cannot(examine, "a file in a PDF in a file; send it by itself");
+    if (examine->depth >= CONTENT_DEPTH_MAX) return examine_refuse(examine, REFUSAL_TOO_DEEP);
     arena_reset(pdf->scratch);
     object->done = true;
     status = pdf_stream(pdf, object, pdf->scratch, &data, &picture);

@@ -73,13 +73,16 @@ struct pdf_text {
     double leading;
     double matrix[6];
     double line[6];
-    double end_x; /* where the last text ended, about */
+    double start_x; /* of the last text */
+    double end_x;   /* where it ended, about */
     double end_y;
     bool shown; /* there was a last text */
     bool moved; /* since then */
     bool unread;
     struct str_scan parted; /* a border at every move */
     struct str_scan joined; /* a border where there is a gap */
+    struct str_scan
+        wrapped; /* the same, but a line below goes on with the one above: a narrow cell */
 };
 void pdf_text_init(struct pdf_text *text, struct pdf *pdf, struct bytes fonts);
 /* Runs a content stream. 0, or examine's error at a bound; what was found is in the scans. */

@@ -4,8 +4,6 @@
 #include "proto/content/inflate.h"
 #include "proto/content/pdf.h"
 
-static const char damaged[] = "a damaged PDF; print it to a new one";
-
 /* Output of a known bound in memory of the arena. */
 struct sink {
     struct arena *arena;
@@ -196,8 +194,8 @@ static int flate(struct pdf *pdf, struct arena *arena, struct bytes *data)
 {
     switch (inflate_growing(*data, CONTENT_STREAM_BYTES_MAX, arena, data)) {
     case INFLATE_FINE: return 0;
-    case INFLATE_DAMAGED: return examine_cannot(pdf->examine, damaged);
-    default: return examine_cannot(pdf->examine, examine_no_room);
+    case INFLATE_DAMAGED: return examine_refuse(pdf->examine, REFUSAL_PDF_DAMAGED);
+    default: return examine_refuse(pdf->examine, REFUSAL_NO_ROOM);
     }
 }
 
@@ -223,16 +221,16 @@ static int apply(struct pdf *pdf, struct bytes name, struct bytes parameters, st
         else if (named(name, "RunLengthDecode", "RL"))
             run_length(*data, &sink);
         else if (!named(name, "LZWDecode", "LZW"))
-            return examine_cannot(pdf->examine, "a PDF packed in a way that cannot be looked into; "
-                                                "print it to a new one");
+            return examine_refuse(pdf->examine, REFUSAL_PDF_FILTER);
         if (pdf_get(pdf, parameters, "EarlyChange", &value)) pdf_integer(value, &early);
         if (named(name, "LZWDecode", "LZW")) fine = lzw_decode(*data, early != 0, &sink);
-        if (sink.full) return examine_cannot(pdf->examine, examine_no_room);
+        if (sink.full) return examine_refuse(pdf->examine, REFUSAL_NO_ROOM);
         *data = bytes_of(sink.data, sink.len);
     }
     if (predicts && pdf_get(pdf, parameters, "Predictor", &value)) pdf_integer(value, &predictor);
     if (predictor >= 10) fine = fine && unpredict(pdf, parameters, data, sink.data);
-    if (!fine || (predictor != 1 && predictor < 10)) return examine_cannot(pdf->examine, damaged);
+    if (!fine || (predictor != 1 && predictor < 10))
+        return examine_refuse(pdf->examine, REFUSAL_PDF_DAMAGED);
     return examine_charge(pdf->examine, data->len);
 }
 
@@ -273,7 +271,7 @@ int pdf_stream(struct pdf *pdf, const struct pdf_object *object, struct arena *a
         int status = apply(pdf, name, parameters, arena, &data);
         if (status) return status;
     }
-    if (element(pdf, filters, i, &name)) return examine_cannot(pdf->examine, damaged);
+    if (element(pdf, filters, i, &name)) return examine_refuse(pdf->examine, REFUSAL_PDF_DAMAGED);
     if (!i) {
         int status = examine_charge(pdf->examine, data.len);
         if (status) return status;

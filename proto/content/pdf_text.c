@@ -50,25 +50,37 @@ static void move(struct pdf_text *text, double x, double y)
 
 /* Puts a border where the text before and this one are apart. Widths are not known, half an em for
  * a Latin letter is near enough: a table's cells are further apart than the error, letters nearer.
- */
+ * A text right under the one before may be the rest of a word that did not fit into its cell. */
 static void border(struct pdf_text *text)
 {
     double em = size_of(text->font_size) * (size_of(text->matrix[0]) + size_of(text->matrix[1]));
-    double x = text->matrix[4] - text->end_x;
-    double y = text->matrix[5] - text->end_y;
+    double x = text->matrix[4];
+    double below = text->end_y - text->matrix[5];
+    char mark = PLAIN_NONE;
+    if (text->shown && size_of(below) > em / 2)
+        mark = '\n';
+    else if (text->shown && (x - text->end_x > em * 0.4 || x - text->end_x < -em))
+        mark = '\t';
+    bool wraps = mark == '\n' && below > 0 && below < em * 1.8 && x > text->start_x - em * 2 &&
+                 x < text->end_x;
     if (text->moved) str_scan_put(&text->parted, '\t');
-    if (text->shown && size_of(y) > em / 2)
-        str_scan_put(&text->joined, '\n');
-    else if (text->shown && (x > em * 0.4 || x < -em))
-        str_scan_put(&text->joined, '\t');
+    str_scan_put(&text->joined, mark);
+    if (!wraps) str_scan_put(&text->wrapped, mark);
+    if (mark || !text->shown) text->start_x = x;
     text->moved = false;
+}
+
+static void put_all(struct pdf_text *text, char c)
+{
+    str_scan_put(&text->parted, c);
+    str_scan_put(&text->joined, c);
+    str_scan_put(&text->wrapped, c);
 }
 
 static void put(struct pdf_text *text, char c)
 {
     double em = text->font_size * (c == PLAIN_OTHER || c == PLAIN_MEASURE ? 1.0 : 0.5);
-    str_scan_put(&text->parted, c);
-    str_scan_put(&text->joined, c);
+    put_all(text, c);
     text->matrix[4] += em * text->matrix[0];
     text->matrix[5] += em * text->matrix[1];
 }
@@ -103,8 +115,7 @@ static void show_array(struct pdf_text *text, struct bytes array)
             text->matrix[4] += step * text->matrix[0];
             text->matrix[5] += step * text->matrix[1];
             if (token.number < -200) {
-                str_scan_put(&text->parted, ' ');
-                str_scan_put(&text->joined, ' ');
+                put_all(text, ' ');
                 text->end_x = text->matrix[4];
                 text->end_y = text->matrix[5];
             }
@@ -119,7 +130,7 @@ static int set_font(struct pdf_text *text, const struct operands *operands)
     text->font_size = number_at(operands, 1);
     if (name->kind != PDF_NAME) return 0;
     text->font = pdf_font_of(text->pdf, text->fonts, name->text);
-    return text->font ? 0 : examine_cannot(text->pdf->examine, examine_no_room);
+    return text->font ? 0 : examine_refuse(text->pdf->examine, REFUSAL_NO_ROOM);
 }
 
 static void set_matrix(struct pdf_text *text, const struct operands *operands)
@@ -201,7 +212,8 @@ int pdf_text_run(struct pdf_text *text, struct bytes content)
     struct pdf_token token;
     struct operands operands = {0};
     int status = 0;
-    while (!status && pdf_next(&lex, &token) && !text->parted.found && !text->joined.found) {
+    while (!status && pdf_next(&lex, &token) && !text->parted.found && !text->joined.found &&
+           !text->wrapped.found) {
         if (token.kind == PDF_ARRAY) take_array(&lex, &token);
         if (token.kind != PDF_WORD) {
             push(&operands, &token);
@@ -218,5 +230,6 @@ int pdf_text_run(struct pdf_text *text, struct bytes content)
 
 bool pdf_text_found(struct pdf_text *text)
 {
-    return str_scan_found(&text->parted) || str_scan_found(&text->joined);
+    return str_scan_found(&text->parted) || str_scan_found(&text->joined) ||
+           str_scan_found(&text->wrapped);
 }

@@ -145,9 +145,7 @@ int examine_rtf(struct examine *examine, struct bytes data)
     while (rtf.rest.len && !rtf.scan.found) {
         uint8_t c = take(&rtf);
         if (c == '{') {
-            if (++rtf.depth > GROUP_DEPTH_MAX)
-                return examine_cannot(examine,
-                                      "rich text nested too deeply; save it as docx or PDF");
+            if (++rtf.depth > GROUP_DEPTH_MAX) return examine_refuse(examine, REFUSAL_RICH_TEXT);
         } else if (c == '}') {
             if (rtf.skipped_from == rtf.depth) rtf.skipped_from = 0;
             if (rtf.depth) rtf.depth--;
@@ -157,9 +155,8 @@ int examine_rtf(struct examine *examine, struct bytes data)
             put_byte(&rtf, c);
         }
     }
-    if (str_scan_found(&rtf.scan)) return examine_profile(examine, "results of STR typing");
-    if (rtf.object)
-        return examine_cannot(examine, "an embedded object; save it as a file and send that");
+    if (str_scan_found(&rtf.scan)) return examine_refuse(examine, REFUSAL_TYPED);
+    if (rtf.object) return examine_refuse(examine, REFUSAL_OBJECT);
     if (rtf.picture) examine->report.picture_count++;
     return 0;
 }

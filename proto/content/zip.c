@@ -19,8 +19,6 @@ enum {
     METHOD_AES = 99,
 };
 
-static const char not_zip[] = "a damaged zip; make it anew";
-
 /* zip is little endian. */
 static uint16_t le16(const uint8_t *at)
 {
@@ -38,42 +36,42 @@ struct directory {
     size_t start; /* of the central directory: files end before it */
 };
 
-static const char *directory_find(struct bytes data, struct directory *ret_directory)
+static enum refusal directory_find(struct bytes data, struct directory *ret_directory)
 {
-    if (data.len < END_LEN) return not_zip;
+    if (data.len < END_LEN) return REFUSAL_ZIP_DAMAGED;
     size_t at = data.len - END_LEN;
     size_t lowest = at > COMMENT_LEN_MAX ? at - COMMENT_LEN_MAX : 0;
     while (memcmp(data.data + at, "PK\005\006", 4) != 0 ||
            at + END_LEN + le16(data.data + at + 20) != data.len) {
-        if (at == lowest) return not_zip;
+        if (at == lowest) return REFUSAL_ZIP_DAMAGED;
         at--;
     }
     const uint8_t *end = data.data + at;
     uint32_t len = le32(end + 12);
     uint32_t start = le32(end + 16);
     if (le16(end + 10) == 0xffff || len == UINT32_MAX || start == UINT32_MAX)
-        return "a ZIP64 archive; make a smaller one";
-    if (le16(end + 4) || le16(end + 6) || le16(end + 8) != le16(end + 10))
-        return "a zip of several volumes; make one of one file";
-    if (start > at || len != at - start) return not_zip;
+        return REFUSAL_ZIP_LARGE;
+    if (le16(end + 4) || le16(end + 6) || le16(end + 8) != le16(end + 10)) return REFUSAL_ZIP_LARGE;
+    if (start > at || len != at - start) return REFUSAL_ZIP_DAMAGED;
     *ret_directory = (struct directory){bytes_of(data.data + start, len), le16(end + 10), start};
-    return NULL;
+    return REFUSAL_NONE;
 }
 
 /* The next row of the directory as raw bytes; its name follows the fixed part. */
-static const char *directory_next(struct directory *directory, const uint8_t **ret_row,
-                                  struct bytes *ret_name)
+static enum refusal directory_next(struct directory *directory, const uint8_t **ret_row,
+                                   struct bytes *ret_name)
 {
     const uint8_t *row = directory->rest.data;
-    if (directory->rest.len < CENTRAL_LEN || memcmp(row, "PK\001\002", 4) != 0) return not_zip;
+    if (directory->rest.len < CENTRAL_LEN || memcmp(row, "PK\001\002", 4) != 0)
+        return REFUSAL_ZIP_DAMAGED;
     size_t name_len = le16(row + 28);
     size_t len = CENTRAL_LEN + name_len + le16(row + 30) + le16(row + 32);
-    if (len > directory->rest.len) return not_zip;
+    if (len > directory->rest.len) return REFUSAL_ZIP_DAMAGED;
     directory->rest.data += len;
     directory->rest.len -= len;
     *ret_row = row;
     *ret_name = bytes_of(row + CENTRAL_LEN, name_len);
-    return NULL;
+    return REFUSAL_NONE;
 }
 
 struct span {
@@ -82,33 +80,33 @@ struct span {
 };
 
 /* The file that a row names, against the header in front of its data. */
-static const char *entry_of(struct bytes data, const struct directory *directory,
-                            const uint8_t *row, struct bytes name, struct zip_entry *ret_entry,
-                            struct span *ret_span)
+static enum refusal entry_of(struct bytes data, const struct directory *directory,
+                             const uint8_t *row, struct bytes name, struct zip_entry *ret_entry,
+                             struct span *ret_span)
 {
     uint16_t flags = le16(row + 8);
     uint16_t method = le16(row + 10);
     size_t packed_len = le32(row + 20);
     size_t at = le32(row + 42);
     if ((flags & (FLAG_ENCRYPTED | FLAG_STRONG | FLAG_MASKED)) || method == METHOD_AES)
-        return "encrypted: send it without a password, the bus encrypts it";
-    if (at > directory->start || directory->start - at < LOCAL_LEN) return not_zip;
+        return REFUSAL_ENCRYPTED;
+    if (at > directory->start || directory->start - at < LOCAL_LEN) return REFUSAL_ZIP_DAMAGED;
     const uint8_t *local = data.data + at;
-    if (memcmp(local, "PK\003\004", 4) != 0) return not_zip;
+    if (memcmp(local, "PK\003\004", 4) != 0) return REFUSAL_ZIP_DAMAGED;
     size_t head = LOCAL_LEN + (size_t)le16(local + 26) + le16(local + 28);
     size_t room = directory->start - at;
-    if (head > room || packed_len > room - head) return not_zip;
+    if (head > room || packed_len > room - head) return REFUSAL_ZIP_DAMAGED;
     struct bytes local_name = bytes_of(local + LOCAL_LEN, le16(local + 26));
-    if (!bytes_equal(name, local_name) || le16(local + 8) != method) return not_zip;
+    if (!bytes_equal(name, local_name) || le16(local + 8) != method) return REFUSAL_ZIP_DAMAGED;
     bool later = (le16(local + 6) & FLAG_DESCRIPTOR) != 0;
     if (!later && (le32(local + 14) != le32(row + 16) || le32(local + 18) != packed_len ||
                    le32(local + 22) != le32(row + 24)))
-        return not_zip;
-    if (method == METHOD_STORED && packed_len != le32(row + 24)) return not_zip;
+        return REFUSAL_ZIP_DAMAGED;
+    if (method == METHOD_STORED && packed_len != le32(row + 24)) return REFUSAL_ZIP_DAMAGED;
     *ret_entry = (struct zip_entry){name, bytes_of(local + head, packed_len), method,
                                     le32(row + 16), le32(row + 24)};
     *ret_span = (struct span){at, at + head + packed_len};
-    return NULL;
+    return REFUSAL_NONE;
 }
 
 static int by_place(const void *a, const void *b)
@@ -126,53 +124,53 @@ static bool overlap(struct span *spans, size_t count)
     return false;
 }
 
-const char *zip_open(struct bytes data, size_t count_max, struct arena *arena, struct zip *ret_zip)
+enum refusal zip_open(struct bytes data, size_t count_max, struct arena *arena, struct zip *ret_zip)
 {
     struct directory directory;
-    const char *reason = directory_find(data, &directory);
-    if (reason) return reason;
-    if (directory.count > count_max) return "a zip of too many files; send fewer";
+    enum refusal refusal = directory_find(data, &directory);
+    if (refusal) return refusal;
+    if (directory.count > count_max) return REFUSAL_ZIP_MANY;
     struct zip zip = {.data = data};
     zip.entries = arena_alloc(arena, (directory.count + 1) * sizeof *zip.entries);
     struct span *spans = arena_alloc(arena, (directory.count + 1) * sizeof *spans);
-    if (!zip.entries || !spans) return "more than can be looked into; send less";
+    if (!zip.entries || !spans) return REFUSAL_NO_ROOM;
     for (size_t i = 0; i < directory.count; i++) {
         const uint8_t *row = NULL;
         struct bytes name = {0};
         struct zip_entry entry;
-        reason = directory_next(&directory, &row, &name);
-        if (!reason) reason = entry_of(data, &directory, row, name, &entry, &spans[i]);
-        if (reason) return reason;
+        refusal = directory_next(&directory, &row, &name);
+        if (!refusal) refusal = entry_of(data, &directory, row, name, &entry, &spans[i]);
+        if (refusal) return refusal;
         bool folder = name.len && name.data[name.len - 1] == '/';
-        if (folder && entry.len) return not_zip;
+        if (folder && entry.len) return REFUSAL_ZIP_DAMAGED;
         if (!folder) zip.entries[zip.count++] = entry;
     }
-    if (directory.rest.len || overlap(spans, directory.count)) return not_zip;
+    if (directory.rest.len || overlap(spans, directory.count)) return REFUSAL_ZIP_DAMAGED;
     *ret_zip = zip;
-    return NULL;
+    return REFUSAL_NONE;
 }
 
-const char *zip_read(const struct zip_entry *entry, size_t len_max, struct arena *arena,
-                     struct bytes *ret_data)
+enum refusal zip_read(const struct zip_entry *entry, size_t len_max, struct arena *arena,
+                      struct bytes *ret_data)
 {
-    if (entry->len > len_max) return "unpacks to more than can be looked into; send it in parts";
+    if (entry->len > len_max) return REFUSAL_NO_ROOM;
     struct bytes found = entry->packed;
     if (entry->method == METHOD_DEFLATE) {
         uint8_t *data = arena_alloc(arena, entry->len);
-        if (!data) return "unpacks to more than can be looked into; send it in parts";
+        if (!data) return REFUSAL_NO_ROOM;
         switch (inflate_exact(entry->packed, data, entry->len)) {
         case INFLATE_FINE: break;
-        case INFLATE_TOO_LARGE: return "unpacks to more than it says: made to do harm";
-        case INFLATE_DAMAGED: return not_zip;
-        case INFLATE_NO_MEMORY: return "no memory to unpack it";
+        case INFLATE_TOO_LARGE: return REFUSAL_ZIP_LIES;
+        case INFLATE_DAMAGED: return REFUSAL_ZIP_DAMAGED;
+        case INFLATE_NO_MEMORY: return REFUSAL_NO_MEMORY;
         }
         found = bytes_of(data, entry->len);
     } else if (entry->method != METHOD_STORED) {
-        return "packed by a method that is not DEFLATE; make the zip with another program";
+        return REFUSAL_ZIP_METHOD;
     }
-    if (inflate_crc32(found) != entry->crc) return not_zip;
+    if (inflate_crc32(found) != entry->crc) return REFUSAL_ZIP_DAMAGED;
     *ret_data = found;
-    return NULL;
+    return REFUSAL_NONE;
 }
 
 bool zip_named(const struct zip_entry *entry, const char *name)

@@ -14,6 +14,7 @@
 
 #include "proto/base/arena.h"
 #include "proto/base/bytes.h"
+#include "proto/content/refusal.h"
 
 struct zip_entry {
     struct bytes name; /* borrowed from the archive; any bytes */
@@ -29,13 +30,14 @@ struct zip {
     size_t count;
 };
 
-/* The directory, into memory of the arena. NULL: fine; otherwise the reason why not, static, and
- * ret_zip untouched. Files are at most count_max; folders (names that end in '/') are left out. */
-const char *zip_open(struct bytes data, size_t count_max, struct arena *arena, struct zip *ret_zip);
+/* The directory, into memory of the arena. REFUSAL_NONE, or why not, and ret_zip
+ * untouched. Files are at most count_max; folders (names that end in '/') are left out. */
+enum refusal zip_open(struct bytes data, size_t count_max, struct arena *arena,
+                      struct zip *ret_zip);
 
-/* One file, into memory of the arena or borrowed from the archive. NULL or the reason, as above. */
-const char *zip_read(const struct zip_entry *entry, size_t len_max, struct arena *arena,
-                     struct bytes *ret_data);
+/* One file, into memory of the arena or borrowed from the archive. Verdicts as above. */
+enum refusal zip_read(const struct zip_entry *entry, size_t len_max, struct arena *arena,
+                      struct bytes *ret_data);
 
 bool zip_named(const struct zip_entry *entry, const char *name);
 /* Whether the archive's directory has a file of this name; false when it cannot be read. */

@@ -150,10 +150,10 @@ def lines(rows):
 
 
 def kerned(text):
-    """A word processor's kerning: pieces within a word, spaces as wide steps."""
+    """A word processor's kerning: small steps within a word, wide ones for spaces."""
     words = []
     for word in text.split():
-        words.append(" 12 ".join(literal(word[i:i + 3]) for i in range(0, len(word), 3)))
+        words.append(" -15 ".join(literal(letter) for letter in word))
     return ("BT /F1 10 Tf 72 700 Td [" + " -300 ".join(words) + "] TJ ET").encode()
 
 
@@ -189,6 +189,22 @@ def lzw(data):
     bits = "".join(f"{code:09b}" for code in codes)
     bits += "0" * (-len(bits) % 8)
     return bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8))
+
+
+def predicted(data, columns, pixel=1):
+    """Rows under PNG's filters, each of the five in turn."""
+    data = data + b" " * (-len(data) % columns)
+    out, above = b"", bytes(columns)
+    for number, at in enumerate(range(0, len(data), columns)):
+        row, kind, line = data[at:at + columns], number % 5, bytearray()
+        for i, value in enumerate(row):
+            left, corner = (row[i - pixel], above[i - pixel]) if i >= pixel else (0, 0)
+            up = above[i]
+            near = min((left, up, corner), key=lambda near: abs(left + up - corner - near))
+            line.append((value - (0, left, up, (left + up) // 2, near)[kind]) % 256)
+        out += bytes([kind]) + line
+        above = row
+    return out
 
 
 def ascii85(data):

@@ -77,14 +77,37 @@ static int strip(const char *from, const char *to, bool keep_location)
     return result;
 }
 
+static int strips(const char *path)
+{
+    struct buf data = {0};
+    struct buf clean = {0};
+    struct buf again = {0};
+    uint8_t *memory = NULL;
+    struct error error = {0};
+    size_t removed = 0;
+    if (read_file(path, &data)) return 1;
+    int status =
+        content_image_strip(exact(&data, &memory), true, "photo", &clean, &removed, &error);
+    int second =
+        status ? status : content_image_strip(buf_bytes(&clean), true, "photo", &again, NULL, NULL);
+    int result = second != status || !bytes_equal(buf_bytes(&clean), buf_bytes(&again));
+    printf("%s\t%s\t%s\t%zu\n", verdict(status), error.field, error.detail, removed);
+    free(memory);
+    buf_fini(&data);
+    buf_fini(&clean);
+    buf_fini(&again);
+    return result;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "strip") == 0) return strip(argv[2], argv[3], false);
     if (argc == 4 && strcmp(argv[1], "strip-location") == 0) return strip(argv[2], argv[3], true);
-    if (argc < 3 || strcmp(argv[1], "examine") != 0) return 2;
+    bool pictures = argc > 2 && strcmp(argv[1], "strips") == 0;
+    if (argc < 3 || (!pictures && strcmp(argv[1], "examine") != 0)) return 2;
     for (int i = 2; i < argc; i++)
-        if (examine(argv[i])) {
-            fprintf(stderr, "%s: not readable\n", argv[i]);
+        if (pictures ? strips(argv[i]) : examine(argv[i])) {
+            fprintf(stderr, "%s: not readable, or not the same twice\n", argv[i]);
             return 1;
         }
     return 0;
