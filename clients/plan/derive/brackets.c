@@ -12,6 +12,7 @@ struct stack {
     struct opened opened[BRACKETS_DEPTH_MAX];
     size_t depth;
     struct buf *brackets;
+    struct opened sentence; /* outside all brackets: where it begins */
 };
 
 static void add(struct stack *stack, const struct opened *opened, size_t close, bool closed)
@@ -29,7 +30,12 @@ static void close_one(struct stack *stack, uint32_t folded, size_t at)
 {
     size_t depth = stack->depth;
     while (depth > 0 && stack->opened[depth - 1].folded != folded) depth--;
-    if (depth == 0) return; /* nothing that this one closes */
+    if (depth == 0) {
+        /* Nothing that this one closes: what it closes may have begun with the sentence. */
+        if (stack->depth == 0 && stack->sentence.at < at) add(stack, &stack->sentence, at, true);
+        stack->sentence = (struct opened){(uint32_t)at + 1, 0, 0};
+        return;
+    }
     while (stack->depth > depth) add(stack, &stack->opened[--stack->depth], at, false);
     add(stack, &stack->opened[--stack->depth], at, true);
 }
@@ -53,6 +59,7 @@ void brackets_find(struct buf *brackets, const struct text *text, const struct o
             /* The number's own brackets are none. */
             uint32_t body = outline_item(outline, item++)->body;
             if (body > at) at = body - 1;
+            stack.sentence = (struct opened){(uint32_t)at + 1, 0, 0};
             continue;
         }
         uint32_t folded = all.f[at];
@@ -68,8 +75,12 @@ void brackets_find(struct buf *brackets, const struct text *text, const struct o
                 (struct opened){(uint32_t)at, folded == '(' ? ')' : ']', 0};
         } else if (words_closes(folded)) {
             close_one(&stack, folded, at);
-        } else if (stack.depth > 0 && words_role_at(all, at)) {
-            stack.opened[stack.depth - 1].words++;
+        } else if (words_role_at(all, at)) {
+            struct opened *inside =
+                stack.depth > 0 ? &stack.opened[stack.depth - 1] : &stack.sentence;
+            inside->words++;
+        } else if (stack.depth == 0 && folded == U'。') {
+            stack.sentence = (struct opened){(uint32_t)at + 1, 0, 0};
         }
     }
     close_all(&stack, len);

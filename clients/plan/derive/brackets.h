@@ -12,7 +12,7 @@
 enum { BRACKETS_DEPTH_MAX = 64 };
 
 struct bracket {
-    uint32_t open;
+    uint32_t open;  /* the opening bracket, or where its sentence begins if that is lost */
     uint32_t close; /* the closing bracket, or where the item ends */
     bool closed;
 };

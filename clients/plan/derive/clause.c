@@ -97,11 +97,30 @@ static enum clause_scope scope_start(struct span span, size_t *ret_len)
     return SCOPE_NONE;
 }
 
+/* 以上三项任务: how many; 0: it does not say. */
+static uint32_t scope_count(struct span reference)
+{
+    uint32_t value = 0;
+    for (size_t i = 0; i < reference.len; i++) {
+        struct span rest = span_sub(reference, i, reference.len);
+        size_t len = words_arabic(rest, &value);
+        if (len == 0) len = words_chinese(rest, &value);
+        if (len > 0 && len < rest.len && (rest.f[len] == U'项' || rest.f[len] == U'条'))
+            return value;
+    }
+    return 0;
+}
+
 /* Behind the reference: 均由…负责, or a label. False: neither. */
 static bool scope_roles(struct span span, struct roles *ret)
 {
     static const uint32_t *const adverbs[] = {U"均", U"都", U"统一", U"全部", U"一律", U"的"};
+    enum { EXCEPT_LEN_MAX = 16 };
     enum role role = ROLE_NONE;
+    /* 除另有注明外: what has units of its own keeps them anyway. */
+    size_t except = span_starts(span, U"除") ? span_find(span, U"外") : SPAN_NONE;
+    if (except != SPAN_NONE && except < EXCEPT_LEN_MAX) span = span_sub(span, except + 1, span.len);
+    span = span_trim(span);
     for (size_t i = 0; i < sizeof adverbs / sizeof adverbs[0]; i++)
         if (span_starts(span, adverbs[i])) span = span_sub(span, words_len(adverbs[i]), span.len);
     if (span_starts(span, U"由")) {
@@ -138,7 +157,9 @@ static bool try_scope(struct finder *finder, size_t at, size_t limit, size_t *re
     if (end > limit) end = limit;
     if (end <= at + len || !scope_roles(span_sub(finder->all, at + len, end), &roles)) return false;
     add(finder, CLAUSE_SCOPE, at, end, &roles);
-    clauses_at(finder->clauses, clauses_count(finder->clauses) - 1)->scope = (uint8_t)scope;
+    struct clause *clause = clauses_at(finder->clauses, clauses_count(finder->clauses) - 1);
+    clause->scope = (uint8_t)scope;
+    clause->named = scope_count(span_sub(finder->all, at, at + len));
     *ret_to = end;
     return true;
 }
@@ -155,15 +176,35 @@ static bool good_enough(const struct roles *roles)
     return roles->verb_count > 0 && role && good > 0 && bad <= good;
 }
 
+/* A closing bracket whose opening one is lost: an assignment if all that stands before it in the
+ * sentence is one. */
+static bool try_unopened(struct finder *finder, const struct bracket *bracket, size_t *ret_to)
+{
+    struct roles roles;
+    size_t good = 0, bad = 0;
+    roles_parse(span_sub(finder->all, bracket->open, bracket->close), ROLE_NONE, &roles);
+    roles_quality(&roles, &good, &bad);
+    if (!good_enough(&roles) || bad > 0) {
+        roles_fini(&roles);
+        return false;
+    }
+    *ret_to = bracket->close + 1;
+    note(finder, FINDING_BRACKET_CLOSE, bracket->open, *ret_to);
+    add(finder, CLAUSE_BRACKET, bracket->open, *ret_to, &roles);
+    return true;
+}
+
 /* *ret_to is one past the closing bracket. */
 static bool try_bracket(struct finder *finder, const struct bracket *bracket, size_t *ret_to)
 {
     struct roles roles;
+    bool opened = words_opens(finder->all.f[bracket->open]);
     size_t from = bracket->open, to = bracket->close;
     if (to - from > BRACKET_LEN_MAX) {
         if (bracket->closed) note(finder, FINDING_LIST_LONG, from, to);
         return false;
     }
+    if (!opened) return try_unopened(finder, bracket, ret_to);
     if (!bracket->closed) {
         size_t stop = span_find_any(span_sub(finder->all, from + 1, to), U"。");
         if (stop != SPAN_NONE) to = from + 1 + stop;
@@ -190,17 +231,20 @@ static bool try_bracket(struct finder *finder, const struct bracket *bracket, si
 static void look_at_bare(struct finder *finder, size_t at)
 {
     enum { BARE_LEN_MAX = 200 };
-    if (at == 0 || finder->all.f[at - 1] != U'。') return;
+    bool behind = at > 0 && finder->all.f[at - 1] == U'。';
     size_t end = at + BARE_LEN_MAX < finder->all.len ? at + BARE_LEN_MAX : finder->all.len;
     size_t close = span_close(span_sub(finder->all, at, end), 0);
     if (close == SPAN_NONE || close < 3) return;
     size_t next = at + close + 1;
+    if (!behind && next != finder->item_end && next < finder->all.len &&
+        !(finder->all.c[next] & WORDS_LINE))
+        return;
     struct span inside = span_sub(finder->all, at + 1, at + close);
     size_t count = 0;
     for (struct span rest = inside; rest.len > 0;) {
         size_t stop = span_find_any(rest, U"、,;");
         struct span name = span_sub(rest, 0, stop == SPAN_NONE ? rest.len : stop);
-        if (!words_unit(name)) return;
+        if (!words_unit(name) || (!behind && words_prefix(name) == 0)) return;
         count++;
         if (stop == SPAN_NONE) break;
         rest = span_sub(rest, stop + 1, rest.len);
@@ -268,14 +312,19 @@ static bool list_goes_on(const struct finder *finder, size_t from, size_t at, si
     uint32_t next = finder->all.f[at];
     if (last == U'、' || last == ',' || next == U'、' || next == ',' || next == ')') return true;
     if (ends_list(last) && last != ';') return true;
-    if (finder->all.c[at] & WORDS_BLANK) return false;
     size_t tail = at;
     while (tail > from && !ends_list(finder->all.f[tail - 1])) tail--;
     struct span line = span_sub(finder->all, at, line_end(finder, at, end));
     size_t stop = span_find_any(line, U"、,;");
-    struct span head = span_sub(line, 0, stop == SPAN_NONE ? line.len : stop);
-    if (words_unit(span_sub(finder->all, tail, at))) return all_units(line);
-    return words_unit(head) || words_unit(span_sub(finder->all, tail, at + head.len));
+    size_t head = stop == SPAN_NONE ? line.len : stop;
+    bool units = all_units(line);
+    if (finder->all.c[at] & WORDS_BLANK) return units && words_prefix(line) > 0;
+    if (units) return true;
+    /* A name that the line break cuts, or a list whose last name was not whole. */
+    bool joined = words_unit(span_sub(finder->all, tail, at + head));
+    bool whole = words_unit(span_sub(finder->all, tail, at));
+    if (joined && (!whole || all_units(span_sub(line, head, line.len)))) return true;
+    return !whole && words_unit(span_sub(line, 0, head));
 }
 
 struct region {
@@ -298,8 +347,9 @@ static size_t region_end(const struct finder *finder, const struct region *regio
         if (depth == 0 && at > list && (flags & WORDS_LINE) != 0 &&
             !list_goes_on(finder, list, at, limit, label))
             return at;
-        bool fresh = (flags & WORDS_GAP) != 0 || (at > 0 && ends_list(finder->all.f[at - 1])) ||
-                     (at > 0 && finder->all.f[at - 1] == ')');
+        uint32_t before = at > 0 ? finder->all.f[at - 1] : 0;
+        bool fresh =
+            (flags & WORDS_GAP) != 0 || ends_list(before) || before == ')' || before == U'。';
         enum role role = ROLE_NONE;
         size_t len = depth == 0 && fresh && at > list ? label_at(finder, at, limit, &role) : 0;
         if (len > 0) {
@@ -312,7 +362,12 @@ static size_t region_end(const struct finder *finder, const struct region *regio
         }
         if (words_opens(folded)) depth++;
         if (words_closes(folded) && depth-- == 0) return at;
-        if (folded == U'。' && depth == 0) return at;
+        if (folded == U'」' || folded == U'』' || folded == U'”') return at;
+        /* Behind a stop another label of the same clause may follow. */
+        if (folded == U'。' && depth == 0 &&
+            (label_at(finder, at + 1, limit, &role) == 0 || role == ROLE_OTHER ||
+             (seen & 1u << role) != 0))
+            return at;
     }
     return limit;
 }
@@ -348,7 +403,8 @@ static bool try_label(struct finder *finder, size_t at, size_t *ret_to)
     enum role role = ROLE_NONE;
     uint32_t before = at > 0 ? finder->all.f[at - 1] : U'。';
     bool fresh = (finder->all.c[at] & WORDS_GAP) != 0 || before == U'。' || before == ';' ||
-                 before == ',' || words_closes(before) || words_opens(before) ||
+                 before == ',' || words_closes(before) || words_opens(before) || before == U'「' ||
+                 before == U'『' || before == U'“' ||
                  at == outline_item(finder->outline, finder->item)->body;
     if (!fresh) return false;
     size_t len = label_at(finder, at, finder->item_end, &role);
@@ -370,8 +426,10 @@ static bool names_items(const struct finder *finder, size_t at)
     for (size_t i = at; i > from; i--) {
         uint32_t folded = finder->all.f[i - 1];
         if (folded == U'。' || folded == ',' || folded == ';') return false;
+        bool number = i > from + 1 && words_digit(finder->all.f[i - 2]);
         item = item || folded == U'项' || folded == U'条' || folded == U'款';
         if (folded == U'第') return item;
+        if (number && item && (folded == U'项' || folded == U'条')) return true;
     }
     return false;
 }
@@ -408,6 +466,36 @@ static void try_sentence(struct finder *finder, size_t at)
         roles_fini(&roles);
         return;
     }
+    add(finder, CLAUSE_SENTENCE, at, end, &roles);
+}
+
+/* L负责，C配合。 A whole sentence of nothing but units and their roles. */
+static void try_plain(struct finder *finder, size_t at)
+{
+    enum { PLAIN_LEN_MAX = 200 };
+    struct roles roles;
+    size_t good = 0, bad = 0;
+    uint32_t before = at > 0 ? finder->all.f[at - 1] : U'。';
+    bool starts = before == U'。' || at == outline_item(finder->outline, finder->item)->body ||
+                  ((finder->all.c[at] & WORDS_LINE) != 0 && !ends_list(before) && before != U'由');
+    if (!starts || !words_ideograph(finder->all.f[at])) return;
+    size_t end = sentence_end(finder, at);
+    if (end - at > PLAIN_LEN_MAX) return;
+    /* The unit's verb is near, or this is prose. */
+    size_t stop = span_find_any(span_sub(finder->all, at, end), U"、,;。");
+    struct span first = span_sub(finder->all, at, stop == SPAN_NONE ? end : at + stop);
+    if (!words_begins(first) || (words_verb(first).at == 0 && !words_unit(first))) return;
+    if (span_find(first, U"由") != SPAN_NONE) return;
+    roles_parse(span_sub(finder->all, at, end), ROLE_NONE, &roles);
+    roles_quality(&roles, &good, &bad);
+    bool plain = bad == 0 && good > 0 && roles_count(&roles) == good &&
+                 !(roles.flags & ROLES_DUTY_TEXT) &&
+                 (roles_has(&roles, ROLE_HEAD) || roles_has(&roles, ROLE_LEAD));
+    if (!plain) {
+        roles_fini(&roles);
+        return;
+    }
+    finder->sentence_until = end;
     add(finder, CLAUSE_SENTENCE, at, end, &roles);
 }
 
@@ -460,11 +548,8 @@ static size_t step(struct finder *finder, size_t at)
 {
     size_t to = at + 1;
     uint32_t folded = finder->all.f[at];
-    const struct bracket *bracket = words_opens(folded) ? bracket_here(finder, at) : NULL;
-    if (bracket) {
-        (void)try_bracket(finder, bracket, &to);
-        return to;
-    }
+    const struct bracket *bracket = bracket_here(finder, at);
+    if (bracket && (try_bracket(finder, bracket, &to) || words_opens(folded))) return to;
     if (words_opens(folded)) look_at_bare(finder, at);
     if (at >= finder->sentence_until && (folded == U'以' || folded == U'上' || folded == U'前' ||
                                          folded == U'下' || folded == U'本')) {
@@ -472,6 +557,7 @@ static size_t step(struct finder *finder, size_t at)
     }
     if (try_label(finder, at, &to)) return to;
     if (folded == U'由' && at >= finder->sentence_until) try_sentence(finder, at);
+    if (at >= finder->sentence_until) try_plain(finder, at);
     if (at >= finder->sentence_until && is_prose(finder, at)) note_prose(finder, at);
     return at + 1;
 }
@@ -479,6 +565,23 @@ static size_t step(struct finder *finder, size_t at)
 static bool is_other(const struct clause *clause)
 {
     return clause->form != CLAUSE_SENTENCE && clause->form != CLAUSE_SCOPE;
+}
+
+static bool leads(const struct roles *roles)
+{
+    return roles_has(roles, ROLE_HEAD) || roles_has(roles, ROLE_LEAD);
+}
+
+/* 由L牵头（C配合）: the bracket's units behind those of the sentence. */
+static void join(struct clause *sentence, struct clause *bracket)
+{
+    struct buf names = sentence->roles.names;
+    buf_append_bytes(&names, buf_bytes(&bracket->roles.names));
+    sentence->roles.names = (struct buf){0};
+    buf_fini(&bracket->roles.names);
+    bracket->roles.names = names;
+    bracket->roles.flags |= sentence->roles.flags;
+    bracket->line_first = sentence->line_first;
 }
 
 /* Sentences of items that have a bracket or a label are prose. In a text without numbers, where all
@@ -493,13 +596,17 @@ static void drop_sentences(struct finder *finder)
         bool root = outline_item(finder->outline, item)->form == OUTLINE_ROOT;
         for (to = from; to < count && clauses_at(clauses, to)->item == item; to++)
             other = other || is_other(clauses_at(clauses, to));
-        size_t next = SIZE_MAX; /* where the next bracket or label begins */
+        struct clause *next = NULL; /* the bracket or label behind the sentence */
         for (size_t i = to; other && i-- > from;) {
             struct clause *clause = clauses_at(clauses, i);
-            if (is_other(clause)) next = clause->from;
-            if (clause->form != CLAUSE_SENTENCE || (root && next > clause->to)) continue;
+            if (is_other(clause)) next = clause;
+            bool beside = next && next->from <= clause->to;
+            if (clause->form != CLAUSE_SENTENCE || (root && !beside)) continue;
             clause->dropped = true;
-            note(finder, FINDING_PROSE, clause->from, clause->to);
+            if (beside && !leads(&next->roles) && leads(&clause->roles))
+                join(clause, next);
+            else
+                note(finder, FINDING_PROSE, clause->from, clause->to);
         }
     }
 }

@@ -21,7 +21,8 @@ struct clause {
     uint8_t scope; /* enum clause_scope */
     bool own_line; /* begins a line */
     bool dropped;
-    uint32_t row; /* CLAUSE_TABLE: of the tables */
+    uint32_t named; /* CLAUSE_SCOPE: how many items it says it is about; 0: it does not say */
+    uint32_t row;   /* CLAUSE_TABLE: of the tables */
     struct roles roles;
 };
 

@@ -162,7 +162,7 @@ static struct span title_span(struct span span)
     enum { TITLE_LEN_MAX = 40 };
     size_t len = 0;
     while (len < span.len && len < TITLE_LEN_MAX && span.f[len] != U'。' && span.f[len] != ';' &&
-           span.f[len] != ':' && !(len > 8 && span.f[len] == ','))
+           !(len > 8 && (span.f[len] == ',' || span.f[len] == ':')))
         len++;
     return span_trim(span_sub(span, 0, len));
 }
@@ -176,12 +176,17 @@ static struct span draft_title(const struct work *work, const struct draft *draf
     }
     const struct outline_item *item = outline_item(&work->outline, draft->item);
     size_t end = outline_end(&work->outline, draft->item, &work->text);
-    if (clause->form != CLAUSE_SCOPE && clause->item == draft->item && clause->from > item->body &&
-        clause->from < end)
+    size_t from = item->body < end ? item->body : end;
+    if (clause->item == draft->item && clause->from >= from && clause->from < end)
         end = clause->from;
+    /* Behind an earlier clause of the same item another sentence begins. */
+    if (draft->clause > 0) {
+        const struct clause *before = clauses_at(&work->clauses, draft->clause - 1);
+        if (before->item == clause->item && before->to > from && before->to <= end)
+            from = before->to;
+    }
     /* Without numbers the task is the line before the clause. */
     enum { LINE_LEN_MAX = 200 };
-    size_t from = item->body < end ? item->body : end;
     if (item->form == OUTLINE_ROOT && end > from) {
         struct span all = text_span(&work->text, from, end);
         size_t at = all.len, least = at > LINE_LEN_MAX ? at - LINE_LEN_MAX : 0;

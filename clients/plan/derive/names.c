@@ -68,12 +68,6 @@ static bool is_half(struct span left, struct span right)
     return false;
 }
 
-static bool begins_unit(struct span span)
-{
-    return words_prefix(span) > 0 || span_starts(span, U"各") || span_starts(span, U"团") ||
-           span_starts(span, U"公安") || span_starts(span, U"国家") || span_starts(span, U"国网");
-}
-
 struct refiner {
     struct vocabulary vocabulary;
     struct findings *findings;
@@ -106,8 +100,8 @@ static size_t gap_in(struct refiner *refiner, struct span span)
         if (!words_unit(left) || is_half(left, right)) continue;
         /* The name goes on behind the next gap: judge all of it. */
         if (!words_unit(next) && !words_unit(right)) continue;
-        if (!begins_unit(right)) continue;
-        if (!begins_unit(left))
+        if (!words_begins(right)) continue;
+        if (!words_begins(left))
             findings_add(refiner->findings, FINDING_NAME_SPLIT, refiner->clause->line_first, span);
         return i;
     }
@@ -117,7 +111,7 @@ static size_t gap_in(struct refiner *refiner, struct span span)
 /* Where 和, 与 or 及 joins two units; the whole length: nowhere. */
 static size_t joint_in(struct span span, size_t *ret_len)
 {
-    static const uint32_t *const joints[] = {U"以及", U"和", U"与", U"及"};
+    static const uint32_t *const joints[] = {U"以及", U"和", U"与", U"及", U"/"};
     size_t depth = 0;
     for (size_t i = 2; i + 2 < span.len; i++) {
         if (words_opens(span.f[i])) depth++;
@@ -234,7 +228,7 @@ static bool shares_prefix(const struct refiner *refiner, size_t index)
     static const uint32_t *const ends[] = {U"局", U"厅", U"委", U"办", U"部", U"院", U"会", U"联"};
     const struct role_name *name = name_at(refiner, index);
     bool end = false;
-    if (index == 0 || begins_unit(name->span) || words_group(name->span)) return false;
+    if (index == 0 || words_begins(name->span) || words_group(name->span)) return false;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         end = end || span_ends(name->span, ends[i]);
     if (!end || has(&refiner->vocabulary.first, name->span)) return false;

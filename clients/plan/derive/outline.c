@@ -195,7 +195,7 @@ static void push_root(struct builder *builder, size_t at)
     buf_append(&builder->outline->items, &root, sizeof root);
 }
 
-static void push(struct builder *builder, const struct marker *marker, size_t at, bool mid_line)
+static void push(struct builder *builder, const struct marker *marker, size_t at)
 {
     /* Deeper than any plan: the deepest level takes what comes. */
     if (builder->depth == OUTLINE_DEPTH_MAX) builder->depth--;
@@ -204,7 +204,6 @@ static void push(struct builder *builder, const struct marker *marker, size_t at
                                 .parent = builder->stack[builder->depth - 1],
                                 .form = (uint8_t)marker->form,
                                 .count = marker->count,
-                                .mid_line = mid_line,
                                 .division = builder->division};
     memcpy(item.values, marker->values, sizeof item.values);
     struct outline_item *above = top(builder);
@@ -232,14 +231,14 @@ static size_t depth_of(const struct builder *builder, enum outline_form form)
     return 0;
 }
 
-static void take_dash(struct builder *builder, struct marker *marker, size_t at, bool mid_line)
+static void take_dash(struct builder *builder, struct marker *marker, size_t at)
 {
     size_t depth = depth_of(builder, OUTLINE_DASH);
     if (depth > 0) {
         marker->values[0] = outline_item(builder->outline, builder->stack[depth])->values[0] + 1;
         builder->depth = depth;
     }
-    push(builder, marker, at, mid_line);
+    push(builder, marker, at);
 }
 
 /* 1.2 after 1.1, 1.1.1 after 1.1, 2.1 after 1.9. */
@@ -258,8 +257,7 @@ static bool dotted_fits(const struct builder *builder, const struct marker *mark
     return true;
 }
 
-static void take_dotted(struct builder *builder, const struct marker *marker, size_t at,
-                        bool mid_line)
+static void take_dotted(struct builder *builder, const struct marker *marker, size_t at)
 {
     if (!dotted_fits(builder, marker)) return;
     while (builder->depth > 1 &&
@@ -274,7 +272,7 @@ static void take_dotted(struct builder *builder, const struct marker *marker, si
     }
     builder->dotted_count = marker->count;
     memcpy(builder->dotted, marker->values, sizeof builder->dotted);
-    push(builder, marker, at, mid_line);
+    push(builder, marker, at);
 }
 
 /* Arabic numbers begin many things. */
@@ -305,7 +303,7 @@ static void take_known(struct builder *builder, const struct marker *marker, siz
         if (value <= now) note(builder, FINDING_NUMBER_AGAIN, marker, at);
         builder->depth = depth;
     }
-    push(builder, marker, at, mid_line);
+    push(builder, marker, at);
 }
 
 /* The first number of a level that is not open. */
@@ -329,17 +327,17 @@ static void take_new(struct builder *builder, const struct marker *marker, size_
         else if (!nests)
             while (builder->depth > 1 && top(builder)->form == OUTLINE_DASH) builder->depth--;
     }
-    push(builder, marker, at, mid_line);
+    push(builder, marker, at);
 }
 
 static void take(struct builder *builder, struct marker *marker, size_t at, bool mid_line)
 {
     if (marker->form == OUTLINE_DASH) {
-        take_dash(builder, marker, at, mid_line);
+        take_dash(builder, marker, at);
         return;
     }
     if (marker->form == OUTLINE_DOTTED) {
-        take_dotted(builder, marker, at, mid_line);
+        take_dotted(builder, marker, at);
         return;
     }
     size_t depth = depth_of(builder, marker->form);
@@ -394,6 +392,21 @@ static bool is_apart(const struct text *text, size_t at)
     return span.f[0] == U'。' || span.f[0] == ')' || (span.c[1] & WORDS_WIDE) != 0;
 }
 
+/* ② or 2. behind a stop in the middle of the line that ① or 1. began. */
+static bool follows_inline(const struct builder *builder, size_t at)
+{
+    enum { LOOK = 16 };
+    const struct outline_item *item = top(builder);
+    if (at == 0 || item->form < OUTLINE_CN_BRACKET || item->form > OUTLINE_CIRCLE) return false;
+    struct span before = text_span(builder->text, at - 1, at);
+    bool circle = item->form == OUTLINE_CIRCLE;
+    if (before.f[0] != ';' && !(circle && follows_any(before, 0, U"。,、"))) return false;
+    size_t len = text_len(builder->text);
+    struct marker marker =
+        marker_read(text_span(builder->text, at, at + LOOK < len ? at + LOOK : len));
+    return marker.form == item->form && marker.values[0] == item->values[0] + 1;
+}
+
 /* May an item begin here, in the middle of a line? Where it stands apart; anywhere where the line
  * breaks are lost, if the number is of a form that is seldom anything else. */
 static bool may_begin(const struct text *text, size_t at, const struct marker *marker,
@@ -428,13 +441,19 @@ void outline_build(struct outline *outline, const struct text *text, struct find
             push_root(&builder, at);
             continue;
         }
+        /* 一、（一） on one line: the second number stands right behind the first. */
+        bool behind = outline_item(outline, outline_count(outline) - 1)->body == at && at > 0;
+        bool inlined = !line && !behind && follows_inline(&builder, at);
+        line = line || behind || inlined;
         if (!line && !anywhere && !is_apart(text, at)) continue;
         struct marker marker = marker_read(span);
-        if (marker.form == OUTLINE_ROOT) continue;
+        if (marker.form == OUTLINE_ROOT || (behind && marker.form == OUTLINE_DASH)) continue;
         if (!line && !may_begin(text, at, &marker, anywhere)) continue;
         size_t before = outline_count(outline);
-        take(&builder, &marker, at, !line);
-        if (outline_count(outline) > before) at += marker.len - 1;
+        take(&builder, &marker, at, !line || inlined);
+        if (outline_count(outline) == before) continue;
+        outline_item(outline, before)->inlined = inlined;
+        at += marker.len - 1;
     }
 }
 

@@ -33,10 +33,10 @@ struct outline_item {
     uint32_t body; /* the first one behind the number */
     uint32_t parent;
     uint8_t form;
-    uint8_t count; /* of values: 1 but for OUTLINE_DOTTED */
-    bool clear;    /* a heading such as 工作措施 that is no level of the ids */
-    bool children; /* numbered ones */
-    bool mid_line;
+    uint8_t count;     /* of values: 1 but for OUTLINE_DOTTED */
+    bool clear;        /* a heading such as 工作措施 that is no level of the ids */
+    bool children;     /* numbered ones */
+    bool inlined;      /* behind the ； of the one before it */
     uint32_t division; /* the body of the plan is 0, each annex one more */
     uint32_t values[OUTLINE_DOTTED_MAX];
 };

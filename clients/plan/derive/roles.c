@@ -7,7 +7,10 @@ struct parser {
     bool with;           /* behind 会同: the names cooperate */
     size_t pending_from; /* names from here on have no role yet */
     size_t comma_at;     /* the first name behind the last ， */
+    unsigned depth;      /* of brackets behind names that are parsed themselves */
 };
+
+static void parse(struct span span, enum role fallback, unsigned depth, struct roles *ret);
 
 void roles_fini(struct roles *roles)
 {
@@ -147,11 +150,38 @@ static enum role marked_role(struct span *span)
     return role;
 }
 
+/* A（B配合）, A（完成时限：年底）: what stands in the bracket is no part of the name. Its names are
+ * added with the roles they have there. */
+static void take_inner(struct parser *parser, struct span *span)
+{
+    enum { DEPTH_MAX = 4 };
+    if (span->len == 0 || !words_closes(span->f[span->len - 1]) || parser->depth == DEPTH_MAX)
+        return;
+    size_t open = span_open(*span, span->len - 1);
+    if (open == SPAN_NONE || open == 0) return;
+    struct span inner = span_sub(*span, open + 1, span->len - 1);
+    bool colon = span_find_any(inner, U":") != SPAN_NONE;
+    if (!colon && !words_deadline(inner) && words_verb(inner).at == 0) return;
+    struct roles roles;
+    parse(inner, ROLE_NONE, parser->depth + 1, &roles);
+    span->len = open;
+    parser->ret->flags |= roles.flags;
+    parser->ret->verb_count += roles.verb_count;
+    for (size_t i = 0; i < roles_count(&roles); i++) {
+        struct role_name name = *roles_name(&roles, i);
+        if (name.role == ROLE_NONE) continue;
+        name.marked = true;
+        buf_append(&parser->ret->names, &name, sizeof name);
+    }
+    roles_fini(&roles);
+}
+
 static void add_one(struct parser *parser, struct span span)
 {
     span = span_trim(span);
     if (span.len == 0) return;
     enum role marked = marked_role(&span);
+    if (marked == ROLE_NONE) take_inner(parser, &span);
     if (words_deadline(span)) {
         parser->ret->flags |= ROLES_DEADLINE;
         return;
@@ -235,6 +265,16 @@ static void take_text(struct parser *parser, struct span span)
     }
 }
 
+/* A label that names no unit says what was left out. */
+static void note_skipped(struct parser *parser, struct span label)
+{
+    static const uint32_t *const times[] = {U"时", U"期", U"进度", U"节点", U"完成"};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (span_find(label, times[i]) != SPAN_NONE) parser->ret->flags |= ROLES_DEADLINE;
+    if (span_find(label, U"领导") != SPAN_NONE || span_ends(label, U"人"))
+        parser->ret->flags |= ROLES_LEADER;
+}
+
 static void take_chunk(struct parser *parser, struct span span)
 {
     for (;;) {
@@ -249,14 +289,15 @@ static void take_chunk(struct parser *parser, struct span span)
             take_text(parser, span_sub(span, 0, start));
             take_label(parser, role);
         }
+        if (role == ROLE_SKIP) note_skipped(parser, span_sub(span, start, colon));
         span = span_sub(span, colon + 1, span.len);
     }
     take_text(parser, span);
 }
 
-void roles_parse(struct span span, enum role fallback, struct roles *ret)
+static void parse(struct span span, enum role fallback, unsigned depth, struct roles *ret)
 {
-    struct parser parser = {.ret = ret, .fallback = fallback};
+    struct parser parser = {.ret = ret, .fallback = fallback, .depth = depth};
     *ret = (struct roles){0};
     while (span.len > 0) {
         size_t end = span_find_any(span, U"、,;。");
@@ -269,6 +310,11 @@ void roles_parse(struct span span, enum role fallback, struct roles *ret)
         span = span_sub(span, end + 1, span.len);
     }
     flush(&parser);
+}
+
+void roles_parse(struct span span, enum role fallback, struct roles *ret)
+{
+    parse(span, fallback, 0, ret);
 }
 
 /* ---- sentences --------------------------------------------------------------------------------
@@ -302,7 +348,12 @@ static void take_cut(struct parser *parser, struct span span)
         span = span_sub(span, verb.len, span.len);
     }
     size_t len = words_unit_start(span);
-    if (len > 0 && parser->with) add_name(parser, span_sub(span, 0, len));
+    if (len == 0 || !parser->with) return;
+    if (len < span.len && span.f[len] == U'等') {
+        parser->ret->flags |= ROLES_ET_CETERA;
+        parser->ret->et_cetera = span;
+    }
+    add_name(parser, span_sub(span, 0, len));
 }
 
 static void drop_pending(struct parser *parser)

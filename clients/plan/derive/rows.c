@@ -17,6 +17,7 @@ struct drafter {
     uint32_t *count; /* clauses of the item */
     bool *numbered;  /* by division: items with numbers have clauses */
     size_t dash_depth;
+    size_t row_item;             /* of the last row of a table */
     size_t scope_root, scope_to; /* what the last sentence about several items has covered */
 };
 
@@ -38,14 +39,21 @@ static size_t line_of(const struct drafter *drafter, size_t item)
 /* What is known of the items below one, by the upper one's index. */
 struct below {
     uint32_t items, with_clause;
+    uint32_t own_leaves; /* with a clause of their own and nothing below */
     uint32_t last;
 };
+
+/* One of several on a line, or ①. */
+static bool is_inline(const struct outline_item *item)
+{
+    return item->form == OUTLINE_CIRCLE || item->inlined;
+}
 
 static bool is_tail_clause(const struct drafter *drafter, const struct clause *clause)
 {
     const struct outline_item *item = outline_item(drafter->outline, clause->item);
     bool form = clause->form == CLAUSE_BRACKET || clause->form == CLAUSE_LABEL;
-    return !clause->dropped && form && (clause->own_line || item->form == OUTLINE_CIRCLE) &&
+    return !clause->dropped && form && (clause->own_line || is_inline(item)) &&
            item->form != OUTLINE_ROOT && drafter->count[clause->item] == 1 && !item->children;
 }
 
@@ -64,22 +72,22 @@ static void settle_tails(struct drafter *drafter)
         struct below *above = &below[item->parent];
         above->items++;
         above->with_clause += drafter->below[i];
+        above->own_leaves += drafter->own[i] && !item->children;
         above->last = (uint32_t)i;
     }
-    for (size_t i = 0; i < count; i++) one_by_one = one_by_one || below[i].with_clause > 1;
+    for (size_t i = 0; i < count; i++) one_by_one = one_by_one || below[i].own_leaves > 1;
     for (size_t i = 0; i < clauses_count(drafter->clauses); i++) {
         struct clause *clause = clauses_at(drafter->clauses, i);
         const struct outline_item *item = outline_item(drafter->outline, clause->item);
         const struct below *siblings = &below[item->parent];
         if (!is_tail_clause(drafter, clause) || siblings->items < 2 || siblings->with_clause != 1 ||
-            siblings->last != clause->item || drafter->own[item->parent] ||
-            outline_item(drafter->outline, item->parent)->form == OUTLINE_ROOT)
+            siblings->last != clause->item || drafter->own[item->parent])
             continue;
-        bool circle = item->form == OUTLINE_CIRCLE;
-        findings_add(drafter->findings,
-                     one_by_one && !circle ? FINDING_SCOPE_UNCLEAR : FINDING_SCOPE_PARENT,
+        bool unclear = (one_by_one && !is_inline(item)) ||
+                       outline_item(drafter->outline, item->parent)->form == OUTLINE_ROOT;
+        findings_add(drafter->findings, unclear ? FINDING_SCOPE_UNCLEAR : FINDING_SCOPE_PARENT,
                      clause->line_first, title_of(drafter, item->parent));
-        if (one_by_one && !circle) continue;
+        if (unclear) continue;
         drafter->count[clause->item]--;
         drafter->own[clause->item] = false;
         clause->item = item->parent;
@@ -147,6 +155,9 @@ static void draft_row(struct drafter *drafter, size_t clause, uint32_t *last)
     bool says_again = table->dotted && draft->id_count > 0 && draft->id[0] == table->numbers[0];
     if (says_again) draft->id_count = 0;
     for (size_t i = 0; i < table->number_count; i++) append_id(draft, table->numbers[i]);
+    /* Counted anew below every heading. */
+    if (drafter->row_item != row->item) *last = 0;
+    drafter->row_item = row->item;
     if (table->number_count == 0) append_id(draft, *last + 1);
     *last = draft->id[draft->id_count - 1];
 }
@@ -188,6 +199,8 @@ static void draft_scope(struct drafter *drafter, size_t index)
     }
     drafter->scope_to = from > to ? from : to;
     struct span excerpt = text_span(drafter->text, clause->from, clause->to);
+    if (clause->named > 0 && clause->named != drafted)
+        findings_add(drafter->findings, FINDING_SCOPE_ITEMS, clause->line_first, excerpt);
     findings_add(drafter->findings, drafted > 0 ? FINDING_SCOPE_APPLIED : FINDING_SCOPE_EMPTY,
                  clause->line_first, excerpt);
 }

@@ -2,30 +2,8 @@
 
 #include <string.h>
 
-#include "clients/plan/derive/table_cells.h"
+#include "clients/plan/derive/table_inner.h"
 #include "proto/base/check.h"
-
-/* Part of a row: a cell's text on one line. */
-struct piece {
-    struct cell cell;
-    uint32_t line; /* index in source->lines */
-    uint8_t column;
-};
-
-struct reader {
-    struct tables *tables;
-    struct source *source;
-    struct findings *findings;
-    struct head head;
-    struct buf pieces;    /* of the row being read */
-    struct table_row row; /* its numbers */
-    bool open;            /* a row is being read */
-    uint8_t column;       /* the last one that got something */
-    size_t row_count;     /* rows of this table */
-    uint32_t next_number; /* what the next row's number should be; 0: unknown */
-    struct cell
-        starts[TABLE_COLUMN_MAX]; /* where the columns start, by the last full row or head */
-};
 
 void tables_fini(struct tables *tables)
 {
@@ -47,22 +25,34 @@ const struct table_row *tables_row(const struct tables *tables, size_t index)
 /* ---- rows -------------------------------------------------------------------------------------
  */
 
-static const struct piece *piece_at(const struct reader *reader, size_t index)
+const struct piece *table_piece_at(const struct reader *reader, size_t index)
 {
     return (const struct piece *)(const void *)reader->pieces.data + index;
 }
 
-static size_t piece_count(const struct reader *reader)
+size_t table_piece_count(const struct reader *reader)
 {
     return reader->pieces.len / sizeof(struct piece);
 }
 
-static void add_piece(struct reader *reader, size_t column, const struct cell *cell, size_t line)
+void table_piece(struct reader *reader, size_t column, const struct cell *cell, size_t line)
 {
     if (cell->len == 0) return;
     struct piece piece = {*cell, (uint32_t)line, (uint8_t)column};
     buf_append(&reader->pieces, &piece, sizeof piece);
     reader->column = (uint8_t)column;
+}
+
+/* What stands before a <br> of a table that was a web page's; moves behind it. */
+static struct bytes until_break(struct bytes *rest)
+{
+    size_t at = 0;
+    while (at < rest->len && !(rest->len - at >= 4 && memcmp(rest->data + at, "<br", 3) == 0)) at++;
+    struct bytes part = bytes_of(rest->data, at);
+    while (at < rest->len && rest->data[at] != '>') at++;
+    at += at < rest->len;
+    *rest = bytes_of(rest->data + at, rest->len - at);
+    return part;
 }
 
 /* Appends a column's text to the cells; false: nothing, or a sign for nothing. */
@@ -71,12 +61,15 @@ static bool append_column(struct reader *reader, size_t column, uint32_t *ret_fr
 {
     struct text *cells = &reader->tables->cells;
     *ret_from = (uint32_t)text_len(cells);
-    for (size_t i = 0; i < piece_count(reader); i++) {
-        const struct piece *piece = piece_at(reader, i);
+    for (size_t i = 0; i < table_piece_count(reader); i++) {
+        const struct piece *piece = table_piece_at(reader, i);
         if (piece->column != column) continue;
-        bool first = text_len(cells) == *ret_from;
-        text_append(cells, bytes_of(reader->source->bytes.data + piece->cell.at, piece->cell.len),
-                    first ? 0 : WORDS_GAP | WORDS_LINE, reader->source->lines[piece->line].number);
+        struct bytes rest = bytes_of(reader->source->bytes.data + piece->cell.at, piece->cell.len);
+        while (rest.len > 0) {
+            bool first = text_len(cells) == *ret_from;
+            text_append(cells, until_break(&rest), first ? 0 : WORDS_GAP | WORDS_LINE,
+                        reader->source->lines[piece->line].number);
+        }
     }
     *ret_to = (uint32_t)text_len(cells);
     struct span span = span_trim(text_span(cells, *ret_from, *ret_to));
@@ -86,20 +79,39 @@ static bool append_column(struct reader *reader, size_t column, uint32_t *ret_fr
     return !sign;
 }
 
+/* 一 and a title, among rows numbered 1, 2, 3: a heading. */
+static bool is_chinese(const struct reader *reader, const struct table_row *row)
+{
+    struct cell_text text;
+    uint32_t value = 0;
+    if (row->number_count == 0 || table_piece_count(reader) == 0) return false;
+    cell_read(reader->source, &table_piece_at(reader, 0)->cell, &text);
+    return words_chinese(text.span, &value) > 0;
+}
+
 static struct span title_of(const struct reader *reader, const struct table_row *row)
 {
     return text_span(&reader->tables->cells, row->title_from, row->title_to);
 }
 
-static void end_row(struct reader *reader)
+/* A list that ends with a separator goes on somewhere else: not where it was looked for. */
+static bool is_cut(struct span span)
+{
+    uint32_t last = span.f[span.len - 1];
+    return last == U'、' || last == ',' || last == '(';
+}
+
+void table_end_row(struct reader *reader)
 {
     if (!reader->open) return;
     struct table_row *row = &reader->row;
     const struct source_line *lines = reader->source->lines;
     bool lead = false;
     reader->open = false;
-    for (size_t i = 0; i < piece_count(reader); i++)
-        row->line_last = lines[piece_at(reader, i)->line].number;
+    for (size_t i = 0; i < table_piece_count(reader); i++) {
+        uint32_t number = lines[table_piece_at(reader, i)->line].number;
+        row->line_last = number > row->line_last ? number : row->line_last;
+    }
     if (reader->head.title != SIZE_MAX)
         (void)append_column(reader, reader->head.title, &row->title_from, &row->title_to);
     for (size_t i = 0; i < reader->head.count; i++) {
@@ -107,10 +119,15 @@ static void end_row(struct reader *reader)
         struct table_cell *cell = &row->cells[row->cell_count];
         cell->role = reader->head.roles[i];
         if (!append_column(reader, i, &cell->from, &cell->to)) continue;
+        if (is_cut(text_span(&reader->tables->cells, cell->from, cell->to)))
+            findings_add(reader->findings, FINDING_TABLE_CELL, row->line_last,
+                         text_span(&reader->tables->cells, cell->from, cell->to));
         row->cell_count++;
         lead = lead || cell->role == ROLE_HEAD || cell->role == ROLE_LEAD;
     }
+    bool heading = row->cell_count == 0 && is_chinese(reader, row);
     reader->pieces.len = 0;
+    if (heading) return;
     if (!lead)
         findings_add(reader->findings, FINDING_TABLE_LEAD, row->line_first, title_of(reader, row));
     if (row->cell_count == 0) return;
@@ -118,16 +135,16 @@ static void end_row(struct reader *reader)
     reader->row_count++;
 }
 
-static void begin_row(struct reader *reader, size_t line)
+void table_begin_row(struct reader *reader, size_t line)
 {
-    end_row(reader);
+    table_end_row(reader);
     reader->row = (struct table_row){.line_first = reader->source->lines[line].number,
                                      .line_last = reader->source->lines[line].number};
     reader->open = true;
     reader->column = 0;
 }
 
-static void set_number(struct reader *reader, const uint32_t *numbers, size_t count, bool dotted)
+void table_number(struct reader *reader, const uint32_t *numbers, size_t count, bool dotted)
 {
     reader->row.number_count = (uint8_t)count;
     reader->row.dotted = dotted;
@@ -135,9 +152,9 @@ static void set_number(struct reader *reader, const uint32_t *numbers, size_t co
 }
 
 /* Does the first cell of a line begin a row? */
-static bool starts_row(const struct reader *reader, const struct cells *cells,
-                       uint32_t numbers[static TABLE_NUMBER_MAX], size_t *ret_count,
-                       bool *ret_dotted)
+bool table_starts_row(const struct reader *reader, const struct cells *cells,
+                      uint32_t numbers[static TABLE_NUMBER_MAX], size_t *ret_count,
+                      bool *ret_dotted)
 {
     *ret_count = 0;
     if (cells->count == 0 || cells->cells[0].len == 0) return false;
@@ -151,7 +168,7 @@ static bool starts_row(const struct reader *reader, const struct cells *cells,
     return units;
 }
 
-static void report_cells(struct reader *reader, size_t line)
+void table_report(struct reader *reader, size_t line)
 {
     struct text text = {0};
     const struct source_line *source_line = &reader->source->lines[line];
@@ -162,7 +179,7 @@ static void report_cells(struct reader *reader, size_t line)
     text_fini(&text);
 }
 
-static void take(struct reader *reader, size_t line)
+void table_take(struct reader *reader, size_t line)
 {
     reader->source->lines[line].use = SOURCE_TABLE;
 }
@@ -171,8 +188,8 @@ static void take(struct reader *reader, size_t line)
  */
 
 /* One cell from the left margin that reads like text and not like part of a row. */
-static bool ends_table(const struct source *source, const struct source_line *line,
-                       const struct cell *cell)
+bool table_ends_table(const struct source *source, const struct source_line *line,
+                      const struct cell *cell)
 {
     static const uint32_t *const words[] = {U"附件", U"附表",  U"附录", U"备注:",
                                             U"注:",  U"说明:", U"抄送", U"主送"};
@@ -223,17 +240,17 @@ static bool continue_by_tab(struct reader *reader, const struct cells *cells, si
     size_t column = 0;
     if (cells->count == 1 || cells->cells[0].len > 0) {
         if (cells->count == 1 &&
-            ends_table(reader->source, &reader->source->lines[line], &cells->cells[0]) &&
+            table_ends_table(reader->source, &reader->source->lines[line], &cells->cells[0]) &&
             reader->column + 1u >= reader->head.count)
             return false;
         column = reader->column;
     }
     for (size_t i = 0; i < cells->count; i++) {
         if (column + i >= reader->head.count) {
-            if (cells->cells[i].len > 0) report_cells(reader, line);
+            if (cells->cells[i].len > 0) table_report(reader, line);
             break;
         }
-        add_piece(reader, column + i, &cells->cells[i], line);
+        table_piece(reader, column + i, &cells->cells[i], line);
     }
     if (cells->cells[0].len > 0 || column > 0) {
         size_t last = column + cells->count - 1;
@@ -251,13 +268,13 @@ static bool read_by_tab(struct reader *reader, size_t line)
     bool dotted = false;
     cells_split(reader->source, &reader->source->lines[line], reader->head.by, &cells);
     if (cells.more || cells.count == 0) return false;
-    if (starts_row(reader, &cells, numbers, &count, &dotted) &&
+    if (table_starts_row(reader, &cells, numbers, &count, &dotted) &&
         (reader->head.number != 0 || joins_number(&cells) || cells.count == 1)) {
-        begin_row(reader, line);
-        set_number(reader, numbers, count, dotted);
-        if (cells.count > reader->head.count) report_cells(reader, line);
+        table_begin_row(reader, line);
+        table_number(reader, numbers, count, dotted);
+        if (cells.count > reader->head.count) table_report(reader, line);
         for (size_t i = 0; i < cells.count && i < reader->head.count; i++)
-            add_piece(reader, i, &cells.cells[i], line);
+            table_piece(reader, i, &cells.cells[i], line);
         reader->column =
             (uint8_t)((cells.count < reader->head.count ? cells.count : reader->head.count) - 1);
         return true;
@@ -298,182 +315,17 @@ static bool read_by_pipe(struct reader *reader, size_t line)
     for (size_t i = 0; i < cells.count; i++) {
         if (!reader->open) {
             bool dotted = false;
-            begin_row(reader, line);
+            table_begin_row(reader, line);
             size_t count = reader->head.number == 0
                                ? cell_number(reader->source, &cells.cells[i], numbers, &dotted)
                                : 0;
-            set_number(reader, numbers, count, dotted);
+            table_number(reader, numbers, count, dotted);
         }
         uint8_t column = reader->column;
-        add_piece(reader, column, &cells.cells[i], line);
+        table_piece(reader, column, &cells.cells[i], line);
         reader->column = column;
         if (i + 1 < cells.count || !last_open) reader->column++;
-        if (reader->column == reader->head.count) end_row(reader);
-    }
-    return true;
-}
-
-/* ---- columns: cells by where they start -------------------------------------------------------
- */
-
-static uint32_t apart(uint32_t a, uint32_t b)
-{
-    return a > b ? a - b : b - a;
-}
-
-/* The column that starts nearest to the cell, by either measure. SIZE_MAX: the measures disagree
- * and neither is exact. */
-static size_t column_of(const struct reader *reader, const struct cell *cell)
-{
-    size_t wide = 0, plain = 0;
-    for (size_t i = 1; i < reader->head.count; i++) {
-        if (apart(cell->wide, reader->starts[i].wide) <
-            apart(cell->wide, reader->starts[wide].wide))
-            wide = i;
-        if (apart(cell->plain, reader->starts[i].plain) <
-            apart(cell->plain, reader->starts[plain].plain))
-            plain = i;
-    }
-    if (wide == plain) return wide;
-    uint32_t by_wide = apart(cell->wide, reader->starts[wide].wide);
-    uint32_t by_plain = apart(cell->plain, reader->starts[plain].plain);
-    if (by_wide <= 1 && by_plain > 1) return wide;
-    if (by_plain <= 1 && by_wide > 1) return plain;
-    return by_wide == by_plain ? SIZE_MAX : by_wide < by_plain ? wide : plain;
-}
-
-static void place(struct reader *reader, const struct cells *cells, size_t from, size_t line)
-{
-    size_t least = from;
-    for (size_t i = from; i < cells->count; i++) {
-        size_t column = column_of(reader, &cells->cells[i]);
-        if (column == SIZE_MAX || column < least) {
-            report_cells(reader, line);
-            column = least;
-        }
-        if (column >= reader->head.count) column = reader->head.count - 1;
-        add_piece(reader, column, &cells->cells[i], line);
-        least = column + 1;
-    }
-}
-
-/* "1 深化联动" in front: the number stands apart by one space only. */
-static void split_number(const struct reader *reader, struct cells *cells)
-{
-    const struct source *source = reader->source;
-    struct cell *first = &cells->cells[0];
-    uint32_t numbers[TABLE_NUMBER_MAX];
-    bool dotted = false;
-    if (cells->count == 0 || cells->count == TABLE_COLUMN_MAX ||
-        cell_number(source, first, numbers, &dotted) > 0)
-        return;
-    struct cells words;
-    struct source_line line = {.at = first->at, .len = first->len};
-    cells_split(source, &line, CELLS_BY_SPACE, &words);
-    if (words.count < 2 || cell_number(source, &words.cells[0], numbers, &dotted) == 0) return;
-    memmove(first + 1, first, cells->count * sizeof *first);
-    cells->count++;
-    first[1].len = first->at + first->len - words.cells[1].at;
-    first[1].at = words.cells[1].at;
-    first[1].wide += words.cells[1].wide;
-    first[1].plain += words.cells[1].plain;
-    first->len = words.cells[0].len;
-}
-
-/* Cells by two spaces, or by single ones where that gives exactly as many as there are columns. */
-static void split_columns(const struct reader *reader, size_t line, struct cells *ret)
-{
-    const struct source_line *source_line = &reader->source->lines[line];
-    struct cells words;
-    cells_split(reader->source, source_line, CELLS_BY_COLUMN, ret);
-    if (reader->head.number == 0) split_number(reader, ret);
-    if (ret->count >= reader->head.count || ret->more) return;
-    cells_split(reader->source, source_line, CELLS_BY_SPACE, &words);
-    bool dotted = false;
-    uint32_t numbers[TABLE_NUMBER_MAX];
-    bool number = reader->head.number == 0 && words.count > 0 &&
-                  cell_number(reader->source, &words.cells[0], numbers, &dotted) > 0;
-    bool loose = reader->head.by == CELLS_BY_SPACE && ret->count <= 2;
-    if (words.count == reader->head.count && (number || loose) && !words.more) *ret = words;
-    /* The last column may be empty. */
-    if (number && loose && words.count + 1 == reader->head.count) *ret = words;
-}
-
-static void full_row(struct reader *reader, const struct cells *cells, size_t line)
-{
-    for (size_t i = 0; i < cells->count; i++) {
-        add_piece(reader, i, &cells->cells[i], line);
-        reader->starts[i] = cells->cells[i];
-    }
-}
-
-/* The last name of the last cell is not whole, or a separator stands at its end. */
-static bool is_unfinished(const struct reader *reader)
-{
-    struct cell_text text;
-    if (piece_count(reader) == 0) return false;
-    const struct piece *piece = piece_at(reader, piece_count(reader) - 1);
-    cell_read(reader->source, &piece->cell, &text);
-    struct span span = text.span;
-    if (span.len == 0) return true;
-    uint32_t last = span.f[span.len - 1];
-    if (last == U'、' || last == ',') return true;
-    size_t from = span.len;
-    while (from > 0 && span.f[from - 1] != U'、' && span.f[from - 1] != ',') from--;
-    return !words_unit(span_sub(span, from, span.len));
-}
-
-static bool continue_columns(struct reader *reader, const struct cells *cells, size_t line)
-{
-    const struct source_line *source_line = &reader->source->lines[line];
-    const struct cell *first = &cells->cells[0];
-    size_t column = column_of(reader, first);
-    bool left = cells->count == 1 && (first->plain <= 1 || column == 0);
-    bool unfinished = is_unfinished(reader);
-    if (cells->count == 1 && reader->head.by == CELLS_BY_SPACE) {
-        if (!unfinished) return false;
-        add_piece(reader, reader->column, first, line);
-        return true;
-    }
-    if (left && (reader->head.number == 0 || ends_table(reader->source, source_line, first)) &&
-        !(unfinished && reader->head.number == 0 && first->plain > 1))
-        return false;
-    place(reader, cells, 0, line);
-    return true;
-}
-
-static bool read_by_column(struct reader *reader, size_t line)
-{
-    struct cells cells;
-    uint32_t numbers[TABLE_NUMBER_MAX];
-    size_t count = 0;
-    bool dotted = false;
-    split_columns(reader, line, &cells);
-    if (cells.count == 0 || cells.more || cells.count > reader->head.count) {
-        if (cells.count > reader->head.count && reader->open) report_cells(reader, line);
-        return reader->open && cells.count > reader->head.count;
-    }
-    bool starts = starts_row(reader, &cells, numbers, &count, &dotted);
-    if (reader->head.number != 0) {
-        /* Without numbers a row starts where every column does, and the one before is whole. */
-        bool blank = reader->source->lines[line].blank_before && !reader->source->double_spaced;
-        bool full = cells.count == reader->head.count;
-        bool near = cells.count > 1 && column_of(reader, &cells.cells[0]) == 0;
-        starts = (full || (near && blank)) && (!reader->open || blank || !is_unfinished(reader));
-    } else if (starts && cells.count == 1 && reader->open) {
-        starts = false; /* a page number, or a number in the middle of its row */
-    }
-    if (!starts) return reader->open && continue_columns(reader, &cells, line);
-    begin_row(reader, line);
-    set_number(reader, numbers, count, dotted);
-    if (cells.count == reader->head.count) {
-        full_row(reader, &cells, line);
-    } else if (reader->head.by == CELLS_BY_SPACE) {
-        for (size_t i = 0; i < cells.count; i++) add_piece(reader, i, &cells.cells[i], line);
-    } else {
-        size_t from = reader->head.number == 0 ? 1 : 0;
-        if (from == 1) add_piece(reader, 0, &cells.cells[0], line);
-        place(reader, &cells, from, line);
+        if (reader->column == reader->head.count) table_end_row(reader);
     }
     return true;
 }
@@ -486,7 +338,7 @@ static bool read_line(struct reader *reader, size_t line)
     if (reader->head.by == CELLS_BY_PIPE && reader->head.closed) return read_by_pipe(reader, line);
     if (reader->head.by == CELLS_BY_PIPE || reader->head.by == CELLS_BY_TAB)
         return read_by_tab(reader, line);
-    return read_by_column(reader, line);
+    return table_by_column(reader, line);
 }
 
 /* A heading stays text if rows go on below it. */
@@ -514,20 +366,20 @@ static size_t read_rows(struct reader *reader, size_t line)
             if (again.count != reader->head.count ||
                 memcmp(again.roles, reader->head.roles, sizeof again.roles) != 0)
                 break;
-            for (size_t i = 0; i < lines; i++) take(reader, line + i);
+            for (size_t i = 0; i < lines; i++) table_take(reader, line + i);
             line += lines;
             end = line;
         } else if (is_heading_line(reader, line) && !reader->head.closed) {
-            end_row(reader);
+            table_end_row(reader);
             line++;
         } else if (read_line(reader, line)) {
-            take(reader, line++);
+            table_take(reader, line++);
             end = line;
         } else {
             break;
         }
     }
-    end_row(reader);
+    table_end_row(reader);
     return end;
 }
 
@@ -553,10 +405,11 @@ static size_t head_over_lines(const struct source *source, size_t line, struct h
 static size_t read_table(struct reader *reader, size_t line, size_t head_lines)
 {
     size_t number = reader->source->lines[line].number;
-    for (size_t i = 0; i < head_lines; i++) take(reader, line + i);
+    for (size_t i = 0; i < head_lines; i++) table_take(reader, line + i);
     memcpy(reader->starts, reader->head.cells, sizeof reader->starts);
-    reader->open = false;
+    reader->open = reader->centred = false;
     reader->row_count = 0;
+    reader->pieces.len = 0;
     size_t end = read_rows(reader, line + head_lines);
     if (reader->row_count == 0)
         findings_add(reader->findings, FINDING_TABLE_EMPTY, number, (struct span){0});
@@ -575,6 +428,8 @@ void tables_read(struct tables *tables, struct source *source, struct findings *
         } else if (head_read(source, &source->lines[line], next, &reader.head, &lines) ||
                    (lines = head_over_lines(source, line, &reader.head)) > 0) {
             line = read_table(&reader, line, lines);
+        } else if ((lines = upright_head(source, line, &reader.head)) > 0) {
+            line = upright_read(&reader, line, lines);
         } else {
             line++;
         }

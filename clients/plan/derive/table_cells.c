@@ -138,13 +138,23 @@ bool head_complete(const struct head *head)
     return head->first != SIZE_MAX && head->count >= 2;
 }
 
-/* The last column before those of units that is no number says what the task is. */
-static void find_title(struct head *head)
+/* The column that says what the task is: the last of that sense before those of units, or else the
+ * first that is no number. */
+void head_title(const struct source *source, struct head *head)
 {
+    static const uint32_t *const tasks[] = {U"任务", U"内容", U"事项", U"措施", U"举措",
+                                            U"工作", U"目录", U"名称", U"要求"};
+    struct cell_text text;
+    bool found = false;
     head->title = SIZE_MAX;
     for (size_t i = 0; i < head->count; i++) {
         if (head->roles[i] != ROLE_NONE || i == head->number) continue;
-        if (head->title == SIZE_MAX || i < head->first) head->title = i;
+        bool task = false;
+        cell_read(source, &head->cells[i], &text);
+        for (size_t j = 0; j < sizeof tasks / sizeof tasks[0]; j++)
+            task = task || span_ends(text.span, tasks[j]);
+        if (head->title == SIZE_MAX || (task && (!found || i < head->first))) head->title = i;
+        found = found || task;
     }
 }
 
@@ -191,7 +201,7 @@ bool head_read(const struct source *source, const struct source_line *line,
         /* 牵头 and 配合 alone are the words of a head only with the rest of it below. */
         ret->closed = by == CELLS_BY_PIPE && ends_with_pipe(source, line);
         *ret_lines = next && is_second_half(source, next) ? 2 : 1;
-        find_title(ret);
+        head_title(source, ret);
         return true;
     }
     return false;

@@ -1,4 +1,5 @@
-/* table_cells: the cells of one line, and what a line of cells is. Used by table.c alone. */
+/* table_cells: the cells of one line, and what a line of cells is. Used by the readers of tables
+ * alone. */
 #ifndef CLIENTS_PLAN_DERIVE_TABLE_CELLS_H
 #define CLIENTS_PLAN_DERIVE_TABLE_CELLS_H
 
@@ -52,5 +53,7 @@ bool head_read(const struct source *source, const struct source_line *line,
  */
 bool head_take(const struct source *source, const struct cells *cells, struct head *head);
 bool head_complete(const struct head *head);
+/* Finds the column that says what the task is. */
+void head_title(const struct source *source, struct head *head);
 
 #endif

@@ -322,7 +322,6 @@ size_t text_line_of(const struct text *text, size_t at)
 
 void text_append(struct text *text, struct bytes bytes, uint32_t flags, size_t number)
 {
-    enum { INDENT = 2 };
     size_t columns = 0;
     bool first = true;
     struct text_line line = {(uint32_t)text_len(text), (uint32_t)number};
@@ -335,7 +334,6 @@ void text_append(struct text *text, struct bytes bytes, uint32_t flags, size_t n
         if (text_is_nothing(point)) continue;
         if (first) {
             buf_append(&text->lines, &line, sizeof line);
-            if (columns > INDENT) flags |= WORDS_BLANK;
         } else {
             flags = columns >= 2 ? WORDS_GAP | WORDS_WIDE : columns == 1 ? WORDS_GAP : 0;
         }

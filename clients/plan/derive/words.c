@@ -18,11 +18,17 @@ static uint32_t fold_punctuation(uint32_t point)
     case U'【':
     case U'〔':
     case U'［':
-    case U'〖': return '[';
+    case U'〖':
+    case U'〈':
+    case '<':
+    case '{': return '[';
     case U'】':
     case U'〕':
     case U'］':
-    case U'〗': return ']';
+    case U'〗':
+    case U'〉':
+    case '>':
+    case '}': return ']';
     case U'﹙':
     case U'︵':
     case U'⟮': return '(';
@@ -47,7 +53,8 @@ static uint32_t fold_punctuation(uint32_t point)
 
 uint32_t words_fold(uint32_t point)
 {
-    if (point < 0x80) return point;
+    if (point < 0x80)
+        return point == '{' || point == '<' ? '[' : point == '}' || point == '>' ? ']' : point;
     if (point >= 0xff01 && point <= 0xff5e) point -= 0xff01 - 0x21;
     size_t low = 0, high = TRADITIONAL_COUNT;
     while (low < high) {
@@ -603,6 +610,12 @@ size_t words_prefix(struct span span)
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (span_starts(span, prefixes[i])) return words_len(prefixes[i]);
     return 0;
+}
+
+bool words_begins(struct span span)
+{
+    return words_prefix(span) > 0 || span_starts(span, U"各") || span_starts(span, U"团") ||
+           span_starts(span, U"公安") || span_starts(span, U"国家") || span_starts(span, U"国网");
 }
 
 struct span words_strip(struct span span, bool *ret_shared)

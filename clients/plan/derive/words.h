@@ -17,7 +17,7 @@ enum {
     WORDS_GAP = 1 << 24,   /* white space of any kind, a line break included */
     WORDS_WIDE = 1 << 25,  /* two columns of white space, or a tab */
     WORDS_LINE = 1 << 26,  /* a line break */
-    WORDS_BLANK = 1 << 27, /* an empty line, or an indent: a paragraph starts */
+    WORDS_BLANK = 1 << 27, /* an empty line that means something */
     WORDS_PAGE = 1 << 28,  /* a page break */
     WORDS_POINT = (1 << 21) - 1,
 };
@@ -116,6 +116,8 @@ bool words_person(struct span span);
 bool words_deadline(struct span span);
 /* The length of the administrative prefix: 省, 市, 区委, 自治区; 0: none. */
 size_t words_prefix(struct span span);
+/* Begins like a unit's name: with such a prefix, 各, 公安, 团, 国家. */
+bool words_begins(struct span span);
 /* Adverbs off the end of what stands before a verb: 积极, 共同, 按职责分工. *ret_shared is set when
  * they share the duty out among several. */
 struct span words_strip(struct span span, bool *ret_shared);
