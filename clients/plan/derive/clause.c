@@ -232,6 +232,7 @@ static void look_at_bare(struct finder *finder, size_t at)
 {
     enum { BARE_LEN_MAX = 200 };
     bool behind = at > 0 && finder->all.f[at - 1] == U'。';
+    if (at + 1 >= finder->all.len || !words_ideograph(finder->all.f[at + 1])) return;
     size_t end = at + BARE_LEN_MAX < finder->all.len ? at + BARE_LEN_MAX : finder->all.len;
     size_t close = span_close(span_sub(finder->all, at, end), 0);
     if (close == SPAN_NONE || close < 3) return;
