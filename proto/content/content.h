@@ -100,8 +100,8 @@ int content_examine(struct bytes data, const char *path, struct content_report *
  * comments, maker notes, thumbnails, further pictures, unknown chunks, bytes behind its end. Colour
  * profile, animation and the orientation stay; the orientation (and the place, where keep_location
  * is set) in a new EXIF of nothing else. Pixels are not touched. A picture that is clean already
- * comes out byte for byte, so a recipient can tell. ret_clean: appended to; untouched on failure.
- * Errors: E_BAD_FORM, E_TRUNCATED (not a whole picture of its format), E_TOO_LARGE,
+ * comes out byte for byte, so a recipient can tell. ret_clean (may be NULL): appended to; untouched
+ * on failure. Errors: E_BAD_FORM, E_TRUNCATED (not a whole picture of its format), E_TOO_LARGE,
  * E_CONTENT_UNEXAMINABLE: HEIC, AVIF, TIFF, GIF, BMP, which this program cannot clean: convert to
  * JPEG or PNG. */
 int content_image_strip(struct bytes data, bool keep_location, const char *path,
@@ -118,8 +118,9 @@ struct content_rule {
 
 /* Before sealing: type, size, profiles, and confirmation. A photo comes out stripped in ret_clean,
  * which is what to seal (its report says how much went); for anything else ret_clean stays as it is
- * and the bytes given are what to seal. Errors: as of content_examine and content_image_strip;
- * E_BAD_VALUE (the kind does not take this class of files), E_MISSING_FIELD (confirm_no_dna). */
+ * and the bytes given are what to seal. ret_clean may be NULL: the verdict alone. Of a recording
+ * the first kilobyte is enough. Errors: as of content_examine and content_image_strip; E_BAD_VALUE
+ * (the kind does not take this class of files), E_MISSING_FIELD (confirm_no_dna). */
 int content_check_outgoing(struct bytes data, const struct content_rule *rule,
                            struct buf *ret_clean, struct content_report *ret_report,
                            struct error *ret_error) MUST_USE;

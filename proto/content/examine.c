@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "proto/content/image.h"
 #include "proto/content/plain.h"
 #include "proto/content/zip.h"
 
@@ -352,7 +353,7 @@ int content_check_incoming(struct bytes data, const struct content_rule *rule,
                                "照片带有画面以外的数据（地点、时间、设备），应由发送方代理去除",
                                "a photo with data beside the picture (place, time, device); the "
                                "sender's agent takes them out");
-        buf_fini(&clean);
+        image_wipe(&clean);
     }
     if (!status && ret_report) *ret_report = report;
     return status;

@@ -164,6 +164,19 @@ void exif_write(const struct exif *exif, struct buf *out)
     buf_append(out, exif->longitude, sizeof exif->longitude);
 }
 
+void image_reserve(struct buf *buf, size_t len)
+{
+    enum { EXIF_ROOM = 512 };
+    buf_grow(buf, len + EXIF_ROOM);
+    buf->len -= len + EXIF_ROOM;
+}
+
+void image_wipe(struct buf *buf)
+{
+    if (buf->cap) sodium_memzero(buf->data, buf->cap);
+    buf_fini(buf);
+}
+
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
@@ -175,6 +188,7 @@ int content_image_strip(struct bytes data, bool keep_location, const char *path,
     if (data.len > CONTENT_PHOTO_BYTES_MAX)
         return error_say(ret_error, E_TOO_LARGE, path, "%zu 字节，最多 %d", "%zu bytes; at most %d",
                          data.len, CONTENT_PHOTO_BYTES_MAX);
+    image_reserve(&clean, data.len);
     switch (content_type_detect(data).format) {
     case FORMAT_JPEG:
         status = image_strip_jpeg(data, keep_location, path, &clean, ret_error);
@@ -196,9 +210,8 @@ int content_image_strip(struct bytes data, bool keep_location, const char *path,
     }
     if (!status) {
         if (ret_removed_bytes) *ret_removed_bytes = data.len > clean.len ? data.len - clean.len : 0;
-        buf_append_bytes(ret_clean, buf_bytes(&clean));
+        if (ret_clean) buf_append_bytes(ret_clean, buf_bytes(&clean));
     }
-    if (clean.len) sodium_memzero(clean.data, clean.len);
-    buf_fini(&clean);
+    image_wipe(&clean);
     return status;
 }

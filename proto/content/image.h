@@ -24,6 +24,11 @@ bool exif_worth(const struct exif *exif);
 /* Writes what stays: always the same bytes for the same values. */
 void exif_write(const struct exif *exif, struct buf *ret_tiff);
 
+/* Room for what comes out of `len` bytes, so that the buffer does not move and leave a copy behind;
+ * and its end, wiped. */
+void image_reserve(struct buf *buf, size_t len);
+void image_wipe(struct buf *buf);
+
 /* One format each; the errors of content_image_strip. ret_clean is appended to, and may be left
  * with something on failure. */
 int image_strip_jpeg(struct bytes data, bool keep_location, const char *path, struct buf *ret_clean,

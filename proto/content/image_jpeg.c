@@ -117,7 +117,7 @@ static void put_exif(struct buf *out, const struct exif *exif)
     buf_append(&body, "Exif\0", 6);
     exif_write(exif, &body);
     put_segment(out, APP1, buf_bytes(&body));
-    buf_fini(&body);
+    image_wipe(&body);
 }
 
 /* The EXIF is wanted in front of everything, and known only after the head was read. */

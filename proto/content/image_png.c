@@ -88,7 +88,7 @@ int image_strip_png(struct bytes data, bool keep_location, const char *path, str
             struct buf tiff = {0};
             exif_write(&exif, &tiff);
             put_chunk(ret_clean, "eXIf", buf_bytes(&tiff));
-            buf_fini(&tiff);
+            image_wipe(&tiff);
         }
         if (memcmp(type, "IEND", 4) == 0) return 0;
         at += len;

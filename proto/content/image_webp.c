@@ -68,6 +68,7 @@ static bool put_frame(struct buf *out, struct bytes body)
     bool has_picture = false;
     if (body.len < FRAME_HEAD_LEN) return false;
     struct bytes rest = bytes_of(body.data + FRAME_HEAD_LEN, body.len - FRAME_HEAD_LEN);
+    image_reserve(&frame, body.len);
     buf_append(&frame, body.data, FRAME_HEAD_LEN);
     while (take_chunk(&rest, &chunk)) {
         has_picture = has_picture || is_picture(&chunk);
@@ -75,7 +76,7 @@ static bool put_frame(struct buf *out, struct bytes body)
             put_chunk(&frame, (const char *)chunk.type, chunk.body);
     }
     put_chunk(out, "ANMF", buf_bytes(&frame));
-    buf_fini(&frame);
+    image_wipe(&frame);
     return has_picture;
 }
 
@@ -124,7 +125,7 @@ static bool put_chunks(struct buf *out, struct bytes row, const struct exif *exi
         struct buf tiff = {0};
         exif_write(exif, &tiff);
         put_chunk(out, "EXIF", buf_bytes(&tiff));
-        buf_fini(&tiff);
+        image_wipe(&tiff);
     }
     return fits && has_picture && !row.len;
 }
@@ -140,6 +141,7 @@ int image_strip_webp(struct bytes data, bool keep_location, const char *path, st
                          "a WebP that ends before its picture does; send the whole one");
     struct bytes row = bytes_of(data.data + RIFF_LEN, len - 4);
     read_exif(row, keep_location, &exif);
+    image_reserve(&chunks, row.len);
     bool fits = put_chunks(&chunks, row, &exif);
     if (fits) {
         buf_append_str(ret_clean, "RIFF");
@@ -147,7 +149,7 @@ int image_strip_webp(struct bytes data, bool keep_location, const char *path, st
         buf_append_str(ret_clean, "WEBP");
         buf_append_bytes(ret_clean, buf_bytes(&chunks));
     }
-    buf_fini(&chunks);
+    image_wipe(&chunks);
     if (fits) return 0;
     return error_say(ret_error, E_BAD_FORM, path, "WebP 数据块有误，文件已损坏",
                      "a WebP whose chunks do not fit");

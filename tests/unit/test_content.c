@@ -60,6 +60,8 @@ static void a_photo_leaves_clean_and_arrives_only_so(void **state)
     assert_int_equal(incoming(buf_bytes(&clean), all, &error), 0);
     assert_int_equal(incoming(FILE_OF(commented), all, &error), E_FORBIDDEN_CONTENT);
     assert_string_equal(error.field, all.path);
+    assert_int_equal(outgoing(FILE_OF(commented), all, NULL, &report, &error), 0);
+    assert_int_equal(report.removed_bytes, sizeof commented - sizeof bare);
     buf_fini(&clean);
 }
 
