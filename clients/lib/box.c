@@ -68,8 +68,17 @@ static const char box_schema_3[] =
     " PRIMARY KEY(unit,lane)) WITHOUT ROWID;"
     "INSERT INTO value(name,value) SELECT 'apart0',x'01' WHERE EXISTS(SELECT 1 FROM inbox);"
     "INSERT INTO value(name,value) SELECT 'apart1',x'01' WHERE EXISTS(SELECT 1 FROM inbox);";
+static const char box_schema_4[] =
+    "CREATE TABLE attachment(number INTEGER PRIMARY KEY, id BLOB NOT NULL, message BLOB NOT NULL,"
+    " ordinal INTEGER NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " code INTEGER NOT NULL, lane INTEGER NOT NULL, idx INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL, sealed BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX attachment_id ON attachment(id);"
+    "CREATE INDEX attachment_message ON attachment(message);"
+    "CREATE INDEX attachment_root ON attachment(root);"
+    "CREATE INDEX attachment_state ON attachment(state) WHERE state IN (1,2,4);";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3};
+static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3, box_schema_4};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

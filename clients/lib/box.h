@@ -139,6 +139,56 @@ int box_in_exceptions(struct box *box, unsigned lane, uint64_t after,
 uint64_t box_in_last(const struct box *box);
 int box_in_count(struct box *box, int type, uint64_t *ret_count, struct error *ret_error) MUST_USE;
 
+/* ---- attachments --------------------------------------------------------------------------------
+ */
+enum {
+    BOX_ATTACHMENT_LOCAL = 1,   /* sealed here, not yet named by a message */
+    BOX_ATTACHMENT_WAITING = 2, /* of a message in the outbox: the broker does not have it yet */
+    BOX_ATTACHMENT_SENT = 3,
+    BOX_ATTACHMENT_WANTED = 4, /* of a message in the inbox: to be fetched and looked at */
+    BOX_ATTACHMENT_HERE = 5,
+    BOX_ATTACHMENT_REFUSED = 6, /* code says why; its chunks are not kept */
+};
+struct box_attachment {
+    uint64_t number; /* from 1 */
+    uint8_t id[16];  /* local */
+    uint8_t message[16];
+    uint32_t ordinal; /* among the message's, as its manifest has them */
+    uint8_t root[32];
+    uint64_t stream_len;
+    int state, code;
+    unsigned lane;
+    uint64_t index; /* of the message, where it came to us; 0: not proved yet */
+    uint64_t created_ms;
+};
+/* number is given. sealed: the entry (attached.h) under the storage key while it is LOCAL. */
+int box_attachment_add(struct box *box, struct box_attachment *row, struct bytes sealed,
+                       struct error *ret_error) MUST_USE;
+/* message, ordinal, state, code, lane, index. */
+int box_attachment_update(struct box *box, const struct box_attachment *row,
+                          struct error *ret_error) MUST_USE;
+int box_attachment_unseal(struct box *box, uint64_t number, struct error *ret_error) MUST_USE;
+int box_attachment_delete(struct box *box, uint64_t number, struct error *ret_error) MUST_USE;
+int box_attachment_find(struct box *box, const uint8_t id[16], struct box_attachment *ret_row,
+                        struct error *ret_error) MUST_USE;
+int box_attachment_sealed(struct box *box, uint64_t number, struct buf *ret_sealed,
+                          struct error *ret_error) MUST_USE;
+/* Those of a message in order; those that wait to be sent or fetched; LOCAL ones made before a
+ * time. At most `cap` rows into ret_rows, their number into *ret_count: the walks are short, and
+ * the caller changes rows while it goes. */
+int box_attachments_of(struct box *box, const uint8_t message[16], struct box_attachment *ret_rows,
+                       size_t cap, size_t *ret_count, struct error *ret_error) MUST_USE;
+int box_attachments_pending(struct box *box,
+                            int (*each)(void *ctx, const struct box_attachment *row), void *ctx,
+                            struct error *ret_error) MUST_USE;
+int box_attachments_idle(struct box *box, uint64_t before_ms, struct box_attachment *ret_rows,
+                         size_t cap, size_t *ret_count, struct error *ret_error) MUST_USE;
+/* Rows that name a root. */
+int box_attachment_count(struct box *box, const uint8_t root[32], uint64_t *ret_count,
+                         struct error *ret_error) MUST_USE;
+/* Padded sizes of all whose chunks are kept or will be, together. */
+int box_attachment_bytes(struct box *box, uint64_t *ret_bytes, struct error *ret_error) MUST_USE;
+
 /* ---- threads ----------------------------------------------------------------------------------
  */
 struct box_thread {

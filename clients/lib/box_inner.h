@@ -15,6 +15,7 @@
     "number,type,notice,code,id,thread,parent,hash,kind,topic,sender,lane,position,idx,"           \
     "record_ms,received_ms,missing,count,proved,must_sign,running"
 #define PEER_COLUMNS "unit,lane,out_count,out_index,out_hash,in_serial,in_count,in_hash,in_known"
+#define ATTACHMENT_COLUMNS "number,id,message,ordinal,root,size,state,code,lane,idx,created_ms"
 #define BOX_STATEMENTS(X)                                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -79,7 +80,24 @@
     X(BUNDLE_GET, "SELECT body FROM bundle WHERE version=?1")                                      \
     X(BUNDLE_NEWEST, "SELECT body FROM bundle ORDER BY version DESC LIMIT 1")                      \
     X(CHECKPOINT_PUT, "INSERT OR REPLACE INTO checkpoint(size,note) VALUES(?1,?2)")                \
-    X(CHECKPOINT_GET, "SELECT note FROM checkpoint WHERE size=?1")
+    X(CHECKPOINT_GET, "SELECT note FROM checkpoint WHERE size=?1")                                 \
+    X(ATTACHMENT_ADD, "INSERT INTO attachment(" ATTACHMENT_COLUMNS                                 \
+                      ",sealed) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")                   \
+    X(ATTACHMENT_UPDATE, "UPDATE attachment SET message=?3,ordinal=?4,state=?7,code=?8,lane=?9,"   \
+                         "idx=?10 WHERE number=?1")                                                \
+    X(ATTACHMENT_UNSEAL, "UPDATE attachment SET sealed=x'' WHERE number=?1")                       \
+    X(ATTACHMENT_DELETE, "DELETE FROM attachment WHERE number=?1")                                 \
+    X(ATTACHMENT_FIND, "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE id=?1")                \
+    X(ATTACHMENT_SEALED, "SELECT sealed FROM attachment WHERE number=?1")                          \
+    X(ATTACHMENT_MESSAGE,                                                                          \
+      "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE message=?1 ORDER BY ordinal")           \
+    X(ATTACHMENT_PENDING,                                                                          \
+      "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE state IN (2,4) ORDER BY number")        \
+    X(ATTACHMENT_IDLE, "SELECT " ATTACHMENT_COLUMNS                                                \
+                       " FROM attachment WHERE state=1 AND created_ms<?1 ORDER BY number")         \
+    X(ATTACHMENT_ROOT, "SELECT count(*) FROM attachment WHERE root=?1")                            \
+    X(ATTACHMENT_BYTES, "SELECT coalesce(sum(size),0) FROM attachment WHERE state<>6")             \
+    X(ATTACHMENT_LAST, "SELECT coalesce(max(number),0) FROM attachment")
 
 enum box_statement {
 #define X(name, sql) BOX_##name,

@@ -81,7 +81,7 @@ uint64_t client_now_ms(const leadbus *lb)
     return now_ms(&lb->options);
 }
 
-static struct moment moment_now(const leadbus *lb)
+struct moment client_moment(const leadbus *lb)
 {
     struct moment moment = {.now_ms = now_ms(&lb->options)};
     randombytes_buf(moment.entropy, sizeof moment.entropy);
@@ -197,13 +197,16 @@ static int open_parts(leadbus *lb, struct error *ret_error)
 {
     struct trust_root root;
     struct trust_bundle *bundle = NULL;
-    struct moment moment = moment_now(lb);
+    struct moment moment = client_moment(lb);
     struct engine_options options = {
         .send_window = lb->options.send_window,
         .credit = lb->options.credit,
         .outbox_max = lb->options.outbox_max,
         .session_ms = lb->options.session_ms,
         .check_section = lb->options.check_section ? on_section : NULL,
+        .chunks = lb->attachments,
+        .attachment_bytes_max = lb->options.attachments_max,
+        .check_attachment = lb->options.check_attachment ? client_check_attachment : NULL,
         .changed = on_changed,
         .ctx = lb,
     };
@@ -211,6 +214,7 @@ static int open_parts(leadbus *lb, struct error *ret_error)
     if (r == 0)
         r = trust_root_open(bytes_of(lb->options.root, lb->options.root_len), &root, ret_error);
     if (r == 0) r = box_open(lb->options.store_path, &lb->box, ret_error);
+    if (r == 0) r = client_attachments_sweep(lb, ret_error);
     if (r == 0) r = choose_bundle(lb, &root, &bundle, ret_error);
     if (r == 0) {
         r = engine_new(&options, lb->box, &lb->keyring, &root, bundle, &moment, &lb->engine,
@@ -277,7 +281,8 @@ int leadbus_open(const struct leadbus_options *options, leadbus **ret_lb,
         (void)sodium_mlock(lb->passphrase.data, lb->passphrase.cap);
         lb->keyring_path = copied(lb->options.keyring_path);
         if (lb->options.endpoint) lb->endpoint = copied(lb->options.endpoint);
-        r = open_parts(lb, &error);
+        r = client_attachments_path(&lb->options, &lb->attachments, &error);
+        if (r == 0) r = open_parts(lb, &error);
     }
     if (r < 0) {
         leadbus_close(lb);
@@ -286,6 +291,7 @@ int leadbus_open(const struct leadbus_options *options, leadbus **ret_lb,
     /* What was borrowed for the call is gone from here on. */
     lb->options.store_path = lb->options.keyring_path = lb->options.endpoint = NULL;
     lb->options.root = lb->options.bundle = lb->options.passphrase = NULL;
+    lb->options.attachments_path = NULL;
     lb->more = true;
     aim(lb);
     *ret_lb = lb;
@@ -305,6 +311,7 @@ void leadbus_close(leadbus *lb)
     buf_fini(&lb->unsent);
     free(lb->keyring_path);
     free(lb->endpoint);
+    free(lb->attachments);
     free(lb->changes);
     (void)sodium_munlock(&lb->keyring, sizeof lb->keyring);
     sodium_memzero(lb, sizeof *lb);
@@ -433,7 +440,7 @@ static int take_events(leadbus *lb, struct moment *moment, struct error *ret_err
 int leadbus_process(leadbus *lb, struct leadbus_error *ret_error)
 {
     struct error error = {0};
-    struct moment moment = moment_now(lb);
+    struct moment moment = client_moment(lb);
     struct buf frame = {0};
     size_t count = 0;
     if (lb->dead) return refuse_dead(lb, ret_error);
@@ -487,13 +494,17 @@ static void digest_draft(const struct leadbus_draft *draft, uint8_t ret_digest[3
     buf_append_u64(&bytes, draft->occurred_ms);
     buf_append_u64(&bytes, draft->expires_ms);
     buf_append_u32(&bytes, draft->flags);
+    for (size_t i = 0; i < draft->attachment_count; i++) {
+        buf_append(&bytes, draft->attachments[i].id, 16);
+        buf_append_u8(&bytes, draft->attachments[i].confirmed != 0);
+    }
     sha256_labelled("leadbus/1 once", buf_bytes(&bytes), ret_digest);
     buf_fini(&bytes);
 }
 
 static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *draft,
-                      struct seal_section *sections, struct engine_draft *ret,
-                      struct error *ret_error)
+                      struct seal_section *sections, struct engine_attach *attachments,
+                      struct engine_draft *ret, struct error *ret_error)
 {
     memset(draft, 0, sizeof *draft);
     memcpy(draft, given, given->size < sizeof *draft ? given->size : sizeof *draft);
@@ -513,6 +524,12 @@ static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *d
         sections[i].name = draft->sections[i].name;
         sections[i].plaintext = bytes_of(draft->sections[i].data, draft->sections[i].len);
     }
+    if (draft->attachment_count > LIMIT_ATTACHMENT_COUNT_MAX)
+        return error_say(ret_error, E_TOO_LARGE, "attachments", "%zu 个，最多 %d 个",
+                         "%zu, at most %d", draft->attachment_count, LIMIT_ATTACHMENT_COUNT_MAX);
+    for (size_t i = 0; i < draft->attachment_count; i++)
+        attachments[i] =
+            (struct engine_attach){draft->attachments[i].id, draft->attachments[i].confirmed != 0};
     *ret = (struct engine_draft){
         .kind = draft->kind,
         .topic = draft->topic ? draft->topic : "",
@@ -524,6 +541,8 @@ static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *d
         .parent = draft->parent,
         .sections = sections,
         .section_count = draft->section_count,
+        .attachments = attachments,
+        .attachment_count = draft->attachment_count,
         .occurred_ms = draft->occurred_ms,
         .expires_ms = draft->expires_ms,
         .flags = draft->flags,
@@ -537,11 +556,12 @@ int leadbus_stage(leadbus *lb, const struct leadbus_draft *given, uint8_t *ret_i
     struct leadbus_draft draft;
     struct engine_draft own;
     struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
+    struct engine_attach attachments[LIMIT_ATTACHMENT_COUNT_MAX];
     struct error error = {0};
-    struct moment moment = moment_now(lb);
+    struct moment moment = client_moment(lb);
     uint8_t digest[32], held[32], id[16];
     if (lb->dead) return refuse_dead(lb, ret_error);
-    int r = read_draft(given, &draft, sections, &own, &error);
+    int r = read_draft(given, &draft, sections, attachments, &own, &error);
     if (r < 0) return client_failed(ret_error, &error);
     if (draft.idempotency_key) {
         digest_draft(&draft, digest);
@@ -567,7 +587,7 @@ int leadbus_stage(leadbus *lb, const struct leadbus_draft *given, uint8_t *ret_i
 int leadbus_commit(leadbus *lb, struct leadbus_error *ret_error)
 {
     struct error error = {0};
-    struct moment moment = moment_now(lb);
+    struct moment moment = client_moment(lb);
     if (lb->dead) return refuse_dead(lb, ret_error);
     int r = settle(lb, &moment, &error);
     return r < 0 ? died(lb, &error, ret_error) : 0;
@@ -611,7 +631,7 @@ int leadbus_bundle_install(leadbus *lb, const void *bundle, size_t len,
                            struct leadbus_error *ret_error)
 {
     struct error error = {0};
-    struct moment moment = moment_now(lb);
+    struct moment moment = client_moment(lb);
     if (lb->dead) return refuse_dead(lb, ret_error);
     int r = engine_bundle_install(lb->engine, &moment, bytes_of(bundle, len), &error);
     if (r < 0) return client_failed(ret_error, &error);

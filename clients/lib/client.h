@@ -11,6 +11,15 @@
 const struct trust_bundle *client_bundle(const leadbus *lb);
 
 uint64_t client_now_ms(const leadbus *lb);
+struct moment client_moment(const leadbus *lb);
+
+/* client_attach.c: the folder, from the options (NULL: none); what was begun in it and never ended
+ * is removed. */
+int client_attachments_path(struct leadbus_options *options, char **ret,
+                            struct error *ret_error) MUST_USE;
+int client_attachments_sweep(leadbus *lb, struct error *ret_error) MUST_USE;
+/* The engine's question, passed on. */
+int client_check_attachment(void *ctx, struct engine_file *file, struct error *ret_error);
 
 /* An internal error to the caller's form; returns its code. */
 int client_failed(struct leadbus_error *ret_error, const struct error *error);
@@ -21,7 +30,8 @@ struct leadbus {
     struct io *io;
     struct keyring keyring;
     struct buf passphrase;
-    char *keyring_path, *endpoint;
+    char *keyring_path, *endpoint, *attachments;
+    uint64_t uploading_bytes;       /* of files that are being sealed */
     size_t broker, broker_endpoint; /* which one is tried */
     char current[IO_ENDPOINT_LEN_MAX + 1];
     struct leadbus_options options;

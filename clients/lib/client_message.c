@@ -16,6 +16,8 @@ struct leadbus_message {
     struct arena arena;
     const Leadbus__Header *head;
     struct content content;
+    const leadbus *lb;
+    struct client_attachments attachments;
     size_t recipient_count;
     struct leadbus_recipient recipients[LIMIT_RECIPIENT_COUNT_MAX];
     char names[LIMIT_RECIPIENT_COUNT_MAX][2][128];
@@ -69,6 +71,10 @@ static int message_load(leadbus *lb, leadbus_message *message, struct error *ret
     if (r == 0 && sealed.len > 0)
         r = content_open(lb->engine, message->item.thread, message->item.id, buf_bytes(&sealed),
                          &message->content, ret_error);
+    if (r == 0)
+        r = client_attachments_load(lb, message->item.id, &message->content, &message->arena,
+                                    &message->attachments, ret_error);
+    message->lb = lb;
 out:
     buf_fini(&sealed);
     return r;
@@ -139,6 +145,22 @@ int leadbus_message_section(const leadbus_message *message, size_t i,
     const struct content_section *section = &message->content.sections[i];
     *ret_section =
         (struct leadbus_section){section->name, section->payload.data, section->payload.len};
+    return 1;
+}
+
+size_t leadbus_message_attachment_count(const leadbus_message *message)
+{
+    return message->attachments.count;
+}
+
+int leadbus_message_attachment(const leadbus_message *message, size_t i,
+                               struct leadbus_attachment *ret_attachment)
+{
+    struct leadbus_attachment attachment;
+    if (i >= message->attachments.count) return 0;
+    client_attachment_view(message->lb, &message->attachments.items[i], &attachment);
+    attachment.size = ret_attachment->size;
+    view_fill(ret_attachment, &attachment, sizeof attachment);
     return 1;
 }
 

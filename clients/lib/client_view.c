@@ -208,6 +208,10 @@ void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats)
     stats.last_error_ms = own->last_ms;
     if (own->alarm.code != 0) (void)client_failed(&stats.alarm, &own->alarm);
     stats.alarm_ms = own->alarm_ms;
+    const struct engine_transfer *transfer;
+    TAILQ_FOREACH(transfer, &engine->transfers, link)
+    (*(transfer->out ? &stats.uploads : &stats.downloads))++;
+    stats.attachment_bytes = engine->attachment_bytes;
     view_fill(ret_stats, &stats, sizeof stats);
 }
 

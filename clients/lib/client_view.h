@@ -21,6 +21,24 @@ struct gathered {
 int view_gather_out(void *ctx, const struct box_out *row);
 int view_gather_in(void *ctx, const struct box_in *row);
 
+/* The files of a message that we may read, in order. Entries borrow the arena, sections the
+ * content.
+ */
+struct client_attachment {
+    struct box_attachment row;
+    const char *section;
+    const Leadbus__Payload__Attachment *entry;
+};
+struct client_attachments {
+    size_t count;
+    struct client_attachment items[LIMIT_ATTACHMENT_COUNT_MAX];
+};
+int client_attachments_load(leadbus *lb, const uint8_t id[16], const struct content *content,
+                            struct arena *arena, struct client_attachments *ret,
+                            struct error *ret_error) MUST_USE;
+void client_attachment_view(const leadbus *lb, const struct client_attachment *item,
+                            struct leadbus_attachment *ret);
+
 /* Items borrow the row, the handle and the header. */
 void view_item_of_in(const struct box_in *row, struct leadbus_item *ret);
 void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadbus_item *ret);

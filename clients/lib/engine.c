@@ -255,6 +255,7 @@ static void forget(struct engine *engine)
     struct buf frame;
     while (engine_out(engine, &frame)) buf_fini(&frame);
     engine_outbox_unsent(engine);
+    engine_transfers_unsent(engine);
     for (size_t i = 0; i < ENGINE_LANES; i++) engine->lanes[i].told = engine->lanes[i].acked;
     for (size_t i = 0; i < engine->held_count; i++) buf_fini(&engine->held[i]);
     engine->held_count = 0;
@@ -616,6 +617,13 @@ static int on_frame(struct engine *engine, struct moment *moment, const Leadbus_
         if (engine->link == ENGINE_GREETED)
             heard_of(engine, moment, frame->pong->bundle, frame->pong->keys_index);
         return 0;
+    case LEADBUS__FRAME__BODY_UPLOAD:
+        return engine_upload(engine, moment, frame->upload, ret_error);
+    case LEADBUS__FRAME__BODY_CHUNK_STORED:
+        return engine_chunk_stored(engine, moment, frame->chunk_stored, ret_error);
+    case LEADBUS__FRAME__BODY_LEAVES:
+        return engine_leaves(engine, moment, frame->leaves, ret_error);
+    case LEADBUS__FRAME__BODY_CHUNK: return engine_chunk(engine, moment, frame->chunk, ret_error);
     case LEADBUS__FRAME__BODY__NOT_SET:
     case LEADBUS__FRAME__BODY_HELLO:
     case LEADBUS__FRAME__BODY_SUBMIT:
@@ -627,6 +635,10 @@ static int on_frame(struct engine *engine, struct moment *moment, const Leadbus_
     case LEADBUS__FRAME__BODY_GET_PROOF:
     case LEADBUS__FRAME__BODY_PING:
     case LEADBUS__FRAME__BODY_SUBMIT_REWRAP:
+    case LEADBUS__FRAME__BODY_OPEN_UPLOAD:
+    case LEADBUS__FRAME__BODY_PUT_CHUNK:
+    case LEADBUS__FRAME__BODY_GET_LEAVES:
+    case LEADBUS__FRAME__BODY_GET_CHUNK:
     default: break;
     }
     struct error error;
@@ -699,6 +711,7 @@ int engine_tick(struct engine *engine, struct moment *moment, struct error *ret_
         if (moment->now_ms > keep_ms) {
             int r = box_once_expire(engine->box, moment->now_ms - keep_ms, ret_error);
             if (r == 0) r = engine_keys_expire(engine, engine_bus_ms(engine, moment), ret_error);
+            if (r == 0) r = engine_attach_sweep(engine, moment, ret_error);
             if (r < 0) return r;
         }
     }
@@ -724,6 +737,7 @@ uint64_t engine_next_ms(const struct engine *engine)
 {
     uint64_t next = engine->expired_ms + 3600 * 1000;
     if (engine->reset) return 0;
+    if (engine_transfers_next_ms(engine) < next) next = engine_transfers_next_ms(engine);
     if (engine->link == ENGINE_CONNECTED && engine->linked_ms + ENGINE_GREETING_MS < next)
         next = engine->linked_ms + ENGINE_GREETING_MS;
     if (engine->link == ENGINE_GREETED) {
@@ -808,6 +822,7 @@ int engine_new(const struct engine_options *options, struct box *box, const stru
     engine->suite = suite_find(SUITE_1);
     engine->expired_ms = moment->now_ms;
     STAILQ_INIT(&engine->out);
+    TAILQ_INIT(&engine->transfers);
     arena_init(&engine->arena, ENGINE_ARENA_BYTES_MAX);
     moment_draw(moment, hash_key, sizeof hash_key);
     map_init(&engine->pending_of, 16, hash_key);
@@ -832,6 +847,7 @@ int engine_new(const struct engine_options *options, struct box *box, const stru
     if (r == 0) engine_keys_load(engine);
     if (r == 0) r = engine_lanes_load(engine, ret_error);
     if (r == 0) r = engine_outbox_load(engine, ret_error);
+    if (r == 0) r = engine_transfers_load(engine, ret_error);
     if (r < 0) {
         engine->bundle = NULL; /* still the caller's */
         engine_free(engine);
@@ -847,6 +863,7 @@ void engine_free(struct engine *engine)
     struct buf frame;
     while (engine_out(engine, &frame)) buf_fini(&frame);
     engine_outbox_free(engine);
+    engine_transfers_free(engine);
     map_fini(&engine->pending_of);
     for (size_t i = 0; i < ENGINE_LANES; i++) free(engine->lanes[i].exceptions);
     for (size_t i = 0; i < engine->held_count; i++) buf_fini(&engine->held[i]);
@@ -881,7 +898,8 @@ static int peers_flush(struct engine *engine, struct error *ret_error)
 
 int engine_flush(struct engine *engine, struct moment *moment, struct error *ret_error)
 {
-    int r = engine_outbox_fill(engine, moment, ret_error);
+    int r = engine_transfers_pump(engine, moment, ret_error);
+    if (r == 0) r = engine_outbox_fill(engine, moment, ret_error);
     if (r == 0) r = engine_lanes_flush(engine, moment, ret_error);
     if (r == 0) r = peers_flush(engine, ret_error);
     return r;

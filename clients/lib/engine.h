@@ -3,8 +3,9 @@
  *
  * Sans-I/O: time and entropy come in with every call as a `struct moment`; frames come in through
  * engine_frame and go out through engine_out; the box is written through box.h. The engine never
- * reads a clock, draws entropy, opens a file or a socket, so that the same code runs in a simulator
- * over ":memory:" boxes.
+ * reads a clock, draws entropy or opens a socket, so that the same code runs in a simulator
+ * over ":memory:" boxes. Attachments' chunks alone are files, read and written by chunks.h in a
+ * folder of the driver's; without one there are no attachments.
  *
  * One rule keeps I1 and I2: after one or more events the driver calls engine_flush, then
  * box_commit, and only then sends what engine_out holds. If box_commit fails nothing may be sent
@@ -24,12 +25,15 @@
 #include "certs/trust/trust.h"
 #include "clients/lib/box.h"
 #include "clients/lib/thread.h"
+#include "proto/attachment.h"
 #include "proto/base/arena.h"
 #include "proto/base/map.h"
 #include "proto/checkpoint.h"
 #include "proto/envelope.h"
+#include "proto/host/chunks.h"
 #include "proto/note.h"
 #include "proto/record.h"
+#include "proto/schema/payload.pb-c.h"
 
 /* The time and 32 fresh random bytes of one call; everything random inside is drawn from these. */
 struct moment {
@@ -41,11 +45,30 @@ void moment_draw(struct moment *moment, void *ret, size_t len);
 
 enum { ENGINE_LANES = ENVELOPE_LANE_COUNT };
 
+/* A file of a message, with what opens it. Wiped by engine_file_fini. */
+struct engine_file {
+    struct engine *engine;
+    struct box_attachment row;
+    char kind[BOX_NAME_LEN], section[BOX_NAME_LEN];
+    char name[LIMIT_ATTACHMENT_NAME_BYTES_MAX + 1];
+    char media_type[LIMIT_ATTACHMENT_TYPE_BYTES_MAX + 1];
+    uint64_t size;
+    uint8_t key[SUITE_KEY_LEN], sha256[32];
+    bool confirmed;
+    struct buf leaves; /* once something was read */
+};
+
 struct engine_options {
     uint32_t send_window, credit;
     uint64_t outbox_max, session_ms;
     int (*check_section)(void *ctx, const char *kind, const char *topic, const char *section,
                          struct bytes payload, struct error *ret_error);
+    /* Folder of the attachments' chunks; NULL: none can be sent, and none is fetched. */
+    const char *chunks;
+    uint64_t attachment_bytes_max; /* of padded streams kept in it */
+    /* May this file be read here? Asked when all of it is here and is what its sender signed. NULL:
+     * any may. */
+    int (*check_attachment)(void *ctx, struct engine_file *file, struct error *ret_error);
     /* Told when something became different; durable once the box is committed. */
     void (*changed)(void *ctx, unsigned changes, const uint8_t *id);
     void *ctx;
@@ -57,6 +80,7 @@ enum engine_change { /* the numbers of enum leadbus_change */
                      ENGINE_CHANGED_THREAD = 4,
                      ENGINE_CHANGED_CONNECTION = 8,
                      ENGINE_CHANGED_BUNDLE = 16,
+                     ENGINE_CHANGED_ATTACHMENT = 32,
 };
 
 enum engine_link { ENGINE_DOWN, ENGINE_CONNECTED, ENGINE_GREETED };
@@ -77,11 +101,41 @@ struct engine_pending {
     uint8_t lane;
     bool sent, staged; /* staged: not committed yet */
     uint8_t wants;     /* enum engine_want: before it may be sent again */
+    uint8_t uploads;   /* attachments that the broker does not have yet */
     bool from_zero;    /* reseal with k = 0, so that the broker says who is on the thread */
     uint32_t attempts;
 };
 enum engine_want { ENGINE_WANT_NOTHING, ENGINE_WANT_RESEAL, ENGINE_WANT_BUNDLE, ENGINE_WANT_KEYS };
 TAILQ_HEAD(engine_queue, engine_pending);
+
+/* An attachment that is to be sent or fetched: one of each at work at a time, urgent ones first. */
+enum engine_transfer_state {
+    TRANSFER_IDLE,
+    TRANSFER_ASKED,    /* OpenUpload or GetLeaves is on its way */
+    TRANSFER_RUNNING,  /* chunks are */
+    TRANSFER_CHECKING, /* all of it is here and is being looked through */
+};
+enum { ENGINE_TRANSFER_WINDOW = 2 };
+struct engine_check {
+    struct engine_file file;
+    crypto_hash_sha256_state hash;
+    uint64_t number; /* of the chunk that is next */
+};
+struct engine_transfer {
+    TAILQ_ENTRY(engine_transfer) link;
+    struct box_attachment row;
+    bool out;
+    enum engine_transfer_state state;
+    uint64_t retry_ms; /* not before */
+    uint64_t heard_ms; /* since when there was no answer */
+    uint32_t count, done_count, flight_count, window;
+    uint32_t flight[ENGINE_TRANSFER_WINDOW];
+    uint32_t attempts;
+    uint8_t present[CHUNKS_PRESENT_LEN];
+    struct buf leaves;
+    struct engine_check *check;
+};
+TAILQ_HEAD(engine_transfers, engine_transfer);
 
 struct engine_exception {
     uint64_t position, index;
@@ -176,6 +230,10 @@ struct engine {
     struct engine_kek keks[ENGINE_KEK_CACHE];
     uint64_t kek_clock;
 
+    struct engine_transfers transfers; /* by lane, then number */
+    struct engine_transfer *up, *down; /* at work */
+    uint64_t attachment_bytes;
+
     struct buf *held; /* deliveries that wait for a bundle */
     size_t held_count, held_cap;
 
@@ -184,12 +242,20 @@ struct engine {
     struct engine_stats stats;
 };
 
+/* A file that goes with a message, by its local id. */
+struct engine_attach {
+    const uint8_t *id;
+    bool confirmed; /* a person looked: no DNA profile in it */
+};
+
 /* A draft, checked for form by the caller. Borrowed. */
 struct engine_draft {
     const char *kind, *topic, *area, *officer, *purpose;
     const uint8_t *id, *thread, *parent; /* 16 bytes or NULL */
     const struct seal_section *sections;
     size_t section_count;
+    const struct engine_attach *attachments;
+    size_t attachment_count;
     uint64_t occurred_ms, expires_ms;
     uint32_t flags;
 };
@@ -234,6 +300,31 @@ uint64_t engine_next_ms(const struct engine *engine);
 bool engine_out(struct engine *engine, struct buf *ret_frame);
 /* The peer is of no use: disconnect, connect anew not before *ret_after_ms. Said once. */
 bool engine_wants_reset(struct engine *engine, uint64_t *ret_after_ms);
+
+/* ---- attachments --------------------------------------------------------------------------------
+ */
+/* A file sealed into chunks under `root` in the folder is there, to go with a message of `kind`
+ * some time: durable after the next commit. needs_confirm: a message may name it only with the
+ * confirmation that no DNA profile is in it. E_OUTBOX_FULL: no room. */
+int engine_attach_add(struct engine *engine, struct moment *moment, const char *kind,
+                      const Leadbus__Payload__Attachment *entry, bool needs_confirm,
+                      uint8_t ret_id[16], struct error *ret_error) MUST_USE;
+/* Takes it back, chunks and all. E_NOT_FOUND; E_ATTACHMENT_NOT_ALLOWED: a message has it. */
+int engine_attach_drop(struct engine *engine, const uint8_t id[16],
+                       struct error *ret_error) MUST_USE;
+/* The file behind a row of a message. E_NOT_FOUND. */
+int engine_file_open(struct engine *engine, const struct box_attachment *row,
+                     struct engine_file *ret, struct error *ret_error) MUST_USE;
+void engine_file_fini(struct engine_file *file);
+/* Chunk `number` of the file: read, held against its leaf, opened. ret_plain has room for a chunk;
+ * *ret_len is what of it belongs to the file. E_CHUNK_INVALID, E_NOT_FOUND (not here), E_IO. */
+int engine_file_read(struct engine_file *file, uint64_t number, uint8_t *ret_plain, size_t *ret_len,
+                     struct error *ret_error) MUST_USE;
+/* What was read of a file that is here was not what was stored: one that was sent to us is fetched
+ * again, as far as it lacks. */
+void engine_file_damaged(struct engine *engine, const struct box_attachment *row);
+/* The transfer of a row; NULL: there is nothing to do for it. */
+const struct engine_transfer *engine_transfer_find(const struct engine *engine, uint64_t number);
 
 /* ---- content at rest ----------------------------------------------------------------------------
  */

@@ -135,7 +135,7 @@ out:
 /* ---- sealing again
  * --------------------------------------------------------------------------------- */
 
-static int row_refused(struct engine *engine, struct moment *moment, struct engine_pending *pending,
+int engine_row_refused(struct engine *engine, struct moment *moment, struct engine_pending *pending,
                        const struct error *why, struct error *ret_error)
 {
     struct box_out row;
@@ -152,6 +152,7 @@ static int row_refused(struct engine *engine, struct moment *moment, struct engi
     r = box_out_update(engine->box, &row, ret_error);
     if (r == 0) r = engine_thread_rebuild(engine, moment, row.thread, ret_error);
     if (r < 0) return r;
+    engine_transfers_cancel(engine, id);
     engine_pending_settle(engine, pending);
     engine->stats.out_state[BOX_OUT_REFUSED]++;
     engine_note(engine, moment, why);
@@ -253,7 +254,7 @@ int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pe
     }
     r = seal_job_run(engine, job, &thread.thread, &error);
     if (r < 0 && !engine_own_trouble(r)) {
-        r = row_refused(engine, moment, pending, &error, ret_error);
+        r = engine_row_refused(engine, moment, pending, &error, ret_error);
         if (r == 0) r = 1;
         error.code = 0;
         goto out;
@@ -318,6 +319,7 @@ static enum engine_want remedy(struct engine *engine, const struct moment *momen
         break;
     case E_THREAD_MOVED: pending->from_zero = false; return ENGINE_WANT_RESEAL;
     case E_CREATED_OUT_OF_RANGE: return ENGINE_WANT_RESEAL;
+    case E_ATTACHMENT_MISSING:
     case E_SEQ_WINDOW:
     case E_SEEN_AHEAD:
     case E_JOURNAL_FORKED:
@@ -345,6 +347,8 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
     bool final;
     (void)error_set(&why, -(int)(refusal->code & 0xffff), refusal->field, "%.255s",
                     refusal->detail);
+    if (refusal->root.len == 32)
+        return engine_transfer_refused(engine, moment, refusal, &why, ret_error);
     if (!pending) {
         /* Of the connection, or of something that is no message: before the greeting it ends it. */
         engine_note(engine, moment, &why);
@@ -363,7 +367,7 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
         (refusal->header_hash.len == 32 && memcmp(refusal->header_hash.data, pending->hash, 32)))
         return 0;
     enum engine_want want = remedy(engine, moment, pending, why.code, &final);
-    if (final) return row_refused(engine, moment, pending, &why, ret_error);
+    if (final) return engine_row_refused(engine, moment, pending, &why, ret_error);
     if (why.code == E_SEEN_AHEAD || why.code == E_JOURNAL_FORKED)
         engine_alarm(engine, moment, &why);
     int r = 0;
@@ -372,6 +376,8 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
     if (r == 0) r = box_out_find(engine->box, pending->id, &row, ret_error);
     if (r < 0) return r;
     engine_pending_wait(engine, pending);
+    if (why.code == E_ATTACHMENT_MISSING) r = engine_attach_again(engine, pending, ret_error);
+    if (r < 0) return r;
     uint64_t wait_ms = refusal->retry_after_ms ? refusal->retry_after_ms : backoff_ms(pending);
     bool at_once = want == ENGINE_WANT_RESEAL && pending->attempts < ENGINE_AT_ONCE_MAX;
     pending->wants = (uint8_t)want;

@@ -142,6 +142,72 @@ int engine_lanes_flush(struct engine *engine, struct moment *moment,
                        struct error *ret_error) MUST_USE;
 void engine_lane_acked(struct engine *engine, unsigned lane, uint64_t position);
 
+/* engine_attach.c: files of our own messages; engine_transfer.c: on their way in and out. */
+int engine_transfers_load(struct engine *engine, struct error *ret_error) MUST_USE;
+void engine_transfers_free(struct engine *engine);
+void engine_transfers_unsent(struct engine *engine);
+void engine_transfer_add(struct engine *engine, const struct box_attachment *row);
+/* The message was refused or is gone: nothing of it is sent any more. */
+void engine_transfers_cancel(struct engine *engine, const uint8_t message[16]);
+int engine_transfers_pump(struct engine *engine, struct moment *moment,
+                          struct error *ret_error) MUST_USE;
+uint64_t engine_transfers_next_ms(const struct engine *engine);
+int engine_upload(struct engine *engine, struct moment *moment, const Leadbus__Upload *upload,
+                  struct error *ret_error) MUST_USE;
+int engine_chunk_stored(struct engine *engine, struct moment *moment,
+                        const Leadbus__ChunkStored *stored, struct error *ret_error) MUST_USE;
+int engine_leaves(struct engine *engine, struct moment *moment, const Leadbus__Leaves *leaves,
+                  struct error *ret_error) MUST_USE;
+int engine_chunk(struct engine *engine, struct moment *moment, const Leadbus__Chunk *chunk,
+                 struct error *ret_error) MUST_USE;
+int engine_transfer_refused(struct engine *engine, struct moment *moment,
+                            const Leadbus__Refusal *refusal, const struct error *why,
+                            struct error *ret_error) MUST_USE;
+
+/* A draft whose attachments have been put into the section that they go with. */
+struct attach_stage {
+    struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
+    struct buf section;
+    struct box_attachment rows[LIMIT_ATTACHMENT_COUNT_MAX];
+    size_t count;
+};
+/* Changes draft->sections to those in ret. */
+int engine_attach_prepare(struct engine *engine, const struct plan_kind *kind,
+                          struct engine_draft *draft, struct attach_stage *ret,
+                          struct error *ret_error) MUST_USE;
+void attach_stage_fini(struct attach_stage *stage); /* wipes */
+/* They belong to the message now, which waits for them. */
+int engine_attach_staged(struct engine *engine, struct attach_stage *stage,
+                         const struct engine_pending *pending, struct error *ret_error) MUST_USE;
+/* The broker says that it lacks chunks of this message: all are announced again. */
+int engine_attach_again(struct engine *engine, const struct engine_pending *pending,
+                        struct error *ret_error) MUST_USE;
+/* What the manifest must say of the attachments that the sections name, in order. */
+int engine_attach_manifest(const struct seal_section *sections, size_t section_count,
+                           struct seal_attachment ret[LIMIT_ATTACHMENT_COUNT_MAX],
+                           size_t *ret_count, struct error *ret_error) MUST_USE;
+/* Are the files of the sections that we opened those of the manifest? E_PAYLOAD_INVALID. */
+int engine_attach_check(const struct envelope *envelope, const struct opened *opened,
+                        struct error *ret_error) MUST_USE;
+/* Rows for what is to be fetched of a message that was stored. */
+int engine_attach_received(struct engine *engine, struct moment *moment,
+                           const struct envelope *envelope, const struct opened *opened,
+                           const struct box_in *row, struct error *ret_error) MUST_USE;
+/* It stands in the journal at index after all: now it can be fetched. */
+int engine_attach_proved(struct engine *engine, const uint8_t message[16], uint64_t index,
+                         struct error *ret_error) MUST_USE;
+int engine_attach_sweep(struct engine *engine, const struct moment *moment,
+                        struct error *ret_error) MUST_USE;
+/* A message that stays refused, with why. */
+int engine_row_refused(struct engine *engine, struct moment *moment, struct engine_pending *pending,
+                       const struct error *why, struct error *ret_error) MUST_USE;
+/* Sealed for our own store under the storage key. */
+void engine_rest_seal(struct engine *engine, struct moment *moment, const uint8_t id[16],
+                      struct bytes plain, struct buf *ret_sealed);
+int engine_rest_open(struct engine *engine, const uint8_t id[16], struct bytes sealed,
+                     struct buf *ret_plain, struct error *ret_error) MUST_USE;
+void engine_buf_wipe(struct buf *buf);
+
 /* Is an error that our own disk or memory gave, and not a peer? */
 static inline bool engine_own_trouble(int code)
 {

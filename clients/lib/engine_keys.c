@@ -304,10 +304,22 @@ static int rest_open(const uint8_t key[32], const uint8_t id[16], struct bytes s
     return 0;
 }
 
-static void buf_wipe(struct buf *buf)
+void engine_buf_wipe(struct buf *buf)
 {
     if (buf->data) sodium_memzero(buf->data, buf->cap);
     buf_fini(buf);
+}
+
+void engine_rest_seal(struct engine *engine, struct moment *moment, const uint8_t id[16],
+                      struct bytes plain, struct buf *ret_sealed)
+{
+    rest_seal(moment, engine->storage_key, id, plain, ret_sealed);
+}
+
+int engine_rest_open(struct engine *engine, const uint8_t id[16], struct bytes sealed,
+                     struct buf *ret_plain, struct error *ret_error)
+{
+    return rest_open(engine->storage_key, id, sealed, ret_plain, ret_error);
 }
 
 int engine_thread_load(struct engine *engine, struct moment *moment, const uint8_t id[16],
@@ -338,7 +350,7 @@ int engine_thread_load(struct engine *engine, struct moment *moment, const uint8
     if (r == 0) r = thread_decode(buf_bytes(&state), &ret->thread, ret_error);
 out:
     buf_fini(&state);
-    buf_wipe(&plain);
+    engine_buf_wipe(&plain);
     if (r < 0) engine_thread_fini(ret);
     return r;
 }
@@ -382,7 +394,7 @@ void content_seal(struct moment *moment, const uint8_t thread_key[32], const uin
     }
     buf_append_u8(&plain, 0);
     rest_seal(moment, thread_key, id, buf_bytes(&plain), ret_sealed);
-    buf_wipe(&plain);
+    engine_buf_wipe(&plain);
 }
 
 static const uint8_t *take(struct bytes *rest, size_t len, bool *bad)
@@ -446,6 +458,6 @@ int content_open(struct engine *engine, const uint8_t thread[16], const uint8_t 
 
 void content_fini(struct content *content)
 {
-    buf_wipe(&content->plain);
+    engine_buf_wipe(&content->plain);
     sodium_memzero(content, sizeof *content);
 }

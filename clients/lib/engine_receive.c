@@ -359,6 +359,7 @@ static int judge(struct engine *engine, struct incoming *in, struct error *ret_e
     }
     sodium_memzero(kek, sizeof kek);
     if (r == 0) r = check_payloads(engine, in, ret_error);
+    if (r == 0) r = engine_attach_check(envelope, &in->opened, ret_error);
     return r;
 }
 
@@ -443,6 +444,8 @@ static int store_message(struct engine *engine, struct moment *moment, struct in
     if (r == 0)
         r = box_in_add(engine->box, row, buf_bytes(&in->record), buf_bytes(&sealed),
                        buf_bytes(&encoded), ret_error);
+    if (r == 0 && row->type == BOX_IN_MESSAGE)
+        r = engine_attach_received(engine, moment, &in->envelope, &in->opened, row, ret_error);
     buf_fini(&sealed);
     buf_fini(&encoded);
     engine_thread_fini(&thread);
@@ -470,6 +473,7 @@ static int store_again(struct engine *engine, struct moment *moment, struct inco
     old.index = fresh->index;
     old.record_ms = fresh->record_ms;
     r = box_in_update(engine->box, &old, buf_bytes(&in->record), (struct bytes){0}, ret_error);
+    if (r == 0) r = engine_attach_proved(engine, old.id, old.index, ret_error);
     if (r == 0) r = engine_thread_load(engine, moment, old.thread, &thread, ret_error);
     if (r < 0) return r;
     thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit, in->head,
@@ -594,6 +598,8 @@ static int open_rewrapped(struct engine *engine, struct moment *moment,
     r = engine_thread_save(engine, moment, &thread, ret_error);
     if (r == 0)
         r = box_in_update(engine->box, &row, (struct bytes){0}, buf_bytes(&sealed), ret_error);
+    if (r == 0)
+        r = engine_attach_received(engine, moment, &in.envelope, &in.opened, &row, ret_error);
     if (r == 0) {
         engine->stats.in_type[BOX_IN_EXCEPTION]--;
         engine->stats.in_type[BOX_IN_MESSAGE]++;

@@ -216,10 +216,15 @@ int seal_job_run(struct engine *engine, struct seal_job *job, const struct threa
     struct route_query query;
     struct route_participant participants[LIMIT_UNIT_COUNT_MAX];
     uint8_t entropy[ENVELOPE_SEAL_ENTROPY_LEN];
+    struct seal_attachment attachments[LIMIT_ATTACHMENT_COUNT_MAX];
+    size_t attachment_count = 0;
     Leadbus__Header head;
     int r = compute(engine, job->draft, &job->place, thread, job->created_ms, &job->route, &query,
                     participants, ret_error);
     if (r == 0) r = restrict_to(job->draft, &job->route, ret_error);
+    if (r == 0)
+        r = engine_attach_manifest(job->draft->sections, job->draft->section_count, attachments,
+                                   &attachment_count, ret_error);
     if (r < 0) return r;
     bool sensitive = job->route.kind->sensitive;
     engine_session(engine, job->moment, sensitive);
@@ -230,6 +235,8 @@ int seal_job_run(struct engine *engine, struct seal_job *job, const struct threa
     r = envelope_seal(&(struct seal_input){.head = &head,
                                            .sections = job->draft->sections,
                                            .section_count = job->draft->section_count,
+                                           .attachments = attachments,
+                                           .attachment_count = attachment_count,
                                            .recipients = job->recipients,
                                            .recipient_count = job->route.recipient_count,
                                            .identity_secret = engine->keyring->identity_secret,
@@ -343,6 +350,7 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     struct seal_job job = {.moment = moment, .draft = &own, .created_ms = moment->now_ms};
     struct engine_thread thread = {0};
     struct box_out row = {.state = BOX_OUT_QUEUED};
+    struct attach_stage attach = {0};
     uint8_t id[16];
     int r = draft_thread(engine, draft, &job.place, ret_error);
     if (r < 0) return r;
@@ -350,12 +358,15 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     const struct plan_kind *kind = plan_kind_find(plan, draft->kind);
     CHECK(kind != NULL);
     r = check_sending(engine, kind, moment->now_ms, ret_error);
-    if (r == 0) r = check_draft(engine, draft, kind, moment->now_ms, ret_error);
-    if (r < 0) return r;
+    if (r == 0) r = engine_attach_prepare(engine, kind, &own, &attach, ret_error);
+    if (r == 0) r = check_draft(engine, &own, kind, moment->now_ms, ret_error);
+    if (r < 0) goto out;
     if (draft->id) {
         memcpy(id, draft->id, 16);
-        if (box_out_find(engine->box, id, &row, NULL) == 0)
-            return error_say(ret_error, E_DUPLICATE, "id", "此编号已发送过", "sent before");
+        if (box_out_find(engine->box, id, &row, NULL) == 0) {
+            r = error_say(ret_error, E_DUPLICATE, "id", "此编号已发送过", "sent before");
+            goto out;
+        }
         memset(&row, 0, sizeof row);
         row.state = BOX_OUT_QUEUED;
     } else {
@@ -366,7 +377,7 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     own.id = id;
     r = engine_thread_load(engine, moment, job.place.follows ? job.place.thread : id, &thread,
                            ret_error);
-    if (r < 0) return r;
+    if (r < 0) goto out;
     if (job.place.follows && kind->act != PLAN_ACT_NONE) {
         r = thread_act_check(&thread.thread, plan, kind->act, engine->keyring->unit,
                              job.place.parent, ret_error);
@@ -391,11 +402,13 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     if (r < 0) goto out;
     lane->seq = job.seq;
     lane->dirty = true;
-    pending_new(engine, &row);
+    r = engine_attach_staged(engine, &attach, pending_new(engine, &row), ret_error);
+    if (r < 0) goto out;
     engine->stats.out_state[BOX_OUT_QUEUED]++;
     memcpy(ret_id, id, 16);
     engine_tell(engine, ENGINE_CHANGED_OUTBOX | ENGINE_CHANGED_THREAD, row.id);
 out:
+    attach_stage_fini(&attach);
     seal_job_fini(&job);
     engine_thread_fini(&thread);
     return r;
@@ -576,6 +589,7 @@ int engine_outbox_fill(struct engine *engine, struct moment *moment, struct erro
                 continue;
             }
             if (map_find(&engine->pending_of, pending->parent)) continue;
+            if (pending->uploads > 0) continue;
             int r = send_one(engine, moment, pending, ret_error);
             if (r < 0) return r;
         }

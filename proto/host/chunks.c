@@ -69,20 +69,42 @@ static int make_folder(const char *path, struct error *ret_error)
     return sync_above(path, ret_error);
 }
 
-int chunks_begin(const char *folder, const uint8_t root[CHUNKS_ROOT_LEN], struct bytes leaves,
-                 struct error *ret_error)
+/* The folder that the attachment's own lies in. */
+static int make_above(const char *folder, const char *path, struct error *ret_error)
 {
-    char path[PATH_LEN], above[PATH_LEN];
-    path_of(folder, root, "", path);
+    char above[PATH_LEN];
     (void)snprintf(above, sizeof above, "%s", path);
     above[strlen(above) - HEX_LEN - 1] = 0;
     int r = file_make_folders(folder, ret_error);
-    if (r == 0) r = make_folder(above, ret_error);
+    return r == 0 ? make_folder(above, ret_error) : r;
+}
+
+int chunks_begin(const char *folder, const uint8_t root[CHUNKS_ROOT_LEN], struct bytes leaves,
+                 struct error *ret_error)
+{
+    char path[PATH_LEN];
+    path_of(folder, root, "", path);
+    int r = make_above(folder, path, ret_error);
     if (r == 0) r = make_folder(path, ret_error);
     if (r != 0) return r;
     path_of(folder, root, leaves_name, path);
     if (file_exists(path)) return 0;
     return file_write_atomic(path, leaves, 0600, ret_error);
+}
+
+int chunks_adopt(const char *folder, const uint8_t name[CHUNKS_ROOT_LEN],
+                 const uint8_t root[CHUNKS_ROOT_LEN], struct bytes leaves, struct error *ret_error)
+{
+    char from[PATH_LEN], to[PATH_LEN], path[PATH_LEN];
+    path_of(folder, name, leaves_name, path);
+    path_of(folder, name, "", from);
+    path_of(folder, root, "", to);
+    if (file_exists(to)) return error_set(ret_error, E_DUPLICATE, to, "is there");
+    int r = file_write_atomic(path, leaves, 0600, ret_error); /* syncs the folder, too */
+    if (r == 0) r = make_above(folder, to, ret_error);
+    if (r == 0 && rename(from, to) < 0) r = fail(to, "rename", ret_error);
+    if (r == 0) r = sync_above(to, ret_error);
+    return r == 0 ? sync_above(from, ret_error) : r;
 }
 
 int chunks_leaves(const char *folder, const uint8_t root[CHUNKS_ROOT_LEN], struct buf *ret_leaves,

@@ -28,6 +28,11 @@ enum {
 /* Makes the attachment's folder and its leaves, durable on return. One that is there is left. */
 int chunks_begin(const char *folder, const uint8_t root[CHUNKS_ROOT_LEN], struct bytes leaves,
                  struct error *ret_error) MUST_USE;
+/* What was stored under a name of the caller's own, since the root is known only at the end, gets
+ * its leaves and its root's name, all durable on return. E_DUPLICATE: the root is there. */
+int chunks_adopt(const char *folder, const uint8_t name[CHUNKS_ROOT_LEN],
+                 const uint8_t root[CHUNKS_ROOT_LEN], struct bytes leaves,
+                 struct error *ret_error) MUST_USE;
 /* Appends the leaves. E_NOT_FOUND: no such attachment. */
 int chunks_leaves(const char *folder, const uint8_t root[CHUNKS_ROOT_LEN], struct buf *ret_leaves,
                   struct error *ret_error) MUST_USE;

@@ -48,6 +48,8 @@ struct fake {
     void (*bend_receipt)(struct fake *fake, Leadbus__Receipt *receipt);
     void (*bend_welcome)(struct fake *fake, Leadbus__Welcome *welcome);
     void (*bend_proof)(struct fake *fake, Leadbus__Proof *proof);
+    /* Frames that this broker does not know. */
+    void (*other)(struct fake *fake, struct fake_unit *unit, const Leadbus__Frame *frame);
     /* Sees each envelope and its record ahead of the journal. */
     void (*witness)(struct fake *fake, const struct envelope *envelope, struct bytes record);
     Leadbus__HelloBody *hello; /* the last one, unpacked */
@@ -329,7 +331,9 @@ static inline void fake_take(struct fake *fake, struct fake_unit *unit, struct b
         fake_say(fake, unit, &reply);
         buf_fini(&buf);
         break;
-    default: break;
+    default:
+        if (fake->other) fake->other(fake, unit, frame);
+        break;
     }
     leadbus__frame__free_unpacked(frame, NULL);
 }
@@ -346,6 +350,7 @@ static inline void fake_run(struct fake *fake)
             struct buf frame;
             CHECK(engine_flush(unit->engine, fake_moment(fake), NULL) == 0);
             CHECK(box_commit(unit->box, NULL) == 0);
+            if (engine_next_ms(unit->engine) == 0 && !unit->engine->reset) more = true;
             while (engine_out(unit->engine, &frame)) {
                 if (unit->online) fake_take(fake, unit, buf_bytes(&frame));
                 buf_fini(&frame);

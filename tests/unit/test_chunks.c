@@ -103,6 +103,22 @@ static void erasing_takes_one_chunk_or_all(void **state)
     buf_fini(&got);
 }
 
+static void what_was_stored_under_another_name_gets_its_own(void **state)
+{
+    (void)state;
+    struct buf got = {0};
+    assert_int_equal(chunks_begin(folder, root_c, (struct bytes){0}, NULL), 0);
+    assert_int_equal(chunks_put(folder, root_c, 0, bytes_of("x", 1), NULL), 0);
+    assert_int_equal(chunks_adopt(folder, root_c, root_a, bytes_of("leaves", 6), NULL), 0);
+    assert_int_equal(chunks_present(folder, root_c, 1, NULL), 0);
+    assert_int_equal(chunks_present(folder, root_a, 1, NULL), 1);
+    assert_int_equal(chunks_leaves(folder, root_a, &got, NULL), 0);
+    assert_int_equal(got.len, 6);
+    assert_int_equal(chunks_begin(folder, root_c, (struct bytes){0}, NULL), 0);
+    assert_int_equal(chunks_adopt(folder, root_c, root_a, bytes_of("l", 1), NULL), E_DUPLICATE);
+    buf_fini(&got);
+}
+
 static int count_root(void *ctx, const uint8_t root[32])
 {
     size_t *seen = ctx;
@@ -144,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_chunk_is_there_whole_or_not_at_all),
         TEST(erasing_takes_one_chunk_or_all),
+        TEST(what_was_stored_under_another_name_gets_its_own),
         TEST(a_walk_meets_every_attachment_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

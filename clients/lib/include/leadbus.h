@@ -69,12 +69,16 @@ LEADBUS_API const char *leadbus_version(void);
 
 /* What `changed` tells; bits may come together. */
 enum leadbus_change {
-    LEADBUS_CHANGED_INBOX = 1,      /* id: of the message that arrived (NULL: a notice) */
-    LEADBUS_CHANGED_OUTBOX = 2,     /* id: of the message whose state changed */
-    LEADBUS_CHANGED_THREAD = 4,     /* id: of the thread */
-    LEADBUS_CHANGED_CONNECTION = 8, /* connected or not: ask leadbus_stats; id NULL */
-    LEADBUS_CHANGED_BUNDLE = 16,    /* another bundle is in force here; id NULL */
+    LEADBUS_CHANGED_INBOX = 1,       /* id: of the message that arrived (NULL: a notice) */
+    LEADBUS_CHANGED_OUTBOX = 2,      /* id: of the message whose state changed */
+    LEADBUS_CHANGED_THREAD = 4,      /* id: of the thread */
+    LEADBUS_CHANGED_CONNECTION = 8,  /* connected or not: ask leadbus_stats; id NULL */
+    LEADBUS_CHANGED_BUNDLE = 16,     /* another bundle is in force here; id NULL */
+    LEADBUS_CHANGED_ATTACHMENT = 32, /* id: of the message of which a file went on or came */
 };
+
+struct leadbus_attachment;
+typedef struct leadbus_reader leadbus_reader;
 
 struct leadbus_options {
     size_t size;            /* sizeof(struct leadbus_options) */
@@ -108,6 +112,18 @@ struct leadbus_options {
     void *ctx; /* of both callbacks */
     /* UTC milliseconds; NULL = the system's clock. For simulations and tests. */
     uint64_t (*now_ms)(void *ctx);
+    /* Folder of attachments, kept as the encrypted chunks that they travel as; created when first
+     * used. NULL: store_path with "-chunks" behind it. */
+    const char *attachments_path;
+    uint64_t attachments_max; /* bytes in it; 0 = 16 GiB. Above: "outbox_full" for a new file, and
+                                 what was sent to us is not fetched: disk_full in the stats */
+    /* May this file, which came with a message of `kind`, be handed to people here? Asked once,
+     * when all of it has come and is what its sender signed; `reader` gives its bytes, for the time
+     * of the call. 0 = yes; a code: its bytes are removed, and the attachment is REFUSED with that
+     * code. NULL: all may. Must not call the library otherwise. */
+    int (*check_attachment)(void *ctx, const char *kind,
+                            const struct leadbus_attachment *attachment, leadbus_reader *reader,
+                            struct leadbus_error *ret_error);
 };
 
 /* Opens keyring, store and bundle and starts connecting (in the background of process). *ret_lb is
@@ -152,6 +168,12 @@ enum leadbus_draft_flag {
     LEADBUS_DRAFT_LATE = 2,      /* entered later than it occurred */
 };
 
+/* A file that goes with a draft. */
+struct leadbus_draft_attachment {
+    uint8_t id[16]; /* of leadbus_uploaded */
+    int confirmed;  /* 1: the person who sends has looked, and it shows no DNA profile */
+};
+
 struct leadbus_draft {
     size_t size;
     const char *kind;
@@ -170,13 +192,17 @@ struct leadbus_draft {
      * draft "idempotency_conflict". Kept 30 days. */
     const char *idempotency_key;
     const uint8_t *id; /* NULL: a new one is made; or 16 bytes of the caller's own, unique */
+    const struct leadbus_draft_attachment *attachments; /* in order; see leadbus_upload_begin */
+    size_t attachment_count;
 };
 
 /* Checks, routes, seals, signs and makes durable. ret_id has 16 bytes. Errors: those of the plan
  * (kind_unknown, topic_unknown, sender_not_allowed, area_unknown, route_empty, level_mismatch),
  * of the lifecycle (lifecycle_order, lifecycle_role, return_not_allowed, parent_unknown,
  * thread_unknown, thread_closed), of the payload (payload_invalid or what check_section said),
- * expiry_not_allowed, too_large, idempotency_conflict, outbox_full, bundle_expired, cert_expired,
+ * expiry_not_allowed, too_large, attachment_not_allowed (of the kind, or a message has that file
+ * already), not_found (attachments[i].id), missing_field (attachments[i].confirm_no_dna),
+ * idempotency_conflict, outbox_full, bundle_expired, cert_expired,
  * cert_revoked, io, disk_full. */
 LEADBUS_API int leadbus_submit(leadbus *lb, const struct leadbus_draft *draft, uint8_t *ret_id,
                                struct leadbus_error *ret_error);
@@ -202,6 +228,57 @@ enum leadbus_act {
 LEADBUS_API int leadbus_act(leadbus *lb, enum leadbus_act act, const uint8_t *parent,
                             const char *officer, const char *outcome, const void *data, size_t len,
                             uint8_t *ret_id, struct leadbus_error *ret_error);
+
+/* ---- files to send ------------------------------------------------------------------------------
+ *
+ * A file is sealed before the message that it goes with: in pieces, as they come, into encrypted
+ * chunks on disk, so that a file of any size takes a few MiB of memory. What it got as its id is
+ * named by one draft afterwards; what no draft has named within a day is removed. The chunks go to
+ * the broker before the message does, each acknowledged as durable, and are gone on with where they
+ * stood after a crash of either side. */
+
+struct leadbus_file {
+    size_t size;
+    const char *kind;       /* of the message that it is for: another does not take it. NULL: any */
+    const char *name;       /* file name: 1..255 bytes, one line, no folders */
+    const char *media_type; /* "image/jpeg" */
+    int needs_confirm;      /* 1: a draft may name it with `confirmed` alone */
+};
+struct leadbus_uploaded {
+    size_t size;
+    uint8_t id[16];
+    uint64_t bytes;
+    uint8_t sha256[32];
+};
+typedef struct leadbus_upload leadbus_upload;
+
+/* kind_unknown, attachment_not_allowed (the kind takes none, or there is no folder), bad_value and
+ * missing_field (name, media_type), outbox_full. Borrows the handle: end or abort it before
+ * leadbus_close. Several may be open at a time. */
+LEADBUS_API int leadbus_upload_begin(leadbus *lb, const struct leadbus_file *file,
+                                     leadbus_upload **ret_upload, struct leadbus_error *ret_error);
+/* The next piece, of any length. too_large, outbox_full, disk_full, io: nothing but abort is left.
+ */
+LEADBUS_API int leadbus_upload_write(leadbus_upload *upload, const void *data, size_t len,
+                                     struct leadbus_error *ret_error);
+/* The end of the file: durable on return. Takes the upload, also on failure. bad_value: empty. */
+LEADBUS_API int leadbus_upload_end(leadbus_upload *take_upload,
+                                   struct leadbus_uploaded *ret_uploaded,
+                                   struct leadbus_error *ret_error);
+LEADBUS_API void leadbus_upload_abort(leadbus_upload *take_upload); /* NULL accepted */
+/* All of it in one call. `read` puts up to `cap` bytes into data and returns how many, 0 at the
+ * end, or a negative code. */
+LEADBUS_API int leadbus_attach(leadbus *lb, const struct leadbus_file *file,
+                               long (*read)(void *ctx, void *data, size_t cap), void *ctx,
+                               struct leadbus_uploaded *ret_uploaded,
+                               struct leadbus_error *ret_error);
+/* From where the descriptor stands to its end. */
+LEADBUS_API int leadbus_attach_fd(leadbus *lb, const struct leadbus_file *file, int fd,
+                                  struct leadbus_uploaded *ret_uploaded,
+                                  struct leadbus_error *ret_error);
+/* Takes back what no draft has named. not_found; attachment_not_allowed: a message has it. */
+LEADBUS_API int leadbus_attach_drop(leadbus *lb, const uint8_t *id,
+                                    struct leadbus_error *ret_error);
 
 /* ---- preview: who would receive it and why ------------------------------------------------------
  */
@@ -355,6 +432,47 @@ LEADBUS_API size_t leadbus_message_recipient_count(const leadbus_message *messag
 LEADBUS_API const struct leadbus_recipient *
 leadbus_message_recipient(const leadbus_message *message, size_t i);
 
+/* ---- files of messages --------------------------------------------------------------------------
+ *
+ * Files of a message that arrived are fetched behind it, a few chunks at a time; each chunk is held
+ * against what the sender signed before it is stored, and the whole against the sender's SHA-256
+ * before anybody may read it. Those of our own messages can be read at once. */
+
+enum leadbus_attachment_state {
+    LEADBUS_ATTACHMENT_SENDING = 2, /* ours: the broker does not have all of it yet */
+    LEADBUS_ATTACHMENT_SENT = 3,
+    LEADBUS_ATTACHMENT_FETCHING = 4,
+    LEADBUS_ATTACHMENT_HERE = 5,
+    LEADBUS_ATTACHMENT_REFUSED = 6, /* `code` says why; its bytes are not kept */
+};
+struct leadbus_attachment {
+    size_t size;
+    const char *section, *name, *media_type; /* as the sender names them */
+    uint64_t bytes;
+    uint8_t sha256[32];
+    int confirmed; /* the sender confirmed that it shows no DNA profile */
+    int state;     /* leadbus_attachment_state */
+    int code;
+    uint32_t chunks, chunks_done; /* of SENDING and FETCHING: how far it is */
+};
+/* Files of sections that we may not open are not listed. */
+LEADBUS_API size_t leadbus_message_attachment_count(const leadbus_message *message);
+/* 1, or 0 where i is out of range. Texts are borrowed from the message. */
+LEADBUS_API int leadbus_message_attachment(const leadbus_message *message, size_t i,
+                                           struct leadbus_attachment *ret_attachment);
+/* Opens the i-th for reading. not_found; attachment_pending: not all of it is here; the code of a
+ * REFUSED one. Borrows the handle: close it before leadbus_close. */
+LEADBUS_API int leadbus_attachment_open(leadbus *lb, const uint8_t *message, size_t i,
+                                        leadbus_reader **ret_reader,
+                                        struct leadbus_error *ret_error);
+/* Up to cap bytes from `offset`; *ret_len 0: behind the end. Holds one decrypted chunk in memory.
+ * chunk_invalid, not_found: our disk does not have what was stored; it is fetched again, where it
+ * was sent to us. */
+LEADBUS_API int leadbus_attachment_read(leadbus_reader *reader, uint64_t offset, void *ret_data,
+                                        size_t cap, size_t *ret_len,
+                                        struct leadbus_error *ret_error);
+LEADBUS_API void leadbus_attachment_close(leadbus_reader *take_reader); /* wipes; NULL accepted */
+
 /* ---- threads
  * ------------------------------------------------------------------------------------- */
 
@@ -429,6 +547,8 @@ struct leadbus_stats {
     uint64_t alarm_ms; /* a proof of the broker's did not hold; 0 = never. Tell
                           the authority: the journal may be forked */
     struct leadbus_error alarm;
+    uint64_t uploads, downloads; /* attachments to be sent, and to be fetched */
+    uint64_t attachment_bytes;   /* kept in the folder, or to be */
 };
 /* Fills up to ret_stats->size bytes. */
 LEADBUS_API void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats);
