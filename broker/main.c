@@ -1,6 +1,7 @@
 /* leadbusd: the broker as a program. Options, keyring, signals, the service manager; what serves is
  * broker/shell/broker. */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
@@ -26,7 +27,7 @@
 
 #define PROGRAM             "leadbusd"
 #define CONFIG_PATH_DEFAULT "/etc/leadbus/leadbusd.conf"
-enum { ROUND_MS = 1000, PRIVATE = 0600 };
+enum { ROUND_MS = 1000, PRIVATE = 0600, LARGE_BYTES = 262144 };
 
 struct program {
     const char *config_path;
@@ -196,6 +197,8 @@ static int run(struct program *program)
 int main(int argc, char **argv)
 {
     bool check_config = false, describe = false, begin = false;
+    /* Chunks of attachments come and go: their memory goes back to the system, each time. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     static struct program program = {.config_path = CONFIG_PATH_DEFAULT};
     const struct options_row rows[] = {
         {"config", 'c', "文件", "FILE", "配置文件，默认 " CONFIG_PATH_DEFAULT,

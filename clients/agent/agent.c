@@ -63,7 +63,7 @@ int agent_plan_refresh(struct agent *agent, struct error *ret_error)
     return 0;
 }
 
-static void fill(struct leadbus_error *ret_error, const struct error *error)
+void agent_fill_error(const struct error *error, struct leadbus_error *ret_error)
 {
     if (!ret_error) return;
     ret_error->code = error->code;
@@ -93,7 +93,7 @@ int agent_check_section(void *ctx, const char *kind_slug, const char *topic, con
     }
     if (!status) return 0;
     agent->counts.payload_refused++;
-    fill(ret_error, &error);
+    agent_fill_error(&error, ret_error);
     return status;
 }
 

@@ -21,7 +21,8 @@ struct agent_counts {
     uint64_t requests;
     uint64_t responses[6]; /* by first digit of the status */
     uint64_t submitted;
-    uint64_t payload_refused; /* sections that did not pass, ours or a peer's */
+    uint64_t payload_refused;            /* sections that did not pass, ours or a peer's */
+    uint64_t files_taken, files_refused; /* refused: of peers, that is */
 };
 
 struct agent {
@@ -33,6 +34,7 @@ struct agent {
     uint64_t idle_ms_max; /* longest long-poll */
     struct agent_counts counts;
     struct http *http;
+    size_t files_bytes;            /* of files that are collected to be looked into */
     unsigned changes;              /* leadbus_change bits since the loop last looked */
     uint64_t alarm_ms, trouble_ms; /* what of the library's troubles is in the log already */
     uint64_t lonely_look_ms;       /* monotonic: when to look again for a connection */
@@ -54,6 +56,8 @@ bool agent_is_bundle(struct bytes encoded);
 int agent_check_section(void *ctx, const char *kind, const char *topic, const char *section,
                         const void *data, size_t len, struct leadbus_error *ret_error);
 
+/* An error of ours as the library takes it from its callbacks. ret_error may be NULL. */
+void agent_fill_error(const struct error *error, struct leadbus_error *ret_error);
 /* The library's error as ours, for problem details. */
 int agent_error(const struct leadbus_error *from, struct error *ret_error);
 

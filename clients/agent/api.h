@@ -12,6 +12,9 @@ enum {
 
 /* api_messages.c */
 http_handler api_submit, api_preview, api_message, api_receipt, api_record, api_outbox;
+/* api_attachments.c */
+http_handler api_attach, api_attach_drop, api_attachments, api_attachment;
+extern const struct http_intake api_attach_intake;
 /* api_inbox.c */
 http_handler api_inbox, api_inbox_one;
 /* api_threads.c */
@@ -26,6 +29,7 @@ struct api_draft {
     struct leadbus_draft draft;
     struct leadbus_section sections[LIMIT_SECTION_COUNT_MAX];
     struct buf payloads[LIMIT_SECTION_COUNT_MAX];
+    struct leadbus_draft_attachment attachments[LIMIT_ATTACHMENT_COUNT_MAX];
     uint8_t thread[16], parent[16];
     const struct plan_kind *kind;
     json_t *remarks; /* paths of values that travel as stated */

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -132,12 +133,63 @@ static int check_topic(const struct plan_kind *kind, const char *topic, struct e
     return E_TOPIC_UNKNOWN;
 }
 
+static int bad_attachment(size_t i, const char *key, int code, const char *why_zh,
+                          const char *why_en, struct error *ret_error)
+{
+    char field[ERROR_FIELD_LEN_MAX + 1];
+    (void)snprintf(field, sizeof field, "attachments[%zu]%s", i, key);
+    (void)error_set(ret_error, code, field, "%s", why_en);
+    (void)error_note_zh(ret_error, "%s", why_zh);
+    return code;
+}
+
+static int read_attachment(const json_t *object, size_t i, struct leadbus_draft_attachment *ret,
+                           struct error *ret_error)
+{
+    static const char *const keys[] = {"id", "confirm_no_dna", NULL};
+    char path[32];
+    if (!json_is_object(object))
+        return bad_attachment(i, "", E_BAD_VALUE, "应为含 id 和 confirm_no_dna 的对象",
+                              "an object with id and confirm_no_dna", ret_error);
+    (void)snprintf(path, sizeof path, "attachments[%zu]", i);
+    int status = http_only_keys(object, keys, path, ret_error);
+    if (status) return status;
+    const json_t *id = json_object_get(object, "id");
+    const json_t *confirm = json_object_get(object, "confirm_no_dna");
+    if (!id)
+        return bad_attachment(i, ".id", E_MISSING_FIELD, "POST /v1/attachments 返回的编号",
+                              "of POST /v1/attachments", ret_error);
+    if (!json_is_string(id) || uuid_parse_text(json_string_value(id), ret->id, NULL))
+        return bad_attachment(i, ".id", E_BAD_VALUE, "应为 UUID", "a UUID", ret_error);
+    if (confirm && !json_is_boolean(confirm))
+        return bad_attachment(i, ".confirm_no_dna", E_BAD_VALUE, "true 或 false", "true or false",
+                              ret_error);
+    ret->confirmed = json_is_true(confirm);
+    return 0;
+}
+
+static int read_attachments(struct api_draft *draft, const json_t *list, struct error *ret_error)
+{
+    int status = 0;
+    if (!list) return 0;
+    if (!json_is_array(list))
+        return error_say(ret_error, E_BAD_VALUE, "attachments", "应为列表", "a list");
+    if (json_array_size(list) > LIMIT_ATTACHMENT_COUNT_MAX)
+        return error_say(ret_error, E_TOO_LARGE, "attachments", "%zu 个，最多 %d 个",
+                         "%zu, at most %d", json_array_size(list), LIMIT_ATTACHMENT_COUNT_MAX);
+    for (size_t i = 0; !status && i < json_array_size(list); i++)
+        status = read_attachment(json_array_get(list, i), i, &draft->attachments[i], ret_error);
+    draft->draft.attachments = draft->attachments;
+    draft->draft.attachment_count = json_array_size(list);
+    return status;
+}
+
 static int read_draft(struct agent *agent, const struct http_request *request, bool need_all,
                       json_t **ret_body, struct api_draft *draft, struct error *ret_error)
 {
-    static const char *const keys[] = {"kind",    "topic",    "area",        "officer",
-                                       "purpose", "sections", "occurred_at", "expires_at",
-                                       "thread",  "parent",   "late",        NULL};
+    static const char *const keys[] = {
+        "kind",       "topic",  "area",   "officer", "purpose",     "sections", "occurred_at",
+        "expires_at", "thread", "parent", "late",    "attachments", NULL};
     json_t *body = NULL;
     int status = payload_json_parse(buf_bytes(&request->body), &body, ret_error);
     if (status) return status;
@@ -155,6 +207,7 @@ static int read_draft(struct agent *agent, const struct http_request *request, b
     if (!status) status = api_time(body, "expires_at", &to->expires_ms, ret_error);
     if (!status) status = api_id(body, "thread", draft->thread, &to->thread, ret_error);
     if (!status) status = api_id(body, "parent", draft->parent, &to->parent, ret_error);
+    if (!status) status = read_attachments(draft, json_object_get(body, "attachments"), ret_error);
     if (status) return status;
     const json_t *late = json_object_get(body, "late");
     if (late && !json_is_boolean(late))

@@ -83,6 +83,10 @@ int api_status(struct agent *agent, struct http_request *request, struct http_re
                                   "tombstones", (json_int_t)stats.tombstones, "exceptions",
                                   (json_int_t)stats.exceptions, "position", lanes(stats.position),
                                   "acknowledged", lanes(stats.acknowledged)));
+    json_object_set_new(object, "attachments",
+                        json_pack("{s:I,s:I,s:I}", "uploads", (json_int_t)stats.uploads,
+                                  "downloads", (json_int_t)stats.downloads, "bytes",
+                                  (json_int_t)stats.attachment_bytes));
     if (stats.last_error_ms) {
         json_t *error = render_error(&stats.last_error);
         render_set_time(error, "at", stats.last_error_ms);
@@ -186,6 +190,15 @@ int api_metrics(struct agent *agent, struct http_request *request, struct http_r
            agent->counts.submitted);
     metric(text, "payload_refused_total", counter, "Sections that did not fit their schema.", "",
            agent->counts.payload_refused);
+    metric(text, "files_taken_total", counter, "Files taken from the local API.", "",
+           agent->counts.files_taken);
+    metric(text, "files_refused_total", counter, "Files of peers that may not be read here.", "",
+           agent->counts.files_refused);
+    metric(text, "attachments_pending", gauge, "Attachments to be sent or fetched.",
+           "{way=\"out\"}", stats.uploads);
+    metric(text, "attachments_pending", NULL, NULL, "{way=\"in\"}", stats.downloads);
+    metric(text, "attachment_bytes", gauge, "Bytes of attachments kept, or to be.", "",
+           stats.attachment_bytes);
     reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
     return 0;
 }

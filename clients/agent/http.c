@@ -7,6 +7,8 @@
 #include "clients/agent/http_inner.h"
 #include "proto/base/check.h"
 
+enum { SOURCE_PIECE_BYTES = 65536 };
+
 /* ---- what handlers use ------------------------------------------------------------------------
  */
 
@@ -82,6 +84,7 @@ unsigned http_status_of(int code)
     case E_IDEMPOTENCY_CONFLICT: return 409;
     case E_TOO_LARGE: return 413;
     case E_DISK_FULL: return 507;
+    case E_ATTACHMENT_ERASED: return 410;
     default: break;
     }
     switch (error_class(code)) {
@@ -130,16 +133,11 @@ struct manner {
     bool close;        /* the connection is not read any further */
 };
 
-static enum MHD_Result send_bytes(struct http *http, const struct http_request *request,
-                                  unsigned status, struct bytes body, const struct manner *manner)
+/* Takes the response. */
+static enum MHD_Result send_response(struct http *http, const struct http_request *request,
+                                     unsigned status, struct MHD_Response *response,
+                                     const struct manner *manner)
 {
-    union {
-        const void *in;
-        void *out;
-    } held = {.in = body.data};
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(body.len, held.out, MHD_RESPMEM_MUST_COPY);
-    if (!response) return MHD_NO;
     MHD_add_response_header(response, "Content-Type", manner->content_type);
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
@@ -152,6 +150,57 @@ static enum MHD_Result send_bytes(struct http *http, const struct http_request *
     enum MHD_Result result = MHD_queue_response(request->connection, status, response);
     MHD_destroy_response(response);
     return result;
+}
+
+static enum MHD_Result send_bytes(struct http *http, const struct http_request *request,
+                                  unsigned status, struct bytes body, const struct manner *manner)
+{
+    union {
+        const void *in;
+        void *out;
+    } held = {.in = body.data};
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body.len, held.out, MHD_RESPMEM_MUST_COPY);
+    return response ? send_response(http, request, status, response, manner) : MHD_NO;
+}
+
+static ssize_t source_read(void *ctx, uint64_t at, char *ret, size_t cap)
+{
+    const struct http_source *source = ctx;
+    long len = source->read(source->ctx, at, ret, cap);
+    return len < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : (ssize_t)len;
+}
+
+static void source_close(void *ctx)
+{
+    struct http_source *source = ctx;
+    source->close(source->ctx);
+    free(source);
+}
+
+/* Takes the source. */
+static enum MHD_Result send_source(struct http *http, const struct http_request *request,
+                                   struct http_reply *reply)
+{
+    const struct manner manner = {.content_type = reply->content_type};
+    struct http_source *source = malloc(sizeof *source);
+    CHECK(source != NULL);
+    *source = reply->source;
+    reply->source.read = NULL;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        source->len, SOURCE_PIECE_BYTES, source_read, source, source_close);
+    if (!response) {
+        source_close(source);
+        return MHD_NO;
+    }
+    if (reply->disposition.len > 0) {
+        buf_append_u8(&reply->disposition, 0);
+        MHD_add_response_header(response, "Content-Disposition",
+                                (const char *)reply->disposition.data);
+    }
+    /* A page that came as a file is no page of ours. */
+    MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'; sandbox");
+    return send_response(http, request, reply->status, response, &manner);
 }
 
 static enum MHD_Result send_json(struct http *http, const struct http_request *request,
@@ -251,6 +300,14 @@ static int ask(struct http *http, struct http_request *request, struct http_repl
     return request->route->handler(http->agent, request, reply, ret_error);
 }
 
+static void reply_fini(struct http_reply *reply)
+{
+    if (reply->source.read) reply->source.close(reply->source.ctx);
+    if (reply->text.len) sodium_memzero(reply->text.data, reply->text.len);
+    buf_fini(&reply->text);
+    buf_fini(&reply->disposition);
+}
+
 static enum MHD_Result answer(struct http *http, struct http_request *request)
 {
     struct error error = {0};
@@ -268,6 +325,8 @@ static enum MHD_Result answer(struct http *http, struct http_request *request)
     if (status) {
         json_decref(reply.json);
         result = send_problem(http, request, 0, &error);
+    } else if (reply.source.read) {
+        result = send_source(http, request, &reply);
     } else if (reply.json) {
         const struct manner manner = {.content_type = "application/json"};
         result = send_json(http, request, reply.status, reply.json, &manner);
@@ -275,8 +334,7 @@ static enum MHD_Result answer(struct http *http, struct http_request *request)
         const struct manner manner = {.content_type = reply.content_type};
         result = send_bytes(http, request, reply.status, buf_bytes(&reply.text), &manner);
     }
-    if (reply.text.len) sodium_memzero(reply.text.data, reply.text.len);
-    buf_fini(&reply.text);
+    reply_fini(&reply);
     return result;
 }
 
@@ -292,24 +350,44 @@ void *http_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
     return request;
 }
 
-/* The head is there. Where it leaves open where the body ends, or that is too far away, it is
- * answered at once; anything else that is wrong when the body has been read: who still writes would
- * see a reset and not the answer. */
+static int begin_intake(struct http *http, struct http_request *request, struct error *ret_error)
+{
+    if (http->intake_count == HTTP_INTAKE_COUNT_MAX)
+        return error_say(ret_error, E_BUSY, NULL, "同时上传的文件已达 %d 个",
+                         "%d files are on their way in", HTTP_INTAKE_COUNT_MAX);
+    int status = request->route->intake->begin(http->agent, request, ret_error);
+    if (!status) http->intake_count++;
+    return status;
+}
+
+/* The head is there. Where it leaves open where the body ends, or that is too far away, or who
+ * sends it waits for a word, it is answered at once; anything else that is wrong when the body has
+ * been read: who still writes would see a reset and not the answer. */
 static enum MHD_Result begin(struct http *http, struct http_request *request)
 {
     const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    uint64_t len = length ? strtoull(length, NULL, 10) : 0;
     http->agent->counts.requests++;
     request->begun = true;
     int status = http_head_check(http, request, &request->refusal_status, &request->refusal);
-    if (!status && length && strtoull(length, NULL, 10) > HTTP_BODY_BYTES_MAX)
+    bool now =
+        status == E_BAD_FORM || len > HTTP_DROPPED_BYTES_MAX || http_header(request, "Expect");
+    if (!status && request->route->intake)
+        status = begin_intake(http, request, &request->refusal);
+    else if (!status && len > HTTP_BODY_BYTES_MAX)
         status = error_say(&request->refusal, E_TOO_LARGE, NULL, "最多 %d 字节", "at most %d bytes",
                            HTTP_BODY_BYTES_MAX);
-    return status == E_BAD_FORM || status == E_TOO_LARGE ? answer(http, request) : MHD_YES;
+    return status && (now || status == E_TOO_LARGE) ? answer(http, request) : MHD_YES;
 }
 
 /* A piece of the body. Of one that is refused the rest is read and dropped, within bounds. */
 static enum MHD_Result take(struct http_request *request, struct bytes upload)
 {
+    if (request->taken && !request->refusal.code) {
+        if (request->route->intake->take(request, upload, &request->refusal))
+            request->started_ms = agent_monotonic_ms();
+        return MHD_YES;
+    }
     bool late = agent_monotonic_ms() - request->started_ms > HTTP_REQUEST_MS_MAX;
     request->received += upload.len;
     if (late || request->received > HTTP_DROPPED_BYTES_MAX) return MHD_NO;
@@ -365,6 +443,10 @@ void http_completed(void *ctx, struct MHD_Connection *connection, void **state,
     if (!request) return;
     if (request->waiting) unlink_waiting(http, request);
     release_place(http, request);
+    if (request->taken) {
+        request->route->intake->drop(request);
+        http->intake_count--;
+    }
     if (request->body.len) sodium_memzero(request->body.data, request->body.len);
     buf_fini(&request->body);
     json_decref(request->remarks);

@@ -3,8 +3,10 @@
  * A request is checked by its head (target, framing; over TCP host and token), matched against the
  * table of routes, collected whole (HTTP_BODY_BYTES_MAX) and answered by its handler, which fills a
  * reply or asks to be called again when something has changed (long-poll). Errors become RFC 9457
- * problem details whose code is that of errors.def. One thread, the agent's; nothing here blocks,
- * and however many wait there is room for who does not. */
+ * problem details whose code is that of errors.def. Files go both ways in pieces: a route with an
+ * intake takes a body of any length as it comes, a reply with a source is made as it goes out. One
+ * thread, the agent's; nothing here blocks, and however many wait there is room for who does not.
+ */
 #ifndef CLIENTS_AGENT_HTTP_H
 #define CLIENTS_AGENT_HTTP_H
 
@@ -27,21 +29,24 @@ enum {
     HTTP_CROWDED_IDLE_S_MAX = 2,       /* the same, where most connections are taken */
     HTTP_REQUEST_MS_MAX = 60000,       /* for sending a request, however slowly */
     HTTP_PATH_LEN_MAX = 511,
+    HTTP_INTAKE_COUNT_MAX = 8, /* bodies taken as they come, at a time */
 };
 
 struct http_request {
     const char *method;
     const char *path;
-    const char *id; /* what stood for {id} or {kind} in the route, or NULL */
+    const char *id;   /* what stood for the first {part} of the route, or NULL */
+    const char *part; /* for the second */
     const struct http_route *route;
-    char matched[HTTP_PATH_LEN_MAX + 1]; /* the path that `id` points into */
+    char matched[HTTP_PATH_LEN_MAX + 1]; /* the path that `id` and `part` point into */
     char allow[48];                      /* the methods that the path takes */
     bool begun;                          /* its head was looked at */
     bool sound;                          /* of the raw target */
     struct error refusal;                /* by the head, or by the length of the body */
     unsigned refusal_status;             /* 0: of the code */
-    uint64_t received;                   /* bytes of the body */
+    uint64_t received;                   /* bytes of the body; of one taken, since it was refused */
     struct buf body;
+    void *taken;              /* what the route's intake keeps of it */
     uint64_t started_ms;      /* monotonic */
     uint64_t wait_until_ms;   /* monotonic; 0: has not waited yet */
     uint8_t submitted_id[16]; /* a message that this request already submitted before it waited */
@@ -53,11 +58,22 @@ struct http_request {
     bool over_tcp;
 };
 
+/* A body that is made while it goes out. */
+struct http_source {
+    /* Bytes from `at` on, at most cap; -1: it breaks off there, and the client sees that. */
+    long (*read)(void *ctx, uint64_t at, char *ret, size_t cap);
+    void (*close)(void *ctx);
+    void *ctx;
+    uint64_t len;
+};
+
 struct http_reply {
-    unsigned status; /* 0: 200 */
-    json_t *json;    /* taken; or: */
-    struct buf text; /* owned, sent as content_type */
-    const char *content_type;
+    unsigned status;           /* 0: 200 */
+    json_t *json;              /* taken; or: */
+    struct buf text;           /* owned, sent as content_type; or: */
+    struct http_source source; /* where read is set; closed in the end */
+    const char *content_type;  /* valid until the reply was sent, or its source closed */
+    struct buf disposition;    /* owned; the header of that name, where not empty */
     bool wait; /* call the handler again when something has changed, or at wait_until_ms */
 };
 
@@ -65,12 +81,21 @@ struct http_reply {
 typedef int http_handler(struct agent *agent, struct http_request *request,
                          struct http_reply *reply, struct error *ret_error);
 
+/* How a body is taken as it comes. */
+struct http_intake {
+    /* The head is there. Sets request->taken. */
+    int (*begin)(struct agent *agent, struct http_request *request, struct error *ret_error);
+    int (*take)(struct http_request *request, struct bytes piece, struct error *ret_error);
+    void (*drop)(struct http_request *request); /* in the end, whatever happened */
+};
+
 struct http_route {
     const char *method;
     const char *path; /* "/v1/messages/{id}/receipt" */
     http_handler *handler;
-    const char *query; /* the parameters that it takes, "after limit wait" */
-    bool open;         /* no token needed: for probes */
+    const char *query;                /* the parameters that it takes, "after limit wait" */
+    bool open;                        /* no token needed: for probes */
+    const struct http_intake *intake; /* NULL: the body is collected */
 };
 
 struct http_options {

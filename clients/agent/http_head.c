@@ -21,19 +21,27 @@ bool http_uri_sound(const char *uri)
     return true;
 }
 
-/* A path against a route's; one {part} at most. Cuts the path behind that part. */
-static bool path_matches(const char *route, char *path, const char **ret_id)
+enum { PART_COUNT_MAX = 2 };
+
+/* A path against a route's, with its {parts}. Cuts the path behind each of them. */
+static bool path_matches(const char *route, char *path, const char *ret_parts[PART_COUNT_MAX])
 {
-    while (*route && *route != '{' && *route == *path) {
-        route++;
-        path++;
+    char *ends[PART_COUNT_MAX];
+    size_t count = 0;
+    while (*route) {
+        if (*route != '{') {
+            if (*route++ != *path++) return false;
+            continue;
+        }
+        size_t len = strcspn(path, "/");
+        if (!len || count == PART_COUNT_MAX) return false;
+        ret_parts[count] = path;
+        path += len;
+        ends[count++] = path;
+        route = strchr(route, '}') + 1;
     }
-    if (*route != '{') return *route == 0 && *path == 0;
-    size_t len = strcspn(path, "/");
-    const char *rest = strchr(route, '}') + 1;
-    if (!len || strcmp(rest, path + len) != 0) return false;
-    path[len] = 0;
-    *ret_id = path;
+    if (*path) return false;
+    while (count > 0) *ends[--count] = 0;
     return true;
 }
 
@@ -56,13 +64,14 @@ static int find_route(struct http_request *request, struct error *ret_error)
     size_t len = strlen(request->path);
     if (len < sizeof request->matched) {
         for (const struct http_route *route = http_routes; route->method; route++) {
-            const char *id = NULL;
+            const char *parts[PART_COUNT_MAX] = {NULL, NULL};
             memcpy(request->matched, request->path, len + 1);
-            if (!path_matches(route->path, request->matched, &id)) continue;
+            if (!path_matches(route->path, request->matched, parts)) continue;
             allow(request, route->method);
             if (!method_is(route, request->method)) continue;
             request->route = route;
-            request->id = id;
+            request->id = parts[0];
+            request->part = parts[1];
             return 0;
         }
     }

@@ -25,6 +25,7 @@ struct http {
     uint16_t port;
     uint8_t token_hash[crypto_generichash_BYTES];
     struct http_request *waiting;
+    unsigned intake_count;
     unsigned place_count; /* of those who wait, or were woken and are not answered yet */
     bool stopping;
 };
@@ -50,7 +51,7 @@ bool http_uri_sound(const char *uri);
  * that may stand once and does not; over TCP a host that is none of loopback, or no token. Finds
  * the route; what does not belong to it, an unknown path, another method, a parameter unknown or
  * given twice, is wrong as well. *ret_status: of HTTP, where it is not that of the code. Fills
- * request->route, id and allow. */
+ * request->route, id, part and allow. */
 int http_head_check(const struct http *http, struct http_request *request, unsigned *ret_status,
                     struct error *ret_error) MUST_USE;
 

@@ -1,5 +1,6 @@
 /* leadbus-agent: options, configuration, the parts wired together, the event loop. */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
@@ -12,6 +13,7 @@
 
 #include "certs/keyring/keyring.h"
 #include "clients/agent/agent.h"
+#include "clients/agent/files.h"
 #include "clients/agent/http.h"
 #include "proto/base/limits.h"
 #include "proto/host/config.h"
@@ -27,6 +29,11 @@ static const struct config_key keys[] = {
      "file with its passphrase; else the systemd credential leadbus-passphrase"},
     {"unit", "store", CONFIG_PATH, NULL, 0, 0, true, "收发库（SQLite 文件）",
      "outbox and inbox, one SQLite file"},
+    {"unit", "attachments", CONFIG_PATH, NULL, 0, 0, false,
+     "附件目录（密文）；不设时为收发库路径加 -chunks",
+     "folder of attachments, encrypted; else the store's path with -chunks"},
+    {"unit", "attachments_max", CONFIG_SIZE, "16G", 1048576, INT64_MAX, false, "附件目录容量上限",
+     "bytes kept in it, at most"},
     {"unit", "outbox_max", CONFIG_U64, "100000", 1, 10000000, false, "未获回执的消息上限",
      "messages without a receipt, at most"},
     {"trust", "root", CONFIG_PATH, NULL, 0, 0, true, "根信任文件", "the signed root note"},
@@ -50,7 +57,12 @@ static const struct config_key keys[] = {
      "debug, info, warn or error"},
     {"log", "format", CONFIG_TEXT, "logfmt", 0, 6, false, "logfmt 或 json", "logfmt or json"},
 };
-enum { KEY_COUNT = sizeof keys / sizeof *keys, SECRET_LEN_MAX = 1024, LONELY_MS = 20000 };
+enum {
+    KEY_COUNT = sizeof keys / sizeof *keys,
+    SECRET_LEN_MAX = 1024,
+    LONELY_MS = 20000,
+    LARGE_BYTES = 262144,
+};
 
 /* What the library borrows while it opens. */
 struct material {
@@ -159,6 +171,7 @@ static int open_library(struct agent *agent, const struct config *config,
                         const struct material *material, struct error *ret_error)
 {
     const char *endpoint = config_text(config, "broker", "endpoint");
+    const char *attachments = config_text(config, "unit", "attachments");
     struct leadbus_error trouble = {0};
     struct leadbus_options options = {
         .size = sizeof options,
@@ -174,7 +187,10 @@ static int open_library(struct agent *agent, const struct config *config,
         .send_window = (uint32_t)config_u64(config, "broker", "send_window"),
         .credit = (uint32_t)config_u64(config, "broker", "credit"),
         .outbox_max = config_u64(config, "unit", "outbox_max"),
+        .attachments_path = *attachments ? attachments : NULL,
+        .attachments_max = config_u64(config, "unit", "attachments_max"),
         .check_section = agent_check_section,
+        .check_attachment = files_check,
         .changed = changed,
         .ctx = agent,
     };
@@ -367,6 +383,8 @@ int main(int argc, char **argv)
     struct config *config = NULL;
     struct error error = {0};
     int first = 0;
+    /* Chunks of attachments come and go: their memory goes back to the system, each time. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     int status = options_parse(&spec, argc, argv, false, &first);
     if (status == OPTIONS_DONE) return 0;
     if (status) return options_exit_code(status);

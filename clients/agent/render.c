@@ -193,6 +193,40 @@ static json_t *section_json(const struct agent *agent, const char *kind_slug,
     return object;
 }
 
+static json_t *attachment_json(const struct leadbus_attachment *attachment, size_t number)
+{
+    static const char *const states[] = {"none",     "local", "sending", "sent",
+                                         "fetching", "here",  "refused"};
+    char hash[65];
+    json_t *object = json_object();
+    set_number(object, "n", number);
+    render_set(object, "section", attachment->section);
+    render_set(object, "name", attachment->name);
+    render_set(object, "media_type", attachment->media_type);
+    set_number(object, "size", attachment->bytes);
+    hex_encode(bytes_of(attachment->sha256, 32), hash);
+    render_set(object, "sha256", hash);
+    json_object_set_new(object, "confirm_no_dna", json_boolean(attachment->confirmed));
+    render_set(object, "state",
+               attachment->state >= 0 && attachment->state < 7 ? states[attachment->state]
+                                                               : "unknown");
+    if (attachment->code) render_set(object, "code", leadbus_error_name(attachment->code));
+    set_number(object, "chunks", attachment->chunks);
+    set_number(object, "chunks_done", attachment->chunks_done);
+    return object;
+}
+
+json_t *render_attachments(const leadbus_message *message)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < leadbus_message_attachment_count(message); i++) {
+        struct leadbus_attachment attachment = {.size = sizeof attachment};
+        if (leadbus_message_attachment(message, i, &attachment))
+            json_array_append_new(list, attachment_json(&attachment, i + 1));
+    }
+    return list;
+}
+
 json_t *render_message(const struct agent *agent, const leadbus_message *message)
 {
     const struct leadbus_item *item = leadbus_message_item(message);
@@ -207,6 +241,7 @@ json_t *render_message(const struct agent *agent, const leadbus_message *message
     for (size_t i = 0; i < leadbus_message_recipient_count(message); i++)
         json_array_append_new(recipients, render_recipient(leadbus_message_recipient(message, i)));
     json_object_set_new(object, "sections", sections);
+    json_object_set_new(object, "attachments", render_attachments(message));
     json_object_set_new(object, "recipients", recipients);
     return object;
 }

@@ -13,7 +13,9 @@ void render_set_id(json_t *object, const char *key, const uint8_t id[16]); /* no
 json_t *render_error(const struct leadbus_error *error);
 json_t *render_item(const struct agent *agent, const struct leadbus_item *item);
 json_t *render_outgoing(const struct leadbus_outgoing *outgoing);
-/* item, sections that we may read, recipients. */
+/* The files that we may read, with how far they are. */
+json_t *render_attachments(const leadbus_message *message);
+/* item, sections that we may read, files, recipients. */
 json_t *render_message(const struct agent *agent, const leadbus_message *message);
 json_t *render_recipient(const struct leadbus_recipient *recipient);
 const char *render_outbox_state(int state);

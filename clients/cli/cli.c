@@ -1,12 +1,15 @@
 #include "clients/cli/cli.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
+#include "clients/cli/progress.h"
 #include "proto/host/file.h"
 
 void cli_global_rows(struct cli *cli, struct options_row *ret_rows)
@@ -43,14 +46,6 @@ int cli_options(struct cli *cli, struct options_spec *spec, int argc, char **arg
 
 /* ---- the API ----------------------------------------------------------------------------------
  */
-
-static size_t take_answer(char *data, size_t size, size_t count, void *ctx)
-{
-    struct buf *answer = ctx;
-    if (answer->len + size * count > CLI_ANSWER_BYTES_MAX) return 0;
-    buf_append(answer, data, size * count);
-    return size * count;
-}
 
 static int set_token(struct cli *cli, struct curl_slist **headers, struct error *ret_error)
 {
@@ -101,29 +96,127 @@ static int set_target(struct cli *cli, const char *path, struct error *ret_error
     return 0;
 }
 
-static int perform(struct cli *cli, const char *method, const char *body,
-                   struct curl_slist *headers, struct buf *answer, struct error *ret_error)
+/* One request: what is sent, where the answer goes. */
+struct exchange {
+    const char *method;
+    const char *path;
+    const char *content_type; /* of what is sent; NULL: nothing is */
+    const char *body;         /* or: */
+    FILE *from;
+    int64_t from_len;              /* -1: to its end, whatever that is */
+    FILE *to;                      /* of a good answer; NULL: collected in `answer` */
+    crypto_hash_sha256_state hash; /* over what went there */
+    struct buf answer;
+    struct progress *progress; /* NULL: an answer is expected at once */
+    CURL *curl;
+};
+
+static size_t take_answer(char *data, size_t size, size_t count, void *ctx)
+{
+    struct exchange *exchange = ctx;
+    size_t len = size * count;
+    long status = 0;
+    curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (exchange->to && status == 200) {
+        crypto_hash_sha256_update(&exchange->hash, (const uint8_t *)data, len);
+        return fwrite(data, 1, len, exchange->to);
+    }
+    if (exchange->answer.len + len > CLI_ANSWER_BYTES_MAX) return 0;
+    buf_append(&exchange->answer, data, len);
+    return len;
+}
+
+static size_t give_body(char *data, size_t size, size_t count, void *ctx)
+{
+    const struct exchange *exchange = ctx;
+    size_t len = fread(data, 1, size * count, exchange->from);
+    return len == 0 && ferror(exchange->from) ? CURL_READFUNC_ABORT : len;
+}
+
+static int show_progress(void *ctx, curl_off_t down_len, curl_off_t down, curl_off_t up_len,
+                         curl_off_t up)
+{
+    (void)down_len;
+    (void)up_len;
+    progress_show(ctx, (uint64_t)(up > down ? up : down));
+    return 0;
+}
+
+static void set_body(struct exchange *exchange)
+{
+    CURL *curl = exchange->curl;
+    if (exchange->from) {
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
+        curl_easy_setopt(curl, CURLOPT_READDATA, exchange);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->from_len);
+    } else if (exchange->body) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, exchange->body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(exchange->body));
+    }
+    if (exchange->progress) {
+        /* A large file takes its time; one that stands still does not. */
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 120L);
+        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, show_progress);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange->progress);
+    } else {
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT, 120L);
+    }
+}
+
+static int perform(struct cli *cli, struct exchange *exchange, struct curl_slist *headers,
+                   struct error *ret_error)
 {
     CURL *curl = cli->curl;
     char detail[CURL_ERROR_SIZE] = "";
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    if (body) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
-    }
+    set_body(exchange);
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, exchange->method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 5L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 120L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     CURLcode done = curl_easy_perform(curl);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
+    if (exchange->progress) progress_end(exchange->progress);
     if (!done) return 0;
-    return error_set(ret_error, E_AGENT_UNREACHABLE, cli->agent, "%s",
-                     *detail ? detail : curl_easy_strerror(done));
+    const char *words = *detail ? detail : curl_easy_strerror(done);
+    if (done == CURLE_ABORTED_BY_CALLBACK)
+        return error_set(ret_error, E_IO, exchange->path, "the file cannot be read");
+    if (exchange->to && ferror(exchange->to))
+        return error_set(ret_error, E_IO, exchange->path, "the file cannot be written");
+    return error_set(ret_error, E_AGENT_UNREACHABLE, cli->agent, "%s", words);
+}
+
+static int run_exchange(struct cli *cli, struct exchange *exchange, struct error *ret_error)
+{
+    struct curl_slist *headers = NULL;
+    char line[300];
+    int status = 0;
+    if (!cli->curl)
+        cli->curl = curl_easy_init();
+    else
+        curl_easy_reset(cli->curl);
+    if (!cli->curl) return error_set(ret_error, E_NO_MEMORY, NULL, "libcurl");
+    exchange->curl = cli->curl;
+    headers = curl_slist_append(headers, "Accept: application/json, application/problem+json, */*");
+    if (exchange->content_type) {
+        snprintf(line, sizeof line, "Content-Type: %.200s", exchange->content_type);
+        headers = curl_slist_append(headers, line);
+    }
+    if (exchange->body && cli->idempotency_key) {
+        snprintf(line, sizeof line, "Idempotency-Key: %.255s", cli->idempotency_key);
+        headers = curl_slist_append(headers, line);
+    }
+    status = set_token(cli, &headers, ret_error);
+    if (!status) status = set_target(cli, exchange->path, ret_error);
+    if (!status) status = perform(cli, exchange, headers, ret_error);
+    curl_slist_free_all(headers);
+    return status;
 }
 
 /* Sorts the answer by its type. */
@@ -156,32 +249,86 @@ int cli_call(struct cli *cli, const char *method, const char *path, json_t *take
              json_t **ret_answer, struct buf *ret_text, struct error *ret_error)
 {
     char *body = take_body ? json_dumps(take_body, JSON_COMPACT) : NULL;
-    struct curl_slist *headers = NULL;
-    struct buf raw = {0};
-    int status = 0;
+    struct exchange exchange = {.method = method,
+                                .path = path,
+                                .content_type = body ? "application/json" : NULL,
+                                .body = body};
     json_decref(take_body);
-    if (!cli->curl)
-        cli->curl = curl_easy_init();
-    else
-        curl_easy_reset(cli->curl);
-    if (!cli->curl) status = error_set(ret_error, E_NO_MEMORY, NULL, "libcurl");
-    headers = curl_slist_append(headers, "Accept: application/json, application/problem+json");
-    if (body) headers = curl_slist_append(headers, "Content-Type: application/json");
-    if (!status && body && cli->idempotency_key) {
-        char line[300];
-        snprintf(line, sizeof line, "Idempotency-Key: %.255s", cli->idempotency_key);
-        headers = curl_slist_append(headers, line);
-    }
-    if (!status) status = set_token(cli, &headers, ret_error);
-    if (!status) status = set_target(cli, path, ret_error);
-    if (!status) status = perform(cli, method, body, headers, &raw, ret_error);
-    if (!status) status = read_answer(cli, &raw, ret_answer, ret_text, ret_error);
-    curl_slist_free_all(headers);
+    int status = run_exchange(cli, &exchange, ret_error);
+    if (!status) status = read_answer(cli, &exchange.answer, ret_answer, ret_text, ret_error);
     if (body) {
         sodium_memzero(body, strlen(body));
         free(body);
     }
-    buf_wipe_fini(&raw);
+    buf_wipe_fini(&exchange.answer);
+    return status;
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+static int upload_path(struct cli *cli, const char *file, const char *kind, char *ret, size_t cap,
+                       struct error *ret_error)
+{
+    const char *slash = strrchr(file, '/');
+    char *name = cli_escape(cli, slash ? slash + 1 : file);
+    char *quoted = cli_escape(cli, kind);
+    int len =
+        name && quoted ? snprintf(ret, cap, "/v1/attachments?kind=%s&name=%s", quoted, name) : -1;
+    free(name);
+    free(quoted);
+    if (len > 0 && (size_t)len < cap) return 0;
+    return error_set(ret_error, E_USAGE, "--attach", "the name is too long");
+}
+
+int cli_upload(struct cli *cli, const char *file, const char *kind, json_t **ret_answer,
+               struct error *ret_error)
+{
+    char path[2048];
+    struct stat about;
+    struct progress progress;
+    int status = upload_path(cli, file, kind, path, sizeof path, ret_error);
+    if (status) return status;
+    FILE *from = fopen(file, "rbe");
+    if (!from) return error_set(ret_error, E_IO, file, "%s", strerror(errno));
+    if (fstat(fileno(from), &about) < 0 || S_ISDIR(about.st_mode)) {
+        (void)fclose(from);
+        return error_set(ret_error, E_IO, file, "%s", T("不是文件", "not a file"));
+    }
+    bool regular = S_ISREG(about.st_mode);
+    struct exchange exchange = {.method = "POST",
+                                .path = path,
+                                .content_type = "application/octet-stream",
+                                .from = from,
+                                .from_len = regular ? (int64_t)about.st_size : -1,
+                                .progress = &progress};
+    progress_begin(&progress, file, regular ? (uint64_t)about.st_size : 0, cli->json);
+    status = run_exchange(cli, &exchange, ret_error);
+    if (!status) status = read_answer(cli, &exchange.answer, ret_answer, NULL, ret_error);
+    buf_wipe_fini(&exchange.answer);
+    (void)fclose(from);
+    return status;
+}
+
+int cli_download(struct cli *cli, const char *path, const char *label, uint64_t len, FILE *to,
+                 uint8_t ret_sha256[32], struct error *ret_error)
+{
+    struct progress progress;
+    json_t *answer = NULL;
+    long http = 0;
+    struct exchange exchange = {.method = "GET", .path = path, .to = to, .progress = &progress};
+    crypto_hash_sha256_init(&exchange.hash);
+    progress_begin(&progress, label, len, cli->json || to == stdout);
+    int status = run_exchange(cli, &exchange, ret_error);
+    if (!status) {
+        curl_easy_getinfo(cli->curl, CURLINFO_RESPONSE_CODE, &http);
+        if (http != 200) status = read_answer(cli, &exchange.answer, &answer, NULL, ret_error);
+        if (http != 200 && !status)
+            status = error_set(ret_error, E_BAD_FORM, cli->agent, "HTTP %ld", http);
+        json_decref(answer);
+    }
+    if (!status) crypto_hash_sha256_final(&exchange.hash, ret_sha256);
+    buf_wipe_fini(&exchange.answer);
     return status;
 }
 

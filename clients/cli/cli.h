@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
@@ -38,6 +39,7 @@ int cli_send(struct cli *cli, int argc, char **argv);
 int cli_preview(struct cli *cli, int argc, char **argv);
 int cli_inbox(struct cli *cli, int argc, char **argv);
 int cli_show(struct cli *cli, int argc, char **argv);
+int cli_attachment(struct cli *cli, int argc, char **argv);
 int cli_thread(struct cli *cli, int argc, char **argv);
 int cli_receipt(struct cli *cli, int argc, char **argv);
 int cli_status(struct cli *cli, int argc, char **argv);
@@ -59,6 +61,13 @@ void cli_global_rows(struct cli *cli, struct options_row *ret_rows);
  * answers). */
 int cli_call(struct cli *cli, const char *method, const char *path, json_t *take_body,
              json_t **ret_answer, struct buf *ret_text, struct error *ret_error) MUST_USE;
+/* A file to the agent, as one that will go with a message of `kind`: what the agent says of it. The
+ * name of the file without its folders is its name. A bar on stderr where that is a terminal. */
+int cli_upload(struct cli *cli, const char *file, const char *kind, json_t **ret_answer,
+               struct error *ret_error) MUST_USE;
+/* What the agent answers at `path`, written to `to` and hashed. label, len: for the bar. E_IO. */
+int cli_download(struct cli *cli, const char *path, const char *label, uint64_t len, FILE *to,
+                 uint8_t ret_sha256[32], struct error *ret_error) MUST_USE;
 /* A value made safe for a query or path; free(). */
 char *cli_escape(struct cli *cli, const char *text);
 
@@ -83,6 +92,8 @@ const char *cli_safe(const char *text);
 /* A message as the agent renders it. `kind` is what the agent says of its kind, for the words of
  * its fields and codes; NULL: the keys themselves. */
 void cli_print_message(const json_t *message, const json_t *kind);
+/* The list of GET /v1/messages/{id}/attachments. */
+void cli_print_attachments(const json_t *list);
 /* "--set a.b[0].c=value". `schema` is the JSON Schema of the object, which says whether a value is
  * a number, true or false; NULL: every value is a string. E_USAGE. */
 int cli_assign(json_t *object, const json_t *schema, const char *assignment,

@@ -239,5 +239,9 @@ void cli_print_message(const json_t *message, const json_t *kind)
         printf("%s\n", T("内容:", "content:"));
         print_fields(sections, json_object_get(kind, "schema"), 2);
     }
+    if (json_array_size(json_object_get(message, "attachments"))) {
+        printf("%s\n", T("附件:", "attachments:"));
+        cli_print_attachments(json_object_get(message, "attachments"));
+    }
     print_recipients(json_object_get(message, "recipients"), !kind || expects_sign(kind));
 }

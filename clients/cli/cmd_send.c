@@ -12,8 +12,8 @@ struct what {
     const char *thread;
     const char *parent;
     const char *wait;
-    struct options_list sets;
-    bool form;
+    struct options_list sets, files;
+    bool form, confirmed;
 };
 
 /* What the agent says about a kind: its schema and an example. */
@@ -110,6 +110,11 @@ static int read_what(struct cli *cli, struct what *what, bool sends, int argc, c
          "idempotency key: sent again, it is not sent twice", NULL, &cli->idempotency_key, NULL},
         {"wait", 'w', "秒", "SECONDS", "等待总线回执", "wait for the receipt of the bus", NULL,
          &what->wait, NULL},
+        {"attach", 'A', "文件", "FILE", "附上一个文件，可重复", "attach a file; may be repeated",
+         NULL, NULL, &what->files},
+        {"confirm-no-dna", 0, NULL, NULL, "本人已查看：图片和录音录像中没有 DNA 分型数据",
+         "I have looked: pictures and recordings show no DNA profile", &what->confirmed, NULL,
+         NULL},
     };
     struct options_spec spec = {
         .program = sends ? "leadbus send" : "leadbus preview",
@@ -120,9 +125,65 @@ static int read_what(struct cli *cli, struct what *what, bool sends, int argc, c
         .about_en = sends ? "Sends a message; get a template with --template first."
                           : "Shows who would receive it and why; sends nothing.",
         .rows = rows,
-        .row_count = sizeof rows / sizeof *rows - (sends ? 0 : 1),
+        .row_count = sizeof rows / sizeof *rows - (sends ? 0 : 3),
     };
     return cli_options(cli, &spec, argc, argv, ret_first);
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+static void drop_files(struct cli *cli, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        char path[96];
+        json_t *answer = NULL;
+        struct buf text = {0};
+        struct error ignored = {0};
+        snprintf(path, sizeof path, "/v1/attachments/%.36s",
+                 cli_get(json_array_get(list, i), "id"));
+        (void)!cli_call(cli, "DELETE", path, NULL, &answer, &text, &ignored);
+        json_decref(answer);
+        buf_fini(&text);
+    }
+}
+
+static int attach_one(struct cli *cli, const struct what *what, const char *kind, const char *file,
+                      json_t *list, struct error *ret_error)
+{
+    json_t *answer = NULL;
+    int status = cli_upload(cli, file, kind, &answer, ret_error);
+    if (status) return status;
+    json_array_append_new(list, json_pack("{s:s,s:b}", "id", cli_get(answer, "id"),
+                                          "confirm_no_dna", what->confirmed));
+    if (!what->confirmed && cli_true(answer, "confirm_no_dna"))
+        status = error_set(
+            ret_error, E_MISSING_FIELD, file, "%s",
+            T("程序看不懂图片和录音录像：请查看后加 --confirm-no-dna，确认其中没有 DNA 分型数据",
+              "no program reads pictures and recordings: look at it, and confirm with "
+              "--confirm-no-dna that no DNA profile is in it"));
+    else if (!cli->json && cli_number(answer, "removed_bytes") > 0)
+        fprintf(stderr,
+                T("%s：已去除照片中的位置、时间、设备等信息 %lld 字节\n",
+                  "%s: %lld bytes about place, time and device taken out\n"),
+                cli_safe(file), (long long)cli_number(answer, "removed_bytes"));
+    json_decref(answer);
+    return status;
+}
+
+/* Uploads what --attach names; what was uploaded for nothing is taken back. */
+static int attach_files(struct cli *cli, const struct what *what, json_t *body,
+                        struct error *ret_error)
+{
+    json_t *list = json_array();
+    int status = 0;
+    for (size_t i = 0; i < what->files.count && !status; i++)
+        status =
+            attach_one(cli, what, cli_get(body, "kind"), what->files.items[i], list, ret_error);
+    if (status) drop_files(cli, list);
+    if (!status && json_array_size(list) > 0) json_object_set(body, "attachments", list);
+    json_decref(list);
+    return status;
 }
 
 static void tell_sent(const json_t *answer)
@@ -215,7 +276,16 @@ static int run(struct cli *cli, bool sends, int argc, char **argv)
     else
         snprintf(path, sizeof path, "%s", sends ? "/v1/messages" : "/v1/preview");
     status = make_body(cli, &what, kind, &body, &error);
-    if (!status) status = cli_call(cli, "POST", path, body, &answer, NULL, &error);
+    if (!status && what.files.count) {
+        status = attach_files(cli, &what, body, &error);
+        if (status) json_decref(body);
+    }
+    if (!status) {
+        json_t *files = json_incref(json_object_get(body, "attachments"));
+        status = cli_call(cli, "POST", path, body, &answer, NULL, &error);
+        if (status && what.files.count) drop_files(cli, files);
+        json_decref(files);
+    }
     if (status) return cli_fail(status, &error);
     if (cli->json)
         status = cli_print_json(answer);

@@ -9,6 +9,7 @@ static void print_status(const json_t *answer)
     const json_t *trust = json_object_get(answer, "trust");
     const json_t *outbox = json_object_get(answer, "outbox");
     const json_t *inbox = json_object_get(answer, "inbox");
+    const json_t *files = json_object_get(answer, "attachments");
     const json_t *error = json_object_get(answer, "last_error");
     const json_t *alarm = json_object_get(answer, "alarm");
     printf("%s (%s)  leadbus %s\n", cli_safe(cli_label(answer, "unit")), cli_get(answer, "unit"),
@@ -24,6 +25,10 @@ static void print_status(const json_t *answer)
              "inbox: %lld messages, %lld notices, %lld expired, %lld exceptions\n"),
            (long long)cli_number(inbox, "received"), (long long)cli_number(inbox, "notices"),
            (long long)cli_number(inbox, "tombstones"), (long long)cli_number(inbox, "exceptions"));
+    printf(T("附件: 待上传 %lld，待接收 %lld，存有 %lld 字节\n",
+             "attachments: %lld to send, %lld to fetch, %lld bytes kept\n"),
+           (long long)cli_number(files, "uploads"), (long long)cli_number(files, "downloads"),
+           (long long)cli_number(files, "bytes"));
     printf(T("方案包 %lld，有效至 %s\n", "bundle %lld, until %s\n"),
            (long long)cli_number(trust, "bundle"), cli_time(trust, "bundle_expires_at"));
     printf("%s %s\n", T("证书有效至", "certificate until"),

@@ -1,7 +1,7 @@
 # bash completion for leadbus; installed as share/bash-completion/completions/leadbus.
 _leadbus() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} word command=""
-    local commands="send preview inbox show sign accept return progress close urge thread receipt status kinds"
+    local commands="send preview inbox show sign accept return progress close urge attachment thread receipt status kinds"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -11,7 +11,7 @@ _leadbus() {
         fi
     done
     case $previous in
-    --agent | -a | --token-file | --file | -f)
+    --agent | -a | --token-file | --file | -f | --attach | -A | --output)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -26,7 +26,8 @@ _leadbus() {
     fi
     case $command in
     send | preview)
-        own="--file --set --topic --area --thread --parent --template --key --wait"
+        own="--file --set --topic --area --thread --parent --template --key"
+        [[ $command == send ]] && own+=" --wait --attach --confirm-no-dna"
         if [[ $current != -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(leadbus kinds --json 2>/dev/null |
                 sed -n 's/^ *"kind": "\(.*\)",$/\1/p')" -- "$current")
@@ -34,6 +35,7 @@ _leadbus() {
         fi
         ;;
     inbox) own="--after --limit --wait" ;;
+    attachment) own="--output --wait" ;;
     sign | accept) own="--set --wait" ;;
     return) own="--set --wait --reason --text" ;;
     progress) own="--set --wait --text" ;;

@@ -18,6 +18,7 @@ static const struct cli_command commands[] = {
     {"progress", cli_act, "反馈进展", "report progress"},
     {"close", cli_act, "办结", "close it"},
     {"urge", cli_act, "催办", "urge"},
+    {"attachment", cli_attachment, "列出或保存附件", "list or save attachments"},
     {"thread", cli_thread, "显示线索经过和各单位进度", "a thread and where each unit is"},
     {"receipt", cli_receipt, "打印总线回执", "print the receipt of the bus"},
     {"status", cli_status, "代理状态", "how the agent is"},

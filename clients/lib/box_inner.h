@@ -14,7 +14,7 @@
 #define IN_COLUMNS                                                                                 \
     "number,type,notice,code,id,thread,parent,hash,kind,topic,sender,lane,position,idx,"           \
     "record_ms,received_ms,missing,count,proved,must_sign,running"
-#define PEER_COLUMNS "unit,lane,out_count,out_index,out_hash,in_serial,in_count,in_hash,in_known"
+#define PEER_COLUMNS       "unit,lane,out_count,out_index,out_hash,in_serial,in_count,in_hash,in_known"
 #define ATTACHMENT_COLUMNS "number,id,message,ordinal,root,size,state,code,lane,idx,created_ms"
 #define BOX_STATEMENTS(X)                                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \

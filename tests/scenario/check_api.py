@@ -5,6 +5,7 @@ usage: check_api.py SOURCE_DIR SOCKET THREAD_ID PORT TOKEN
 
 Only the standard library: the parts of the YAML that are needed are read by their indentation.
 """
+import hashlib
 import http.client
 import json
 import pathlib
@@ -12,6 +13,7 @@ import re
 import socket
 import sys
 import time
+import urllib.parse
 
 SOURCE, SOCKET, THREAD = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 PORT, TOKEN = int(sys.argv[4]), sys.argv[5]
@@ -86,6 +88,8 @@ check(set(OPERATIONS) == implemented(),
 for (method, path), statuses in OPERATIONS.items():
     if method != "GET":
         continue
+    if path.endswith("/{n}"):
+        continue  # below
     real = path.replace("{kind}", "lead.mandatory-report").replace("{id}", THREAD)
     status, headers, data = call("GET", real)
     check(str(status) in statuses or "default" in statuses, f"{path}: undocumented status {status}")
@@ -95,7 +99,7 @@ for (method, path), statuses in OPERATIONS.items():
 
 # What is required is there.
 item = json.loads(call("GET", f"/v1/messages/{THREAD}")[2])
-for name in REQUIRED["Item"] + ["sections", "recipients"]:
+for name in REQUIRED["Item"] + ["sections", "attachments", "recipients"]:
     check(name in item, f"Message has no {name}")
 for name in REQUIRED["Outgoing"]:
     check(name in item["outbox"], f"Outgoing has no {name}")
@@ -249,6 +253,107 @@ check(call("GET", "/livez")[0] == 200, "livez behind a crowd of the silent")
 for one in silent:
     one.close()
 
+# A file: taken in pieces, listed, handed out as it is, taken back.
+NAME, TEXT = "照片 \"1\" 100%.txt", "needle\r\n".encode() * 30000
+UPLOAD = "/v1/attachments?kind=lead.mandatory-report&name=" + urllib.parse.quote(NAME)
+
+
+def upload(body=TEXT, path=UPLOAD, headers=None):
+    return call("POST", path, body, headers)
+
+
+status, headers, data = upload()
+file = json.loads(data)
+check(status == 201, f"upload: {status} {data}")
+for name in REQUIRED["Uploaded"]:
+    check(name in file, f"Uploaded has no {name}")
+check(file["sha256"] == hashlib.sha256(TEXT).hexdigest() and file["size"] == len(TEXT), f"upload: {file}")
+check(file["media_type"] == "text/plain" and not file["confirm_no_dna"], f"upload: {file}")
+status, _, data = upload(iter([TEXT[at:at + 7000] for at in range(0, len(TEXT), 7000)]),
+                         headers={"Content-Type": "image/jpeg"})  # chunked: no length is known
+again = json.loads(data)
+check(status == 201 and again["sha256"] == file["sha256"] and again["media_type"] == "text/plain",
+      f"upload in pieces: {status} {data}")
+check(again["id"] != file["id"], "two uploads, one id")
+check_problem(upload(path="/v1/attachments?name=a.txt"), 422, "missing_field", "upload without a kind")
+check_problem(upload(path="/v1/attachments?kind=x.y&name=a"), 422, "kind_unknown", "upload for no kind")
+check_problem(upload(path=UPLOAD.replace("lead.mandatory-report", "receipt.signed")), 422,
+              "attachment_not_allowed", "upload for a kind without files")
+for name in ("", "a/b", "..", "a%0Ab", "a" * 256):
+    got = upload(path="/v1/attachments?kind=lead.mandatory-report&name=" + name)
+    check_problem(got, 422, "bad_value" if name else "missing_field", f"upload as {name[:9]!r}")
+check_problem(upload(b""), 422, "bad_value", "empty upload")
+check_problem(upload(b"PK\x03\x04 broken"), 403, "content_unexaminable", "a broken zip")
+check_problem(upload(b"D3S1358 15,16 vWA 14,18 FGA 21,24 TH01 7,9"), 403, "forbidden_content", "a profile")
+check_problem(upload(headers={"Content-Type": "multipart/form-data; boundary=x"}), 400, "bad_form",
+              "a form")
+check_problem(call("DELETE", "/v1/attachments/" + THREAD), 404, "not_found", "no such upload")
+check(call("DELETE", "/v1/attachments/" + again["id"])[0] == 204, "upload taken back")
+check_problem(call("DELETE", "/v1/attachments/" + again["id"]), 404, "not_found", "taken back twice")
+
+
+def report(attachments):
+    example = json.loads(call("GET", "/v1/kinds/lead.mandatory-report")[2])["example"]
+    return call("POST", "/v1/messages", {**example, "attachments": attachments})
+
+
+problem = check_problem(report([{"id": again["id"]}]), 404, "not_found", "what was taken back")
+check(problem["field"] == "attachments[0].id", f"unknown upload: {problem}")
+problem = check_problem(report([{"id": file["id"]}, {"id": 7}]), 422, "bad_value", "id of a number")
+check(problem["field"] == "attachments[1].id", f"bad id: {problem}")
+check_problem(report([{"id": file["id"], "confirm": True}]), 422, "unknown_field", "unknown member")
+check_problem(report([{"id": file["id"]}] * 17), 413, "too_large", "17 files")
+check_problem(report({"id": file["id"]}), 422, "bad_value", "no list")
+status, _, data = report([{"id": file["id"], "confirm_no_dna": False}])
+check(status == 202, f"report with a file: {status} {data}")
+MESSAGE = f"/v1/messages/{json.loads(data)['id']}/attachments"
+check_problem(report([{"id": file["id"]}]), 422, "attachment_not_allowed", "a file that another message has")
+check_problem(call("DELETE", "/v1/attachments/" + file["id"]), 422, "attachment_not_allowed", "drop it now")
+listed = json.loads(call("GET", MESSAGE)[2])
+for name in REQUIRED["Attachment"]:
+    check(name in listed[0], f"Attachment has no {name}")
+check(len(listed) == 1 and listed[0]["name"] == NAME and listed[0]["n"] == 1, f"list: {listed}")
+status, headers, data = call("GET", MESSAGE + "/1")
+check(status == 200 and data == TEXT, f"download: {status}, {len(data)} bytes")
+check(headers["Content-Type"] == "text/plain", f"download: {headers['Content-Type']}")
+check(headers["Content-Length"] == str(len(TEXT)), "download: length")
+check(headers["X-Content-Type-Options"] == "nosniff", "download: nosniff")
+check("sandbox" in headers["Content-Security-Policy"], "download: no sandbox")
+check(headers["Content-Disposition"].startswith("attachment; filename=\"") and headers["Content-Disposition"].isascii(),
+      f"download: {headers['Content-Disposition']}")
+check(headers["Content-Disposition"].endswith("filename*=UTF-8''" + urllib.parse.quote(NAME, safe="")),
+      f"download: {headers['Content-Disposition']}")
+for n, code in ((0, "not_found"), (2, "not_found"), ("x", "bad_value"), (99999, "bad_value")):
+    check_problem(call("GET", f"{MESSAGE}/{n}"), 404 if code == "not_found" else 422, code, f"attachment {n}")
+
+# A document above its bound is refused before it is read, and said so where the rest is short.
+connection = Local("localhost")
+connection.putrequest("POST", UPLOAD)
+connection.putheader("Content-Length", str((64 << 20) + 65536))
+connection.endheaders()
+try:
+    for _ in range(64 * 16 + 1):
+        connection.send(b"x" * 65536)
+    answer = connection.getresponse()
+    check_problem((answer.status, answer.headers, answer.read()), 413, "too_large", "a document above 64 MiB")
+except ConnectionError:
+    check(False, "a document above 64 MiB: cut off")
+connection.close()
+
+# Only so many at a time, and who goes away leaves nothing behind.
+held = [Local("localhost") for _ in range(8)]
+for connection in held:
+    connection.putrequest("POST", UPLOAD)
+    connection.putheader("Content-Length", "1000")
+    connection.endheaders(b"x" * 500)
+check_problem(upload(), 503, "busy", "a ninth upload")
+for connection in held:
+    connection.close()
+for _ in range(200):
+    if upload()[0] == 201:
+        break
+else:
+    check(False, "uploads that went away still count")
 
 # A token where there is a port; the probe is open.
 def over_tcp(path, headers):
@@ -278,6 +383,15 @@ for host, status in (("localhost:8437", 200), ("127.0.0.1", 200), ("127.1.2.3:1"
         got = over_tcp(path, {"Host": host, "Authorization": "Bearer " + TOKEN})
         check(got[0] == status, f"host {host}: {path}: {got[0]}")
 check_problem(raw(b"GET /livez HTTP/1.1\r\n\r\n", ("127.0.0.1", PORT)), 403, "host_not_allowed", "no host")
+
+# Without it nothing of a file is read.
+connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+connection.putrequest("POST", UPLOAD)
+connection.putheader("Content-Length", str(1 << 30))
+connection.endheaders()
+answer = connection.getresponse()
+check_problem((answer.status, answer.headers, answer.read()), 401, "token_invalid", "upload without a token")
+connection.close()
 
 # Metrics are Prometheus text, and no label has an id.
 for line in call("GET", "/metrics")[2].decode().splitlines():

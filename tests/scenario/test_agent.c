@@ -14,163 +14,45 @@
 #include <cmocka.h>
 
 #include "proto/base/check.h"
-#include "proto/host/file.h"
-#include "tests/scenario/town.h"
+#include "tests/scenario/agents.h"
 
-#define PASSPHRASE "a passphrase for tests"
-#define TOKEN      "0123456789abcdef"
-enum { PATH_LEN = 2 * PROCESS_PATH_LEN_MAX, OUTPUT_LEN = 262144 };
-
-static const struct {
-    enum town_unit unit;
-    const char *key;
-} UNITS[] = {{TOWN_EDUCATION, "education"},
-             {TOWN_POLICE, "police-hedong"},
-             {TOWN_PROCURATORATE, "procuratorate"},
-             {TOWN_CIVIL_AFFAIRS, "civil-affairs"},
-             {TOWN_OFFICE, "joint-conference-office"}};
 enum { SCHOOL, POLICE, PROCURATORATE, CIVIL, OFFICE, AGENT_COUNT };
+static const enum town_unit UNITS[AGENT_COUNT] = {TOWN_EDUCATION, TOWN_POLICE, TOWN_PROCURATORATE,
+                                                  TOWN_CIVIL_AFFAIRS, TOWN_OFFICE};
+enum { PATH_LEN = AGENTS_PATH_LEN, OUTPUT_LEN = AGENTS_OUTPUT_LEN };
 
-static struct town town;
-static struct process agents[AGENT_COUNT];
+static struct agents agents;
 static char thread_id[37];
 
-static void path_of(int agent, const char *what, char ret_path[PATH_LEN])
+/* Short names for what is called on every line. */
+static int leadbus(size_t agent, const char *arguments, char ret_output[OUTPUT_LEN])
 {
-    snprintf(ret_path, PATH_LEN, "%s/%s.%s", town.folder, UNITS[agent].key, what);
+    return agents_run(&agents, agent, arguments, ret_output);
 }
-
-static void write_agent_files(int agent)
+static void must(size_t agent, const char *arguments, char ret_output[OUTPUT_LEN])
 {
-    struct error error = {0};
-    struct buf config = {0};
-    char path[PATH_LEN];
-    char base[PATH_LEN];
-    path_of(agent, "keyring", path);
-    CHECK(keyring_save(&town.keyrings[UNITS[agent].unit], path, bytes_of_str(PASSPHRASE), &error) ==
-          0);
-    snprintf(base, sizeof base, "%s/%s", town.folder, UNITS[agent].key);
-    buf_printf(&config,
-               "[unit]\nkeyring = %s.keyring\npassphrase_file = %s/passphrase\nstore = %s.db\n"
-               "[trust]\nroot = %s/root\nbundle = %s/bundle\n[broker]\nendpoint = %s\n"
-               "[http]\nsocket = %s.sock\n",
-               base, town.folder, base, town.folder, town.folder, town.endpoint, base);
-    if (agent == SCHOOL) {
-        buf_printf(&config, "address = 127.0.0.1\nport = 0\ntoken_file = %s.token\n", base);
-        path_of(agent, "token", path);
-        CHECK(file_write_atomic(path, bytes_of_str(TOKEN "\n"), 0600, &error) == 0);
-    }
-    path_of(agent, "conf", path);
-    CHECK(file_write_atomic(path, buf_bytes(&config), 0600, &error) == 0);
-    buf_fini(&config);
+    agents_must(&agents, agent, arguments, ret_output);
 }
-
-static void start_agent(int agent)
+static json_t *must_json(size_t agent, const char *arguments, char output[OUTPUT_LEN])
 {
-    char config[PATH_LEN];
-    char log[PATH_LEN];
-    path_of(agent, "conf", config);
-    path_of(agent, "log", log);
-    const char *argv[] = {LEADBUS_AGENT, "--config", config, NULL};
-    process_start(&agents[agent], town.folder, log, argv);
-    assert_true(process_wait_ready(&agents[agent], PROCESS_DEADLINE_MS));
+    return agents_must_json(&agents, agent, arguments, output);
 }
-
-/* Runs `leadbus ARGUMENTS` against an agent. Its exit code; stdout and stderr into *ret_output. */
-static int leadbus(int agent, const char *arguments, char ret_output[OUTPUT_LEN])
+static long wait_for(size_t agent, const char *kind)
 {
-    char command[2048];
-    char socket[PATH_LEN];
-    path_of(agent, "sock", socket);
-    snprintf(command, sizeof command,
-             "cd '%s' && LANG=en LEADBUS_AGENT='%s' LEADBUS_OFFICER=A7 '%s' %s 2>&1", town.folder,
-             socket, LEADBUS_CLI, arguments);
-    FILE *pipe = popen(command, "r");
-    CHECK(pipe != NULL);
-    size_t len = fread(ret_output, 1, OUTPUT_LEN - 1, pipe);
-    ret_output[len] = 0;
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void must(int agent, const char *arguments, char ret_output[OUTPUT_LEN])
-{
-    int status = leadbus(agent, arguments, ret_output);
-    if (status) print_error("leadbus %s: %d\n%s\n", arguments, status, ret_output);
-    assert_int_equal(status, 0);
-}
-
-static json_t *must_json(int agent, const char *arguments, char output[OUTPUT_LEN])
-{
-    must(agent, arguments, output);
-    json_t *answer = json_loads(output, 0, NULL);
-    if (!answer) print_error("%s\n", output);
-    assert_non_null(answer);
-    return answer;
-}
-
-/* The port that the school's agent chose, from the newest line of its log that has one. */
-static long chosen_port(void)
-{
-    char log[PATH_LEN];
-    struct error error = {0};
-    struct buf text = {0};
-    long number = 0;
-    path_of(SCHOOL, "log", log);
-    CHECK(file_read(log, OUTPUT_LEN, &text, &error) == 0);
-    buf_append_u8(&text, 0);
-    for (const char *at = (const char *)text.data; (at = strstr(at, " port=")) != NULL; at += 6)
-        number = strtol(at + 6, NULL, 10);
-    CHECK(number > 0);
-    buf_fini(&text);
-    return number;
-}
-
-/* Waits until the inbox of an agent has a message of that kind; its number. */
-static long wait_for(int agent, const char *kind)
-{
-    static char output[OUTPUT_LEN];
-    char arguments[96];
-    long after = 0;
-    for (int turn = 0; turn < 100; turn++) {
-        snprintf(arguments, sizeof arguments, "inbox --json --wait 20 --after %ld", after);
-        json_t *answer = must_json(agent, arguments, output);
-        const json_t *items = json_object_get(answer, "items");
-        if (!json_array_size(items)) fail_msg("%s did not arrive", kind);
-        for (size_t i = 0; i < json_array_size(items); i++) {
-            const json_t *item = json_array_get(items, i);
-            const char *its = json_string_value(json_object_get(item, "kind"));
-            after = (long)json_integer_value(json_object_get(item, "number"));
-            if (!its || strcmp(its, kind) != 0) continue;
-            json_decref(answer);
-            return after;
-        }
-        json_decref(answer);
-    }
-    fail();
-    return 0;
+    return agents_wait_for(&agents, agent, kind);
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    town_init(&town);
-    assert_true(town_start_broker(&town));
-    for (int i = 0; i < AGENT_COUNT; i++) {
-        write_agent_files(i);
-        start_agent(i);
-    }
+    agents_init(&agents, UNITS, AGENT_COUNT);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    int clean = 0;
-    for (int i = 0; i < AGENT_COUNT; i++)
-        if (agents[i].pid) clean |= process_stop(&agents[i], PROCESS_DEADLINE_MS);
-    town_fini(&town);
-    return clean;
+    return agents_fini(&agents);
 }
 
 static void preview_cites_a_clause_for_every_recipient(void **state)
@@ -231,7 +113,7 @@ static void each_unit_reads_what_its_row_says(void **state)
     assert_non_null(strstr(output, "needle in the payload"));
     assert_non_null(strstr(output, "Informant"));
     assert_non_null(strstr(output, "values as stated"));
-    for (int unit = PROCURATORATE; unit <= CIVIL; unit++) {
+    for (size_t unit = PROCURATORATE; unit <= CIVIL; unit++) {
         snprintf(arguments, sizeof arguments, "show %ld --json",
                  wait_for(unit, "lead.mandatory-report"));
         json_t *message = must_json(unit, arguments, output);
@@ -314,10 +196,10 @@ static void the_api_is_as_documented(void **state)
     (void)state;
     char command[4 * PATH_LEN];
     char socket[PATH_LEN];
-    path_of(SCHOOL, "sock", socket);
+    agents_path(&agents, SCHOOL, "sock", socket);
     snprintf(command, sizeof command,
              "python3 '%s/tests/scenario/check_api.py' '%s' '%s' '%s' %ld %s", LEADBUS_SOURCE_DIR,
-             LEADBUS_SOURCE_DIR, socket, thread_id, chosen_port(), TOKEN);
+             LEADBUS_SOURCE_DIR, socket, thread_id, agents_port(&agents), AGENTS_TOKEN);
     assert_int_equal(system(command), 0);
 }
 
@@ -326,11 +208,13 @@ static void a_token_opens_the_port_and_nothing_else_does(void **state)
     (void)state;
     static char output[OUTPUT_LEN];
     char arguments[160];
-    snprintf(arguments, sizeof arguments, "status --agent http://127.0.0.1:%ld", chosen_port());
+    snprintf(arguments, sizeof arguments, "status --agent http://127.0.0.1:%ld",
+             agents_port(&agents));
     assert_int_equal(leadbus(SCHOOL, arguments, output), 77);
     assert_non_null(strstr(output, "token_invalid"));
     snprintf(arguments, sizeof arguments,
-             "status --agent http://127.0.0.1:%ld/ --token-file education.token", chosen_port());
+             "status --agent http://127.0.0.1:%ld/ --token-file education.token",
+             agents_port(&agents));
     must(SCHOOL, arguments, output);
     assert_non_null(strstr(output, "education"));
 }
@@ -341,9 +225,9 @@ static void an_agent_killed_keeps_what_it_took(void **state)
     (void)state;
     static char output[OUTPUT_LEN];
     char arguments[96];
-    process_kill(&agents[SCHOOL]);
+    process_kill(&agents.processes[SCHOOL]);
     assert_int_equal(leadbus(SCHOOL, "status", output), 69);
-    start_agent(SCHOOL);
+    agents_start(&agents, SCHOOL);
     snprintf(arguments, sizeof arguments, "thread %s", thread_id);
     must(SCHOOL, arguments, output);
     must(SCHOOL, "send lead.mandatory-report --wait 20 --file report.json", output);
@@ -355,7 +239,7 @@ static void configuration_is_checked(void **state)
     (void)state;
     char command[4 * PATH_LEN];
     char config[PATH_LEN];
-    path_of(SCHOOL, "conf", config);
+    agents_path(&agents, SCHOOL, "conf", config);
     static const struct {
         const char *more;
         int code;
@@ -383,12 +267,13 @@ static void a_wrong_bundle_file_is_named(void **state)
     char command[4 * PATH_LEN];
     char config[PATH_LEN];
     static const char *const files[] = {"root", "empty"};
-    path_of(SCHOOL, "conf", config);
+    agents_path(&agents, SCHOOL, "conf", config);
     for (size_t i = 0; i < 2; i++) {
         snprintf(command, sizeof command,
                  "cd '%s' && : > empty && LANG=en '%s' -c '%s' --set trust.bundle='%s/%s' "
                  "--set unit.store='%s/other.db' 2>&1",
-                 town.folder, LEADBUS_AGENT, config, town.folder, files[i], town.folder);
+                 agents.town.folder, LEADBUS_AGENT, config, agents.town.folder, files[i],
+                 agents.town.folder);
         FILE *pipe = popen(command, "r");
         CHECK(pipe != NULL);
         output[fread(output, 1, OUTPUT_LEN - 1, pipe)] = 0;
