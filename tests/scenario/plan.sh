@@ -63,7 +63,7 @@ runs 65 lint text
 complains '既不是方案数据表目录，也不是方案包'
 runs 64 nonsense
 runs 0 --version
-for command in lint derive; do
+for command in lint explain diff stats derive; do
     runs 0 "$command" --help
     says '用法'
     LANG=en runs 0 "$command" --help
@@ -128,6 +128,84 @@ assert not open_tags' || fail "the sheet's tags do not match"
 runs 0 lint --to-confirm --html --lang en
 says '<html lang="en">' 'To be confirmed, and signed for'
 
+# ---- explain
+runs 0 explain 婚姻登记 --from 民政局 --area 大直沽 --at 2022-03-10
+says '婚姻登记疑似情形（anomaly.marriage）' '区民政局（civil-affairs）' '120102002  大直沽街道' '2022-03-10' \
+    '公安河东分局（police-hedong）  须签收，主责' 'coop:2.1.3.1=police-hedong  routes.tsv:' '摘要、全文' \
+    '公安河东分局、区妇联配合' '民政牵头登记，公安须到场处置' '本单位是发送方'
+LANG=en runs 0 explain anomaly.marriage --from civil-affairs
+says 'must sign, primary unit' 'it is the sender' 'civil affairs leads and is the sender: the police must act'
+runs 0 explain --json lead.street-minor --from health --at 2022-03-10
+json '[r["unit"] for r in j["recipients"]] == ["civil-affairs", "police-hedong"]'
+json 'j["recipients"][0]["primary"] and j["recipients"][0]["act"] == "sign" and j["at"] == "2022-03-10"'
+json 'all(r["line"] > 0 and r["reason_zh"] and r["citation_en"] for r in j["recipients"])'
+json 'any(s["unit"] == "education" and s["reason"] == "no-row" for s in j["skipped"])'
+runs 0 explain --json missing-child --from police-hedong
+json 'j["flags"] == ["area-unknown"]'
+runs 0 explain missing-child --from police-hedong
+says '区划不明：未发送任何街道'
+runs 0 explain --json lead.suspected-trafficking --from police-hedong
+json 'j["flags"] == ["only-origin-left"] and j["recipients"][0]["unit"] == "joint-conference-office"'
+runs 0 explain 签收 --from 区教育局 --parent-from 卫健委
+says '区卫健委（health）  须签收'
+runs 0 explain --json alert.missing-child-cancel --from police-hedong --parent-from police-hedong --thread court \
+    --thread 大直沽
+json '[r["unit"] for r in j["recipients"]] == ["court", "st-dazhigu"]'
+runs 64 explain anomaly.marriage
+runs 64 explain --from court
+runs 65 explain 婚烟登记 --from 民政局
+complains '是否指：婚姻登记疑似情形（anomaly.marriage）'
+LANG=en runs 65 explain anomaly.marriage --from civil-afairs
+complains 'did you mean: District Civil Affairs Bureau (civil-affairs)'
+runs 65 explain handoff.service-referral --from civil-affairs
+complains 'legal-aid'
+runs 65 explain handoff.service-referral --from civil-affairs --topic leagl-aid
+complains '法律援助（legal-aid）'
+runs 77 explain anomaly.marriage --from education
+complains '可发送：区民政局'
+runs 77 explain 签收 --from education
+complains '--parent-from'
+runs 65 explain anomaly.marriage --from civil-affairs --area 1201
+runs 65 explain anomaly.marriage --from civil-affairs --at yesterday
+runs 0 explain --json handoff.victim --from police-hedong --plan broken
+json 'j["flags"] == ["readdressed"]'
+
+# ---- diff
+runs 0 diff "$tables"
+says '效力相同'
+runs 0 diff --json "$tables" "$tables"
+json 'j["same"] and j["tables"] == [] and j["routes"] == []'
+changed signs routes.tsv 'coop:2.1.3.1=womens-federation\tone\tcopy\tsummary' \
+    'coop:2.1.3.1=womens-federation\tone\tsign\tsummary,full'
+runs 1 diff "$tables" signs
+says '婚姻登记疑似情形（anomaly.marriage）' '所有发送单位：' '~ 区妇联  抄送；可读摘要 → 须签收；可读摘要、全文' '（路由行）'
+LANG=en runs 1 diff "$tables" signs
+says 'for all senders:' "~ District Women's Federation  copy; reads summary → must sign; reads summary, full"
+runs 1 diff --json "$tables" signs
+json 'len(j["routes"]) == 1 and j["tables"] == [] and j["routes"][0]["who"] == ["womens-federation"]'
+json 'j["routes"][0]["before"]["act"] == "copy" and j["routes"][0]["after"]["act"] == "sign"'
+json 'j["routes"][0]["senders"] == {"scope": "all"} and j["routes"][0]["cause"] == "row"'
+changed merged units.tsv '天津市河东区城市管理委员会\tbureau\t-\t-\t-' '天津市河东区城市管理委员会\tbureau\t-\t-\thousing'
+runs 1 diff "$tables" merged
+says '区城管委（urban-management）  并入 housing' '没有接收单位改变'
+changed brackets tasks.tsv '2.1.3.1\tcivil-affairs\tpolice-hedong,womens-federation' \
+    '2.1.3.1\tcivil-affairs\tpolice-hedong'
+runs 1 diff "$tables" brackets
+says '2.1.3.1）  coop：police-hedong,womens-federation → police-hedong' '- 区妇联  抄送；可读摘要' '（条款括号改动）'
+runs 64 diff
+runs 66 diff "$tables" nowhere
+runs 65 diff "$tables" circle
+
+# ---- stats
+runs 0 stats
+says '条款 73（有配合单位的 55），负责 138 处，配合 180 处' '从不负责的单位 11：区财政局' '没有种类的条款 0'
+LANG=en runs 0 stats "$tables"
+says '73 clauses (55 with cooperating units): 138 leading and 180 cooperating mentions' '11 units never lead'
+runs 0 stats --json
+json 'j["clauses"] == 73 and j["lead_mentions"] == sum(n["lead"] for n in j["named"])'
+json 'sum(j["families"].values()) == len(j["kinds"]) and j["clauses_without_kind"] == []'
+json 'next(k for k in j["kinds"] if k["kind"] == "anomaly.marriage")["sign"]["units"] == 1'
+
 # ---- a bundle: its tables and its directory
 printf '\376%.0s' {1..32} >key
 chmod 600 key
@@ -151,6 +229,9 @@ json 'sum(f["code"] == "unit-without-certificate" for f in j["findings"]) == 40'
 runs 1 lint --json --at 2001-01-01 b
 json 'sum(f["code"] == "unit-without-certificate" for f in j["findings"]) == 42'
 runs 65 lint --at 2001-02-29 b
+runs 0 diff b
+says '效力相同'
+runs 0 explain anomaly.marriage --from civil-affairs --plan b
 runs 65 lint --directory key
 runs 66 lint --directory nowhere
 runs 0 lint --to-confirm --json b
