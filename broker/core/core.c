@@ -39,8 +39,11 @@ void core_free(struct core *core)
 {
     if (!core) return;
     for (size_t i = 0; i < core->unit_count; i++) {
-        for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
+        for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
             free(core->units[i]->lanes[lane].ring);
+            buf_fini(&core->units[i]->lanes[lane].past.steps);
+            free(core->units[i]->lanes[lane].past.marks);
+        }
         free(core->units[i]);
     }
     free(core->units);

@@ -156,6 +156,11 @@ struct core_entry {
 /* The entry after `position`; false when there is none. Serial order, O(1) amortised. */
 bool core_entry_after(const struct core *core, const char *unit, unsigned lane, uint64_t position,
                       struct core_entry *ret_entry);
+/* The journal indexes of what a lane held before it was acknowledged, from the position after
+ * `after` on: fills at most cap, returns how many. For a unit that lost what it had acknowledged.
+ */
+size_t core_past(const struct core *core, const char *unit, unsigned lane, uint64_t after,
+                 uint64_t *ret_indexes, size_t cap);
 /* What the journal holds as acknowledged: position and running hash. The shell continues the
  * running hash from here. */
 void core_acknowledged(const struct core *core, const char *unit, unsigned lane,

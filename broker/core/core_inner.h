@@ -33,11 +33,25 @@ struct core_place {
     uint32_t flags;
 };
 
+/* What was acknowledged, two bytes or so an entry: differences of the journal indexes, seven bits a
+ * byte, lowest first, the last one below 0x80. It follows from the queue: no part of the digest. */
+enum { CORE_PAST_STEP = 1024 };
+struct core_past {
+    struct buf steps;
+    uint64_t last; /* index of the last of them */
+    struct {
+        size_t offset;
+        uint64_t index;
+    } * marks; /* ahead of the positions 1, 1 + CORE_PAST_STEP, ... */
+    size_t mark_count, mark_cap;
+};
+
 struct core_lane {
     struct core_place *ring; /* cap is a power of two */
     uint32_t cap, head, count;
     uint64_t acked; /* position of the last acknowledged entry; the ring starts behind it */
     uint8_t running[32];
+    struct core_past past;
 };
 
 struct core_unit {

@@ -147,9 +147,54 @@ struct core_place *core_lane_at(const struct core_lane *lane, uint64_t position)
     return &lane->ring[(lane->head + (uint32_t)(position - lane->acked - 1)) & (lane->cap - 1)];
 }
 
+static void past_add(struct core_past *past, uint64_t position, uint64_t index)
+{
+    if (position % CORE_PAST_STEP == 1) {
+        past->marks =
+            core_grow(past->marks, &past->mark_cap, past->mark_count + 1, sizeof *past->marks);
+        past->marks[past->mark_count].offset = past->steps.len;
+        past->marks[past->mark_count++].index = past->last;
+    }
+    uint64_t step = index - past->last;
+    for (; step >= 0x80; step >>= 7) buf_append_u8(&past->steps, (uint8_t)(step | 0x80));
+    buf_append_u8(&past->steps, (uint8_t)step);
+    past->last = index;
+}
+
+static uint64_t past_take(const struct core_past *past, size_t *offset, uint64_t index)
+{
+    unsigned shift = 0;
+    uint64_t step = 0;
+    uint8_t byte;
+    do {
+        byte = past->steps.data[(*offset)++];
+        step |= (uint64_t)(byte & 0x7f) << shift;
+        shift += 7;
+    } while (byte & 0x80);
+    return index + step;
+}
+
+size_t core_past(const struct core *core, const char *unit, unsigned lane, uint64_t after,
+                 uint64_t *ret_indexes, size_t cap)
+{
+    uint16_t u = core_unit_find(core, unit);
+    if (u == CORE_UNIT_NONE || lane >= ENVELOPE_LANE_COUNT) return 0;
+    const struct core_lane *queue = &core->units[u]->lanes[lane];
+    if (after >= queue->acked) return 0;
+    uint64_t position = after - after % CORE_PAST_STEP;
+    size_t offset = queue->past.marks[after / CORE_PAST_STEP].offset, count = 0;
+    uint64_t index = queue->past.marks[after / CORE_PAST_STEP].index;
+    while (count < cap && position < queue->acked) {
+        index = past_take(&queue->past, &offset, index);
+        if (++position > after) ret_indexes[count++] = index;
+    }
+    return count;
+}
+
 void core_lane_pop(struct core *core, struct core_lane *lane)
 {
     CHECK(lane->count > 0);
+    past_add(&lane->past, lane->acked + 1, lane->ring[lane->head].index);
     core_item_release(core, lane->ring[lane->head].item);
     lane->head = (lane->head + 1) & (lane->cap - 1);
     lane->count--;

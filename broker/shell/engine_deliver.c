@@ -72,13 +72,13 @@ static int fill_record(struct engine *engine, struct parts *parts, const struct 
     return 0;
 }
 
-static int deliver_one(struct engine *engine, struct session *session, unsigned lane,
-                       const struct core_entry *entry, struct error *ret_error)
+/* The frame of an entry. running NULL: it was acknowledged before. */
+static int delivery_encode(struct engine *engine, const struct session *session, unsigned lane,
+                           const struct core_entry *entry, const uint8_t *running,
+                           struct buf *ret_bytes, struct error *ret_error)
 {
-    struct lane *state = &session->lanes[lane];
     struct parts parts = {0};
     Leadbus__Delivery delivery = LEADBUS__DELIVERY__INIT;
-    uint8_t running[32];
     int code = tree_inclusion(engine->tree, entry->index, &parts.proof, ret_error);
     if (code) goto out;
     if (entry->type == CORE_ENTRY_LEAD) {
@@ -89,30 +89,83 @@ static int deliver_one(struct engine *engine, struct session *session, unsigned 
         code = fill_record(engine, &parts, entry, &delivery, ret_error);
     }
     if (code) goto out;
-    lane_running(core_origin(engine->core), state->running, entry->index, entry->item_hash,
-                 running);
     delivery.lane = lane;
     delivery.position = entry->position;
     delivery.index = entry->index;
-    delivery.running = (ProtobufCBinaryData){32, running};
+    if (running) delivery.running = data_of(bytes_of(running, 32));
+    delivery.again = !running;
     delivery.n_inclusion = reply_proof(&parts.proof, parts.hashes);
     delivery.inclusion = parts.hashes;
     delivery.checkpoint = data_of(tree_checkpoint(engine->tree));
     Leadbus__Frame frame = LEADBUS__FRAME__INIT;
     frame.body_case = LEADBUS__FRAME__BODY_DELIVERY;
     frame.delivery = &delivery;
+    reply_encode(&frame, ret_bytes);
+out:
+    buf_fini(&parts.record);
+    arena_fini(&parts.arena);
+    return code;
+}
+
+static int deliver_one(struct engine *engine, struct session *session, unsigned lane,
+                       const struct core_entry *entry, struct error *ret_error)
+{
+    struct lane *state = &session->lanes[lane];
     struct buf bytes = {0};
-    reply_encode(&frame, &bytes);
+    uint8_t running[32];
+    lane_running(core_origin(engine->core), state->running, entry->index, entry->item_hash,
+                 running);
+    int code = delivery_encode(engine, session, lane, entry, running, &bytes, ret_error);
+    if (code) return code;
     state->sizes[entry->position % LIMIT_CREDIT_MAX] = (uint32_t)bytes.len;
     state->flight_bytes += bytes.len;
     state->sent = entry->position;
     memcpy(state->running, running, sizeof running);
     net_send(engine->parts.net, &session->peer, &bytes);
     counters_add(&engine->parts.counters->deliveries, 1);
-out:
-    buf_fini(&parts.record);
-    arena_fini(&parts.arena);
-    return code;
+    return 0;
+}
+
+/* What stands there: an envelope, one that has run out of time since, or a record that was a
+ * notice. */
+static int past_type(struct engine *engine, uint64_t index, enum core_entry_type *ret_type,
+                     struct error *ret_error)
+{
+    const struct lead *lead;
+    int code = lead_cache_get(engine->leads, index, &lead, ret_error);
+    *ret_type = CORE_ENTRY_NOTICE;
+    if (code == E_NOT_FOUND) return 0;
+    if (code) return code;
+    uint64_t expires_ms = lead->envelope.head->expires_ms;
+    bool expired = expires_ms && expires_ms <= core_time_ms(engine->core);
+    *ret_type = expired ? CORE_ENTRY_TOMBSTONE : CORE_ENTRY_LEAD;
+    return 0;
+}
+
+int deliver_again(struct engine *engine, struct session *session, unsigned lane, uint64_t after,
+                  size_t count, struct error *ret_error)
+{
+    uint64_t indexes[LIMIT_AGAIN_COUNT_MAX];
+    if (count > LIMIT_AGAIN_COUNT_MAX) count = LIMIT_AGAIN_COUNT_MAX;
+    count = core_past(engine->core, session->unit, lane, after, indexes, count);
+    if (count == 0)
+        return error_set(ret_error, E_NOT_FOUND, "get_delivered.after",
+                         "nothing acknowledged in lane %u behind %llu", lane,
+                         (unsigned long long)after);
+    for (size_t i = 0; i < count; i++) {
+        struct core_entry entry = {.position = after + 1 + i, .index = indexes[i]};
+        struct buf bytes = {0};
+        int code = past_type(engine, entry.index, &entry.type, ret_error);
+        if (!code) code = delivery_encode(engine, session, lane, &entry, NULL, &bytes, ret_error);
+        if (!code) code = session_take_bulk(session, bytes.len, ret_error);
+        if (code && code != E_BUSY) engine_fatal("delivery_failed", code, ret_error);
+        if (code) {
+            buf_fini(&bytes);
+            return code;
+        }
+        net_send(engine->parts.net, &session->peer, &bytes);
+    }
+    return 0;
 }
 
 /* May this entry be sent now? It is durable, and so is whatever made it a tombstone. */

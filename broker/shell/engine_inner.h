@@ -120,9 +120,15 @@ void session_gone(struct engine *engine, const struct peer *peer);
 void session_close(struct engine *engine, struct session *session, const char *reason);
 void session_acked(struct engine *engine, struct session *session, unsigned lane);
 void session_credit(struct engine *engine, struct session *session, uint32_t lane, uint32_t window);
+/* E_BUSY: the session has had its share of large answers for now. */
+int session_take_bulk(struct session *session, size_t bytes, struct error *ret_error) MUST_USE;
 
 /* engine_deliver.c: sends what credit allows. True: there is more to send now. */
 bool deliver_pump(struct engine *engine, struct session *session);
+/* Sends acknowledged entries of the session's own lane again, at most count behind a position. What
+ * was sent before an error has been sent. E_NOT_FOUND, E_BUSY (too much in too short a time). */
+int deliver_again(struct engine *engine, struct session *session, unsigned lane, uint64_t after,
+                  size_t count, struct error *ret_error) MUST_USE;
 
 /* engine_request.c: one verified frame. */
 void request_handle(struct engine *engine, struct job *take_job);

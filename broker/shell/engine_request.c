@@ -166,21 +166,6 @@ static bool handle_signed(struct engine *engine, struct session *session, struct
     return false;
 }
 
-/* E_BUSY: this unit was sent enough for now. */
-static int take_bulk(struct session *session, size_t bytes, struct error *ret_error)
-{
-    uint64_t now_ms = clock_monotonic_ms();
-    if (now_ms - session->bulk_since_ms > BULK_WINDOW_MS) {
-        session->bulk_since_ms = now_ms;
-        session->bulk_bytes = 0;
-    }
-    if (session->bulk_bytes + bytes > BULK_BYTES_MAX)
-        return error_set(ret_error, E_BUSY, NULL, "more than %d bytes of bundles and keys in %d s",
-                         BULK_BYTES_MAX, BULK_WINDOW_MS / 1000);
-    session->bulk_bytes += bytes;
-    return 0;
-}
-
 static void handle_get_bundle(struct engine *engine, struct session *session, const struct job *job)
 {
     uint64_t version = job->frame->get_bundle->version;
@@ -203,7 +188,7 @@ static void handle_get_bundle(struct engine *engine, struct session *session, co
         reply_refuse(engine, job, code, &error);
         return;
     }
-    int code = take_bulk(session, bytes.len, &error);
+    int code = session_take_bulk(session, bytes.len, &error);
     if (code) {
         reply_refuse(engine, job, code, &error);
         return;
@@ -246,7 +231,7 @@ static void handle_get_keys(struct engine *engine, struct session *session, cons
     reply.n_keys = taken;
     reply.keys = list;
     struct error error = {0};
-    int code = take_bulk(session, bytes_len, &error);
+    int code = session_take_bulk(session, bytes_len, &error);
     if (code) {
         reply_refuse(engine, job, code, &error);
     } else {
@@ -284,6 +269,21 @@ static void handle_get_proof(struct engine *engine, const struct job *job)
     frame.body_case = LEADBUS__FRAME__BODY_PROOF;
     frame.proof = &proof;
     reply_frame(engine, &job->peer, &frame);
+}
+
+static void handle_get_delivered(struct engine *engine, struct session *session,
+                                 const struct job *job)
+{
+    const Leadbus__GetDelivered *wanted = job->frame->get_delivered;
+    struct error error = {0};
+    int code = 0;
+    if (wanted->lane >= ENVELOPE_LANE_COUNT)
+        code = error_set(&error, E_BAD_VALUE, "get_delivered.lane", "%u", wanted->lane);
+    else if (wanted->count == 0)
+        code = error_set(&error, E_BAD_VALUE, "get_delivered.count", "0");
+    else
+        code = deliver_again(engine, session, wanted->lane, wanted->after, wanted->count, &error);
+    if (code) reply_refuse(engine, job, code, &error);
 }
 
 static void handle_ping(struct engine *engine, const struct job *job)
@@ -326,6 +326,9 @@ static bool handle_greeted(struct engine *engine, struct session *session, struc
     case LEADBUS__FRAME__BODY_GET_BUNDLE: handle_get_bundle(engine, session, job); return false;
     case LEADBUS__FRAME__BODY_GET_KEYS: handle_get_keys(engine, session, job); return false;
     case LEADBUS__FRAME__BODY_GET_PROOF: handle_get_proof(engine, job); return false;
+    case LEADBUS__FRAME__BODY_GET_DELIVERED:
+        handle_get_delivered(engine, session, job);
+        return false;
     case LEADBUS__FRAME__BODY_PING: handle_ping(engine, job); return false;
     default: break;
     }

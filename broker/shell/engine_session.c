@@ -84,6 +84,21 @@ void session_credit(struct engine *engine, struct session *session, uint32_t lan
     session->wants_pump = true;
 }
 
+int session_take_bulk(struct session *session, size_t bytes, struct error *ret_error)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    if (now_ms - session->bulk_since_ms > BULK_WINDOW_MS) {
+        session->bulk_since_ms = now_ms;
+        session->bulk_bytes = 0;
+    }
+    if (session->bulk_bytes + bytes > BULK_BYTES_MAX)
+        return error_set(ret_error, E_BUSY, NULL,
+                         "more than %d bytes of bundles, keys and what came before in %d s",
+                         BULK_BYTES_MAX, BULK_WINDOW_MS / 1000);
+    session->bulk_bytes += bytes;
+    return 0;
+}
+
 /* Who it is: the connection's certificate, its role, and what HELLO says of both. */
 static int check_who(struct engine *engine, const struct job *job, const Leadbus__HelloBody *body,
                      struct error *ret_error)

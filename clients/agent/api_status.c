@@ -77,12 +77,13 @@ int api_status(struct agent *agent, struct http_request *request, struct http_re
                         json_pack("{s:I,s:I,s:I,s:I}", "queued", (json_int_t)stats.queued, "sent",
                                   (json_int_t)stats.sent, "receipted", (json_int_t)stats.receipted,
                                   "refused", (json_int_t)stats.refused));
-    json_object_set_new(object, "inbox",
-                        json_pack("{s:I,s:I,s:I,s:I,s:o,s:o}", "received",
-                                  (json_int_t)stats.received, "notices", (json_int_t)stats.notices,
-                                  "tombstones", (json_int_t)stats.tombstones, "exceptions",
-                                  (json_int_t)stats.exceptions, "position", lanes(stats.position),
-                                  "acknowledged", lanes(stats.acknowledged)));
+    json_t *inbox =
+        json_pack("{s:I,s:I,s:I,s:I,s:o,s:o}", "received", (json_int_t)stats.received, "notices",
+                  (json_int_t)stats.notices, "tombstones", (json_int_t)stats.tombstones,
+                  "exceptions", (json_int_t)stats.exceptions, "position", lanes(stats.position),
+                  "acknowledged", lanes(stats.acknowledged));
+    if (stats.again[0] || stats.again[1]) json_object_set_new(inbox, "again", lanes(stats.again));
+    json_object_set_new(object, "inbox", inbox);
     json_object_set_new(object, "attachments",
                         json_pack("{s:I,s:I,s:I}", "uploads", (json_int_t)stats.uploads,
                                   "downloads", (json_int_t)stats.downloads, "bytes",
@@ -169,6 +170,9 @@ int api_metrics(struct agent *agent, struct http_request *request, struct http_r
     metric(text, "position", gauge, "Last durable queue position by lane.", "{lane=\"urgent\"}",
            stats.position[0]);
     metric(text, "position", NULL, NULL, "{lane=\"normal\"}", stats.position[1]);
+    metric(text, "again", gauge, "Acknowledged once, still to be fetched again, by lane.",
+           "{lane=\"urgent\"}", stats.again[0]);
+    metric(text, "again", NULL, NULL, "{lane=\"normal\"}", stats.again[1]);
     metric(text, "frames_in_total", counter, "Frames from the broker.", "", stats.frames_in);
     metric(text, "frames_out_total", counter, "Frames to the broker.", "", stats.frames_out);
     metric(text, "frames_refused_total", counter, "Frames from the broker that were not believed.",

@@ -29,6 +29,12 @@ static void print_status(const json_t *answer)
              "attachments: %lld to send, %lld to fetch, %lld bytes kept\n"),
            (long long)cli_number(files, "uploads"), (long long)cli_number(files, "downloads"),
            (long long)cli_number(files, "bytes"));
+    const json_t *again = json_object_get(inbox, "again");
+    if (again)
+        printf(T("收件库是旧备份：正从总线重新取回此前确认过的紧急 %lld 件、普通 %lld 件\n",
+                 "the store is an older copy: %lld urgent and %lld normal that were acknowledged "
+                 "before are being fetched again\n"),
+               (long long)cli_number(again, "urgent"), (long long)cli_number(again, "normal"));
     printf(T("方案包 %lld，有效至 %s\n", "bundle %lld, until %s\n"),
            (long long)cli_number(trust, "bundle"), cli_time(trust, "bundle_expires_at"));
     printf("%s %s\n", T("证书有效至", "certificate until"),

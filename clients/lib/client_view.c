@@ -183,6 +183,7 @@ void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats)
     for (size_t i = 0; i < ENGINE_LANES; i++) {
         stats.position[i] = engine->lanes[i].position;
         stats.acknowledged[i] = engine->lanes[i].acked;
+        stats.again[i] = engine->lanes[i].again.until - engine->lanes[i].again.at;
     }
     stats.bundle = trust_bundle_version(engine->bundle);
     stats.bundle_expires_ms = trust_bundle_expires_ms(engine->bundle);

@@ -260,6 +260,7 @@ static void forget(struct engine *engine)
     for (size_t i = 0; i < engine->held_count; i++) buf_fini(&engine->held[i]);
     engine->held_count = 0;
     engine->asked_count = engine->answered_count = 0;
+    engine_again_forget(engine);
     engine->keys_asked_ms = engine->bundle_asked_ms = 0;
     engine->keys_known = false;
 }
@@ -341,11 +342,12 @@ static int welcome_state(struct engine *engine, struct moment *moment,
         if (one->position > lane->position) {
             struct error error;
             (void)error_set(&error, E_NOT_FOUND, "inbox",
-                            "lane %u: acknowledged up to %llu once, this store ends at %llu: put "
-                            "the store back, or ask the senders for the rest",
+                            "lane %u: acknowledged up to %llu once, this store ends at %llu: the "
+                            "rest is fetched from the bus again",
                             one->lane, (unsigned long long)one->position,
                             (unsigned long long)lane->position);
             engine_note(engine, moment, &error);
+            engine_again_begin(engine, one->lane, one->position, one->running.data);
             lane->position = one->position;
             memcpy(lane->running, one->running.data, 32);
             lane->dirty = true;
@@ -639,6 +641,7 @@ static int on_frame(struct engine *engine, struct moment *moment, const Leadbus_
     case LEADBUS__FRAME__BODY_PUT_CHUNK:
     case LEADBUS__FRAME__BODY_GET_LEAVES:
     case LEADBUS__FRAME__BODY_GET_CHUNK:
+    case LEADBUS__FRAME__BODY_GET_DELIVERED:
     default: break;
     }
     struct error error;
@@ -751,6 +754,8 @@ uint64_t engine_next_ms(const struct engine *engine)
         at = engine_outbox_next_ms(engine);
         if (at < next) next = at;
         at = engine_ack_ms(engine);
+        if (at < next) next = at;
+        at = engine_again_ms(engine);
         if (at < next) next = at;
     }
     return next;

@@ -143,6 +143,16 @@ struct engine_exception {
     uint8_t running[32];
 };
 
+/* Positions that were acknowledged and are not in this store: it was put back from an older copy.
+ */
+struct engine_again {
+    uint64_t at, until; /* had up to; wanted up to: equal when there is nothing to ask for */
+    uint8_t running[32], until_running[32];
+    uint64_t asked;    /* position up to which a request is on its way; 0: none */
+    uint64_t retry_ms; /* when to ask once more */
+    bool dirty;
+};
+
 struct engine_lane {
     uint64_t position; /* in the inbox, exceptions apart */
     uint8_t running[32];
@@ -155,6 +165,7 @@ struct engine_lane {
     size_t exception_count, exception_cap;
     uint64_t seq; /* last one used */
     bool apart;   /* the inbox has not every position of it from 1 on */
+    struct engine_again again;
     struct engine_queue waiting, sent;
 };
 

@@ -352,6 +352,8 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
     if (!pending) {
         /* Of the connection, or of something that is no message: before the greeting it ends it. */
         engine_note(engine, moment, &why);
+        if (strncmp(refusal->field, "get_delivered", 13) == 0)
+            engine_again_refused(engine, moment, refusal->retry_after_ms);
         if (engine->link == ENGINE_CONNECTED) {
             engine->reset = true;
             engine->reset_after_ms =

@@ -70,6 +70,19 @@ int engine_proof_of(ProtobufCBinaryData *hashes, size_t count, struct merkle_pro
 /* The bundle of a version: the one in force, or an older one kept. NULL: not here. */
 struct trust_bundle *engine_bundle_of(struct engine *engine, uint64_t version);
 
+/* engine_again.c: what was acknowledged and is not here */
+void engine_again_begin(struct engine *engine, unsigned number, uint64_t until,
+                        const uint8_t running[32]);
+int engine_again_load(struct engine *engine, unsigned number, struct error *ret_error) MUST_USE;
+int engine_again_flush(struct engine *engine, const struct moment *moment, unsigned number,
+                       struct error *ret_error) MUST_USE;
+/* The next of them is in the box; `running` is the lane's hash there. */
+int engine_again_took(struct engine *engine, const struct moment *moment, unsigned number,
+                      const uint8_t running[32], struct error *ret_error) MUST_USE;
+void engine_again_refused(struct engine *engine, const struct moment *moment, uint64_t after_ms);
+void engine_again_forget(struct engine *engine); /* the connection is gone */
+uint64_t engine_again_ms(const struct engine *engine);
+
 /* engine_keys.c: epoch keys, peers, sessions, KEKs, thread keys, content */
 void engine_keys_load(struct engine *engine);
 int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool keep,

@@ -51,7 +51,8 @@ int engine_lanes_load(struct engine *engine, struct error *ret_error)
         if (r == 0 || r == E_NOT_FOUND) r = box_value_get(engine->box, name, &value, ret_error);
         lane->apart = r == 0 && value.len == 1 && value.data[0];
         buf_fini(&value);
-        if (r == 0 || r == E_NOT_FOUND)
+        if (r == 0 || r == E_NOT_FOUND) r = engine_again_load(engine, i, ret_error);
+        if (r == 0)
             r = box_in_exceptions(engine->box, i, lane->acked, load_exception, lane, ret_error);
         if (r < 0) return r;
     }
@@ -182,6 +183,8 @@ int engine_lanes_flush(struct engine *engine, struct moment *moment, struct erro
             if (r < 0) return r;
             lane->dirty = false;
         }
+        int r = engine_again_flush(engine, moment, i, ret_error);
+        if (r < 0) return r;
         if (ack_now(engine, moment, i)) lane_ack(engine, moment, i);
     }
     return 0;
@@ -241,7 +244,8 @@ static int incoming_read(struct engine *engine, struct incoming *in, struct erro
     return 0;
 }
 
-/* In the journal, and next in our lane's history. */
+/* In the journal, and next in our lane's history. What comes again is held against the history when
+ * all of it is here. */
 static int incoming_prove(struct engine *engine, struct incoming *in, struct error *ret_error)
 {
     const Leadbus__Delivery *delivery = in->delivery;
@@ -255,7 +259,9 @@ static int incoming_prove(struct engine *engine, struct incoming *in, struct err
     if (r == 0)
         r = merkle_verify_inclusion(leaf, delivery->index, head.size, &path, head.root, ret_error);
     if (r != 0) return r;
-    lane_running(engine->origin, lane->running, delivery->index, in->item, in->running);
+    lane_running(engine->origin, delivery->again ? lane->again.running : lane->running,
+                 delivery->index, in->item, in->running);
+    if (delivery->again) return 0;
     if (delivery->running.len != 32 || memcmp(delivery->running.data, in->running, 32) != 0)
         return error_set(ret_error, E_ACK_MISMATCH, "running", "lane %u at position %llu",
                          delivery->lane, (unsigned long long)delivery->position);
@@ -392,6 +398,12 @@ static uint64_t note_pair(struct engine *engine, const struct incoming *in)
     if (!in->is_genuine || envelope_recipient_find(&in->envelope, engine->keyring->unit) < 0)
         return 0;
     struct box_peer *peer = engine_peer(engine, in->head->from, in->delivery->lane);
+    if (in->delivery->again) {
+        /* It stands before what was counted since: only that we know the sender is new. */
+        if (peer->in_serial == 0) peer->in_serial = in->head->serial;
+        engine_peer_changed(engine, peer);
+        return 0;
+    }
     if (peer->in_serial != in->head->serial) {
         /* Of a sender that we never heard of we have all, if we have all of the lane. */
         peer->in_known = peer->in_serial == 0 && !apart;
@@ -531,6 +543,8 @@ static int take_tombstone(struct engine *engine, struct incoming *in, struct box
                           struct error *ret_error)
 {
     row_of_head(in->head, row);
+    struct box_in known;
+    if (in->delivery->again && box_in_find(engine->box, row->id, &known, NULL) == 0) return 0;
     row->type = BOX_IN_TOMBSTONE;
     row->code = E_EXPIRED;
     memcpy(row->hash, in->item, 32);
@@ -758,6 +772,11 @@ static int incoming_check(struct engine *engine, struct incoming *in, struct err
     if (delivery->lane >= ENGINE_LANES)
         return error_set(ret_error, E_BAD_VALUE, "lane", "%u", delivery->lane);
     struct engine_lane *lane = &engine->lanes[delivery->lane];
+    if (delivery->again) {
+        const struct engine_again *again = &lane->again;
+        bool asked = again->at < again->asked && delivery->position == again->at + 1;
+        return asked ? incoming_read(engine, in, ret_error) : 1;
+    }
     if (delivery->position <= lane->position) {
         lane->due = true; /* it did not hear us: say it again */
         lane->due_ms = 0;
@@ -790,6 +809,13 @@ static int take(struct engine *engine, struct moment *moment, struct incoming *i
     else
         r = take_notice(engine, moment, in, &row, ret_error);
     if (r < 0) return r;
+    if (delivery->again) {
+        /* It stands before what the thread was told since. */
+        if (row.type == BOX_IN_MESSAGE)
+            r = engine_thread_rebuild(engine, moment, row.thread, ret_error);
+        if (r < 0) return r;
+        return engine_again_took(engine, moment, delivery->lane, in->running, ret_error);
+    }
     if (row.type == BOX_IN_EXCEPTION) (void)load_exception(lane, &row);
     lane->position = delivery->position;
     memcpy(lane->running, in->running, 32);
@@ -822,7 +848,7 @@ int engine_delivery(struct engine *engine, struct moment *moment, const Leadbus_
     if (checked == 0) checked = incoming_prove(engine, in, &why);
     if (checked != 0) {
         engine_refuse(engine, moment, &why);
-        if (read) r = show_unproved(engine, moment, in, ret_error);
+        if (read && !delivery->again) r = show_unproved(engine, moment, in, ret_error);
         goto out;
     }
     r = take(engine, moment, in, ret_error);

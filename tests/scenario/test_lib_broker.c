@@ -337,6 +337,83 @@ static void a_unit_opened_again_goes_on_where_it_stopped(void **state)
     assert_int_equal(leadbus_inbox_last(desk->units[POLICE]), 2);
 }
 
+/* ---- a store put back ----------------------------------------------------------------------- */
+
+static void copy_store(const struct desk *desk, int unit, const char *from, const char *to)
+{
+    static const char *const tails[] = {"-wal", "-shm"};
+    char source[256], target[256], stray[272];
+    struct buf bytes = {0};
+    path_of(desk, from, unit, source, sizeof source);
+    path_of(desk, to, unit, target, sizeof target);
+    assert_int_equal(file_read(source, 64 << 20, &bytes, NULL), 0);
+    assert_int_equal(file_write_atomic(target, buf_bytes(&bytes), 0600, NULL), 0);
+    buf_fini(&bytes);
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(stray, sizeof stray, "%s%s", target, tails[i]);
+        (void)remove(stray);
+    }
+}
+
+static bool whole(struct desk *desk, void *ctx)
+{
+    struct leadbus_stats stats = stats_of(desk, POLICE);
+    return stats.received >= *(const uint64_t *)ctx && stats.again[0] == 0 && stats.again[1] == 0;
+}
+
+static int count_missing(void *ctx, const struct leadbus_item *item)
+{
+    *(uint64_t *)ctx += item->missing_before;
+    return 0;
+}
+
+/* What the police acknowledged after the copy was made is in no store of theirs any more; the bus
+ * has it, and brings it beside what is new. */
+static void a_store_put_back_is_made_whole_again(void **state)
+{
+    struct desk *desk = *state;
+    enum { BEFORE = 3, LOST = 40 };
+    struct settled wanted = {BEFORE, BEFORE};
+    uint8_t before[BEFORE][16], lost[LOST][16], later[2][16];
+    for (int i = 0; i < BEFORE; i++) submit_report(desk, before[i]);
+    assert_true(until(desk, settled, &wanted));
+    leadbus_close(desk->units[POLICE]);
+    copy_store(desk, POLICE, "store", "copy");
+    open_unit(desk, POLICE);
+    for (int i = 0; i < LOST; i++) submit_report(desk, lost[i]);
+    wanted = (struct settled){BEFORE + LOST, BEFORE + LOST};
+    assert_true(until(desk, settled, &wanted));
+    act(desk, LEADBUS_ACT_SIGN, lost[0], NULL);
+    assert_true(until(desk, leg_is, &(struct leg_wanted){lost[0], "signed"}));
+    leadbus_close(desk->units[POLICE]);
+    desk->units[POLICE] = NULL;
+    submit_report(desk, later[0]);
+    copy_store(desk, POLICE, "copy", "store");
+    open_unit(desk, POLICE);
+    uint64_t all = BEFORE + LOST + 1;
+    assert_true(until(desk, whole, &all));
+    struct leadbus_stats stats = stats_of(desk, POLICE);
+    assert_int_equal(stats.received, all); /* once each */
+    assert_int_equal(stats.exceptions, 0);
+    assert_int_equal(stats.alarm_ms, 0);
+    for (int i = 0; i < LOST; i++)
+        check_section(desk->units[POLICE], lost[i], "full", "what was seen");
+    check_section(desk->units[POLICE], before[0], "full", "what was seen");
+    check_section(desk->units[POLICE], later[0], "full", "what was seen");
+    /* Nothing that the senders count is called missing, then or afterwards. */
+    submit_report(desk, later[1]);
+    all++;
+    assert_true(until(desk, whole, &all));
+    uint64_t missing = 0;
+    assert_int_equal(
+        leadbus_inbox_each(desk->units[POLICE], 0, 1000, count_missing, &missing, NULL), 0);
+    assert_int_equal(missing, 0);
+    /* Opened once more it has nothing to ask for. */
+    leadbus_close(desk->units[POLICE]);
+    open_unit(desk, POLICE);
+    assert_true(until(desk, whole, &all));
+}
+
 static bool all_receipted(struct desk *desk, void *ctx)
 {
     return settled(desk, ctx);
@@ -440,6 +517,7 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_unit_opened_again_goes_on_where_it_stopped, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_store_put_back_is_made_whole_again, setup, teardown),
         cmocka_unit_test_setup_teardown(many_go_through_a_small_window_in_one_commit, setup,
                                         teardown),
     };

@@ -19,6 +19,8 @@ struct fake_unit {
     struct keyring keyring;
     uint64_t position[2];
     uint8_t running[2][32];
+    struct buf delivered[FAKE_SIZE_MAX]; /* frames, to be asked for again */
+    size_t delivered_count;
     bool online;
     uint64_t changes;
 };
@@ -41,7 +43,7 @@ struct fake {
     uint32_t retry_after_ms;
     const char *participants[4];
     size_t participant_count;
-    uint64_t submits, acks, proofs, bundles_asked, keys_asked;
+    uint64_t submits, acks, proofs, bundles_asked, keys_asked, again_asked;
     uint64_t exceptions, exception_code;
     uint64_t bundle; /* version said to be in force */
     void (*bend_delivery)(struct fake *fake, Leadbus__Delivery *delivery);
@@ -190,8 +192,40 @@ static inline void fake_deliver(struct fake *fake, struct fake_unit *unit, uint6
     delivery.rules = RECORD_RULES_VERSION;
     frame.body_case = LEADBUS__FRAME__BODY_DELIVERY;
     frame.delivery = &delivery;
+    CHECK(unit->delivered_count < FAKE_SIZE_MAX);
+    message_encode(&frame.base, &unit->delivered[unit->delivered_count++]);
     if (fake->bend_delivery) fake->bend_delivery(fake, &delivery);
     fake_say(fake, unit, &frame);
+}
+
+/* What it was sent before, once more, under the newest head. */
+static inline void fake_again(struct fake *fake, struct fake_unit *unit,
+                              const Leadbus__GetDelivered *ask)
+{
+    fake->again_asked++;
+    for (size_t i = 0; i < unit->delivered_count; i++) {
+        struct merkle_proof proof;
+        struct merkle_reader reader = fake_reader(fake);
+        ProtobufCBinaryData path[64];
+        Leadbus__Frame *frame =
+            leadbus__frame__unpack(NULL, unit->delivered[i].len, unit->delivered[i].data);
+        Leadbus__Delivery delivery = *frame->delivery;
+        if (delivery.lane == ask->lane && delivery.position > ask->after &&
+            delivery.position <= ask->after + ask->count) {
+            Leadbus__Frame reply = LEADBUS__FRAME__INIT;
+            CHECK(merkle_prove_inclusion(&reader, delivery.index, fake->size, &proof, NULL) == 0);
+            delivery.again = true;
+            delivery.running = (ProtobufCBinaryData){0};
+            delivery.n_inclusion = fake_path(&proof, path);
+            delivery.inclusion = path;
+            delivery.checkpoint = fake_binary(fake->checkpoint.data, fake->checkpoint.len);
+            reply.body_case = LEADBUS__FRAME__BODY_DELIVERY;
+            reply.delivery = &delivery;
+            if (fake->bend_delivery) fake->bend_delivery(fake, &delivery);
+            fake_say(fake, unit, &reply);
+        }
+        leadbus__frame__free_unpacked(frame, NULL);
+    }
 }
 
 /* Journals an envelope and delivers it to whoever it names and is online. */
@@ -315,6 +349,7 @@ static inline void fake_take(struct fake *fake, struct fake_unit *unit, struct b
     case LEADBUS__FRAME__BODY_SUBMIT: fake_submit(fake, unit, frame->submit); break;
     case LEADBUS__FRAME__BODY_ACK: fake_ack(fake, unit, frame->ack); break;
     case LEADBUS__FRAME__BODY_GET_PROOF: fake_proof(fake, unit, frame->get_proof->from_size); break;
+    case LEADBUS__FRAME__BODY_GET_DELIVERED: fake_again(fake, unit, frame->get_delivered); break;
     case LEADBUS__FRAME__BODY_GET_KEYS:
         fake->keys_asked++;
         keys.keys_index = fake->size;
@@ -444,6 +479,8 @@ static inline void fake_fini(struct fake *fake)
     for (size_t i = 0; i < fake->unit_count; i++) {
         engine_free(fake->units[i].engine);
         box_close(fake->units[i].box);
+        for (size_t k = 0; k < fake->units[i].delivered_count; k++)
+            buf_fini(&fake->units[i].delivered[k]);
     }
     if (fake->hello) leadbus__hello_body__free_unpacked(fake->hello, NULL);
     buf_fini(&fake->checkpoint);

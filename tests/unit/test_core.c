@@ -196,6 +196,42 @@ static void old_keys_are_forgotten(void **state)
     district_letter_free(letter);
 }
 
+/* Every position that was acknowledged keeps its index, from wherever one asks. */
+static void what_was_acknowledged_is_still_known(void **state)
+{
+    enum { COUNT = 2500 };
+    struct journal *journal = *state;
+    static uint64_t indexes[COUNT], got[COUNT];
+    struct core_entry entry;
+    size_t count = 0;
+    assert_int_equal(core_past(journal->core, "police-hedong", 0, 0, got, COUNT), 0);
+    while (count < COUNT) {
+        for (int i = 0; i < 1 + (int)(count % 50); i++) {
+            struct district_letter *letter = marriage(journal->district);
+            assert_int_equal(put_letter(journal->district, journal->core, letter, NULL, NULL), 0);
+            district_letter_free(letter);
+        }
+        size_t from = count;
+        for (uint64_t at = from; core_entry_after(journal->core, "police-hedong", 0, at, &entry);
+             at = entry.position)
+            if (count < COUNT) indexes[count++] = entry.index;
+        put_ack(journal->district, journal->core, "police-hedong", 0, count - from, NULL);
+    }
+    const size_t starts[] = {0, 1, 2, 1022, 1023, 1024, 1025, 2047, 2048, COUNT - 1};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        assert_int_equal(core_past(journal->core, "police-hedong", 0, starts[i], got, COUNT),
+                         COUNT - starts[i]);
+        assert_memory_equal(got, indexes + starts[i], (COUNT - starts[i]) * sizeof *got);
+        assert_int_equal(core_past(journal->core, "police-hedong", 0, starts[i], got, 1), 1);
+        assert_int_equal(got[0], indexes[starts[i]]);
+    }
+    assert_int_equal(core_past(journal->core, "police-hedong", 0, COUNT, got, COUNT), 0);
+    assert_int_equal(core_past(journal->core, "police-hedong", 0, UINT64_MAX, got, COUNT), 0);
+    assert_int_equal(core_past(journal->core, "police-hedong", 1, 0, got, COUNT), 0);
+    assert_int_equal(core_past(journal->core, "police-hedong", 7, 0, got, COUNT), 0);
+    assert_int_equal(core_past(journal->core, "nobody", 0, 0, got, COUNT), 0);
+}
+
 static void effects_name_the_receipt_and_every_queue(void **state)
 {
     struct journal *journal = *state;
@@ -412,6 +448,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(numbers_of_keys_do_not_jump, setup, teardown),
         cmocka_unit_test_setup_teardown(old_keys_are_forgotten, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_acknowledged_is_still_known, setup, teardown),
         cmocka_unit_test_setup_teardown(effects_name_the_receipt_and_every_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_records_are_corruption_and_never_a_crash, setup,
                                         teardown),

@@ -572,6 +572,100 @@ static void a_fork_of_what_a_sender_sent_shows(void **state)
     }
 }
 
+/* ---- a store that is older than the journal
+ * ------------------------------------------------------
+ */
+
+/* What the journal holds as acknowledged of the police. */
+static void welcome_acknowledged(struct fake *fake, Leadbus__Welcome *welcome)
+{
+    static Leadbus__LanePosition rows[2], *list[2];
+    (void)fake;
+    for (unsigned i = 0; i < 2; i++) {
+        leadbus__lane_position__init(&rows[i]);
+        rows[i].lane = i;
+        rows[i].position = police->position[i];
+        rows[i].running = fake_binary(police->running[i], 32);
+        list[i] = &rows[i];
+    }
+    welcome->n_lanes = 2;
+    welcome->lanes = list;
+}
+
+/* COUNT reports came and were acknowledged; then the police's store is an empty one. */
+enum { AGAIN_COUNT = 20 };
+static void lose_store(struct fake *fake, uint8_t ids[AGAIN_COUNT][16])
+{
+    for (int i = 0; i < AGAIN_COUNT; i++) must_stage(fake, school, REPORT, ids[i]);
+    fake_run(fake);
+    assert_int_equal(police->engine->lanes[0].acked, AGAIN_COUNT);
+    engine_free(police->engine);
+    box_close(police->box);
+    police->online = false;
+    fake_start(fake, police, ":memory:", NULL);
+    fake->bend_welcome = welcome_acknowledged;
+}
+
+static void what_was_acknowledged_and_lost_comes_again(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t ids[AGAIN_COUNT][16], id[16];
+    struct box_in in;
+    lose_store(fake, ids);
+    fake_online(fake, police);
+    assert_int_equal(fake->again_asked, 2); /* pages */
+    for (int i = 0; i < AGAIN_COUNT; i++) {
+        assert_int_equal(box_in_find(police->box, ids[i], &in, NULL), 0);
+        assert_int_equal(in.position, i + 1);
+        assert_true(in.proved);
+    }
+    assert_int_equal(police->engine->stats.alarm_ms, 0);
+    assert_int_equal(police->engine->stats.in_type[BOX_IN_MESSAGE], AGAIN_COUNT);
+    assert_false(police->engine->lanes[0].apart);
+    /* New ones go on behind, and none is missing. */
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(missing_before(police, id), 0);
+    assert_int_equal(police->engine->lanes[0].acked, AGAIN_COUNT + 1);
+}
+
+static void skip_one_again(struct fake *fake, Leadbus__Delivery *delivery)
+{
+    (void)fake;
+    if (delivery->again && delivery->position == 8) delivery->position = 0;
+}
+
+/* The whole of it must give the hash that was acknowledged: one in the place of another shows. */
+static void what_comes_again_is_held_against_what_was_acknowledged(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t ids[AGAIN_COUNT][16];
+    lose_store(fake, ids);
+    police->running[0][0] ^= 1; /* as if the journal held another history */
+    fake_online(fake, police);
+    assert_int_equal(police->engine->stats.alarm.code, E_ACK_MISMATCH);
+    assert_true(police->engine->lanes[0].apart);
+    assert_int_equal(police->engine->lanes[0].again.at, AGAIN_COUNT); /* it is over all the same */
+}
+
+/* What is left out is waited for, and asked for once more. */
+static void a_gap_in_what_comes_again_is_asked_for(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t ids[AGAIN_COUNT][16];
+    lose_store(fake, ids);
+    fake->bend_delivery = skip_one_again;
+    fake_online(fake, police);
+    assert_int_equal(police->engine->lanes[0].again.at, 7);
+    fake->bend_delivery = NULL;
+    assert_int_equal(fake->again_asked, 1);
+    assert_true(engine_next_ms(police->engine) <= fake->district->now_ms + 15000);
+    fake->district->now_ms += 15000;
+    fake_run(fake);
+    assert_int_equal(police->engine->lanes[0].again.at, AGAIN_COUNT);
+    assert_int_equal(police->engine->stats.in_type[BOX_IN_MESSAGE], AGAIN_COUNT);
+}
+
 /* ---- refusals ------------------------------------------------------------------------------- */
 
 static void a_stale_bundle_is_fetched_and_the_message_sealed_again(void **state)
@@ -957,6 +1051,9 @@ int main(void)
         ONLINE(what_is_withheld_is_counted_by_the_next),
         ONLINE(the_first_envelope_may_be_missing_too),
         ONLINE(a_fork_of_what_a_sender_sent_shows),
+        ONLINE(what_was_acknowledged_and_lost_comes_again),
+        ONLINE(what_comes_again_is_held_against_what_was_acknowledged),
+        ONLINE(a_gap_in_what_comes_again_is_asked_for),
         ONLINE(a_stale_bundle_is_fetched_and_the_message_sealed_again),
         ONLINE(nothing_is_sealed_to_a_keyring_that_is_lost),
         ONLINE(a_key_is_none_once_its_certificate_has_run_out),

@@ -549,6 +549,8 @@ struct leadbus_stats {
     struct leadbus_error alarm;
     uint64_t uploads, downloads; /* attachments to be sent, and to be fetched */
     uint64_t attachment_bytes;   /* kept in the folder, or to be */
+    uint64_t again[2]; /* per lane: acknowledged once, not in this store, still to be fetched again:
+                          the store was put back from an older copy */
 };
 /* Fills up to ret_stats->size bytes. */
 LEADBUS_API void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats);
