@@ -243,6 +243,11 @@ static void groups_are_flagged_and_nobody_in_particular_is_told(void **unused)
     struct derive *derive = derived_of(bytes_of_str("一、甲（各街道办事处负责，各成员单位配合）"));
     assert_int_equal(derive_row(derive, 0)->flags, DERIVE_GROUP);
     derive_free(derive);
+    /* One group, though a separator stands inside it. */
+    derive = derived_of(bytes_of_str("一、甲（各市、县（区）人民政府、省民政厅负责）"));
+    assert_int_equal(derive_row(derive, 0)->lead_count, 2);
+    assert_string_equal(derive_row(derive, 0)->lead[0], "各市、县（区）人民政府");
+    derive_free(derive);
     check_both("一、甲（区民政局负责，各有关部门配合）", "1|区民政局|各有关部门",
                " name-generic@1");
     check_both("一、甲（区民政局等部门负责）", "1|区民政局|", " et-cetera@1");
@@ -297,6 +302,9 @@ static void who_leads_is_said_in_many_ways(void **unused)
         {"由A局负责，B局予以配合", "1|A局|B局"},
         {"第一责任单位：A局，其他责任单位：B局", "1|A局|B局"},
         {"牵头单位A局，配合单位B局", "1|A局|B局"},
+        {"A局、B局、C局，排在首位的为牵头单位", "1|A局|B局、C局"},
+        {"省A局会省B局负责", "1|省A局|省B局"},
+        {"A局负责查处，依法追究责任，B局配合", "1|A局|B局"},
     };
     (void)unused;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

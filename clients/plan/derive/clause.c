@@ -245,7 +245,7 @@ static void look_at_bare(struct finder *finder, size_t at)
     for (struct span rest = inside; rest.len > 0;) {
         size_t stop = span_find_any(rest, U"、,;");
         struct span name = span_sub(rest, 0, stop == SPAN_NONE ? rest.len : stop);
-        if (!words_unit(name) || (!behind && words_prefix(name) == 0)) return;
+        if (!words_unit(name) || (!behind && !words_begins(name))) return;
         count++;
         if (stop == SPAN_NONE) break;
         rest = span_sub(rest, stop + 1, rest.len);
@@ -323,7 +323,7 @@ static bool list_goes_on(const struct finder *finder, size_t from, size_t at, si
     if (units) return true;
     /* A name that the line break cuts, or a list whose last name was not whole. */
     bool joined = words_unit(span_sub(finder->all, tail, at + head));
-    bool whole = words_unit(span_sub(finder->all, tail, at));
+    bool whole = words_whole_unit(span_sub(finder->all, tail, at));
     if (joined && (!whole || all_units(span_sub(line, head, line.len)))) return true;
     return !whole && words_unit(span_sub(line, 0, head));
 }
@@ -545,6 +545,18 @@ static size_t enter_item(struct finder *finder, size_t at)
     return at;
 }
 
+/* 排在首位的为牵头单位: the order of the names says who leads; it is kept. */
+static void look_at_first(struct finder *finder, size_t at)
+{
+    static const uint32_t *const words[] = {U"首位", U"第一位", U"第一个", U"排名第一", U"首个"};
+    enum { NEAR = 16 };
+    size_t end = at + NEAR < finder->item_end ? at + NEAR : finder->item_end;
+    struct span span = span_sub(finder->all, at, end);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (span_starts(span, words[i]) && span_find(span, U"牵头") != SPAN_NONE)
+            note(finder, FINDING_FIRST_LEADS, at, end);
+}
+
 static size_t step(struct finder *finder, size_t at)
 {
     size_t to = at + 1;
@@ -552,6 +564,7 @@ static size_t step(struct finder *finder, size_t at)
     const struct bracket *bracket = bracket_here(finder, at);
     if (bracket && (try_bracket(finder, bracket, &to) || words_opens(folded))) return to;
     if (words_opens(folded)) look_at_bare(finder, at);
+    if (folded == U'首' || folded == U'第' || folded == U'排') look_at_first(finder, at);
     if (at >= finder->sentence_until && (folded == U'以' || folded == U'上' || folded == U'前' ||
                                          folded == U'下' || folded == U'本')) {
         if (try_scope(finder, at, finder->item_end, &to)) return to;

@@ -177,7 +177,9 @@ static void rank(struct refiner *refiner)
         head = head || name_at(refiner, i)->role == ROLE_HEAD;
     for (size_t i = 0; i < name_count(refiner); i++) {
         struct role_name name = *name_at(refiner, i);
-        if (name.role == ROLE_NONE) find(refiner, FINDING_ROLE_MISSING, name.span);
+        /* What units shall do goes on behind a comma: no name. */
+        bool prose = (refiner->clause->roles.flags & ROLES_DUTY_TEXT) && !words_unit(name.span);
+        if (name.role == ROLE_NONE && !prose) find(refiner, FINDING_ROLE_MISSING, name.span);
         if (name.role == ROLE_OTHER) find(refiner, FINDING_ROLE_OTHER, name.span);
         if (name.role == ROLE_LEAD && head) {
             name.role = ROLE_COOP;
@@ -189,6 +191,47 @@ static void rank(struct refiner *refiner)
     }
     refiner->names.len = kept * sizeof(struct role_name);
     if (ranked) refiner->flags |= NAMES_RANKED;
+}
+
+/* 各市 before 县人民政府: one group, though 、 stands inside it. */
+static bool is_one_group(struct span left, struct span right)
+{
+    static const uint32_t *const areas[] = {U"自治区", U"直辖市", U"自治县", U"街道", U"乡镇",
+                                            U"省",     U"市",     U"县",     U"区",   U"州",
+                                            U"盟",     U"旗",     U"镇",     U"乡"};
+    static const uint32_t *const ends[] = {U"",       U"政府",       U"人民政府", U"党委",
+                                           U"办事处", U"街道办事处", U"党委政府", U"管委会"};
+    enum { COUNT = sizeof areas / sizeof areas[0] };
+    bool bare = false;
+    size_t from = words_len(U"各");
+    if (!span_starts(left, U"各") || right.c != left.c + left.len + 1) return false;
+    for (size_t i = 0; i < COUNT; i++) bare = bare || span_ends(left, areas[i]);
+    if (!bare || left.len > from + 12) return false;
+    for (size_t i = 0; i < COUNT; i++) {
+        if (!span_starts(right, areas[i])) continue;
+        struct span rest = span_sub(right, words_len(areas[i]), right.len);
+        if (rest.len > 0 && words_opens(rest.f[0])) {
+            size_t close = span_close(rest, 0);
+            if (close != SPAN_NONE) rest = span_sub(rest, close + 1, rest.len);
+        }
+        for (size_t j = 0; j < sizeof ends / sizeof ends[0]; j++)
+            if (span_is(rest, ends[j])) return true;
+    }
+    return false;
+}
+
+static void join_groups(struct refiner *refiner)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < name_count(refiner); i++) {
+        struct role_name name = *name_at(refiner, i);
+        struct role_name *before = kept > 0 ? name_at(refiner, kept - 1) : NULL;
+        if (before && before->role == name.role && is_one_group(before->span, name.span))
+            before->span.len += 1 + name.span.len;
+        else
+            *name_at(refiner, kept++) = name;
+    }
+    refiner->names.len = kept * sizeof(struct role_name);
 }
 
 /* A unit once: as lead if it is both. */
@@ -276,6 +319,7 @@ static void refine(struct refiner *refiner, struct clause *clause)
     for (size_t i = 0; i < roles_count(&clause->roles); i++)
         split(refiner, roles_name(&clause->roles, i));
     rank(refiner);
+    join_groups(refiner);
     remove_repeated(refiner);
     judge(refiner);
     if (clause->roles.flags & ROLES_ET_CETERA)

@@ -235,6 +235,23 @@ static bool goes_on(struct span after)
     return words_unit(span_trim(words_strip(span_sub(after, 0, next.at), &shared)));
 }
 
+/* 排在首位的, 列第一位的: of the names before. */
+static bool says_first(struct span span)
+{
+    return span_find(span, U"首") != SPAN_NONE || span_find(span, U"第一") != SPAN_NONE;
+}
+
+/* The first of the names that wait leads, the others are responsible with it. */
+static void take_first(struct parser *parser)
+{
+    size_t count = roles_count(parser->ret);
+    parser->ret->verb_count++;
+    if (parser->pending_from < count)
+        assign(parser, parser->pending_from, parser->pending_from + 1, ROLE_HEAD);
+    assign(parser, parser->pending_from + 1, count, ROLE_LEAD);
+    parser->pending_from = parser->comma_at = count;
+}
+
 static void take_text(struct parser *parser, struct span span)
 {
     for (;;) {
@@ -243,10 +260,17 @@ static void take_text(struct parser *parser, struct span span)
         if (span.len == 0) return;
         struct verb verb = words_verb(span);
         if (verb.kind == VERB_NONE) {
+            /* 会同区教育局开展: the name ends where the act begins. */
+            size_t len = parser->with ? words_unit_start(span) : 0;
+            if (len > 0 && len < span.len && span.f[len] != U'等') span = span_sub(span, 0, len);
             if (parser->label != ROLE_SKIP) add_name(parser, span);
             return;
         }
         struct span after = span_sub(span, verb.at + verb.len, span.len);
+        if (verb.kind == VERB_IS && says_first(span_sub(span, 0, verb.at))) {
+            take_first(parser);
+            return;
+        }
         add_name(parser, words_strip(span_sub(span, 0, verb.at), &shared));
         if (shared) parser->ret->flags |= ROLES_SHARED;
         if (verb.kind == VERB_LABEL) {

@@ -31,16 +31,82 @@ static size_t column_of(const struct reader *reader, const struct cell *cell)
     return by_wide == by_plain ? SIZE_MAX : by_wide < by_plain ? wide : plain;
 }
 
+/* The first or last name of a piece of a column of units. */
+static bool is_whole(const struct reader *reader, const struct piece *piece, bool first)
+{
+    struct text text = {0};
+    text_append(&text, bytes_of(reader->source->bytes.data + piece->cell.at, piece->cell.len), 0,
+                1);
+    struct span span = text_span(&text, 0, text_len(&text));
+    bool whole = span.len == 0;
+    if (first && !whole) {
+        size_t end = 0;
+        while (end < span.len && span.f[end] != U'、' && span.f[end] != ',') end++;
+        whole = words_unit(span_sub(span, 0, end));
+    } else if (!whole) {
+        size_t from = span.len;
+        while (from > 0 && span.f[from - 1] != U'、' && span.f[from - 1] != ',') from--;
+        whole = words_whole_unit(span_sub(span, from, span.len));
+    }
+    text_fini(&text);
+    return whole;
+}
+
+/* Starts the cell where the column does, by one of the measures? */
+static bool is_exact(const struct reader *reader, const struct cell *cell, size_t column)
+{
+    return apart(cell->wide, reader->starts[column].wide) <= 2 ||
+           apart(cell->plain, reader->starts[column].plain) <= 2;
+}
+
+/* The last piece of a column in this row ends in the middle of a name. */
+static bool is_open(const struct reader *reader, size_t column)
+{
+    for (size_t i = table_piece_count(reader); i-- > 0;) {
+        const struct piece *piece = table_piece_at(reader, i);
+        if (piece->column == column) return !is_whole(reader, piece, false);
+    }
+    return false;
+}
+
+/* A cell that stands below no column's start, by what it says: units go to a column of units, the
+ * one that is open if there are several, a deadline to one behind them. SIZE_MAX: it does not say.
+ */
+static size_t column_by_content(const struct reader *reader, const struct cell *cell, size_t least)
+{
+    struct text text = {0};
+    text_append(&text, bytes_of(reader->source->bytes.data + cell->at, cell->len), 0, 1);
+    struct span rest = text_span(&text, 0, text_len(&text));
+    bool time = words_deadline(rest), units = !time && rest.len > 0;
+    while (units && rest.len > 0) {
+        size_t end = span_find_any(rest, U"、,");
+        units = words_unit(span_sub(rest, 0, end == SPAN_NONE ? rest.len : end));
+        rest = end == SPAN_NONE ? span_sub(rest, 0, 0) : span_sub(rest, end + 1, rest.len);
+    }
+    text_fini(&text);
+    size_t found = SIZE_MAX;
+    for (size_t i = least; i < reader->head.count; i++) {
+        bool role = reader->head.roles[i] != ROLE_NONE;
+        if (units && role && is_open(reader, i)) return i;
+        if (found == SIZE_MAX && ((units && role) || (time && !role && i > reader->head.first)))
+            found = i;
+    }
+    return found;
+}
+
 static void place(struct reader *reader, const struct cells *cells, size_t from, size_t line)
 {
     size_t least = from;
     for (size_t i = from; i < cells->count; i++) {
         size_t column = column_of(reader, &cells->cells[i]);
-        if (column == SIZE_MAX || column < least) {
-            table_report(reader, line);
-            column = least;
+        if (column == SIZE_MAX || column < least || !is_exact(reader, &cells->cells[i], column)) {
+            size_t other = column_by_content(reader, &cells->cells[i], least);
+            if (other != SIZE_MAX) column = other;
         }
-        if (column >= reader->head.count) column = reader->head.count - 1;
+        if (column == SIZE_MAX || column < least || column >= reader->head.count) {
+            table_report(reader, line);
+            column = least < reader->head.count ? least : reader->head.count - 1;
+        }
         table_piece(reader, column, &cells->cells[i], line);
         least = column + 1;
     }
@@ -96,29 +162,8 @@ static void full_row(struct reader *reader, const struct cells *cells, size_t li
     }
 }
 
-/* ---- what is cut ------------------------------------------------------------------------------
+/* ---- where a row begins -----------------------------------------------------------------------
  */
-
-/* The first or last name of a piece of a column of units. */
-static bool is_whole(const struct reader *reader, const struct piece *piece, bool first)
-{
-    struct text text = {0};
-    text_append(&text, bytes_of(reader->source->bytes.data + piece->cell.at, piece->cell.len), 0,
-                1);
-    struct span span = text_span(&text, 0, text_len(&text));
-    bool whole = span.len == 0;
-    if (first && !whole) {
-        size_t end = 0;
-        while (end < span.len && span.f[end] != U'、' && span.f[end] != ',') end++;
-        whole = words_unit(span_sub(span, 0, end));
-    } else if (!whole) {
-        size_t from = span.len;
-        while (from > 0 && span.f[from - 1] != U'、' && span.f[from - 1] != ',') from--;
-        whole = words_unit(span_sub(span, from, span.len));
-    }
-    text_fini(&text);
-    return whole;
-}
 
 static const struct piece *pieces_of(const struct buf *buf, size_t *ret_count)
 {

@@ -403,8 +403,9 @@ static const struct {
     {U"协作", VERB_ROLE, ROLE_COOP, true},       {U"协同", VERB_WITH, ROLE_COOP, true},
     {U"支持", VERB_ROLE, ROLE_COOP, true},       {U"支援", VERB_ROLE, ROLE_COOP, true},
     {U"联合", VERB_WITH, ROLE_COOP, true},       {U"商", VERB_WITH, ROLE_COOP, true},
-    {U"指导", VERB_ROLE, ROLE_OTHER, true},      {U"监督", VERB_ROLE, ROLE_OTHER, true},
-    {U"督办", VERB_ROLE, ROLE_OTHER, true},      {U"督导", VERB_ROLE, ROLE_OTHER, true},
+    {U"会", VERB_WITH, ROLE_COOP, true},         {U"指导", VERB_ROLE, ROLE_OTHER, true},
+    {U"监督", VERB_ROLE, ROLE_OTHER, true},      {U"督办", VERB_ROLE, ROLE_OTHER, true},
+    {U"督导", VERB_ROLE, ROLE_OTHER, true},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
@@ -425,10 +426,13 @@ static bool is_no_verb(struct span rest)
            span_starts(rest, U"领导") || span_starts(rest, U"科室");
 }
 
-/* A word that names have too counts where it ends the chunk behind a unit, or joins two units. */
-static bool weak_holds(struct span before, struct span after, enum verb_kind kind)
+/* A word that names have too counts where it ends the chunk behind a unit, or joins two units. One
+ * character, as in 省民政厅会省财政厅, only between two whole ones. */
+static bool weak_holds(struct span before, struct span after, enum verb_kind kind, size_t len)
 {
     bool shared = false;
+    if (len == 1 && (before.len == 0 || !words_begins(before) || !words_begins(after)))
+        return false;
     struct span name = words_strip(before, &shared);
     if (kind == VERB_WITH && after.len > 0)
         return (before.len == 0 || words_unit(name)) && words_unit_start(after) > 0;
@@ -453,7 +457,7 @@ static struct verb verb_at(struct span span, size_t at, size_t row)
         }
         return verb;
     }
-    if (verb.weak && !weak_holds(before, after, verb.kind)) return (struct verb){0};
+    if (verb.weak && !weak_holds(before, after, verb.kind, verb.len)) return (struct verb){0};
     /* 协同 at the end of a chunk is no more than 配合. */
     if (verb.kind == VERB_WITH && after.len == 0) verb.kind = VERB_ROLE;
     return verb;
@@ -503,26 +507,27 @@ bool words_role_at(struct span span, size_t at)
  */
 
 static const uint32_t *const unit_ends[] = {
-    U"局",   U"委",   U"办",   U"部",   U"厅",   U"院",   U"会",   U"署",     U"处",   U"队",
-    U"站",   U"所",   U"社",   U"校",   U"团",   U"组",   U"科",   U"室",     U"馆",   U"台",
-    U"司",   U"关",   U"区",   U"县",   U"市",   U"州",   U"旗",   U"镇",     U"乡",   U"街",
-    U"中心", U"单位", U"部门", U"机构", U"政府", U"联",   U"协",   U"学校",   U"医院", U"企业",
-    U"专班", U"基地", U"厂",   U"场",   U"园",   U"库",   U"行",   U"组织",   U"街道", U"街镇",
-    U"公安", U"民政", U"教育", U"卫健", U"司法", U"财政", U"人社", U"移动",   U"联通", U"电信",
-    U"铁塔", U"邮政", U"供电", U"电力", U"团体", U"党派", U"高校", U"运营商", U"主体", U"地区",
-    U"电网", U"村",   U"社区", U"警",   U"军",   U"集团", U"公司", U"系统",   U"党组", U"支部",
+    U"局",   U"委",     U"办",   U"部",   U"厅",   U"院",   U"会",   U"署",     U"处",   U"队",
+    U"站",   U"所",     U"社",   U"校",   U"团",   U"组",   U"科",   U"室",     U"馆",   U"台",
+    U"司",   U"关",     U"区",   U"县",   U"市",   U"州",   U"旗",   U"镇",     U"乡",   U"街",
+    U"中心", U"单位",   U"部门", U"机构", U"政府", U"联",   U"协",   U"学校",   U"医院", U"企业",
+    U"专班", U"基地",   U"厂",   U"场",   U"园",   U"库",   U"行",   U"组织",   U"街道", U"街镇",
+    U"公安", U"民政",   U"教育", U"卫健", U"司法", U"财政", U"人社", U"移动",   U"联通", U"电信",
+    U"铁塔", U"邮政",   U"供电", U"电力", U"团体", U"党派", U"高校", U"运营商", U"主体", U"地区",
+    U"电网", U"村",     U"社区", U"警",   U"军",   U"集团", U"公司", U"系统",   U"党组", U"支部",
+    U"中央", U"派出所",
 };
 
 /* Endings of other words, and common nouns that are nobody's name. */
 static const uint32_t *const unit_not_ends[] = {
-    U"社会", U"机会",     U"大会",   U"全部",     U"干部", U"举办",     U"开办",   U"催办", U"查办",
-    U"场所", U"到处",     U"用处",   U"处处",     U"内部", U"外部",     U"局部",   U"公办", U"民办",
-    U"交办", U"转办",     U"会议室", U"年会",     U"校园", U"家园",     U"市场",   U"现场", U"立场",
-    U"城市", U"农村",     U"乡村",   U"城区",     U"执行", U"进行",     U"运行",   U"推行", U"先行",
-    U"施行", U"履行",     U"试行",   U"上网",     U"联网", U"互联网",   U"全社会", U"体系", U"相关",
-    U"有关", U"机关工作", U"攻关",   U"把关",     U"军警", U"专项行动", U"小区",   U"灾区", U"景区",
-    U"山区", U"库区",     U"全区",   U"全市",     U"全县", U"全省",     U"我区",   U"我市", U"我县",
-    U"我省", U"辖区",     U"党建",   U"信息系统", U"报警", U"接警",     U"出警",   U"处警",
+    U"社会",     U"机会", U"大会",   U"全部", U"干部",     U"举办",   U"开办", U"催办", U"查办",
+    U"场所",     U"到处", U"用处",   U"处处", U"内部",     U"外部",   U"局部", U"公办", U"民办",
+    U"交办",     U"转办", U"会议室", U"年会", U"校园",     U"家园",   U"市场", U"现场", U"立场",
+    U"城市",     U"农村", U"乡村",   U"执行", U"进行",     U"运行",   U"推行", U"先行", U"施行",
+    U"履行",     U"试行", U"上网",   U"联网", U"互联网",   U"全社会", U"体系", U"相关", U"有关",
+    U"机关工作", U"攻关", U"把关",   U"军警", U"专项行动", U"小区",   U"灾区", U"全区", U"全市",
+    U"全县",     U"全省", U"我区",   U"我市", U"我县",     U"我省",   U"辖区", U"党建", U"信息系统",
+    U"报警",     U"接警", U"出警",   U"处警",
 };
 static const uint32_t *const bare_nouns[] = {
     U"政府",     U"党委", U"部门", U"单位", U"企业",       U"学校", U"机构",
@@ -549,6 +554,13 @@ bool words_unit(struct span span)
     for (size_t i = 0; i < sizeof bare_nouns / sizeof bare_nouns[0]; i++)
         if (span_is(span, bare_nouns[i])) return false;
     return ENDS_ANY(span, unit_ends) > 0;
+}
+
+bool words_whole_unit(struct span span)
+{
+    static const uint32_t *const fields[] = {U"公安", U"民政", U"教育", U"卫健", U"司法",
+                                             U"财政", U"人社", U"邮政", U"供电", U"电力"};
+    return words_unit(span) && !ENDS_ANY(span, fields);
 }
 
 bool words_group(struct span span)

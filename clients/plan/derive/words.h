@@ -32,6 +32,7 @@ struct span {
 
 static inline struct span span_sub(struct span span, size_t from, size_t to)
 {
+    if (from == to) return (struct span){span.c, span.f, 0};
     return (struct span){span.c + from, span.f + from, to - from};
 }
 /* Without separators, quotation marks and ornaments at both ends. */
@@ -108,6 +109,8 @@ bool words_role_at(struct span span, size_t at);
 
 /* Ends like the name of an organ, and is more than the ending. */
 bool words_unit(struct span span);
+/* As words_unit, and nothing seems to be missing: not 区公安, which may go on with 局. */
+bool words_whole_unit(struct span span);
 /* Stands for several units: 各区政府, 各成员单位. */
 bool words_group(struct span span);
 /* Names nobody in particular: 有关部门. */
