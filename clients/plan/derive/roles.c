@@ -99,9 +99,26 @@ static void split_at_comma(struct parser *parser, enum role role)
     }
 }
 
+/* Behind what a unit shall do, more of that up to the next comma is no name: takes it away. */
+static void drop_duty_text(struct parser *parser)
+{
+    size_t kept = parser->pending_from, count = roles_count(parser->ret);
+    size_t comma = parser->comma_at;
+    if (!(parser->ret->flags & ROLES_DUTY_TEXT) || comma <= kept) return;
+    for (size_t i = kept; i < count; i++) {
+        struct role_name name = *roles_name(parser->ret, i);
+        if (i < comma && !name.marked && !words_unit(name.span)) continue;
+        if (i < comma) parser->comma_at = kept + 1;
+        *roles_name(parser->ret, kept++) = name;
+    }
+    if (parser->comma_at > kept) parser->comma_at = kept;
+    parser->ret->names.len = kept * sizeof(struct role_name);
+}
+
 static void apply(struct parser *parser, const struct verb *verb)
 {
     enum role role = verb->role;
+    drop_duty_text(parser);
     parser->ret->verb_count++;
     if (verb->kind == VERB_WITH) {
         /* Who stands before 会同 leads, unless a verb has said so already. */
