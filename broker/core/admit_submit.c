@@ -185,8 +185,10 @@ static int say_moved(struct submission *s)
     verdict->participant_count = core_thread_participants(s->core, &s->core->now, s->thread,
                                                           participants, LIMIT_RECIPIENT_COUNT_MAX);
     const struct plan *plan = trust_bundle_plan(s->core->now.bundle);
-    for (size_t i = 0; i < verdict->participant_count; i++)
+    for (size_t i = 0; i < verdict->participant_count; i++) {
         verdict->participants[i] = plan_unit(plan, participants[i].unit)->key;
+        verdict->participant_roles[i] = participants[i].role;
+    }
     verdict->thread_index = s->core->size;
     return error_set(&verdict->error, E_THREAD_MOVED, "thread_index", "%llu, changed at %llu",
                      (unsigned long long)s->head->thread_index,

@@ -85,6 +85,7 @@ struct core_verdict {
     /* E_THREAD_MOVED: the participants now, in order, and the journal size they are of. */
     size_t participant_count;
     const char *participants[LIMIT_RECIPIENT_COUNT_MAX];
+    uint32_t participant_roles[LIMIT_RECIPIENT_COUNT_MAX]; /* enum route_role */
     uint64_t thread_index;
 };
 

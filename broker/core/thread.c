@@ -48,9 +48,9 @@ size_t core_thread_participants(const struct core *core, const struct core_insta
         if (k == count) {
             ret_participants[count++] =
                 (struct route_participant){unit, (enum route_role)participant->role};
-        } else if (participant->role < ret_participants[k].role) {
-            /* two units that have become one */
-            ret_participants[k].role = (enum route_role)participant->role;
+        } else { /* two units that have become one */
+            ret_participants[k].role =
+                route_role_join(ret_participants[k].role, (enum route_role)participant->role);
         }
     }
     return count;
@@ -61,7 +61,11 @@ void core_thread_join(struct core_thread *thread, uint16_t unit, enum route_role
 {
     for (size_t i = 0; i < thread->participant_count; i++) {
         if (thread->participants[i].unit != unit) continue;
-        if (role < thread->participants[i].role) thread->participants[i].role = (uint8_t)role;
+        enum route_role old = (enum route_role)thread->participants[i].role;
+        enum route_role joined = route_role_join(old, role);
+        /* Another role may be another route: who did not see it come is told. */
+        if (joined != old) thread->changed_size = size;
+        thread->participants[i].role = (uint8_t)joined;
         return;
     }
     if (thread->participant_count == thread->participant_cap) {

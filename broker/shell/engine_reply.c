@@ -71,6 +71,7 @@ void reply_refusal_encode(const struct job *job, const struct core_verdict *verd
 {
     Leadbus__Refusal refusal = LEADBUS__REFUSAL__INIT;
     char *participants[LIMIT_RECIPIENT_COUNT_MAX];
+    uint32_t roles[LIMIT_RECIPIENT_COUNT_MAX];
     if (job->envelope) {
         refusal.id = job->envelope->head->id;
         refusal.header_hash = data_of(bytes_of(job->envelope->hash, SUITE_HASH_LEN));
@@ -81,10 +82,14 @@ void reply_refusal_encode(const struct job *job, const struct core_verdict *verd
     refusal.retry_after_ms = verdict->retry_after_ms;
     if (!refusal.retry_after_ms && error_class(verdict->code) == ERROR_CLASS_BUSY)
         refusal.retry_after_ms = 1000;
-    for (size_t i = 0; i < verdict->participant_count; i++)
+    for (size_t i = 0; i < verdict->participant_count; i++) {
         participants[i] = text_of(verdict->participants[i]);
+        roles[i] = verdict->participant_roles[i];
+    }
     refusal.n_participants = verdict->participant_count;
     refusal.participants = participants;
+    refusal.n_participant_roles = verdict->participant_count;
+    refusal.participant_roles = roles;
     refusal.thread_index = verdict->thread_index;
     refusal.root = request_root(job);
     Leadbus__Frame frame = LEADBUS__FRAME__INIT;

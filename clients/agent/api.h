@@ -24,6 +24,19 @@ http_handler api_kinds, api_kind;
 /* api_status.c */
 http_handler api_status, api_livez, api_readyz, api_metrics;
 
+/* A list of at most `limit` items; the one more that was asked for says that there are more. */
+struct api_list {
+    const struct agent *agent;
+    json_t *items;
+    uint64_t limit;
+    bool more;
+};
+/* Reads ?limit. */
+int api_list_begin(const struct agent *agent, const struct http_request *request,
+                   struct api_list *ret_list, struct error *ret_error) MUST_USE;
+/* Takes the item; false: the list is full. */
+bool api_list_add(struct api_list *list, json_t *take_item);
+
 /* Shared by handlers that send. */
 struct api_draft {
     struct leadbus_draft draft;
@@ -45,9 +58,16 @@ int api_draft_submit(struct agent *agent, struct http_request *request, struct a
 int api_submitted(struct agent *agent, struct http_request *request, struct http_reply *reply,
                   struct error *ret_error) MUST_USE;
 
+/* E_TOPIC_UNKNOWN with the codes there are; *ret_topic NULL where none is named, which is an error
+ * where one is `wanted` and the kind requires it. */
+int api_topic(const struct plan_kind *kind, const char *slug, bool wanted,
+              const struct plan_topic **ret_topic, struct error *ret_error) MUST_USE;
+
 /* A member of the request's object, by type; absent is not an error. E_BAD_VALUE names it. */
 int api_string(const json_t *object, const char *key, const char **ret_text,
                struct error *ret_error) MUST_USE;
+/* The member "officer": what the header takes. */
+int api_officer(const json_t *object, const char **ret_text, struct error *ret_error) MUST_USE;
 int api_time(const json_t *object, const char *key, uint64_t *ret_ms,
              struct error *ret_error) MUST_USE;
 int api_id(const json_t *object, const char *key, uint8_t ret_id[16], const uint8_t **ret_set,

@@ -23,15 +23,43 @@ static bool may_send(const struct agent *agent, const struct plan_kind *kind,
            route_sender_allowed(agent->plan, kind, topic, unit, agent_now_ms(), PLAN_UNIT_NONE);
 }
 
+static json_t *named_json(const char *key, const char *name, const char *name_zh,
+                          const char *name_en)
+{
+    return json_pack("{s:s,s:s,s:s}", key, name, "name_zh", name_zh, "name_en", name_en);
+}
+
+/* Who may send it, as the plan words it: any unit, units, groups, who is answered. */
+static json_t *senders_json(const struct agent *agent, const struct plan_senders *senders)
+{
+    json_t *units = json_array();
+    json_t *groups = json_array();
+    for (uint16_t i = 0; i < plan_unit_count(agent->plan); i++) {
+        const struct plan_unit *unit = plan_unit(agent->plan, i);
+        if (unit->current == i && plan_unit_set_has(&senders->units, i))
+            json_array_append_new(units,
+                                  named_json("unit", unit->key, unit->name_zh, unit->name_en));
+    }
+    for (size_t i = 0; i < senders->group_count; i++) {
+        const struct plan_group *group = plan_group(agent->plan, senders->groups[i]);
+        json_array_append_new(groups,
+                              named_json("group", group->key, group->name_zh, group->name_en));
+    }
+    return json_pack("{s:b,s:b,s:o,s:o}", "any", senders->any, "sender_of_reference",
+                     senders->reference, "units", units, "groups", groups);
+}
+
 static json_t *topics_json(const struct agent *agent, const struct plan_kind *kind)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < kind->topic_count; i++) {
         const struct plan_topic *topic = &kind->topics[i];
-        json_array_append_new(array, json_pack("{s:s,s:s,s:s,s:i,s:b}", "topic", topic->slug,
-                                               "name_zh", topic->name_zh, "name_en", topic->name_en,
-                                               "urgency", (int)topic->urgency, "may_send",
-                                               may_send(agent, kind, topic)));
+        json_t *object = named_json("topic", topic->slug, topic->name_zh, topic->name_en);
+        json_object_set_new(object, "urgency", json_integer(topic->urgency));
+        json_object_set_new(object, "may_send", json_boolean(may_send(agent, kind, topic)));
+        if (topic->senders)
+            json_object_set_new(object, "senders", senders_json(agent, topic->senders));
+        json_array_append_new(array, object);
     }
     return array;
 }
@@ -86,6 +114,7 @@ static json_t *kind_json(const struct agent *agent, const struct plan_kind *kind
                             ? json_null()
                             : json_integer(kind->retention_days));
     json_object_set_new(object, "clauses", strings(kind->clauses, kind->clause_count));
+    json_object_set_new(object, "senders", senders_json(agent, &kind->senders));
     json_object_set_new(object, "may_send", json_boolean(may_send(agent, kind, NULL)));
     return object;
 }
@@ -103,25 +132,92 @@ int api_kinds(struct agent *agent, struct http_request *request, struct http_rep
     return 0;
 }
 
-/* The body of POST /v1/messages for this kind, as one would fill it in. */
-static json_t *example_json(const struct agent *agent, const struct plan_kind *kind)
+/* The street that the contents speak of, else the first one of the plan. */
+static const char *example_area(const struct agent *agent, const json_t *sections)
 {
-    json_t *object = json_object();
-    json_t *sections = json_object();
-    render_set(object, "kind", kind->slug);
-    if (kind->topic_count) render_set(object, "topic", kind->topics[0].slug);
+    static const char *const fields[] = {"street", "area"};
+    const char *name = NULL;
+    json_t *section = NULL;
+    union {
+        const json_t *in;
+        json_t *out;
+    } held = {.in = sections};
+    json_object_foreach(held.out, name, section) for (size_t i = 0; i < 2; i++)
+    {
+        const char *code = json_string_value(json_object_get(section, fields[i]));
+        const struct plan_area *area = code ? plan_area_find(agent->plan, code) : NULL;
+        if (area && area->street != PLAN_UNIT_NONE) return area->code;
+    }
     for (size_t i = 0; i < plan_area_count(agent->plan); i++)
-        if (plan_area(agent->plan, i)->street != PLAN_UNIT_NONE) {
-            render_set(object, "area", plan_area(agent->plan, i)->code);
-            break;
-        }
+        if (plan_area(agent->plan, i)->street != PLAN_UNIT_NONE)
+            return plan_area(agent->plan, i)->code;
+    return NULL;
+}
+
+static json_t *sections_json(const struct plan_kind *kind, const char *topic,
+                             json_t *(*make)(const struct payload_message *message))
+{
+    json_t *sections = json_object();
     for (size_t i = 0; i < kind->section_count; i++) {
         const struct payload_message *message = payload_find(kind->sections[i].message);
-        if (message)
-            json_object_set_new(sections, kind->sections[i].name, payload_json_example(message));
+        if (!message) continue;
+        json_t *section = make(message);
+        if (topic) payload_json_set_topic(message, topic, section);
+        json_object_set_new(sections, kind->sections[i].name, section);
     }
+    return sections;
+}
+
+/* The body of POST /v1/messages for this kind: one that passes. */
+static json_t *example_json(const struct agent *agent, const struct plan_kind *kind,
+                            const struct plan_topic *topic)
+{
+    json_t *object = json_object();
+    if (!topic && kind->topic_count) topic = &kind->topics[0];
+    json_t *sections = sections_json(kind, topic ? topic->slug : NULL, payload_json_example);
+    render_set(object, "kind", kind->slug);
+    if (topic) render_set(object, "topic", topic->slug);
+    render_set(object, "area", example_area(agent, sections));
     json_object_set_new(object, "sections", sections);
     return object;
+}
+
+/* The same to be filled in: it passes nowhere before it is. */
+static json_t *template_json(const struct plan_kind *kind, const struct plan_topic *topic)
+{
+    json_t *object = json_object();
+    render_set(object, "kind", kind->slug);
+    if (topic) {
+        render_set(object, "topic", topic->slug);
+    } else if (kind->topic_count) {
+        char list[1024];
+        route_topic_list(kind, LANG_ZH, sizeof list, list);
+        json_object_set_new(object, "topic",
+                            payload_json_blank(kind->topic_required, "主题", "topic", list));
+    }
+    json_object_set_new(object, "area",
+                        payload_json_blank(false, "街道代码", "street code",
+                                           payload_check_text(PAYLOAD_AREA, LANG_ZH)));
+    json_object_set_new(object, "sections",
+                        sections_json(kind, topic ? topic->slug : NULL, payload_json_template));
+    return object;
+}
+
+int api_topic(const struct plan_kind *kind, const char *slug, bool wanted,
+              const struct plan_topic **ret_topic, struct error *ret_error)
+{
+    enum { LIST_LEN_MAX = ERROR_DETAIL_LEN_MAX - 32 };
+    char list[LIST_LEN_MAX + 1];
+    *ret_topic = slug ? plan_topic_find(kind, slug) : NULL;
+    if (*ret_topic || (!slug && !(wanted && kind->topic_required))) return 0;
+    if (kind->topic_count == 0)
+        return error_say(ret_error, E_TOPIC_UNKNOWN, "topic", "该种类没有主题",
+                         "this kind has no topics");
+    route_topic_list(kind, LANG_EN, sizeof list, list);
+    (void)error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "one of: %s", list);
+    route_topic_list(kind, LANG_ZH, sizeof list, list);
+    (void)error_note_zh(ret_error, "可填：%s", list);
+    return E_TOPIC_UNKNOWN;
 }
 
 int api_kind(struct agent *agent, struct http_request *request, struct http_reply *reply,
@@ -131,6 +227,9 @@ int api_kind(struct agent *agent, struct http_request *request, struct http_repl
     if (!kind)
         return error_say(ret_error, E_NOT_FOUND, "kind", "方案中没有这个种类",
                          "none of the plan's kinds");
+    const struct plan_topic *topic = NULL;
+    int status = api_topic(kind, http_query(request, "topic"), false, &topic, ret_error);
+    if (status) return status;
     json_t *properties = json_object();
     json_t *required = json_array();
     for (size_t i = 0; i < kind->section_count; i++) {
@@ -146,6 +245,7 @@ int api_kind(struct agent *agent, struct http_request *request, struct http_repl
                                   "https://json-schema.org/draft/2020-12/schema", "type", "object",
                                   "properties", properties, "required", required,
                                   "additionalProperties", 0));
-    json_object_set_new(reply->json, "example", example_json(agent, kind));
+    json_object_set_new(reply->json, "example", example_json(agent, kind, topic));
+    json_object_set_new(reply->json, "template", template_json(kind, topic));
     return 0;
 }

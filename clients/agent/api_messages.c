@@ -7,7 +7,6 @@
 #include "clients/agent/render.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_json.h"
-#include "proto/plan/route.h"
 
 int api_string(const json_t *object, const char *key, const char **ret_text,
                struct error *ret_error)
@@ -16,7 +15,28 @@ int api_string(const json_t *object, const char *key, const char **ret_text,
     if (!value) return 0;
     if (!json_is_string(value))
         return error_say(ret_error, E_BAD_VALUE, key, "应为字符串", "a string");
+    if (payload_json_is_blank(json_string_value(value)))
+        return error_say(ret_error, E_MISSING_FIELD, key, "模板中的空白：填写或删除此项",
+                         "a blank of the template: fill it in, or remove it");
     *ret_text = json_string_value(value);
+    return 0;
+}
+
+int api_officer(const json_t *object, const char **ret_text, struct error *ret_error)
+{
+    const char *text = NULL;
+    int status = api_string(object, "officer", &text, ret_error);
+    if (status || !text) return status;
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len && len <= LIMIT_OFFICER_LEN_MAX; i++)
+        if (text[i] <= ' ' || text[i] > '~') len = SIZE_MAX - 1;
+    if (len > LIMIT_OFFICER_LEN_MAX)
+        return error_say(
+            ret_error, E_BAD_VALUE, "officer",
+            "经办人代码：至多 %d 个英文字母、数字或符号，无空格，如 dzg-4",
+            "an officer code: at most %d letters, digits or signs, no blanks, as in dzg-4",
+            LIMIT_OFFICER_LEN_MAX);
+    *ret_text = text;
     return 0;
 }
 
@@ -118,21 +138,6 @@ static int read_sections(struct agent *agent, struct api_draft *draft, const jso
     return status;
 }
 
-/* Before the contents, some of which must repeat the topic. A missing one is told by the route. */
-static int check_topic(const struct plan_kind *kind, const char *topic, struct error *ret_error)
-{
-    enum { LIST_LEN_MAX = ERROR_DETAIL_LEN_MAX - 32 };
-    char list[LIST_LEN_MAX + 1];
-    if (kind->topic_count == 0 ||
-        (topic ? plan_topic_find(kind, topic) != NULL : !kind->topic_required))
-        return 0;
-    route_topic_list(kind, LANG_EN, sizeof list, list);
-    (void)error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "one of: %s", list);
-    route_topic_list(kind, LANG_ZH, sizeof list, list);
-    (void)error_note_zh(ret_error, "可填：%s", list);
-    return E_TOPIC_UNKNOWN;
-}
-
 static int bad_attachment(size_t i, const char *key, int code, const char *why_zh,
                           const char *why_en, struct error *ret_error)
 {
@@ -201,7 +206,7 @@ static int read_draft(struct agent *agent, const struct http_request *request, b
     if (!status) status = api_string(body, "kind", &to->kind, ret_error);
     if (!status) status = api_string(body, "topic", &to->topic, ret_error);
     if (!status) status = api_string(body, "area", &to->area, ret_error);
-    if (!status) status = api_string(body, "officer", &to->officer, ret_error);
+    if (!status) status = api_officer(body, &to->officer, ret_error);
     if (!status) status = api_string(body, "purpose", &to->purpose, ret_error);
     if (!status) status = api_time(body, "occurred_at", &to->occurred_ms, ret_error);
     if (!status) status = api_time(body, "expires_at", &to->expires_ms, ret_error);
@@ -220,9 +225,29 @@ static int read_draft(struct agent *agent, const struct http_request *request, b
     if (!draft->kind)
         return error_say(ret_error, E_KIND_UNKNOWN, "kind", "方案中没有这个种类",
                          "none of the plan's kinds");
-    status = check_topic(draft->kind, to->topic, ret_error);
+    /* Before the contents, some of which must repeat it. */
+    const struct plan_topic *topic = NULL;
+    status =
+        api_topic(draft->kind, to->topic && *to->topic ? to->topic : NULL, true, &topic, ret_error);
     if (status) return status;
     return read_sections(agent, draft, json_object_get(body, "sections"), need_all, ret_error);
+}
+
+/* The recipients that have published no receiving key: they get the message when somebody who holds
+ * it seals it again for them. */
+static json_t *unkeyed_json(const struct agent *agent, const uint8_t id[16])
+{
+    leadbus_message *message = NULL;
+    json_t *list = json_array();
+    if (leadbus_message_get(agent->lb, id, &message, NULL)) return list;
+    for (size_t i = 0; i < leadbus_message_recipient_count(message); i++) {
+        const struct leadbus_recipient *one = leadbus_message_recipient(message, i);
+        if (one->keyed) continue;
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "unit", one->unit, "name_zh",
+                                              one->name_zh, "name_en", one->name_en));
+    }
+    leadbus_message_free(message);
+    return list;
 }
 
 static int accepted(struct agent *agent, struct http_request *request, struct http_reply *reply,
@@ -233,9 +258,10 @@ static int accepted(struct agent *agent, struct http_request *request, struct ht
     if (leadbus_outbox_get(agent->lb, request->submitted_id, &outgoing, &trouble))
         return agent_error(&trouble, ret_error);
     reply->status = 202;
-    reply->json = render_outgoing(&outgoing);
+    reply->json = render_outgoing(agent, &outgoing);
     if (json_array_size(request->remarks))
         json_object_set(reply->json, "as_stated", request->remarks);
+    json_object_set_new(reply->json, "unkeyed", unkeyed_json(agent, request->submitted_id));
     return 0;
 }
 
@@ -368,7 +394,7 @@ int api_message(struct agent *agent, struct http_request *request, struct http_r
     reply->json = render_message(agent, message);
     leadbus_message_free(message);
     if (!leadbus_outbox_get(agent->lb, id, &outgoing, NULL))
-        json_object_set_new(reply->json, "outbox", render_outgoing(&outgoing));
+        json_object_set_new(reply->json, "outbox", render_outgoing(agent, &outgoing));
     return 0;
 }
 
@@ -408,8 +434,8 @@ int api_record(struct agent *agent, struct http_request *request, struct http_re
 
 static int add_outgoing(void *ctx, const struct leadbus_outgoing *outgoing)
 {
-    json_array_append_new(ctx, render_outgoing(outgoing));
-    return 0;
+    struct api_list *list = ctx;
+    return api_list_add(list, render_outgoing(list->agent, outgoing)) ? 0 : 1;
 }
 
 int api_outbox(struct agent *agent, struct http_request *request, struct http_reply *reply,
@@ -418,21 +444,20 @@ int api_outbox(struct agent *agent, struct http_request *request, struct http_re
     static const char *const names[] = {"", "queued", "sent", "receipted", "refused"};
     const char *state = http_query(request, "state");
     struct leadbus_error trouble = {0};
-    uint64_t limit = 0;
+    struct api_list list = {0};
     unsigned states = 0;
-    int status =
-        http_query_number(request, "limit", API_LIST_COUNT, API_LIST_COUNT_MAX, &limit, ret_error);
-    if (status) return status;
     for (unsigned i = 1; state && i < 5; i++)
         if (strcmp(state, names[i]) == 0) states = 1u << i;
     if (state && !states)
         return error_say(ret_error, E_BAD_VALUE, "state", "应为 queued、sent、receipted 或 refused",
                          "queued, sent, receipted or refused");
-    json_t *items = json_array();
-    if (leadbus_outbox_each(agent->lb, states, (size_t)limit, add_outgoing, items, &trouble)) {
-        json_decref(items);
+    int status = api_list_begin(agent, request, &list, ret_error);
+    if (status) return status;
+    if (leadbus_outbox_each(agent->lb, states, (size_t)list.limit + 1, add_outgoing, &list,
+                            &trouble)) {
+        json_decref(list.items);
         return agent_error(&trouble, ret_error);
     }
-    reply->json = json_pack("{s:o}", "items", items);
+    reply->json = json_pack("{s:o,s:b}", "items", list.items, "more", list.more);
     return 0;
 }

@@ -14,47 +14,39 @@ static int path_id(const struct http_request *request, uint8_t ret_id[16], struc
     return 0;
 }
 
-struct listing {
-    const struct agent *agent;
-    json_t *items;
-};
-
 static int add_thread(void *ctx, const struct leadbus_thread_summary *one)
 {
-    struct listing *listing = ctx;
+    struct api_list *list = ctx;
     json_t *object = json_object();
-    const struct plan_kind *kind = plan_kind_find(listing->agent->plan, one->kind);
     render_set_id(object, "id", one->thread);
     render_set(object, "kind", one->kind);
-    if (kind) render_set(object, "kind_zh", kind->name_zh);
-    if (kind) render_set(object, "kind_en", kind->name_en);
     render_set(object, "topic", one->topic);
     render_set(object, "area", one->area);
     render_set(object, "from", one->from);
+    render_set_names(list->agent, object, one->kind, one->topic, one->from);
     json_object_set_new(object, "urgency", json_integer(one->urgency));
     render_set_time(object, "opened_at", one->opened_ms);
     render_set_time(object, "changed_at", one->changed_ms);
     json_object_set_new(object, "message_count", json_integer((json_int_t)one->message_count));
     render_set(object, "status", render_thread_state(one->status));
     render_set(object, "leg", one->leg);
-    json_array_append_new(listing->items, object);
-    return 0;
+    render_set(object, "leg_zh", one->leg_zh);
+    render_set(object, "leg_en", one->leg_en);
+    return api_list_add(list, object) ? 0 : 1;
 }
 
 int api_threads(struct agent *agent, struct http_request *request, struct http_reply *reply,
                 struct error *ret_error)
 {
     struct leadbus_error trouble = {0};
-    uint64_t limit = 0;
-    int status =
-        http_query_number(request, "limit", API_LIST_COUNT, API_LIST_COUNT_MAX, &limit, ret_error);
+    struct api_list list = {0};
+    int status = api_list_begin(agent, request, &list, ret_error);
     if (status) return status;
-    struct listing listing = {agent, json_array()};
-    if (leadbus_thread_each(agent->lb, (size_t)limit, add_thread, &listing, &trouble)) {
-        json_decref(listing.items);
+    if (leadbus_thread_each(agent->lb, (size_t)list.limit + 1, add_thread, &list, &trouble)) {
+        json_decref(list.items);
         return agent_error(&trouble, ret_error);
     }
-    reply->json = json_pack("{s:o}", "items", listing.items);
+    reply->json = json_pack("{s:o,s:b}", "items", list.items, "more", list.more);
     return 0;
 }
 
@@ -91,6 +83,21 @@ static json_t *leg_json(const struct agent *agent, const struct leadbus_leg *leg
     return object;
 }
 
+/* What is said of an act is short and is what the timeline is read for; leads are fetched one by
+ * one. */
+static json_t *timeline_json(const struct agent *agent, const struct leadbus_item *item)
+{
+    const struct plan_kind *kind = plan_kind_find(agent->plan, item->kind);
+    leadbus_message *message = NULL;
+    json_t *object = render_item(agent, item);
+    if (!kind || kind->act == PLAN_ACT_NONE ||
+        leadbus_message_get(agent->lb, item->id, &message, NULL))
+        return object;
+    json_object_set_new(object, "sections", render_sections(agent, message));
+    leadbus_message_free(message);
+    return object;
+}
+
 int api_thread(struct agent *agent, struct http_request *request, struct http_reply *reply,
                struct error *ret_error)
 {
@@ -104,7 +111,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
     json_t *timeline = json_array();
     json_t *legs = json_array();
     for (size_t i = 0; i < leadbus_thread_item_count(thread); i++)
-        json_array_append_new(timeline, render_item(agent, leadbus_thread_item(thread, i)));
+        json_array_append_new(timeline, timeline_json(agent, leadbus_thread_item(thread, i)));
     for (size_t i = 0; i < leadbus_thread_leg_count(thread); i++)
         json_array_append_new(legs, leg_json(agent, leadbus_thread_leg(thread, i)));
     reply->json = json_object();
@@ -215,7 +222,7 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     draft->remarks = json_array();
     if (draft->kind->topic_count) status = api_string(body, "reason", &to->topic, ret_error);
     if (!status) status = api_string(body, "outcome", &to->topic, ret_error);
-    if (!status) status = api_string(body, "officer", &to->officer, ret_error);
+    if (!status) status = api_officer(body, &to->officer, ret_error);
     if (!status) status = api_time(body, "occurred_at", &to->occurred_ms, ret_error);
     if (!status) status = api_id(body, "message", draft->parent, &to->parent, ret_error);
     if (!status) status = path_id(request, draft->thread, ret_error);

@@ -36,7 +36,7 @@ static const struct config_key keys[] = {
      "bytes kept in it, at most"},
     {"unit", "outbox_max", CONFIG_U64, "100000", 1, 10000000, false, "未获回执的消息上限",
      "messages without a receipt, at most"},
-    {"trust", "root", CONFIG_PATH, NULL, 0, 0, true, "根信任文件", "the signed root note"},
+    {"trust", "root", CONFIG_PATH, NULL, 0, 0, true, "信任根（root.note）", "the signed root note"},
     {"trust", "bundle", CONFIG_PATH, NULL, 0, 0, false, "初始方案包", "a bundle to begin with"},
     {"broker", "endpoint", CONFIG_TEXT, NULL, 0, 255, false, "总线地址；不设时取方案包中的地址",
      "the broker; else those of the bundle"},
@@ -60,6 +60,7 @@ static const struct config_key keys[] = {
 enum {
     KEY_COUNT = sizeof keys / sizeof *keys,
     SECRET_LEN_MAX = 1024,
+    LONELY_FIRST_MS = 5000,
     LONELY_MS = 20000,
     LARGE_BYTES = 262144,
 };
@@ -278,7 +279,8 @@ static void log_lonely(struct agent *agent)
                   log_u64("since_ms", stats.certificate_not_after_ms));
     if (!stats.connected && agent->lonely)
         log_warn("not_connected", log_text("endpoint", stats.endpoint),
-                 log_text("last", stats.last_error.name), log_u64("queued", stats.queued));
+                 log_text("last", stats.last_error_ms ? stats.last_error.name : "no_answer"),
+                 log_u64("queued", stats.queued));
     agent->lonely = !stats.connected;
 }
 
@@ -286,7 +288,10 @@ static int least_timeout(struct agent *agent)
 {
     int library_ms = leadbus_timeout_ms(agent->lb);
     int http_ms = http_timeout_ms(agent->http);
-    return http_ms >= 0 && http_ms < library_ms ? http_ms : library_ms;
+    uint64_t now_ms = agent_monotonic_ms();
+    int least_ms = http_ms >= 0 && http_ms < library_ms ? http_ms : library_ms;
+    uint64_t look_ms = agent->lonely_look_ms > now_ms ? agent->lonely_look_ms - now_ms : 0;
+    return agent->lonely && look_ms < (uint64_t)least_ms ? (int)look_ms : least_ms;
 }
 
 /* One turn: wait, then let each part do what it has. *ret_stop: a signal asked for the end. */
@@ -334,6 +339,8 @@ static int serve(const struct config *config, struct error *ret_error)
     if (!status) status = read_material(config, &material, ret_error);
     if (!status) status = open_library(&agent, config, &material, ret_error);
     if (!status) status = open_http(&agent, config, &material, ret_error);
+    agent.lonely_look_ms = agent_monotonic_ms() + LONELY_FIRST_MS;
+    agent.lonely = true;
     material_fini(&material);
     if (!status) {
         log_info("started", log_text("unit", agent.unit), log_text("version", LEADBUS_VERSION),

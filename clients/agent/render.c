@@ -4,6 +4,7 @@
 
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_json.h"
+#include "proto/plan/lifecycle.h"
 #include "proto/schema/envelope.pb-c.h"
 
 void render_set(json_t *object, const char *key, const char *text)
@@ -72,12 +73,13 @@ static json_t *flags_json(uint32_t flags)
     return list;
 }
 
-static void set_names(const struct agent *agent, json_t *object, const struct leadbus_item *item)
+void render_set_names(const struct agent *agent, json_t *object, const char *kind_slug,
+                      const char *topic_slug, const char *from_key)
 {
-    const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, item->kind) : NULL;
-    uint16_t from = agent->plan ? plan_unit_find(agent->plan, item->from) : PLAN_UNIT_NONE;
+    const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, kind_slug) : NULL;
+    uint16_t from = agent->plan ? plan_unit_find(agent->plan, from_key) : PLAN_UNIT_NONE;
     if (kind) {
-        const struct plan_topic *topic = item->topic[0] ? plan_topic_find(kind, item->topic) : NULL;
+        const struct plan_topic *topic = *topic_slug ? plan_topic_find(kind, topic_slug) : NULL;
         render_set(object, "kind_zh", kind->name_zh);
         render_set(object, "kind_en", kind->name_en);
         if (topic) render_set(object, "topic_zh", topic->name_zh);
@@ -86,6 +88,22 @@ static void set_names(const struct agent *agent, json_t *object, const struct le
     if (from == PLAN_UNIT_NONE) return;
     render_set(object, "from_zh", plan_unit(agent->plan, from)->name_zh);
     render_set(object, "from_en", plan_unit(agent->plan, from)->name_en);
+}
+
+/* How far this unit is with what it must sign for. */
+static json_t *leg_json(const struct leadbus_item *item)
+{
+    json_t *object = json_object();
+    enum plan_act next = (enum plan_act)item->leg_next;
+    render_set(object, "state", item->leg);
+    render_set(object, "state_zh", item->leg_zh);
+    render_set(object, "state_en", item->leg_en);
+    json_object_set_new(object, "done", json_boolean(item->leg_done));
+    if (next == PLAN_ACT_NONE) return object;
+    render_set(object, "next", plan_act_name(next));
+    render_set(object, "next_zh", lifecycle_act_text(next, LANG_ZH));
+    render_set(object, "next_en", lifecycle_act_text(next, LANG_EN));
+    return object;
 }
 
 /* Receipts name their reader as one who signs, and nobody signs for a receipt. */
@@ -113,7 +131,7 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     render_set(object, "kind", item->kind);
     render_set(object, "topic", item->topic);
     render_set(object, "from", item->from);
-    set_names(agent, object, item);
+    render_set_names(agent, object, item->kind, item->topic, item->from);
     render_set(object, "officer", item->officer);
     render_set(object, "area", item->area);
     render_set(object, "purpose", item->purpose);
@@ -123,6 +141,7 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     json_object_set_new(object, "flags", flags_json(item->flags));
     json_object_set_new(object, "must_sign",
                         json_boolean(item->must_sign && signable(agent, item)));
+    if (*item->leg) json_object_set_new(object, "leg", leg_json(item));
     json_object_set_new(object, "proved", json_boolean(item->proved));
     if (item->type != LEADBUS_ITEM_SENT) {
         set_number(object, "lane", item->lane);
@@ -141,7 +160,7 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     return object;
 }
 
-json_t *render_outgoing(const struct leadbus_outgoing *outgoing)
+json_t *render_outgoing(const struct agent *agent, const struct leadbus_outgoing *outgoing)
 {
     json_t *object = json_object();
     render_set_id(object, "id", outgoing->id);
@@ -149,6 +168,7 @@ json_t *render_outgoing(const struct leadbus_outgoing *outgoing)
     render_set(object, "state", render_outbox_state(outgoing->state));
     render_set(object, "kind", outgoing->kind);
     render_set(object, "topic", outgoing->topic);
+    render_set_names(agent, object, outgoing->kind, outgoing->topic, "");
     set_number(object, "attempts", outgoing->attempts);
     render_set_time(object, "created_at", outgoing->created_ms);
     render_set_time(object, "retry_at", outgoing->retry_ms);
@@ -227,17 +247,24 @@ json_t *render_attachments(const leadbus_message *message)
     return list;
 }
 
-json_t *render_message(const struct agent *agent, const leadbus_message *message)
+json_t *render_sections(const struct agent *agent, const leadbus_message *message)
 {
     const struct leadbus_item *item = leadbus_message_item(message);
-    json_t *object = render_item(agent, item);
     json_t *sections = json_object();
-    json_t *recipients = json_array();
     for (size_t i = 0; i < leadbus_message_section_count(message); i++) {
         struct leadbus_section section = {0};
         if (leadbus_message_section(message, i, &section))
             json_object_set_new(sections, section.name, section_json(agent, item->kind, &section));
     }
+    return sections;
+}
+
+json_t *render_message(const struct agent *agent, const leadbus_message *message)
+{
+    const struct leadbus_item *item = leadbus_message_item(message);
+    json_t *object = render_item(agent, item);
+    json_t *sections = render_sections(agent, message);
+    json_t *recipients = json_array();
     for (size_t i = 0; i < leadbus_message_recipient_count(message); i++)
         json_array_append_new(recipients, render_recipient(leadbus_message_recipient(message, i)));
     json_object_set_new(object, "sections", sections);

@@ -10,9 +10,14 @@
 void render_set(json_t *object, const char *key, const char *text);        /* nothing when empty */
 void render_set_time(json_t *object, const char *key, uint64_t ms);        /* nothing when 0 */
 void render_set_id(json_t *object, const char *key, const uint8_t id[16]); /* nothing when zeros */
+/* kind_zh, topic_zh, from_zh and the English ones, as far as the plan has them. */
+void render_set_names(const struct agent *agent, json_t *object, const char *kind_slug,
+                      const char *topic_slug, const char *from_key);
 json_t *render_error(const struct leadbus_error *error);
 json_t *render_item(const struct agent *agent, const struct leadbus_item *item);
-json_t *render_outgoing(const struct leadbus_outgoing *outgoing);
+json_t *render_outgoing(const struct agent *agent, const struct leadbus_outgoing *outgoing);
+/* What we may read of it, by section. */
+json_t *render_sections(const struct agent *agent, const leadbus_message *message);
 /* The files that we may read, with how far they are. */
 json_t *render_attachments(const leadbus_message *message);
 /* item, sections that we may read, files, recipients. */

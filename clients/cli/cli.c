@@ -30,6 +30,14 @@ void cli_global_rows(struct cli *cli, struct options_row *ret_rows)
     memcpy(ret_rows, rows, sizeof rows);
 }
 
+bool cli_set_lang(const struct cli *cli)
+{
+    if (!cli->lang) return true;
+    if (strcmp(cli->lang, "en") != 0 && strcmp(cli->lang, "zh") != 0) return false;
+    i18n_set(strcmp(cli->lang, "en") == 0 ? LANG_EN : LANG_ZH);
+    return true;
+}
+
 int cli_options(struct cli *cli, struct options_spec *spec, int argc, char **argv, int *ret_first)
 {
     struct options_row rows[32];
@@ -40,8 +48,12 @@ int cli_options(struct cli *cli, struct options_spec *spec, int argc, char **arg
     int status = options_parse(spec, argc, argv, false, ret_first);
     spec->rows = NULL;
     spec->row_count = 0;
-    if (cli->lang) i18n_set(strcmp(cli->lang, "en") == 0 ? LANG_EN : LANG_ZH);
-    return status;
+    if (status) return status;
+    if (!cli_set_lang(cli)) {
+        (void)cli_misuse(cli, "--lang", "应为 zh 或 en", "zh or en");
+        return E_USAGE;
+    }
+    return 0;
 }
 
 /* ---- the API ----------------------------------------------------------------------------------
@@ -69,18 +81,25 @@ static int problem(const json_t *answer, long status, struct error *ret_error)
 {
     int code = error_code_of(cli_get(answer, "code"));
     if (!code)
-        return error_set(ret_error, E_BAD_FORM, NULL, "HTTP %ld, and no problem details", status);
+        return error_say(ret_error, E_BAD_FORM, NULL,
+                         "HTTP %ld，没有错误说明：对方可能不是 leadbus-agent",
+                         "HTTP %ld without problem details: perhaps not a leadbus-agent", status);
     const char *field = cli_get(answer, "field");
     (void)error_set(ret_error, code, *field ? field : NULL, "%s", cli_get(answer, "detail"));
     (void)error_note_zh(ret_error, "%s", cli_get(answer, "detail_zh"));
     return code;
 }
 
+static bool is_url(const char *agent)
+{
+    return strncmp(agent, "http://", 7) == 0 || strncmp(agent, "https://", 8) == 0;
+}
+
 static int set_target(struct cli *cli, const char *path, struct error *ret_error)
 {
     CURL *curl = cli->curl;
     struct buf url = {0};
-    bool remote = strncmp(cli->agent, "http://", 7) == 0 || strncmp(cli->agent, "https://", 8) == 0;
+    bool remote = is_url(cli->agent);
     if (remote) {
         buf_append_str(&url, cli->agent);
         while (url.len && url.data[url.len - 1] == '/') url.len--;
@@ -186,9 +205,15 @@ static int perform(struct cli *cli, struct exchange *exchange, struct curl_slist
     if (!done) return 0;
     const char *words = *detail ? detail : curl_easy_strerror(done);
     if (done == CURLE_ABORTED_BY_CALLBACK)
-        return error_set(ret_error, E_IO, exchange->path, "the file cannot be read");
+        return error_say(ret_error, E_IO, exchange->path, "文件无法读取",
+                         "the file cannot be read");
     if (exchange->to && ferror(exchange->to))
-        return error_set(ret_error, E_IO, exchange->path, "the file cannot be written");
+        return error_say(ret_error, E_IO, exchange->path, "文件无法写入",
+                         "the file cannot be written");
+    /* libcurl would speak of localhost and port 80. */
+    if (done == CURLE_COULDNT_CONNECT && !is_url(cli->agent))
+        return error_say(ret_error, E_AGENT_UNREACHABLE, cli->agent, "此套接字无人应答",
+                         "nobody answers on this socket");
     return error_set(ret_error, E_AGENT_UNREACHABLE, cli->agent, "%s", words);
 }
 
@@ -237,11 +262,14 @@ static int read_answer(struct cli *cli, struct buf *raw, json_t **ret_answer, st
     if (status >= 300)
         result = problem(answer, status, ret_error);
     else if (!answer)
-        result = error_set(ret_error, E_BAD_FORM, cli->agent, "the answer is not JSON");
-    if (result)
-        json_decref(answer);
-    else
+        result =
+            error_say(ret_error, E_BAD_FORM, cli->agent, "应答不是 JSON", "the answer is not JSON");
+    if (!result) {
         *ret_answer = answer;
+        return 0;
+    }
+    json_decref(cli->problem);
+    cli->problem = answer;
     return result;
 }
 
@@ -353,23 +381,83 @@ int cli_resolve(struct cli *cli, const char *id, bool thread, char ret_id[37],
         return 0;
     }
     if (!digits || digits > 15 || id[digits])
-        return error_set(ret_error, E_USAGE, "ID", "an inbox number or a UUID");
+        return error_say(ret_error, E_USAGE, id, "应为收件序号（leadbus inbox）或 UUID",
+                         "an inbox number (leadbus inbox) or a UUID");
     snprintf(path, sizeof path, "/v1/inbox/%s", id);
     int status = cli_call(cli, "GET", path, NULL, &answer, NULL, ret_error);
     if (status) return status;
     const char *found = cli_get(answer, thread ? "thread" : "id");
     if (uuid_parse_text(found, bytes, NULL))
-        status = error_set(ret_error, E_NOT_FOUND, "ID", "that item has no message");
+        status = error_say(ret_error, E_NOT_FOUND, id, "该项没有消息", "that item has no message");
     else
         uuid_text(bytes, ret_id);
     json_decref(answer);
     return status;
 }
 
-int cli_fail(int code, const struct error *error)
+/* Where the agent was not asked or did not answer, the same members are made here. */
+static json_t *problem_of(int code, const struct error *error)
 {
+    json_t *problem = json_pack("{s:s,s:s,s:s,s:b}", "code", error_name(code), "title_zh",
+                                error_text(code, LANG_ZH), "title_en", error_text(code, LANG_EN),
+                                "retryable", error_retryable(code));
+    if (error->field[0]) json_object_set_new(problem, "field", json_string(error->field));
+    if (error->detail[0]) json_object_set_new(problem, "detail", json_string(error->detail));
+    if (error->detail_zh[0])
+        json_object_set_new(problem, "detail_zh", json_string(error->detail_zh));
+    return problem;
+}
+
+int cli_fail(struct cli *cli, int code, const struct error *error)
+{
+    if (cli->json) {
+        bool asked = cli->problem && error_code_of(cli_get(cli->problem, "code")) == code;
+        json_t *problem = asked ? json_incref(cli->problem) : problem_of(code, error);
+        (void)cli_print_json(problem);
+        json_decref(problem);
+    }
     i18n_complain("leadbus", code, error);
     return options_exit_code(code);
+}
+
+int cli_misuse(struct cli *cli, const char *word, const char *zh, const char *en)
+{
+    struct error error = {0};
+    (void)error_set(&error, E_USAGE, word, "%s", en);
+    (void)error_note_zh(&error, "%s", zh);
+    return cli_fail(cli, E_USAGE, &error);
+}
+
+bool cli_count(const char *text, uint64_t min, uint64_t max)
+{
+    uint64_t value = 0;
+    if (!*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 19) return false;
+    for (const char *at = text; *at; at++) value = value * 10 + (uint64_t)(*at - '0');
+    return value >= min && value <= max;
+}
+
+int cli_kind(struct cli *cli, const char *slug, const char *topic, json_t **ret_kind,
+             struct error *ret_error)
+{
+    struct buf path = {0};
+    char *quoted = cli_escape(cli, slug);
+    char *quoted_topic = topic ? cli_escape(cli, topic) : NULL;
+    int status = 0;
+    if (!quoted || (topic && !quoted_topic))
+        status = error_set(ret_error, E_NO_MEMORY, NULL, "kind");
+    if (!status) {
+        buf_printf(&path, "/v1/kinds/%s%s%s", quoted, topic ? "?topic=" : "",
+                   topic ? quoted_topic : "");
+        buf_append_u8(&path, 0);
+        status = cli_call(cli, "GET", (const char *)path.data, NULL, ret_kind, NULL, ret_error);
+    }
+    if (status == E_NOT_FOUND)
+        status = error_say(ret_error, E_KIND_UNKNOWN, slug, "leadbus kinds 列出全部",
+                           "leadbus kinds lists them");
+    free(quoted);
+    free(quoted_topic);
+    buf_fini(&path);
+    return status;
 }
 
 int cli_read_json(const char *path, json_t **ret_object, struct error *ret_error)
@@ -386,9 +474,11 @@ int cli_read_json(const char *path, json_t **ret_object, struct error *ret_error
         buf_wipe_fini(&text);
     }
     if (!json_is_object(object)) {
-        int status = object ? error_set(ret_error, E_BAD_JSON, path, "an object is expected")
-                            : error_set(ret_error, E_BAD_JSON, path, "line %d, column %d: %s",
-                                        trouble.line, trouble.column, trouble.text);
+        int status =
+            object
+                ? error_say(ret_error, E_BAD_JSON, path, "应为一个对象", "an object is expected")
+                : error_say(ret_error, E_BAD_JSON, path, "第 %d 行第 %d 列：%s",
+                            "line %d, column %d: %s", trouble.line, trouble.column, trouble.text);
         json_decref(object);
         return status;
     }

@@ -2,7 +2,9 @@
  * printing for people or machines.
  *
  * `leadbus` holds no keys and no store: everything it knows it asks the unit's agent. With --json
- * the answer of the API goes to stdout as it came, one document, and nothing else does: stable. */
+ * the answer of the API goes to stdout as it came, one document, and nothing else does: stable. A
+ * problem is such a document too, with `code` and the rest as the API has it; what is wrong stands
+ * on stderr in words besides. */
 #ifndef CLIENTS_CLI_CLI_H
 #define CLIENTS_CLI_CLI_H
 
@@ -26,8 +28,12 @@ struct cli {
     const char *lang;
     const char *idempotency_key; /* of the next call that sends, or NULL */
     bool json;
-    void *curl; /* made at the first request */
+    void *curl;      /* made at the first request */
+    json_t *problem; /* of the last call that failed, as the agent gave it; owned */
 };
+
+/* Taken and durable, and the receipt has not come within --wait: not an error, and not the end. */
+enum { CLI_EXIT_WAITING = 3, CLI_LIST_COUNT = 50 };
 
 struct cli_command {
     const char *name;
@@ -38,12 +44,17 @@ struct cli_command {
 int cli_send(struct cli *cli, int argc, char **argv);
 int cli_preview(struct cli *cli, int argc, char **argv);
 int cli_inbox(struct cli *cli, int argc, char **argv);
+int cli_outbox(struct cli *cli, int argc, char **argv);
+int cli_threads(struct cli *cli, int argc, char **argv);
 int cli_show(struct cli *cli, int argc, char **argv);
 int cli_attachment(struct cli *cli, int argc, char **argv);
 int cli_thread(struct cli *cli, int argc, char **argv);
 int cli_receipt(struct cli *cli, int argc, char **argv);
 int cli_status(struct cli *cli, int argc, char **argv);
 int cli_kinds(struct cli *cli, int argc, char **argv);
+int cli_doctor(struct cli *cli, int argc, char **argv);
+/* Candidates for the completion of a shell, one a line; silent where the agent does not answer. */
+int cli_complete(struct cli *cli, int argc, char **argv);
 /* cmd_act.c: argv[0] says which act. */
 int cli_act(struct cli *cli, int argc, char **argv);
 
@@ -51,6 +62,8 @@ int cli_act(struct cli *cli, int argc, char **argv);
  * argv[*ret_first..], OPTIONS_DONE, E_USAGE (told). */
 int cli_options(struct cli *cli, struct options_spec *spec, int argc, char **argv,
                 int *ret_first) MUST_USE;
+/* --lang, where given. False: no such language. */
+bool cli_set_lang(const struct cli *cli);
 /* The global rows, for main. Points into `cli`. */
 enum { CLI_GLOBAL_ROWS = 5 };
 void cli_global_rows(struct cli *cli, struct options_row *ret_rows);
@@ -76,7 +89,15 @@ int cli_resolve(struct cli *cli, const char *id, bool thread, char ret_id[37],
                 struct error *ret_error) MUST_USE;
 
 /* Complains and gives the exit code. */
-int cli_fail(int code, const struct error *error);
+int cli_fail(struct cli *cli, int code, const struct error *error);
+/* The same for the wrong use of a command; `word` is the one at fault, or NULL. */
+int cli_misuse(struct cli *cli, const char *word, const char *zh, const char *en);
+/* Whole, decimal, in range. False: not that. */
+bool cli_count(const char *text, uint64_t min, uint64_t max);
+/* What the agent says of a kind (with `topic`, where not NULL, in its example and template).
+ * E_KIND_UNKNOWN where it has none. */
+int cli_kind(struct cli *cli, const char *slug, const char *topic, json_t **ret_kind,
+             struct error *ret_error) MUST_USE;
 /* Prints JSON (--json) and gives 0. */
 int cli_print_json(const json_t *answer);
 
@@ -89,6 +110,17 @@ bool cli_true(const json_t *object, const char *key);
 const char *cli_time(const json_t *object, const char *key);
 /* A text from the bus on a terminal: control characters become '?'. Not reentrant. */
 const char *cli_safe(const char *text);
+/* "中文 / English" of a schema's title in the reader's language; NULL: none. Not reentrant. */
+const char *cli_title(const json_t *schema);
+/* What a message's or an outgoing's state means: "待发", "queued". */
+const char *cli_outbox_state(const char *state);
+/* What was sent, on stdout: `done` (NULL: nothing) and the id, how far it is, who cannot read it
+ * yet. `waited`: the receipt was waited for. The exit code. */
+int cli_tell_outgoing(struct cli *cli, const char *done, const json_t *outgoing, bool waited);
+/* An error inside an answer: its title, field and detail. Not reentrant. */
+const char *cli_trouble(const json_t *error, enum lang lang);
+/* An object as an indented list of "name: value", in the words of its schema where not NULL. */
+void cli_print_fields(const json_t *object, const json_t *schema, int indent);
 /* A message as the agent renders it. `kind` is what the agent says of its kind, for the words of
  * its fields and codes; NULL: the keys themselves. */
 void cli_print_message(const json_t *message, const json_t *kind);

@@ -87,5 +87,7 @@ int cli_assign(json_t *object, const json_t *schema, const char *assignment,
         }
         return 0;
     }
-    return error_set(ret_error, E_USAGE, "--set", "path=value, as in full.persons[0].name=...");
+    return error_say(ret_error, E_USAGE, assignment,
+                     "--set 应为 路径=值，如 full.persons[0].name=…",
+                     "--set takes path=value, as in full.persons[0].name=...");
 }

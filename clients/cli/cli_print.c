@@ -68,8 +68,7 @@ int cli_print_json(const json_t *answer)
     return fflush(stdout) ? options_exit_code(E_IO) : 0;
 }
 
-/* "中文 / English" of a schema's title, in the reader's language; NULL where there is none. */
-static const char *title_of(const json_t *schema)
+const char *cli_title(const json_t *schema)
 {
     static char shown[256];
     const char *both = json_string_value(json_object_get(schema, "title"));
@@ -102,16 +101,14 @@ static void print_scalar(const json_t *value, const json_t *schema)
     }
 }
 
-static void print_fields(const json_t *object, const json_t *schema, int indent);
-
 static void print_value(const char *name, const json_t *value, const json_t *schema, int indent)
 {
-    const char *title = title_of(schema);
+    const char *title = cli_title(schema);
     const json_t *items = json_object_get(schema, "items");
     printf("%*s%s: ", indent, "", cli_safe(title ? title : name));
     if (json_is_object(value)) {
         putchar('\n');
-        print_fields(value, schema, indent + 2);
+        cli_print_fields(value, schema, indent + 2);
         return;
     }
     if (!json_is_array(value)) {
@@ -122,7 +119,7 @@ static void print_value(const char *name, const json_t *value, const json_t *sch
         const json_t *element = json_array_get(value, i);
         if (json_is_object(element)) {
             printf("\n%*s[%zu]\n", indent + 2, "", i);
-            print_fields(element, items, indent + 4);
+            cli_print_fields(element, items, indent + 4);
         } else if (json_is_string(element)) {
             printf("%s%s", i ? T("；", ", ") : "",
                    cli_safe(word_of(items, json_string_value(element))));
@@ -131,8 +128,7 @@ static void print_value(const char *name, const json_t *value, const json_t *sch
     if (!json_is_object(json_array_get(value, 0))) putchar('\n');
 }
 
-/* An object as an indented list of "name: value", in the words of its schema where there is one. */
-static void print_fields(const json_t *object, const json_t *schema, int indent)
+void cli_print_fields(const json_t *object, const json_t *schema, int indent)
 {
     const json_t *properties = json_object_get(schema, "properties");
     union {
@@ -164,11 +160,14 @@ static void print_recipients(const json_t *recipients, bool signed_for)
         const char *name = cli_label(one, "name");
         printf("  ");
         i18n_pad(stdout, *name ? cli_safe(name) : cli_get(one, "unit"), 24);
-        printf(" %s  %s\n",
+        printf(" %s  %s%s\n",
                !sign        ? T("抄送", "copy")
                : signed_for ? T("须签收", "sign")
-                            : T("阅知", "read"),
-               cli_safe(cli_get(one, "citation")));
+                            : T("收件", "to"),
+               cli_safe(cli_get(one, "citation")),
+               cli_true(one, "keyed")
+                   ? ""
+                   : T("  尚无密钥，暂不能打开", "  has no key yet, cannot open it"));
     }
 }
 
@@ -192,13 +191,81 @@ static const char *flag_word(const char *flag)
     return flag;
 }
 
-static const char *outbox_state(const char *state)
+const char *cli_outbox_state(const char *state)
 {
-    if (i18n_lang() == LANG_EN) return state;
-    if (strcmp(state, "queued") == 0) return "待发";
-    if (strcmp(state, "sent") == 0) return "在途";
-    if (strcmp(state, "receipted") == 0) return "已获回执";
-    return strcmp(state, "refused") == 0 ? "被拒" : state;
+    if (strcmp(state, "queued") == 0) return T("待发", "queued");
+    if (strcmp(state, "sent") == 0) return T("在途", "sent");
+    if (strcmp(state, "receipted") == 0) return T("已入账", "receipted");
+    return strcmp(state, "refused") == 0 ? T("被拒", "refused") : state;
+}
+
+const char *cli_trouble(const json_t *error, enum lang lang)
+{
+    static char shown[1024];
+    bool zh = lang == LANG_ZH;
+    const char *field = cli_get(error, "field");
+    const char *detail = cli_get(error, zh ? "detail_zh" : "detail");
+    if (!*detail) detail = cli_get(error, "detail");
+    (void)snprintf(shown, sizeof shown, "%s%s%s%s%s%s",
+                   cli_safe(cli_get(error, zh ? "title_zh" : "title_en")),
+                   !*field ? ""
+                   : zh    ? "（"
+                           : " (",
+                   cli_safe(field),
+                   !*field ? ""
+                   : zh    ? "）"
+                           : ")",
+                   !*detail ? ""
+                   : zh     ? "："
+                            : ": ",
+                   cli_safe(detail));
+    return shown;
+}
+
+static void tell_unkeyed(const json_t *units)
+{
+    for (size_t i = 0; i < json_array_size(units); i++)
+        printf(T("注意：%s 尚无密钥，暂不能打开；它启用代理后自动补封\n",
+                 "note: %s has no key yet and cannot open it; it is sealed for it once its agent "
+                 "runs\n"),
+               cli_safe(cli_label(json_array_get(units, i), "name")));
+}
+
+/* In words. */
+static void tell_outgoing(const json_t *outgoing)
+{
+    const char *state = cli_get(outgoing, "state");
+    const json_t *error = json_object_get(outgoing, "error");
+    const json_t *remarks = json_object_get(outgoing, "as_stated");
+    if (strcmp(state, "receipted") == 0)
+        printf(T("已入账：总线回执，日志序号 %lld，%s\n",
+                 "receipted by the bus, journal index %lld, %s\n"),
+               (long long)cli_number(outgoing, "index"), cli_time(outgoing, "recorded_at"));
+    else if (error)
+        printf("%s %s\n", T("已保存，尚未入账:", "kept here, not in the journal yet:"),
+               cli_trouble(error, i18n_lang()));
+    else
+        printf("%s\n", strcmp(state, "sent") == 0
+                           ? T("已保存并发出，等待总线回执", "kept here and sent; no receipt yet")
+                           : T("已保存，排队待发；leadbus outbox 可查看",
+                               "kept here and queued; leadbus outbox shows how far it is"));
+    for (size_t i = 0; i < json_array_size(remarks); i++)
+        printf("%s %s\n", T("按原样发送（校验不符）:", "as stated (does not check):"),
+               cli_safe(json_string_value(json_array_get(remarks, i))));
+    tell_unkeyed(json_object_get(outgoing, "unkeyed"));
+}
+
+int cli_tell_outgoing(struct cli *cli, const char *done, const json_t *outgoing, bool waited)
+{
+    bool receipted = strcmp(cli_get(outgoing, "state"), "receipted") == 0;
+    int status = cli->json ? cli_print_json(outgoing) : 0;
+    if (!cli->json) {
+        printf("%s%s%s %s\n", done ? done : "", done ? "  " : "", T("编号", "id"),
+               cli_get(outgoing, "id"));
+        tell_outgoing(outgoing);
+    }
+    if (status) return status;
+    return waited && !receipted ? CLI_EXIT_WAITING : 0;
 }
 
 void cli_print_message(const json_t *message, const json_t *kind)
@@ -217,8 +284,21 @@ void cli_print_message(const json_t *message, const json_t *kind)
     line(T("入账", "recorded"), cli_time(message, "recorded_at"));
     line(T("收到", "received"), cli_time(message, "received_at"));
     line(T("失效", "expires"), cli_time(message, "expires_at"));
-    line(T("问题", "trouble"), cli_get(message, "code"));
-    if (cli_true(message, "must_sign")) line(T("本单位", "this unit"), T("须签收", "must sign"));
+    if (*cli_get(message, "code"))
+        line(T("问题", "trouble"),
+             error_text(error_code_of(cli_get(message, "code")), i18n_lang()));
+    const json_t *leg = json_object_get(message, "leg");
+    if (leg && !cli_true(leg, "done"))
+        snprintf(head, sizeof head, "%s%s%s", cli_label(leg, "state"), T("，待", ", to "),
+                 cli_label(leg, "next"));
+    if (leg) line(T("本单位", "this unit"), cli_true(leg, "done") ? cli_label(leg, "state") : head);
+    if (cli_number(message, "missing_before")) {
+        snprintf(head, sizeof head,
+                 T("该单位此前有 %lld 条消息未到", "%lld messages of this sender before it "
+                                                   "have not arrived"),
+                 (long long)cli_number(message, "missing_before"));
+        line(T("注意", "note"), head);
+    }
     if (*cli_get(message, "recorded_at") && *cli_get(message, "type") == 'm' &&
         !cli_true(message, "proved"))
         line(T("注意", "note"), T("入账尚未验证", "its place in the journal is not proved yet"));
@@ -230,14 +310,16 @@ void cli_print_message(const json_t *message, const json_t *kind)
         line(T("注意", "note"), head);
     }
     const json_t *outbox = json_object_get(message, "outbox");
-    if (outbox) line(T("发送状态", "state"), outbox_state(cli_get(outbox, "state")));
+    if (outbox) line(T("发送状态", "state"), cli_outbox_state(cli_get(outbox, "state")));
+    if (json_object_get(outbox, "error"))
+        line(T("原因", "because"), cli_trouble(json_object_get(outbox, "error"), i18n_lang()));
     const json_t *flags = json_object_get(message, "flags");
     for (size_t i = 0; i < json_array_size(flags); i++)
         line(i ? "" : T("标记", "flags"), flag_word(json_string_value(json_array_get(flags, i))));
     const json_t *sections = json_object_get(message, "sections");
     if (json_object_size(sections)) {
         printf("%s\n", T("内容:", "content:"));
-        print_fields(sections, json_object_get(kind, "schema"), 2);
+        cli_print_fields(sections, json_object_get(kind, "schema"), 2);
     }
     if (json_array_size(json_object_get(message, "attachments"))) {
         printf("%s\n", T("附件:", "attachments:"));

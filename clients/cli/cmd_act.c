@@ -8,6 +8,7 @@
 struct act {
     const char *name;
     const char *about_zh, *about_en;
+    const char *done_zh, *done_en;
     bool outcome; /* takes --outcome */
     bool reason;  /* takes --reason */
     bool text;    /* takes --text */
@@ -15,19 +16,20 @@ struct act {
 
 static const struct act acts[] = {
     {"sign", "签收：确认本单位已有人接手。", "Signs for a message: a person of this unit has it.",
-     false, false, false},
-    {"accept", "受理。", "Accepts it.", false, false, false},
+     "已签收", "signed for", false, false, false},
+    {"accept", "受理。", "Accepts it.", "已受理", "accepted", false, false, false},
     {"return", "退回，须以 --text 说明理由；不是每个种类都可退回。",
-     "Returns it, with a reason in words (--text); not every kind may be returned.", false, true,
-     true},
+     "Returns it, with a reason in words (--text); not every kind may be returned.", "已退回",
+     "returned", false, true, true},
     {"progress", "反馈办理进展；须 --set step=代码，如 contacted、found、investigating。",
-     "Reports progress; needs --set step=CODE: contacted, found, investigating, ...", false, false,
-     true},
-    {"close", "办结，须给出结果代码（leadbus kinds 列出全部）。",
-     "Closes this unit's part, with its outcome (leadbus kinds lists them).", true, false, true},
+     "Reports progress; needs --set step=CODE: contacted, found, investigating, ...", "已反馈",
+     "reported", false, false, true},
+    {"close", "办结，须给出结果代码（leadbus kinds receipt.closed 列出全部）。",
+     "Closes this unit's part, with its outcome (leadbus kinds receipt.closed lists them).",
+     "已办结", "closed", true, false, true},
     {"urge", "催办；原因代码：sign、accept、progress、close、supervised。",
-     "Urges those who are late; reasons: sign, accept, progress, close, supervised.", false, true,
-     false},
+     "Urges those who are late; reasons: sign, accept, progress, close, supervised.", "已催办",
+     "urged", false, true, false},
 };
 
 struct values {
@@ -113,24 +115,25 @@ static int find_target(struct cli *cli, const char *text, json_t *body, char ret
     return 0;
 }
 
-static int post(struct cli *cli, const char *thread, const char *wait, json_t *take_body,
-                struct error *ret_error)
+static int post(struct cli *cli, const struct act *act, const char *thread, const char *wait,
+                json_t *take_body)
 {
+    struct error error = {0};
     json_t *answer = NULL;
     char path[128];
-    snprintf(path, sizeof path, "/v1/threads/%s/acts", thread);
-    if (wait) {
-        size_t len = strlen(path);
-        snprintf(path + len, sizeof path - len, "?wait=receipt&timeout=%.9s", wait);
-    }
-    int status = cli_call(cli, "POST", path, take_body, &answer, NULL, ret_error);
-    if (status) return status;
-    if (cli->json)
-        (void)cli_print_json(answer);
-    else
-        printf("%s %s  %s\n", T("已办", "done:"), cli_get(answer, "kind"), cli_get(answer, "id"));
+    snprintf(path, sizeof path, "/v1/threads/%s/acts%s%s", thread,
+             wait ? "?wait=receipt&timeout=" : "", wait ? wait : "");
+    int status = cli_call(cli, "POST", path, take_body, &answer, NULL, &error);
+    if (status) return cli_fail(cli, status, &error);
+    status = cli_tell_outgoing(cli, T(act->done_zh, act->done_en), answer, wait != NULL);
+    if (!cli->officer || !*cli->officer)
+        (void)fprintf(
+            stderr, "%s\n",
+            T("未注明经办人：日志中只有单位。请用 --officer 或 $LEADBUS_OFFICER 给出经办人代码",
+              "no officer is named: the journal has the unit alone; give one with "
+              "--officer or $LEADBUS_OFFICER"));
     json_decref(answer);
-    return 0;
+    return status;
 }
 
 int cli_act(struct cli *cli, int argc, char **argv)
@@ -143,13 +146,11 @@ int cli_act(struct cli *cli, int argc, char **argv)
     while (strcmp(act->name, argv[0]) != 0) act++;
     int status = read_values(cli, act, &values, argc, argv, &first);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
-    bool wait_ok = !values.wait || strspn(values.wait, "0123456789") == strlen(values.wait);
-    if (first + 1 != argc || !wait_ok) {
-        (void)error_set(
-            &error, E_USAGE, NULL, "%s",
-            T("请给出一个编号（收件序号或 UUID）", "give one ID (inbox number or UUID)"));
-        return cli_fail(E_USAGE, &error);
-    }
+    if (values.wait && !cli_count(values.wait, 0, 60))
+        return cli_misuse(cli, "--wait", "应在 0 到 60 秒之间", "0 to 60 seconds");
+    if (first + 1 != argc)
+        return cli_misuse(cli, NULL, "请给出一个编号（收件序号或 UUID）",
+                          "give one ID (inbox number or UUID)");
     json_t *body = json_object();
     put(body, "act", act->name);
     put(body, "officer", cli->officer);
@@ -159,9 +160,7 @@ int cli_act(struct cli *cli, int argc, char **argv)
     for (size_t i = 0; !status && i < values.sets.count; i++)
         status = cli_assign(body, NULL, values.sets.items[i], &error);
     if (!status) status = find_target(cli, argv[first], body, thread, &error);
-    if (!status)
-        status = post(cli, thread, values.wait, body, &error);
-    else
-        json_decref(body);
-    return status ? cli_fail(status, &error) : 0;
+    if (!status) return post(cli, act, thread, values.wait, body);
+    json_decref(body);
+    return cli_fail(cli, status, &error);
 }

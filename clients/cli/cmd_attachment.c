@@ -143,7 +143,7 @@ int cli_attachment(struct cli *cli, int argc, char **argv)
         (void)error_set(&error, E_USAGE, NULL, "%s",
                         T("请给出消息编号，以及要保存的附件序号",
                           "give the ID of a message, and the number of what to save"));
-        return cli_fail(E_USAGE, &error);
+        return cli_fail(cli, E_USAGE, &error);
     }
     status = cli_resolve(cli, argv[first], false, id, &error);
     snprintf(path, sizeof path, "/v1/messages/%s/attachments", status ? "" : id);
@@ -162,5 +162,5 @@ int cli_attachment(struct cli *cli, int argc, char **argv)
         cli_print_attachments(list);
     }
     json_decref(list);
-    return error.code ? cli_fail(error.code, &error) : status;
+    return error.code ? cli_fail(cli, error.code, &error) : status;
 }

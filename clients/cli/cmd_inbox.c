@@ -1,67 +1,153 @@
+/* inbox: what arrived, newest first, and what is left to do with it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clients/cli/cli.h"
 
+/* What this unit has to do next, or what it is where nothing is owed. */
+static const char *state_of(const json_t *item)
+{
+    static char next[64];
+    const json_t *leg = json_object_get(item, "leg");
+    const char *type = cli_get(item, "type");
+    if (strcmp(type, "notice") == 0) return T("通知", "notice");
+    if (strcmp(type, "tombstone") == 0) return T("已失效", "expired");
+    if (strcmp(type, "exception") == 0) return T("未能打开", "unreadable");
+    if (!leg)
+        return strncmp(cli_get(item, "kind"), "receipt.", 8) == 0 ? T("回复", "answer")
+                                                                  : T("抄送", "copy");
+    if (cli_true(leg, "done")) return cli_safe(cli_label(leg, "state"));
+    (void)snprintf(next, sizeof next, "%s%s", T("待", "to "), cli_label(leg, "next"));
+    return next;
+}
+
+/* What a notice says; the kind of anything else. */
+static const char *subject_of(const json_t *item)
+{
+    const char *notice = cli_get(item, "notice");
+    if (strcmp(notice, "expired") == 0) return T("消息失效", "messages expired");
+    if (strcmp(notice, "exception") == 0) return T("对方未能打开", "it could not open a message");
+    if (strcmp(notice, "rewrapped") == 0) return T("对方补封了消息", "it sealed a message again");
+    const char *label = cli_label(item, "kind");
+    return *label ? label : cli_get(item, "type");
+}
+
 static void print_row(const json_t *item)
 {
     char number[24];
+    const char *code = cli_get(item, "code");
+    long long missing = (long long)cli_number(item, "missing_before");
     snprintf(number, sizeof number, "%lld", (long long)cli_number(item, "number"));
-    i18n_pad(stdout, number, 6);
+    i18n_pad(stdout, number, 5);
     putchar(' ');
-    i18n_pad(stdout, cli_true(item, "must_sign") ? T("须签收", "sign") : T("阅知", "read"), 6);
+    i18n_pad(stdout, state_of(item), 10);
     putchar(' ');
-    const char *label = cli_label(item, "kind");
-    i18n_pad(stdout, *label ? cli_safe(label) : cli_get(item, "type"), 30);
+    i18n_pad(stdout, cli_safe(subject_of(item)), 28);
     putchar(' ');
-    i18n_pad(stdout, cli_safe(cli_label(item, "from")), 22);
-    printf(" %s  %s%s%s\n", cli_time(item, "received_at"), cli_get(item, "id"),
-           *cli_get(item, "code") ? "  " : "", cli_get(item, "code"));
+    i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
+    printf(" %s", cli_time(item, "received_at"));
+    if (*code) printf("  %s", error_text(error_code_of(code), i18n_lang()));
+    if (missing) printf(T("  此前有 %lld 条未到", "  %lld before it have not arrived"), missing);
+    putchar('\n');
+}
+
+/* Open items and those not shown, below the list. */
+static void print_rest(const json_t *answer, bool newest)
+{
+    const json_t *items = json_object_get(answer, "items");
+    size_t open = 0;
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const json_t *leg = json_object_get(json_array_get(items, i), "leg");
+        if (leg && !cli_true(leg, "done")) open++;
+    }
+    if (open) printf(T("本页待办 %zu 条\n", "%zu of these are left to do\n"), open);
+    if (!cli_true(answer, "more")) return;
+    if (newest)
+        printf(T("还有更早的：leadbus inbox --before %lld\n",
+                 "there are older ones: leadbus inbox --before %lld\n"),
+               (long long)cli_number(answer, "next_before"));
+    else
+        printf(T("还有更多：leadbus inbox --after %lld\n",
+                 "there are more: leadbus inbox --after %lld\n"),
+               (long long)cli_number(answer, "next_after"));
+}
+
+struct wanted {
+    const char *after, *before, *limit, *wait;
+};
+
+static int read_wanted(struct cli *cli, struct wanted *wanted, int argc, char **argv,
+                       int *ret_first)
+{
+    const struct options_row rows[] = {
+        {"after", 0, "序号", "NUMBER", "从旧到新，只列此序号之后的",
+         "oldest first, those after this number", NULL, &wanted->after, NULL},
+        {"before", 0, "序号", "NUMBER", "从新到旧，只列此序号之前的",
+         "newest first, those before this number", NULL, &wanted->before, NULL},
+        {"limit", 'n', "条数", "COUNT", "最多列出（默认 50，至多 500）",
+         "at most (default 50, no more than 500)", NULL, &wanted->limit, NULL},
+        {"wait", 'w', "秒", "SECONDS", "没有新消息时等待（须与 --after 同用）",
+         "wait for something new (goes with --after)", NULL, &wanted->wait, NULL},
+    };
+    struct options_spec spec = {
+        .program = "leadbus inbox",
+        .usage_zh = "[选项]",
+        .usage_en = "[OPTIONS]",
+        .about_zh = "列出收到的消息，新的在前；第二列是本单位还要做什么。\n"
+                    "序号可用于 show、sign 等命令。",
+        .about_en = "Lists what arrived, newest first; the second column is what this unit has to "
+                    "do.\nNumbers work with show, sign, ...",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof *rows};
+    return cli_options(cli, &spec, argc, argv, ret_first);
+}
+
+/* 0, or the exit code of a complaint. */
+static int check_wanted(struct cli *cli, const struct wanted *wanted)
+{
+    if (!cli_count(wanted->limit, 1, 500))
+        return cli_misuse(cli, "--limit", "应在 1 到 500 之间", "1 to 500");
+    if (wanted->after && !cli_count(wanted->after, 0, INT64_MAX))
+        return cli_misuse(cli, "--after", "应为收件序号", "an inbox number");
+    if (wanted->before && !cli_count(wanted->before, 1, INT64_MAX))
+        return cli_misuse(cli, "--before", "应为收件序号", "an inbox number");
+    if (wanted->after && wanted->before)
+        return cli_misuse(cli, "--before", "不能与 --after 同用", "does not go with --after");
+    if (wanted->wait && !cli_count(wanted->wait, 0, 60))
+        return cli_misuse(cli, "--wait", "应在 0 到 60 秒之间", "0 to 60 seconds");
+    if (wanted->wait && !wanted->after)
+        return cli_misuse(cli, "--wait", "须与 --after 同用", "goes with --after");
+    return 0;
 }
 
 int cli_inbox(struct cli *cli, int argc, char **argv)
 {
-    const char *after = "0";
-    const char *limit = "100";
-    const char *wait = "0";
+    struct wanted wanted = {.limit = "50"};
     struct error error = {0};
     json_t *answer = NULL;
     char path[160];
     int first = 0;
-    const struct options_row rows[] = {
-        {"after", 0, "序号", "NUMBER", "只列此序号之后的", "only those after this number", NULL,
-         &after, NULL},
-        {"limit", 'n', "条数", "COUNT", "最多列出（默认 100）", "at most (default 100)", NULL,
-         &limit, NULL},
-        {"wait", 'w', "秒", "SECONDS", "没有新消息时等待", "wait for something new", NULL, &wait,
-         NULL},
-    };
-    struct options_spec spec = {.program = "leadbus inbox",
-                                .usage_zh = "[选项]",
-                                .usage_en = "[OPTIONS]",
-                                .about_zh = "列出收到的消息；序号可用于 show、sign 等命令。",
-                                .about_en = "Lists what arrived; numbers work with show, sign, ...",
-                                .rows = rows,
-                                .row_count = sizeof rows / sizeof *rows};
-    int status = cli_options(cli, &spec, argc, argv, &first);
+    int status = read_wanted(cli, &wanted, argc, argv, &first);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
-    if (first < argc || strspn(after, "0123456789") != strlen(after) ||
-        strspn(limit, "0123456789") != strlen(limit) ||
-        strspn(wait, "0123456789") != strlen(wait)) {
-        (void)error_set(&error, E_USAGE, NULL, "%s",
-                        T("只接受数字选项", "options with numbers only"));
-        return cli_fail(E_USAGE, &error);
-    }
-    snprintf(path, sizeof path, "/v1/inbox?after=%.20s&limit=%.20s&wait=%.20s", after, limit, wait);
+    if (first < argc) return cli_misuse(cli, argv[first], "不接受参数", "no operands");
+    status = check_wanted(cli, &wanted);
+    if (status) return status;
+    if (wanted.after)
+        snprintf(path, sizeof path, "/v1/inbox?after=%s&limit=%s&wait=%s", wanted.after,
+                 wanted.limit, wanted.wait ? wanted.wait : "0");
+    else
+        snprintf(path, sizeof path, "/v1/inbox?order=newest&limit=%s%s%s", wanted.limit,
+                 wanted.before ? "&before=" : "", wanted.before ? wanted.before : "");
     status = cli_call(cli, "GET", path, NULL, &answer, NULL, &error);
-    if (status) return cli_fail(status, &error);
+    if (status) return cli_fail(cli, status, &error);
     const json_t *items = json_object_get(answer, "items");
     if (cli->json) {
         status = cli_print_json(answer);
     } else {
         if (!json_array_size(items)) printf("%s\n", T("没有消息", "nothing there"));
         for (size_t i = 0; i < json_array_size(items); i++) print_row(json_array_get(items, i));
+        print_rest(answer, !wanted.after);
     }
     json_decref(answer);
     return status;

@@ -16,28 +16,6 @@ struct what {
     bool form, confirmed;
 };
 
-/* What the agent says about a kind: its schema and an example. */
-static int fetch_kind(struct cli *cli, const char *kind, json_t **ret_kind, struct error *ret_error)
-{
-    char path[160];
-    char *quoted = cli_escape(cli, kind);
-    if (!quoted) return error_set(ret_error, E_NO_MEMORY, NULL, "kind");
-    snprintf(path, sizeof path, "/v1/kinds/%.120s", quoted);
-    free(quoted);
-    return cli_call(cli, "GET", path, NULL, ret_kind, NULL, ret_error);
-}
-
-static int fetch_template(struct cli *cli, const char *kind, json_t **ret_body,
-                          struct error *ret_error)
-{
-    json_t *answer = NULL;
-    int status = fetch_kind(cli, kind, &answer, ret_error);
-    if (status) return status;
-    *ret_body = json_incref(json_object_get(answer, "example"));
-    json_decref(answer);
-    return *ret_body ? 0 : error_set(ret_error, E_BAD_FORM, kind, "no example");
-}
-
 /* --set paths start at a section. */
 static int set_fields(struct cli *cli, const struct what *what, json_t *body,
                       struct error *ret_error)
@@ -45,10 +23,7 @@ static int set_fields(struct cli *cli, const struct what *what, json_t *body,
     json_t *kind = NULL;
     json_t *sections = json_object_get(body, "sections");
     if (!what->sets.count) return 0;
-    int status = fetch_kind(cli, cli_get(body, "kind"), &kind, ret_error);
-    if (status == E_NOT_FOUND)
-        return error_set(ret_error, E_KIND_UNKNOWN, "kind", "%s",
-                         T("见 leadbus kinds", "see leadbus kinds"));
+    int status = cli_kind(cli, cli_get(body, "kind"), NULL, &kind, ret_error);
     if (status) return status;
     if (!json_is_object(sections)) {
         sections = json_object();
@@ -75,6 +50,14 @@ static int make_body(struct cli *cli, const struct what *what, const char *kind,
     int status = what->file ? cli_read_json(what->file, &body, ret_error) : 0;
     if (status) return status;
     if (!body) body = json_object();
+    const char *own = cli_get(body, "kind");
+    if (kind && *own && strcmp(own, kind) != 0) {
+        status =
+            error_say(ret_error, E_USAGE, what->file, "文件中的种类是 %.48s，命令行给的是 %.48s",
+                      "the file is of kind %.48s, the command line says %.48s", own, kind);
+        json_decref(body);
+        return status;
+    }
     put(body, "kind", kind);
     put(body, "topic", what->topic);
     put(body, "area", what->area);
@@ -104,8 +87,8 @@ static int read_what(struct cli *cli, struct what *what, bool sends, int argc, c
          NULL},
         {"parent", 0, "编号", "ID", "所答复的消息", "message that it refers to", NULL,
          &what->parent, NULL},
-        {"template", 0, NULL, NULL, "打印可填写的模板后退出",
-         "print a template to fill in, and exit", &what->form, NULL, NULL},
+        {"template", 0, NULL, NULL, "打印待填写的模板后退出（--topic 有效）",
+         "print a template to fill in, and exit (takes --topic)", &what->form, NULL, NULL},
         {"key", 'k', "键", "KEY", "幂等键：同一键重发不会重复",
          "idempotency key: sent again, it is not sent twice", NULL, &cli->idempotency_key, NULL},
         {"wait", 'w', "秒", "SECONDS", "等待总线回执", "wait for the receipt of the bus", NULL,
@@ -186,22 +169,6 @@ static int attach_files(struct cli *cli, const struct what *what, json_t *body,
     return status;
 }
 
-static void tell_sent(const json_t *answer)
-{
-    const char *state = cli_get(answer, "state");
-    printf("%s %s\n", T("编号", "id"), cli_get(answer, "id"));
-    if (strcmp(state, "receipted") == 0)
-        printf(T("已获总线回执，日志序号 %lld，%s\n",
-                 "receipted by the bus, journal index %lld, %s\n"),
-               (long long)cli_number(answer, "index"), cli_time(answer, "recorded_at"));
-    else
-        printf("%s\n", T("已封装存储，联网后发送", "sealed and stored; goes out with the network"));
-    const json_t *remarks = json_object_get(answer, "as_stated");
-    for (size_t i = 0; i < json_array_size(remarks); i++)
-        printf("%s %s\n", T("按原样发送（校验不符）:", "as stated (does not check):"),
-               cli_safe(json_string_value(json_array_get(remarks, i))));
-}
-
 static void tell_flag(const char *flag)
 {
     if (!flag) return;
@@ -216,24 +183,40 @@ static void tell_flag(const char *flag)
                "note: the area names no street of the district; no street office receives it"));
 }
 
-static void tell_preview(const json_t *answer)
+/* The sections that a recipient may open, in the words of the kind. */
+static void print_readable(const json_t *sections, const json_t *kind)
 {
+    const json_t *schemas = json_object_get(json_object_get(kind, "schema"), "properties");
+    printf("%s", T("  可读：", "  may open: "));
+    for (size_t i = 0; i < json_array_size(sections); i++) {
+        const char *name = json_string_value(json_array_get(sections, i));
+        const json_t *schema = name ? json_object_get(schemas, name) : NULL;
+        printf("%s%s", i ? T("、", ", ") : "", cli_safe(schema ? cli_title(schema) : name));
+    }
+    if (!json_array_size(sections)) printf("%s", T("仅信头", "the header alone"));
+}
+
+static void tell_preview(struct cli *cli, const char *slug, const json_t *answer)
+{
+    struct error ignored = {0};
+    json_t *kind = NULL;
     const json_t *flags = json_object_get(answer, "flags");
     const json_t *recipients = json_object_get(answer, "recipients");
     const json_t *skipped = json_object_get(answer, "not_addressed");
+    if (cli_kind(cli, slug, NULL, &kind, &ignored)) kind = NULL;
     for (size_t i = 0; i < json_array_size(recipients); i++) {
         const json_t *one = json_array_get(recipients, i);
-        const json_t *sections = json_object_get(one, "sections");
         bool sign = strcmp(cli_get(one, "act"), "sign") == 0;
         i18n_pad(stdout, cli_safe(cli_label(one, "name")), 24);
         printf(" %s  %s", sign ? T("须签收", "sign") : T("抄送", "copy"),
                cli_safe(cli_get(one, "citation")));
         if (*cli_label(one, "citation")) printf(" %s", cli_safe(cli_label(one, "citation")));
-        printf("  [");
-        for (size_t s = 0; s < json_array_size(sections); s++)
-            printf("%s%s", s ? "," : "", cli_safe(json_string_value(json_array_get(sections, s))));
-        printf("]\n");
+        print_readable(json_object_get(one, "sections"), kind);
+        printf("%s\n", cli_true(one, "keyed") ? ""
+                                              : T("  注意：尚无密钥，暂不能打开",
+                                                  "  note: has no key yet, cannot open it"));
     }
+    json_decref(kind);
     for (size_t i = 0; i < json_array_size(flags); i++)
         tell_flag(json_string_value(json_array_get(flags, i)));
     if (json_array_size(skipped)) printf("%s\n", T("不发送:", "not addressed:"));
@@ -243,6 +226,35 @@ static void tell_preview(const json_t *answer)
         i18n_pad(stdout, cli_safe(cli_label(one, "name")), 24);
         printf(" %s  %s\n", cli_safe(cli_get(one, "clause")), cli_safe(cli_label(one, "reason")));
     }
+}
+
+/* The template of a kind, on stdout. */
+static int print_template(struct cli *cli, const char *slug, const char *topic)
+{
+    struct error error = {0};
+    json_t *kind = NULL;
+    if (!slug) return cli_misuse(cli, NULL, "请给出种类", "give a kind");
+    int status = cli_kind(cli, slug, topic, &kind, &error);
+    if (status) return cli_fail(cli, status, &error);
+    status = cli_print_json(json_object_get(kind, "template"));
+    json_decref(kind);
+    return status;
+}
+
+/* Uploads the files, then the body that names them. */
+static int submit(struct cli *cli, const struct what *what, const char *path, json_t *take_body,
+                  json_t **ret_answer, struct error *ret_error)
+{
+    int status = what->files.count ? attach_files(cli, what, take_body, ret_error) : 0;
+    if (status) {
+        json_decref(take_body);
+        return status;
+    }
+    json_t *files = json_incref(json_object_get(take_body, "attachments"));
+    status = cli_call(cli, "POST", path, take_body, ret_answer, NULL, ret_error);
+    if (status && what->files.count) drop_files(cli, files);
+    json_decref(files);
+    return status;
 }
 
 static int run(struct cli *cli, bool sends, int argc, char **argv)
@@ -256,43 +268,27 @@ static int run(struct cli *cli, bool sends, int argc, char **argv)
     int status = read_what(cli, &what, sends, argc, argv, &first);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
     const char *kind = first < argc ? argv[first] : NULL;
-    if (first + 1 < argc || (!kind && !what.file)) {
-        (void)error_set(&error, E_USAGE, NULL, "%s", T("请给出一个种类", "give one kind"));
-        return cli_fail(E_USAGE, &error);
-    }
-    if (what.form) {
-        status = kind ? fetch_template(cli, kind, &body, &error)
-                      : error_set(&error, E_USAGE, NULL, "%s", T("请给出种类", "give a kind"));
-        if (!status) status = cli_print_json(body);
-        json_decref(body);
-        return error.code ? cli_fail(error.code, &error) : status;
-    }
-    if (what.wait && strspn(what.wait, "0123456789") != strlen(what.wait)) {
-        (void)error_set(&error, E_USAGE, "--wait", "%s", T("秒数", "seconds"));
-        return cli_fail(E_USAGE, &error);
-    }
+    if (first + 1 < argc || (!kind && !what.file))
+        return cli_misuse(cli, first + 1 < argc ? argv[first + 1] : NULL, "请给出一个种类",
+                          "give one kind");
+    if (what.form) return print_template(cli, kind, what.topic);
+    if (what.wait && !cli_count(what.wait, 0, 60))
+        return cli_misuse(cli, "--wait", "应在 0 到 60 秒之间", "0 to 60 seconds");
     if (what.wait)
-        snprintf(path, sizeof path, "/v1/messages?wait=receipt&timeout=%.9s", what.wait);
+        snprintf(path, sizeof path, "/v1/messages?wait=receipt&timeout=%s", what.wait);
     else
         snprintf(path, sizeof path, "%s", sends ? "/v1/messages" : "/v1/preview");
     status = make_body(cli, &what, kind, &body, &error);
-    if (!status && what.files.count) {
-        status = attach_files(cli, &what, body, &error);
-        if (status) json_decref(body);
-    }
-    if (!status) {
-        json_t *files = json_incref(json_object_get(body, "attachments"));
-        status = cli_call(cli, "POST", path, body, &answer, NULL, &error);
-        if (status && what.files.count) drop_files(cli, files);
-        json_decref(files);
-    }
-    if (status) return cli_fail(status, &error);
-    if (cli->json)
+    char slug[64];
+    snprintf(slug, sizeof slug, "%.60s", status ? "" : cli_get(body, "kind"));
+    if (!status) status = submit(cli, &what, path, body, &answer, &error);
+    if (status) return cli_fail(cli, status, &error);
+    if (sends)
+        status = cli_tell_outgoing(cli, NULL, answer, what.wait != NULL);
+    else if (cli->json)
         status = cli_print_json(answer);
-    else if (sends)
-        tell_sent(answer);
     else
-        tell_preview(answer);
+        tell_preview(cli, slug, answer);
     json_decref(answer);
     return status;
 }

@@ -10,7 +10,6 @@ static int one_id(struct cli *cli, const char *program, const char *about_zh, co
                   int argc, char **argv, const char **ret_id)
 {
     static const struct options_row none[1];
-    struct error error = {0};
     int first = 0;
     struct options_spec spec = {.program = program,
                                 .usage_zh = "[选项] 编号",
@@ -22,10 +21,8 @@ static int one_id(struct cli *cli, const char *program, const char *about_zh, co
     int status = cli_options(cli, &spec, argc, argv, &first);
     if (status) return status;
     if (first + 1 != argc) {
-        (void)error_set(
-            &error, E_USAGE, NULL, "%s",
-            T("请给出一个编号（收件序号或 UUID）", "give one ID (inbox number or UUID)"));
-        (void)cli_fail(E_USAGE, &error);
+        (void)cli_misuse(cli, NULL, "请给出一个编号（收件序号或 UUID）",
+                         "give one ID (inbox number or UUID)");
         return E_USAGE;
     }
     *ret_id = argv[first];
@@ -37,10 +34,8 @@ static void print_worded(struct cli *cli, const json_t *message)
 {
     struct error ignored = {0};
     json_t *kind = NULL;
-    char path[96];
-    snprintf(path, sizeof path, "/v1/kinds/%.60s", cli_get(message, "kind"));
-    if (!*cli_get(message, "kind") || cli_call(cli, "GET", path, NULL, &kind, NULL, &ignored))
-        kind = NULL;
+    const char *slug = cli_get(message, "kind");
+    if (!*slug || cli_kind(cli, slug, NULL, &kind, &ignored)) kind = NULL;
     cli_print_message(message, kind);
     json_decref(kind);
 }
@@ -54,13 +49,14 @@ int cli_show(struct cli *cli, int argc, char **argv)
     int status = one_id(cli, "leadbus show", "显示一条消息及本单位可读的内容。",
                         "Shows a message and what this unit may read of it.", argc, argv, &id);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
-    char *quoted = cli_escape(cli, id);
-    bool number = strspn(id, "0123456789") == strlen(id);
-    snprintf(path, sizeof path, "/v1/%s/%.60s", number ? "inbox" : "messages",
-             quoted ? quoted : "");
-    free(quoted);
+    uint8_t bytes[16];
+    bool number = cli_count(id, 1, INT64_MAX);
+    if (!number && uuid_parse_text(id, bytes, NULL))
+        return cli_misuse(cli, id, "应为收件序号（leadbus inbox）或 UUID",
+                          "an inbox number (leadbus inbox) or a UUID");
+    snprintf(path, sizeof path, "/v1/%s/%.40s", number ? "inbox" : "messages", id);
     status = cli_call(cli, "GET", path, NULL, &answer, NULL, &error);
-    if (status) return cli_fail(status, &error);
+    if (status) return cli_fail(cli, status, &error);
     if (cli->json)
         status = cli_print_json(answer);
     else
@@ -80,8 +76,50 @@ static void print_leg(const json_t *leg, bool more)
            more ? cli_safe(cli_label(leg, "kind")) : "");
 }
 
-static void print_thread(const json_t *answer)
+/* Kinds asked for once each: a timeline has few of them. */
+struct known_kinds {
+    struct cli *cli;
+    json_t *by_slug;
+};
+
+static const json_t *known_kind(struct known_kinds *known, const char *slug)
 {
+    struct error ignored = {0};
+    json_t *kind = json_object_get(known->by_slug, slug);
+    if (kind || !*slug) return kind;
+    if (cli_kind(known->cli, slug, NULL, &kind, &ignored)) return NULL;
+    json_object_set_new(known->by_slug, slug, kind);
+    return kind;
+}
+
+/* When, who, what; below an act what was said in it, as far as this unit may read it. */
+static void print_step(struct known_kinds *known, const json_t *item)
+{
+    const json_t *sections = json_object_get(item, "sections");
+    const char *officer = cli_get(item, "officer");
+    const char *topic = cli_label(item, "topic");
+    const char *when = cli_time(item, "recorded_at");
+    if (!*when) when = cli_time(item, "created_at");
+    printf("  %s  ", when);
+    i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
+    printf(" %s%s%s%s%s%s  %s\n", cli_safe(cli_label(item, "kind")), *topic ? T("：", ": ") : "",
+           cli_safe(topic), *officer ? T("（经办 ", " (officer ") : "", cli_safe(officer),
+           *officer ? T("）", ")") : "", cli_get(item, "id"));
+    const char *name = NULL;
+    json_t *section = NULL;
+    const json_t *schemas = json_object_get(
+        json_object_get(known_kind(known, cli_get(item, "kind")), "schema"), "properties");
+    union {
+        const json_t *in;
+        json_t *out;
+    } held = {.in = sections};
+    json_object_foreach(held.out, name, section)
+        cli_print_fields(section, json_object_get(schemas, name), 8);
+}
+
+static void print_thread(struct cli *cli, const json_t *answer)
+{
+    struct known_kinds known = {cli, json_object()};
     const json_t *timeline = json_object_get(answer, "timeline");
     const json_t *legs = json_object_get(answer, "legs");
     const char *status = cli_get(answer, "status");
@@ -89,15 +127,9 @@ static void print_thread(const json_t *answer)
                         : strcmp(status, "closed") == 0 ? T("已办结", "closed")
                                                         : T("无须办理", "nothing owed");
     printf("%s %s  %s\n", T("线索", "thread"), cli_get(answer, "id"), label);
-    for (size_t i = 0; i < json_array_size(timeline); i++) {
-        const json_t *item = json_array_get(timeline, i);
-        const char *when = cli_time(item, "recorded_at");
-        if (!*when) when = cli_time(item, "created_at");
-        printf("  %s  ", when);
-        i18n_pad(stdout, cli_safe(cli_label(item, "from")), 22);
-        printf(" %s %s  %s\n", cli_safe(cli_label(item, "kind")),
-               cli_safe(cli_label(item, "topic")), cli_get(item, "id"));
-    }
+    for (size_t i = 0; i < json_array_size(timeline); i++)
+        print_step(&known, json_array_get(timeline, i));
+    json_decref(known.by_slug);
     bool more = false;
     for (size_t i = 1; i < json_array_size(legs); i++)
         more = more || strcmp(cli_get(json_array_get(legs, i), "message"),
@@ -118,14 +150,14 @@ int cli_thread(struct cli *cli, int argc, char **argv)
                "Shows a thread: what happened, and where each unit is.", argc, argv, &text);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
     status = cli_resolve(cli, text, true, id, &error);
-    if (status) return cli_fail(status, &error);
+    if (status) return cli_fail(cli, status, &error);
     snprintf(path, sizeof path, "/v1/threads/%s", id);
     status = cli_call(cli, "GET", path, NULL, &answer, NULL, &error);
-    if (status) return cli_fail(status, &error);
+    if (status) return cli_fail(cli, status, &error);
     if (cli->json)
         status = cli_print_json(answer);
     else
-        print_thread(answer);
+        print_thread(cli, answer);
     json_decref(answer);
     return status;
 }
@@ -143,10 +175,10 @@ int cli_receipt(struct cli *cli, int argc, char **argv)
                         argc, argv, &text);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
     status = cli_resolve(cli, text, false, id, &error);
-    if (status) return cli_fail(status, &error);
+    if (status) return cli_fail(cli, status, &error);
     snprintf(path, sizeof path, "/v1/messages/%s/receipt", id);
     status = cli_call(cli, "GET", path, NULL, &answer, &receipt, &error);
-    if (status) return cli_fail(status, &error);
+    if (status) return cli_fail(cli, status, &error);
     if (cli->json) {
         answer =
             json_pack("{s:s,s:s%}", "id", id, "receipt", (const char *)receipt.data, receipt.len);

@@ -14,10 +14,12 @@ static void print_status(const json_t *answer)
     const json_t *alarm = json_object_get(answer, "alarm");
     printf("%s (%s)  leadbus %s\n", cli_safe(cli_label(answer, "unit")), cli_get(answer, "unit"),
            cli_get(answer, "version"));
-    printf("%s %s  %s %s\n",
-           cli_true(bus, "connected") ? T("已连接", "connected") : T("未连接", "not connected"),
-           cli_safe(cli_get(bus, "endpoint")), T("自", "since"), cli_time(bus, "since"));
-    printf(T("发件: 待发 %lld，在途 %lld，已获回执 %lld，被拒 %lld\n",
+    const char *since = cli_time(bus, "since");
+    printf("%s %s%s%s\n",
+           cli_true(bus, "connected") ? T("已连接", "connected to")
+                                      : T("未连接", "not connected to"),
+           cli_safe(cli_get(bus, "endpoint")), *since ? T("  自 ", "  since ") : "", since);
+    printf(T("发件: 待发 %lld，在途 %lld，已入账 %lld，被拒 %lld\n",
              "outbox: %lld queued, %lld on the wire, %lld receipted, %lld refused\n"),
            (long long)cli_number(outbox, "queued"), (long long)cli_number(outbox, "sent"),
            (long long)cli_number(outbox, "receipted"), (long long)cli_number(outbox, "refused"));
@@ -40,70 +42,37 @@ static void print_status(const json_t *answer)
     printf("%s %s\n", T("证书有效至", "certificate until"),
            cli_time(trust, "certificate_not_after"));
     if (error)
-        printf("%s %s  %s  %s\n", T("最近问题:", "last trouble:"), cli_time(error, "at"),
-               cli_safe(cli_label(error, "title")), cli_safe(cli_get(error, "detail")));
+        printf("%s %s  %s\n", T("最近问题:", "last trouble:"), cli_time(error, "at"),
+               cli_trouble(error, i18n_lang()));
     if (alarm)
-        printf("%s %s  %s\n", T("警报（请立即报告发证机构）:", "ALARM (tell the authority):"),
-               cli_time(alarm, "at"), cli_safe(cli_get(alarm, "detail")));
+        printf("%s %s  %s\n", T("警报（请立即报告授权机构）:", "ALARM (tell the authority):"),
+               cli_time(alarm, "at"), cli_trouble(alarm, i18n_lang()));
 }
 
-static void print_kinds(const json_t *answer)
-{
-    const json_t *items = json_object_get(answer, "items");
-    for (size_t i = 0; i < json_array_size(items); i++) {
-        const json_t *kind = json_array_get(items, i);
-        const json_t *topics = json_object_get(kind, "topics");
-        printf("%s ", cli_true(kind, "may_send") ? "*" : " ");
-        i18n_pad(stdout, cli_get(kind, "kind"), 30);
-        printf(" %s\n", cli_safe(cli_label(kind, "name")));
-        for (size_t t = 0; t < json_array_size(topics); t++) {
-            const json_t *topic = json_array_get(topics, t);
-            printf("      ");
-            i18n_pad(stdout, cli_get(topic, "topic"), 26);
-            printf(" %s\n", cli_safe(cli_label(topic, "name")));
-        }
-    }
-    printf("%s\n", T("* 本单位可以发送", "* this unit may send it"));
-}
-
-static int show(struct cli *cli, const char *path, const char *program, const char *about_zh,
-                const char *about_en, void (*print)(const json_t *), int argc, char **argv)
+int cli_status(struct cli *cli, int argc, char **argv)
 {
     static const struct options_row none[1];
     struct error error = {0};
     json_t *answer = NULL;
     int first = 0;
-    struct options_spec spec = {.program = program,
+    struct options_spec spec = {.program = "leadbus status",
                                 .usage_zh = "[选项]",
                                 .usage_en = "[OPTIONS]",
-                                .about_zh = about_zh,
-                                .about_en = about_en,
+                                .about_zh =
+                                    "显示本单位代理的状态；哪里不对、怎么办，见 leadbus doctor。",
+                                .about_en = "Shows how the unit's agent is; what is wrong and what "
+                                            "to do, says leadbus doctor.",
                                 .rows = none,
                                 .row_count = 0};
     int status = cli_options(cli, &spec, argc, argv, &first);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
-    if (first < argc) {
-        (void)error_set(&error, E_USAGE, argv[first], "%s", T("不接受参数", "no operands"));
-        return cli_fail(E_USAGE, &error);
-    }
-    status = cli_call(cli, "GET", path, NULL, &answer, NULL, &error);
-    if (status) return cli_fail(status, &error);
+    if (first < argc) return cli_misuse(cli, argv[first], "不接受参数", "no operands");
+    status = cli_call(cli, "GET", "/v1/status", NULL, &answer, NULL, &error);
+    if (status) return cli_fail(cli, status, &error);
     if (cli->json)
         status = cli_print_json(answer);
     else
-        print(answer);
+        print_status(answer);
     json_decref(answer);
     return status;
-}
-
-int cli_status(struct cli *cli, int argc, char **argv)
-{
-    return show(cli, "/v1/status", "leadbus status", "显示本单位代理的状态。",
-                "Shows how the unit's agent is.", print_status, argc, argv);
-}
-
-int cli_kinds(struct cli *cli, int argc, char **argv)
-{
-    return show(cli, "/v1/kinds", "leadbus kinds", "列出消息种类和主题代码。",
-                "Lists kinds of message and their topics.", print_kinds, argc, argv);
 }

@@ -1,15 +1,43 @@
 # bash completion for leadbus; installed as share/bash-completion/completions/leadbus.
+# Kinds, topics, outcomes, reasons and fields are asked of the agent that the line names.
+_leadbus_ask() {
+    local -a agent=()
+    local i
+    for ((i = 1; i + 1 < ${#COMP_WORDS[@]}; i++)); do
+        case ${COMP_WORDS[i]} in
+        --agent | -a) agent+=(--agent "${COMP_WORDS[i + 1]}") ;;
+        --token-file) agent+=(--token-file "${COMP_WORDS[i + 1]}") ;;
+        esac
+    done
+    "${COMP_WORDS[0]}" "${agent[@]}" complete "$@" 2>/dev/null
+}
+
 _leadbus() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} word command=""
-    local commands="send preview inbox show sign accept return progress close urge attachment thread receipt status kinds"
+    local line=${COMP_LINE:0:COMP_POINT} current="" previous="" word command="" kind=""
+    local -a words
+    read -r -a words <<<"$line"
+    [[ $line == *[[:space:]] ]] || current=${words[-1]}
+    previous=${words[-1]}
+    [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
+    local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge attachment
+        receipt status doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
-    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        if [[ " $commands " == *" $word "* ]]; then
+    for word in "${words[@]:1}"; do
+        if [[ -z $command && " ${commands//$'\n'/ } " == *" $word "* ]]; then
             command=$word
-            break
+        elif [[ -n $command && -z $kind && $word == *.* && $word != *=* && $word != */* ]]; then
+            kind=$word
         fi
     done
+    [[ $kind == "$current" ]] && kind=""
+    case $command in
+    sign) kind=receipt.signed ;;
+    accept) kind=receipt.accepted ;;
+    return) kind=receipt.returned ;;
+    progress) kind=receipt.progress ;;
+    close) kind=receipt.closed ;;
+    esac
     case $previous in
     --agent | -a | --token-file | --file | -f | --attach | -A | --output)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
@@ -19,22 +47,48 @@ _leadbus() {
         mapfile -t COMPREPLY < <(compgen -W "zh en" -- "$current")
         return
         ;;
+    --state)
+        mapfile -t COMPREPLY < <(compgen -W "queued sent receipted refused" -- "$current")
+        return
+        ;;
+    --topic | -t)
+        mapfile -t COMPREPLY < <(compgen -W "$(_leadbus_ask topics "$kind")" -- "$current")
+        return
+        ;;
+    --outcome)
+        mapfile -t COMPREPLY < <(compgen -W "$(_leadbus_ask outcomes)" -- "$current")
+        return
+        ;;
+    --reason | -r)
+        mapfile -t COMPREPLY < <(compgen -W "$(_leadbus_ask reasons "$command")" -- "$current")
+        return
+        ;;
+    --set | -s)
+        mapfile -t COMPREPLY < <(compgen -W "$(_leadbus_ask fields "$kind" "$current")" -- "$current")
+        # What stands before "=" is a word of its own to readline.
+        [[ $current == *=* ]] && COMPREPLY=("${COMPREPLY[@]#*=}")
+        [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
+        return
+        ;;
     esac
     if [[ -z $command ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands $global" -- "$current")
         return
     fi
     case $command in
-    send | preview)
-        own="--file --set --topic --area --thread --parent --template --key"
+    send | preview | kinds)
+        own="--topic"
+        [[ $command == kinds ]] && own+=" --example"
+        [[ $command != kinds ]] && own+=" --file --set --area --thread --parent --template --key"
         [[ $command == send ]] && own+=" --wait --attach --confirm-no-dna"
         if [[ $current != -* ]]; then
-            mapfile -t COMPREPLY < <(compgen -W "$(leadbus kinds --json 2>/dev/null |
-                sed -n 's/^ *"kind": "\(.*\)",$/\1/p')" -- "$current")
+            mapfile -t COMPREPLY < <(compgen -W "$(_leadbus_ask kinds)" -- "$current")
             return
         fi
         ;;
-    inbox) own="--after --limit --wait" ;;
+    inbox) own="--after --before --limit --wait" ;;
+    outbox) own="--limit --state" ;;
+    threads) own="--limit" ;;
     attachment) own="--output --wait" ;;
     sign | accept) own="--set --wait" ;;
     return) own="--set --wait --reason --text" ;;

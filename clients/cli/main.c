@@ -8,10 +8,14 @@
 #include "clients/cli/cli.h"
 
 static const struct cli_command commands[] = {
-    {"send", cli_send, "发送一条消息", "send a message"},
+    {"kinds", cli_kinds, "消息种类；某一种类的字段、代码与样例", "kinds; fields, codes of one"},
     {"preview", cli_preview, "查看将发给谁、依据何在", "who would receive it, and why"},
-    {"inbox", cli_inbox, "列出收到的消息", "list what arrived"},
+    {"send", cli_send, "发送一条消息", "send a message"},
+    {"inbox", cli_inbox, "收到的消息，各自还要做什么", "what arrived, and what is left to do"},
+    {"outbox", cli_outbox, "发出的消息，各自到了哪一步", "what was sent, and how far it is"},
+    {"threads", cli_threads, "线索一览", "the threads"},
     {"show", cli_show, "显示一条消息", "show a message"},
+    {"thread", cli_thread, "一条线索的经过和各单位进度", "a thread and where each unit is"},
     {"sign", cli_act, "签收", "sign for it"},
     {"accept", cli_act, "受理", "accept it"},
     {"return", cli_act, "退回", "return it"},
@@ -19,10 +23,10 @@ static const struct cli_command commands[] = {
     {"close", cli_act, "办结", "close it"},
     {"urge", cli_act, "催办", "urge"},
     {"attachment", cli_attachment, "列出或保存附件", "list or save attachments"},
-    {"thread", cli_thread, "显示线索经过和各单位进度", "a thread and where each unit is"},
     {"receipt", cli_receipt, "打印总线回执", "print the receipt of the bus"},
     {"status", cli_status, "代理状态", "how the agent is"},
-    {"kinds", cli_kinds, "消息种类和主题代码", "kinds and topics"},
+    {"doctor", cli_doctor, "哪里不对、怎么办", "what is wrong, and what to do"},
+    {"complete", cli_complete, NULL, NULL},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
@@ -35,7 +39,7 @@ static void command_list(enum lang lang, char *ret_text, size_t cap)
             ? "经本单位代理收发反拐线索。\n\n命令（各自有 --help）:\n"
             : "Sends and receives leads through the unit's agent.\n\nCommands (each has "
               "--help):\n");
-    for (size_t i = 0; i < COMMAND_COUNT && len < cap; i++)
+    for (size_t i = 0; i < COMMAND_COUNT && commands[i].about_zh && len < cap; i++)
         len += (size_t)snprintf(ret_text + len, cap - len, "%s  %-10s %s", i ? "\n" : "",
                                 commands[i].name,
                                 lang == LANG_ZH ? commands[i].about_zh : commands[i].about_en);
@@ -56,7 +60,6 @@ int main(int argc, char **argv)
     struct cli cli = {.agent = agent && *agent ? agent : "/run/leadbus/agent.sock",
                       .officer = getenv("LEADBUS_OFFICER")};
     struct options_row rows[CLI_GLOBAL_ROWS];
-    struct error error = {0};
     int first = 0;
     cli_global_rows(&cli, rows);
     command_list(LANG_ZH, about_zh, sizeof about_zh);
@@ -71,17 +74,15 @@ int main(int argc, char **argv)
     int status = options_parse(&spec, argc, argv, true, &first);
     if (status == OPTIONS_DONE) return 0;
     if (status) return options_exit_code(status);
-    if (cli.lang) i18n_set(strcmp(cli.lang, "en") == 0 ? LANG_EN : LANG_ZH);
+    if (!cli_set_lang(&cli)) return cli_misuse(&cli, "--lang", "应为 zh 或 en", "zh or en");
     const struct cli_command *command = first < argc ? find(argv[first]) : NULL;
-    if (!command) {
-        (void)error_set(&error, E_USAGE, first < argc ? argv[first] : NULL, "%s",
-                        first < argc ? T("没有这个命令", "no such command")
-                                     : T("请给出命令", "give a command"));
-        return cli_fail(E_USAGE, &error);
-    }
+    if (!command && first < argc)
+        return cli_misuse(&cli, argv[first], "没有这个命令", "no such command");
+    if (!command) return cli_misuse(&cli, NULL, "请给出命令", "give a command");
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT)) return options_exit_code(E_IO);
     status = command->run(&cli, argc - first, argv + first);
     if (cli.curl) curl_easy_cleanup(cli.curl);
+    json_decref(cli.problem);
     curl_global_cleanup();
     if (fflush(stdout) && !status) status = options_exit_code(E_IO);
     return status;

@@ -192,12 +192,18 @@ int leadbus_thread_each(leadbus *lb, size_t limit,
                                              .opened_ms = thread->opened_ms,
                                              .changed_ms = walk.rows[i].changed_ms,
                                              .message_count = thread->message_count,
-                                             .leg = ""};
+                                             .leg = "",
+                                             .leg_zh = "",
+                                             .leg_en = ""};
         memcpy(one.thread, thread->id, 16);
         one.status = (int)thread_status(thread, plan);
-        for (size_t k = 0; k < thread->leg_count; k++)
-            if (strcmp(thread->legs[k].unit, lb->keyring.unit) == 0)
-                one.leg = lifecycle_state_name((enum lifecycle_state)thread->legs[k].state);
+        for (size_t k = 0; k < thread->leg_count; k++) {
+            enum lifecycle_state state = (enum lifecycle_state)thread->legs[k].state;
+            if (strcmp(thread->legs[k].unit, lb->keyring.unit) != 0) continue;
+            one.leg = lifecycle_state_name(state);
+            one.leg_zh = lifecycle_state_text(state, LANG_ZH);
+            one.leg_en = lifecycle_state_text(state, LANG_EN);
+        }
         if (going && each(ctx, &one) != 0) going = false;
         thread_fini(thread);
     }

@@ -282,11 +282,14 @@ static int take_participants(struct engine *engine, struct moment *moment,
 {
     struct box_out row;
     struct engine_thread thread;
+    if (refusal->n_participant_roles != refusal->n_participants)
+        return error_set(ret_error, E_BAD_FORM, "participant_roles", "%zu of %zu",
+                         refusal->n_participant_roles, refusal->n_participants);
     int r = box_out_find(engine->box, pending->id, &row, ret_error);
     if (r == 0) r = engine_thread_load(engine, moment, row.thread, &thread, ret_error);
     if (r < 0) return r;
-    thread_moved(&thread.thread, refusal->participants, refusal->n_participants,
-                 refusal->thread_index);
+    thread_moved(&thread.thread, refusal->participants, refusal->participant_roles,
+                 refusal->n_participants, refusal->thread_index);
     r = engine_thread_save(engine, moment, &thread, ret_error);
     engine_thread_fini(&thread);
     return r;

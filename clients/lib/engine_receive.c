@@ -295,12 +295,13 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
     for (size_t i = 0; i < head->n_recipients; i++) {
         const Leadbus__Recipient *one = head->recipients[i];
         stated[i] = (struct route_stated){one->unit, one->act, one->citation, one->sections};
-        if (follows && strcmp(one->citation, "duty:thread") == 0) {
+        bool signer = strcmp(one->citation, "duty:thread-signers") == 0;
+        if (follows && (signer || strcmp(one->citation, "duty:thread") == 0)) {
             uint16_t unit = plan_unit_current(plan, one->unit);
             if (unit == PLAN_UNIT_NONE)
                 return error_set(ret_error, E_ROUTE_MISMATCH, "recipients", "%s", one->unit);
             participants[query.participant_count++] =
-                (struct route_participant){unit, ROUTE_ROLE_COPY};
+                (struct route_participant){unit, signer ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY};
         }
         if (follows && !known && strcmp(one->citation, "duty:sender-of-reference") == 0)
             query.reference_sender = one->unit;

@@ -157,7 +157,7 @@ static void join(struct thread *thread, const char *unit, enum route_role role, 
     copy_text(one.unit, sizeof one.unit, unit);
     if (at < thread->participant_count) {
         struct thread_participant *old = &thread->participants[at];
-        if (old->role < one.role) one.role = old->role;
+        one.role = (uint8_t)route_role_join((enum route_role)old->role, role);
         if (old->index <= index) {
             old->role = one.role;
             return;
@@ -176,15 +176,15 @@ static void join(struct thread *thread, const char *unit, enum route_role role, 
     thread->participant_count++;
 }
 
-void thread_moved(struct thread *thread, char *const *units, size_t count, uint64_t size)
+void thread_moved(struct thread *thread, char *const *units, const uint32_t *roles, size_t count,
+                  uint64_t size)
 {
     struct thread moved = {0};
     for (size_t i = 0; i < count && i < LIMIT_UNIT_COUNT_MAX; i++) {
-        enum route_role role = ROUTE_ROLE_COPY;
-        for (size_t k = 0; k < thread->participant_count; k++)
-            if (strcmp(thread->participants[k].unit, units[i]) == 0)
-                role = (enum route_role)thread->participants[k].role;
-        if (slug_valid(units[i])) join(&moved, units[i], role, size ? size - 1 : 0);
+        bool known = roles[i] >= ROUTE_ROLE_ORIGINATOR && roles[i] <= ROUTE_ROLE_COPY;
+        if (slug_valid(units[i]))
+            join(&moved, units[i], known ? (enum route_role)roles[i] : ROUTE_ROLE_COPY,
+                 size ? size - 1 : 0);
     }
     free(thread->participants);
     thread->participants = moved.participants;
@@ -199,12 +199,14 @@ size_t thread_participants(const struct thread *thread, const struct plan *plan,
     size_t count = 0;
     for (size_t i = 0; i < thread->participant_count && count < LIMIT_UNIT_COUNT_MAX; i++) {
         uint16_t unit = plan_unit_current(plan, thread->participants[i].unit);
+        enum route_role role = (enum route_role)thread->participants[i].role;
         size_t k = 0;
         if (unit == PLAN_UNIT_NONE) continue;
         while (k < count && ret[k].unit != unit) k++;
-        if (k < count) continue;
-        ret[count++] =
-            (struct route_participant){unit, (enum route_role)thread->participants[i].role};
+        if (k == count)
+            ret[count++] = (struct route_participant){unit, role};
+        else /* two units that have become one */
+            ret[k].role = route_role_join(ret[k].role, role);
     }
     return count;
 }

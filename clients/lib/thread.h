@@ -55,8 +55,9 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
  * record time. Acts that the lifecycle does not allow (seen out of order) change nothing. */
 void thread_apply(struct thread *thread, const struct plan *plan, const char *self,
                   const Leadbus__Header *head, uint64_t index, uint64_t time_ms);
-/* The broker's list of participants as of a journal size. */
-void thread_moved(struct thread *thread, char *const *units, size_t count, uint64_t size);
+/* The broker's list of participants as of a journal size, with enum route_role of each. */
+void thread_moved(struct thread *thread, char *const *units, const uint32_t *roles, size_t count,
+                  uint64_t size);
 /* As route_compute wants them; units that the plan does not have are left out. ret has room for
  * LIMIT_UNIT_COUNT_MAX. */
 size_t thread_participants(const struct thread *thread, const struct plan *plan,

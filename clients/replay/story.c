@@ -139,7 +139,7 @@ static void join_thread(struct story *story, const char *unit, enum route_role r
 {
     for (size_t i = 0; i < story->participant_count; i++) {
         if (strcmp(story->participants[i].unit, unit) != 0) continue;
-        if (role < story->participants[i].role) story->participants[i].role = role;
+        story->participants[i].role = route_role_join(story->participants[i].role, role);
         return;
     }
     if (story->participant_count == LIMIT_RECIPIENT_COUNT_MAX) return;

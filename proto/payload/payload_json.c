@@ -124,6 +124,9 @@ static int read_value(struct reading *reading, const ProtobufCFieldDescriptor *f
 {
     int64_t number = 0;
     int status = 0;
+    if (json_is_string(value) && payload_json_is_blank(json_string_value(value)))
+        return error_say(reading->error, E_MISSING_FIELD, path, "模板中的空白：填写或删除此项",
+                         "a blank of the template: fill it in, or remove it");
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING: return read_string(reading, value, path, (char **)member);
     case PROTOBUF_C_TYPE_MESSAGE:

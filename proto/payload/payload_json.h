@@ -3,8 +3,8 @@
  * Names are the proto field names. A time is an RFC 3339 string with its zone, or ms since 1970; it
  * is written as UTC with milliseconds. Fields that are not stated are left out when written; empty
  * strings and zeros mean not stated when read. A field that the message does not have, a value of
- * another JSON type, and null are refused with their path. Reading does not check values: follow it
- * with payload_check on the bytes.
+ * another JSON type, null and a template's blank are refused with their path. Reading does not
+ * check values: follow it with payload_check on the bytes.
  *
  * Uses jansson, so no core may link it; no I/O, clock or entropy. Thread-safe. */
 #ifndef PROTO_PAYLOAD_PAYLOAD_JSON_H
@@ -38,5 +38,17 @@ json_t *payload_json_schema(const struct payload_message *message);
 /* An object with the example of every field that has one: it passes payload_check for every kind
  * and topic but those whose topic a field must repeat. */
 json_t *payload_json_example(const struct payload_message *message);
+
+/* An object to be filled in: every field has a blank, "<<必填 required: 性别 sex: 1 男 male |
+ * ...>>", which says in both languages whether it is required, what it is and what it may hold. A
+ * blank that was left is refused wherever JSON is read (E_MISSING_FIELD), so no template is sent by
+ * mistake. */
+json_t *payload_json_template(const struct payload_message *message);
+json_t *payload_json_blank(bool required, const char *label_zh, const char *label_en,
+                           const char *allowed);
+bool payload_json_is_blank(const char *text);
+/* The fields of an example or template that must repeat the topic. */
+void payload_json_set_topic(const struct payload_message *message, const char *topic,
+                            json_t *object);
 
 #endif

@@ -115,20 +115,3 @@ json_t *payload_json_schema(const struct payload_message *message)
         json_decref(rules);
     return schema;
 }
-
-json_t *payload_json_example(const struct payload_message *message)
-{
-    json_t *object = json_object();
-    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
-        const struct payload_field *rule = &message->fields[i];
-        if (!rule->example) continue;
-        json_t *value = rule->check == PAYLOAD_MESSAGE
-                            ? payload_json_example(
-                                  payload_of_descriptor(message->descriptor->fields[i].descriptor))
-                            : json_loads(rule->example, JSON_DECODE_ANY, NULL);
-        CHECK(value); /* an example that is not JSON is a mistake in fields.def */
-        if (rule->count_max) value = json_pack("[o]", value);
-        json_object_set_new(object, rule->name, value);
-    }
-    return object;
-}

@@ -231,8 +231,9 @@ enum plan_row_source {
     PLAN_ROW_COOP,
     PLAN_ROW_TEXT,
     PLAN_ROW_DUTY,
-    PLAN_ROW_THREAD, /* everybody on the thread */
-    PLAN_ROW_SENDER, /* the sender of the message referred to */
+    PLAN_ROW_THREAD,         /* everybody on the thread */
+    PLAN_ROW_SENDER,         /* the sender of the message referred to */
+    PLAN_ROW_THREAD_SIGNERS, /* who had to sign for some message of the thread */
 };
 /* Sections of a row of kind `*`, masked by the kind that it is applied to. */
 #define PLAN_SECTIONS_ALL    0xffffffffu

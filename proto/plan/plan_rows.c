@@ -83,6 +83,7 @@ static int plan_rows_selector(struct plan *plan, const struct table *table, cons
         row->named_count = 1;
     }
     if (duty && strcmp(duty->id, "thread") == 0) row->source = PLAN_ROW_THREAD;
+    if (duty && strcmp(duty->id, "thread-signers") == 0) row->source = PLAN_ROW_THREAD_SIGNERS;
     if (duty && strcmp(duty->id, "sender-of-reference") == 0) row->source = PLAN_ROW_SENDER;
     return 0;
 }

@@ -91,10 +91,11 @@ static void route_walk_row(struct route_work *work, const struct plan_row *row)
 {
     const struct route_query *query = work->query;
 
-    if (row->source == PLAN_ROW_THREAD) {
+    if (row->source == PLAN_ROW_THREAD || row->source == PLAN_ROW_THREAD_SIGNERS) {
         for (size_t i = 0; i < query->participant_count; i++) {
-            if (query->participants[i].unit < work->plan->unit_count)
-                route_add(work, row, query->participants[i].unit);
+            const struct route_participant *one = &query->participants[i];
+            bool meant = row->source == PLAN_ROW_THREAD || one->role == ROUTE_ROLE_SIGNER;
+            if (meant && one->unit < work->plan->unit_count) route_add(work, row, one->unit);
         }
         return;
     }

@@ -31,12 +31,19 @@
 
 enum route_act { ROUTE_SIGN = 1, ROUTE_COPY = 2 }; /* the numbers of the header */
 
-/* What a unit is to a thread. A unit that fits several is listed once, with the smallest number. */
+/* What a unit is to a thread. A unit that fits several is listed once: route_role_join. */
 enum route_role {
     ROUTE_ROLE_ORIGINATOR = 1, /* sent the opening message */
     ROUTE_ROLE_SIGNER = 2,     /* had to sign for some message of the thread that makes legs */
     ROUTE_ROLE_COPY = 3,       /* had any other message of it */
 };
+
+/* Who must sign for something stays one who must, whatever else it is; else the smaller number. */
+static inline enum route_role route_role_join(enum route_role one, enum route_role other)
+{
+    if (one == ROUTE_ROLE_SIGNER || other == ROUTE_ROLE_SIGNER) return ROUTE_ROLE_SIGNER;
+    return one < other ? one : other;
+}
 
 struct route_participant {
     uint16_t unit; /* index in this plan */

@@ -145,7 +145,7 @@ size_t route_explain(const struct route_query *query, const struct route *route,
 const char *route_skip_text(enum route_skip_reason reason, enum lang lang)
 {
     static const char *const texts[][2] = {
-        {"本单位是发送方", "it is the sender"},
+        {"该单位就是发送单位", "it is the sender"},
         {"不是事发地街道", "a street office, not the one of the area"},
         {"区划不明，未发送任何街道", "the area names no street, so no street office is addressed"},
         {"另一主题才涉及该单位", "concerned with another topic only"},

@@ -234,7 +234,7 @@ def handled(day, lead):
     seconds = time.monotonic() - started
     thread = day.agent("civil-affairs").call("GET", f"/v1/threads/{lead['thread']}")
     for leg in thread["legs"]:
-        print(f"    {t('来件单位看到', 'the sender sees')}: {of(leg, 'name')} {of(leg, 'state')} "
+        print(f"    {t('发送单位看到', 'the sender sees')}: {of(leg, 'name')} {of(leg, 'state')} "
               f"{clock(leg['changed_at']) if 'changed_at' in leg else ''}")
     say(f"    每一步都是签名并入账的消息，带时间（两步共 {seconds:.2f} 秒）",
         f"    each step is a signed, journaled message with its time (both took {seconds:.2f} s)")

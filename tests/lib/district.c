@@ -343,7 +343,10 @@ static void thread_join(struct district_thread *thread, uint16_t unit, enum rout
 {
     for (size_t i = 0; i < thread->participant_count; i++) {
         if (thread->participants[i].unit != unit) continue;
-        if (role < thread->participants[i].role) thread->participants[i].role = role;
+        /* as route.h says, in other words */
+        if (role == ROUTE_ROLE_SIGNER || (thread->participants[i].role != ROUTE_ROLE_SIGNER &&
+                                          role < thread->participants[i].role))
+            thread->participants[i].role = role;
         return;
     }
     CHECK(thread->participant_count < LIMIT_RECIPIENT_COUNT_MAX);

@@ -85,21 +85,27 @@ int agents_fini(struct agents *agents)
     return clean;
 }
 
-int agents_run(const struct agents *agents, size_t which, const char *arguments,
-               char ret_output[AGENTS_OUTPUT_LEN])
+int agents_run_in(const struct agents *agents, size_t which, const char *lang,
+                  const char *arguments, char ret_output[AGENTS_OUTPUT_LEN])
 {
     char command[2048];
     char socket[AGENTS_PATH_LEN];
     agents_path(agents, which, "sock", socket);
     snprintf(command, sizeof command,
-             "cd '%s' && LANG=en LEADBUS_AGENT='%s' LEADBUS_OFFICER=A7 '%s' %s 2>&1",
-             agents->town.folder, socket, LEADBUS_CLI, arguments);
+             "cd '%s' && LANG=%s LEADBUS_AGENT='%s' LEADBUS_OFFICER=A7 '%s' %s 2>&1",
+             agents->town.folder, lang, socket, LEADBUS_CLI, arguments);
     FILE *pipe = popen(command, "r");
     CHECK(pipe != NULL);
     size_t len = fread(ret_output, 1, AGENTS_OUTPUT_LEN - 1, pipe);
     ret_output[len] = 0;
     int status = pclose(pipe);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int agents_run(const struct agents *agents, size_t which, const char *arguments,
+               char ret_output[AGENTS_OUTPUT_LEN])
+{
+    return agents_run_in(agents, which, "en", arguments, ret_output);
 }
 
 void agents_must(const struct agents *agents, size_t which, const char *arguments,

@@ -25,8 +25,11 @@ void agents_start(struct agents *agents, size_t which);
 /* FOLDER/KEY.WHAT */
 void agents_path(const struct agents *agents, size_t which, const char *what,
                  char ret_path[AGENTS_PATH_LEN]);
-/* Runs `leadbus ARGUMENTS` in the town's folder. Its exit code; stdout and stderr into the output.
- */
+/* Runs `leadbus ARGUMENTS` in the town's folder, in a language. Its exit code; stdout and stderr
+ * into the output. */
+int agents_run_in(const struct agents *agents, size_t which, const char *lang,
+                  const char *arguments, char ret_output[AGENTS_OUTPUT_LEN]);
+/* In English. */
 int agents_run(const struct agents *agents, size_t which, const char *arguments,
                char ret_output[AGENTS_OUTPUT_LEN]);
 void agents_must(const struct agents *agents, size_t which, const char *arguments,

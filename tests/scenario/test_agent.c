@@ -80,7 +80,7 @@ static void a_report_is_sent_once_and_receipted(void **state)
         "send lead.mandatory-report --json --wait 20 --key k1 --file report.json "
         "--set full.what='needle in the payload' "
         "--set full.persons[0].id_number=110105194912310021 --set reporter.name=Informant";
-    must(SCHOOL, "send lead.mandatory-report --template > report.json", output);
+    must(SCHOOL, "kinds lead.mandatory-report --example > report.json", output);
     json_t *first = must_json(SCHOOL, send, output);
     assert_string_equal(json_string_value(json_object_get(first, "state")), "receipted");
     const json_t *remarks = json_object_get(first, "as_stated");
@@ -126,18 +126,36 @@ static void each_unit_reads_what_its_row_says(void **state)
     }
 }
 
+/* The second column of the inbox: what this unit has to do with that item. */
+static void state_is(size_t agent, long number, const char *state)
+{
+    static char output[OUTPUT_LEN];
+    char wanted[64];
+    char arguments[64];
+    snprintf(arguments, sizeof arguments, "inbox --before %ld -n 1", number + 1);
+    must(agent, arguments, output);
+    snprintf(wanted, sizeof wanted, "%-5ld %s ", number, state);
+    if (strncmp(output, wanted, strlen(wanted)) != 0) fail_msg("not \"%s\": %s", wanted, output);
+}
+
 static void acts_follow_the_lifecycle_to_the_end(void **state)
 {
     (void)state;
     static char output[OUTPUT_LEN];
     char arguments[128];
     long number = wait_for(POLICE, "lead.mandatory-report");
-    snprintf(arguments, sizeof arguments, "close %ld --outcome unfounded", number);
+    snprintf(arguments, sizeof arguments, "close %ld", number);
     assert_int_equal(leadbus(POLICE, arguments, output), 75); /* not signed for yet */
+    assert_non_null(strstr(output, "sign for it first, then accept it"));
+    state_is(POLICE, number, "to sign");
     snprintf(arguments, sizeof arguments, "sign %ld --wait 20 --set officer_name=Zhang", number);
     must(POLICE, arguments, output);
-    snprintf(arguments, sizeof arguments, "return %ld --text no", number);
+    assert_int_equal(leadbus(POLICE, arguments, output), 75);
+    assert_non_null(strstr(output, "signed for it already"));
+    state_is(POLICE, number, "to accept");
+    snprintf(arguments, sizeof arguments, "return %ld", number);
     assert_int_equal(leadbus(POLICE, arguments, output), 77); /* an immediate lead */
+    assert_non_null(strstr(output, "return_not_allowed"));    /* and no words are asked for */
     snprintf(arguments, sizeof arguments,
              "accept %s --wait 20 --set decision=case-accepted --set reference_number=X-1",
              thread_id);
@@ -145,6 +163,7 @@ static void acts_follow_the_lifecycle_to_the_end(void **state)
     snprintf(arguments, sizeof arguments, "progress %ld --wait 20 --set step=found --text there",
              number);
     must(POLICE, arguments, output);
+    state_is(POLICE, number, "to close");
     snprintf(arguments, sizeof arguments, "close %ld --wait 20 --outcome no-case", number);
     assert_int_equal(leadbus(POLICE, arguments, output), 65); /* needs its reason */
     assert_non_null(strstr(output, "receipt.text"));
@@ -154,6 +173,14 @@ static void acts_follow_the_lifecycle_to_the_end(void **state)
     snprintf(arguments, sizeof arguments, "show %ld", wait_for(SCHOOL, "receipt.closed"));
     must(SCHOOL, arguments, output);
     assert_non_null(strstr(output, "guardian confirmed"));
+    state_is(POLICE, number, "closed");
+    /* The timeline has what was said in the acts, and who said it. */
+    snprintf(arguments, sizeof arguments, "thread %s", thread_id);
+    must(SCHOOL, arguments, output);
+    assert_non_null(strstr(output, "there"));
+    assert_non_null(strstr(output, "found"));
+    assert_non_null(strstr(output, "guardian confirmed"));
+    assert_non_null(strstr(output, "officer A7"));
     snprintf(arguments, sizeof arguments, "thread %s --json", thread_id);
     json_t *thread = must_json(SCHOOL, arguments, output);
     assert_string_equal(json_string_value(json_object_get(thread, "status")), "closed");
@@ -183,12 +210,151 @@ static void wrong_input_is_refused_with_its_path(void **state)
                              output),
                      77);
     assert_non_null(strstr(output, "forbidden_content"));
-    assert_int_equal(leadbus(SCHOOL, "send handoff.victim --file report.json", output), 65);
+    assert_int_equal(leadbus(SCHOOL, "send handoff.victim --file report.json", output), 64);
+    assert_non_null(strstr(output, "the file is of kind lead.mandatory-report"));
     assert_int_equal(leadbus(SCHOOL, "send no.such-kind --set a.b=1", output), 65);
     assert_int_equal(leadbus(SCHOOL, "preview handoff.victim", output), 77);
     assert_non_null(strstr(output, "sender_not_allowed"));
     assert_int_equal(leadbus(SCHOOL, "show 999999", output), 66);
     assert_int_equal(leadbus(SCHOOL, "show", output), 64);
+    assert_int_equal(leadbus(SCHOOL, "show abc", output), 64);
+    assert_int_equal(leadbus(SCHOOL, "status --lang fr", output), 64);
+    assert_int_equal(leadbus(SCHOOL, "inbox -n 0", output), 64);
+    assert_int_equal(leadbus(SCHOOL, "send lead.online --file report.json --officer 'a b'", output),
+                     64);
+    assert_int_equal(
+        leadbus(SCHOOL, "send lead.mandatory-report --file report.json -o 'a b'", output), 65);
+    assert_non_null(strstr(output, "officer"));
+    assert_int_equal(leadbus(SCHOOL, "status --agent /nowhere.sock", output), 69);
+    assert_non_null(strstr(output, "nobody answers on this socket"));
+    /* A template is no message; what is wrong with --json is JSON. */
+    must(SCHOOL, "send handoff.service-referral --template --topic legal-aid > blank.json", output);
+    must(SCHOOL, "send lead.mandatory-report --template > blank.json", output);
+    assert_int_equal(leadbus(SCHOOL, "send --file blank.json", output), 65);
+    assert_non_null(strstr(output, "a blank of the template"));
+    assert_int_equal(leadbus(SCHOOL, "preview handoff.victim --json", output), 77);
+    json_t *problem = json_loads(output, JSON_DISABLE_EOF_CHECK, NULL); /* words come behind it */
+    assert_non_null(problem);
+    assert_string_equal(json_string_value(json_object_get(problem, "code")), "sender_not_allowed");
+    json_decref(problem);
+}
+
+/* Details are sentences in the reader's language; the code stays what it is. */
+static void a_clerk_reads_errors_in_chinese(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    static const struct {
+        size_t agent;
+        const char *arguments, *detail, *code;
+    } rows[] = {
+        {SCHOOL, "preview anomaly.marriage", "区教育局不能发送“婚姻登记疑似情形”",
+         "sender_not_allowed"},
+        {SCHOOL, "preview handoff.service-referral --topic legalaid", "legal-aid 法律援助",
+         "topic_unknown"},
+        {SCHOOL, "send no.such", "leadbus kinds", "kind_unknown"},
+        {SCHOOL, "send lead.mandatory-report", "须有此部分", "missing_field"},
+        {SCHOOL, "send lead.mandatory-report -f report.json --set summary.danger=some",
+         "可填：immediate 正处于危险", "bad_value"},
+        {SCHOOL, "send lead.mandatory-report -f report.json --set full.nick=x", "没有这个字段",
+         "unknown_field"},
+        {SCHOOL, "send lead.mandatory-report -f report.json --area 12", "应为 6、9 或 12 位数字",
+         "area_unknown"},
+        {SCHOOL, "show 999999", "不在收件箱中", "not_found"},
+        {SCHOOL, "show abc", "收件序号", "usage"},
+        {SCHOOL, "thread 00000000-0000-4000-8000-000000000000", "本单位没有这条线索", "not_found"},
+        {SCHOOL, "status --agent /nowhere.sock", "此套接字无人应答", "agent_unreachable"},
+        {SCHOOL, "nonsense", "没有这个命令", "usage"},
+        {POLICE, "close 1 --outcome unfounded", "本单位办理已结束：已办结", "lifecycle_order"},
+        {PROCURATORATE, "sign 1", "该消息不须本单位签收", "lifecycle_role"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_not_equal(agents_run_in(&agents, rows[i].agent, "zh", rows[i].arguments, output),
+                             0);
+        if (!strstr(output, rows[i].detail) || !strstr(output, rows[i].code))
+            fail_msg("%s: %s", rows[i].arguments, output);
+    }
+}
+
+/* A second report, urged: who must sign is urged, who had a copy gets a copy. */
+static void copies_of_a_thread_get_copies_of_an_urge(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char arguments[128];
+    json_t *report =
+        must_json(SCHOOL, "send lead.mandatory-report --json --wait 20 --file report.json", output);
+    snprintf(arguments, sizeof arguments, "urge %s --reason sign --wait 20",
+             json_string_value(json_object_get(report, "id")));
+    json_decref(report);
+    must(SCHOOL, arguments, output);
+    assert_non_null(strstr(output, "urged"));
+    state_is(POLICE, wait_for(POLICE, "supervision.urge"), "to sign");
+    long number = wait_for(PROCURATORATE, "supervision.urge");
+    state_is(PROCURATORATE, number, "copy");
+    snprintf(arguments, sizeof arguments, "sign %ld", number);
+    assert_int_equal(leadbus(PROCURATORATE, arguments, output), 77);
+}
+
+/* Units that have published no key are named before, at and after sending. */
+static void who_cannot_read_yet_is_named(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char arguments[64];
+    must(SCHOOL, "kinds lead.online --example > online.json", output);
+    must(SCHOOL, "preview lead.online -f online.json", output);
+    assert_non_null(strstr(output, "has no key yet"));
+    json_t *sent = must_json(SCHOOL, "send lead.online -f online.json --json --wait 20", output);
+    const json_t *unkeyed = json_object_get(sent, "unkeyed");
+    assert_int_equal(json_array_size(unkeyed), 1);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(unkeyed, 0), "unit")),
+                        "cyberspace");
+    snprintf(arguments, sizeof arguments, "show %s",
+             json_string_value(json_object_get(sent, "id")));
+    json_decref(sent);
+    must(SCHOOL, arguments, output);
+    assert_non_null(strstr(output, "has no key yet"));
+}
+
+static void a_clerk_finds_kinds_lists_and_the_next_step(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    must(SCHOOL, "kinds lead.mandatory-report", output);
+    assert_non_null(strstr(output, "any unit; this unit may send it"));
+    assert_non_null(strstr(output, "* full.what"));
+    assert_non_null(strstr(output, "immediate              in danger now"));
+    assert_non_null(strstr(output, "copies may open it"));
+    must(SCHOOL, "kinds handoff.service-referral", output);
+    assert_non_null(strstr(output, "legal-aid"));
+    assert_non_null(strstr(output, "this unit may not send it"));
+    must(SCHOOL, "outbox", output);
+    assert_non_null(strstr(output, "receipted"));
+    must(SCHOOL, "outbox --state refused", output);
+    assert_non_null(strstr(output, "nothing there"));
+    must(SCHOOL, "threads -n 1", output);
+    assert_non_null(strstr(output, "there are older ones"));
+    must(SCHOOL, "inbox -n 1", output);
+    assert_non_null(strstr(output, "leadbus inbox --before"));
+    assert_int_equal(leadbus(POLICE, "doctor", output), 1);
+    assert_non_null(strstr(output, "wait to be signed for"));
+    assert_non_null(strstr(output, "-> leadbus inbox"));
+    must(SCHOOL, "complete topics handoff.service-referral", output);
+    assert_non_null(strstr(output, "schooling\n"));
+    must(SCHOOL, "complete outcomes", output);
+    assert_non_null(strstr(output, "unfounded\n"));
+    must(SCHOOL, "complete reasons return", output);
+    assert_non_null(strstr(output, "not-competent\n"));
+    must(SCHOOL, "complete reasons urge", output);
+    assert_non_null(strstr(output, "sign\n"));
+    must(SCHOOL, "complete fields lead.mandatory-report summary.danger=", output);
+    assert_non_null(strstr(output, "summary.danger=immediate\n"));
+    must(SCHOOL, "complete fields receipt.progress", output);
+    assert_non_null(strstr(output, "step=\n"));
+    /* Taken, and the receipt not waited for to its end: neither done nor wrong. */
+    assert_int_equal(leadbus(SCHOOL, "send lead.mandatory-report -f report.json --wait 0", output),
+                     3);
 }
 
 static void the_api_is_as_documented(void **state)
@@ -200,6 +366,18 @@ static void the_api_is_as_documented(void **state)
     snprintf(command, sizeof command,
              "python3 '%s/tests/scenario/check_api.py' '%s' '%s' '%s' %ld %s", LEADBUS_SOURCE_DIR,
              LEADBUS_SOURCE_DIR, socket, thread_id, agents_port(&agents), AGENTS_TOKEN);
+    assert_int_equal(system(command), 0);
+}
+
+static void the_shell_completes_from_the_agent(void **state)
+{
+    (void)state;
+    char command[4 * PATH_LEN];
+    char socket[PATH_LEN];
+    agents_path(&agents, SCHOOL, "sock", socket);
+    snprintf(command, sizeof command,
+             "'%s/tests/scenario/completion.sh' '%s/clients/cli/completion.bash' '%s' '%s'",
+             LEADBUS_SOURCE_DIR, LEADBUS_SOURCE_DIR, LEADBUS_CLI, socket);
     assert_int_equal(system(command), 0);
 }
 
@@ -293,6 +471,11 @@ int main(void)
         cmocka_unit_test(each_unit_reads_what_its_row_says),
         cmocka_unit_test(acts_follow_the_lifecycle_to_the_end),
         cmocka_unit_test(wrong_input_is_refused_with_its_path),
+        cmocka_unit_test(a_clerk_reads_errors_in_chinese),
+        cmocka_unit_test(copies_of_a_thread_get_copies_of_an_urge),
+        cmocka_unit_test(who_cannot_read_yet_is_named),
+        cmocka_unit_test(a_clerk_finds_kinds_lists_and_the_next_step),
+        cmocka_unit_test(the_shell_completes_from_the_agent),
         cmocka_unit_test(the_api_is_as_documented),
         cmocka_unit_test(a_token_opens_the_port_and_nothing_else_does),
         cmocka_unit_test(an_agent_killed_keeps_what_it_took),

@@ -42,6 +42,7 @@ struct fake {
     uint32_t refuse_code; /* the next submit is refused with it */
     uint32_t retry_after_ms;
     const char *participants[4];
+    uint32_t participant_roles[4];
     size_t participant_count;
     uint64_t submits, acks, proofs, bundles_asked, keys_asked, again_asked;
     uint64_t exceptions, exception_code;
@@ -273,6 +274,8 @@ static inline void fake_submit(struct fake *fake, struct fake_unit *unit,
         refusal.retry_after_ms = fake->retry_after_ms;
         refusal.n_participants = fake->participant_count;
         refusal.participants = (char **)(uintptr_t)fake->participants;
+        refusal.n_participant_roles = fake->participant_count;
+        refusal.participant_roles = fake->participant_roles;
         refusal.thread_index = fake->size;
         frame.body_case = LEADBUS__FRAME__BODY_REFUSAL;
         frame.refusal = &refusal;

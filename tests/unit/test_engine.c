@@ -854,7 +854,10 @@ static void a_thread_that_moved_is_sealed_to_who_is_on_it_now(void **state)
     assert_int_equal(act(fake, police, "receipt.accepted", id, accepted_id, NULL), 0);
     fake_run(fake);
     const char *now[] = {"education", "police-hedong", "procuratorate", "court"};
+    const uint32_t roles[] = {ROUTE_ROLE_ORIGINATOR, ROUTE_ROLE_SIGNER, ROUTE_ROLE_COPY,
+                              ROUTE_ROLE_COPY};
     memcpy(fake->participants, now, sizeof now);
+    memcpy(fake->participant_roles, roles, sizeof roles);
     fake->participant_count = 4;
     fake->refuse_code = (uint32_t)-E_THREAD_MOVED;
     assert_int_equal(act(fake, police, "receipt.progress", id, progress_id, NULL), 0);

@@ -187,16 +187,30 @@ static void route_reads_the_thread(void **unused)
                  "civil-affairs copy 0 duty:thread\n");
     query.kind = "supervision.urge";
     query.from = "joint-conference-office";
+    /* Who had nothing to sign for has nothing to sign for here either. */
     expect_route(&query, 0,
-                 "education sign 1 duty:thread primary\n"
-                 "police-hedong sign 1 duty:thread\n"
-                 "procuratorate sign 1 duty:thread\n"
-                 "civil-affairs sign 1 duty:thread\n");
+                 "police-hedong sign 1 duty:thread-signers primary\n"
+                 "education copy 1 duty:thread\n"
+                 "procuratorate copy 1 duty:thread\n"
+                 "civil-affairs copy 1 duty:thread\n");
     query.from = "education"; /* sent the message referred to */
     expect_route(&query, 0,
-                 "police-hedong sign 1 duty:thread primary\n"
+                 "police-hedong sign 1 duty:thread-signers primary\n"
+                 "procuratorate copy 1 duty:thread\n"
+                 "civil-affairs copy 1 duty:thread\n");
+    /* An alert is withdrawn by everybody who got it. */
+    query = query_of("alert.missing-child-cancel", "police-hedong");
+    query.participants = thread;
+    query.participant_count = 4;
+    query.reference_sender = "police-hedong";
+    expect_route(&query, 0,
+                 "education sign 1 duty:thread primary\n"
                  "procuratorate sign 1 duty:thread\n"
                  "civil-affairs sign 1 duty:thread\n");
+    query = query_of("supervision.urge", "education");
+    query.participants = thread;
+    query.participant_count = 4;
+    query.reference_sender = "education";
     query.from = "court";
     expect_refusal(&query, E_SENDER_NOT_ALLOWED, "from");
     query.kind = "receipt.closed";

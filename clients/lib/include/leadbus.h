@@ -511,6 +511,7 @@ struct leadbus_thread_summary {
     uint64_t message_count;
     int status;      /* leadbus_thread_state */
     const char *leg; /* state of our own newest leg, or "" */
+    const char *leg_zh, *leg_en;
 };
 /* Newest change first, at most `limit`. */
 LEADBUS_API int leadbus_thread_each(leadbus *lb, size_t limit,

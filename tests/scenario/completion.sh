@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# completion.sh COMPLETION LEADBUS SOCKET: the completion of bash asks the agent that the line names.
+set -euo pipefail
+completion=$1 leadbus=$2 socket=$3
+unset LEADBUS_AGENT
+# shellcheck source=/dev/null
+. "$completion"
+failed=0
+
+# expect LINE WORD...: the words are among the candidates behind LINE; "!WORD" is not.
+expect() {
+    COMP_LINE="$leadbus $1"
+    COMP_POINT=${#COMP_LINE}
+    read -r -a COMP_WORDS <<<"$COMP_LINE"
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    COMPREPLY=()
+    _leadbus || true # what it returns is of no meaning
+    local word all=" ${COMPREPLY[*]} "
+    for word in "${@:2}"; do
+        if [[ $word == !* ]]; then
+            [[ $all != *" ${word#!} "* ]] || { echo "after '$1': $word among$all" >&2; failed=1; }
+        else
+            [[ $all == *" $word "* ]] || { echo "after '$1': no $word in$all" >&2; failed=1; }
+        fi
+    done
+}
+
+expect "" kinds send inbox outbox threads doctor --agent
+expect "in" inbox '!send'
+expect "--lang " zh en
+expect "--agent $socket send " lead.mandatory-report handoff.victim
+expect "--agent $socket send lead.man" lead.mandatory-report '!handoff.victim'
+expect "--agent $socket send anomaly.birth --topic " mother-unknown '!lead.mandatory-report'
+expect "--agent $socket send anomaly.birth --topic m" mother-unknown '!record-mismatch'
+expect "--agent $socket send lead.mandatory-report --set summ" summary.danger= '!full.what='
+expect "--agent $socket send lead.mandatory-report --set summary.danger=" immediate likely
+expect "--agent $socket close 1 --outcome " unfounded solved
+expect "--agent $socket return 1 --reason " not-competent '!sign'
+expect "--agent $socket urge 1 --reason " sign supervised
+expect "--agent $socket progress 1 --set step=" found contacted
+expect "--agent $socket outbox --state " refused
+expect "--agent /nowhere.sock send " '!lead.mandatory-report'
+exit "$failed"
