@@ -180,6 +180,13 @@ int api_metrics(struct agent *agent, struct http_request *request, struct http_r
     metric(text, "bundle_version", gauge, "Bundle in force.", "", stats.bundle);
     metric(text, "certificate_not_after_seconds", gauge, "End of the certificate, Unix time.", "",
            stats.certificate_not_after_ms / 1000);
+    metric(text, "bundle_expires_seconds", gauge, "End of the bundle, Unix time.", "",
+           stats.bundle_expires_ms / 1000);
+    metric(text, "bundle_hard_limit_seconds", gauge,
+           "From then on only what may never be held up is sent, Unix time.", "",
+           stats.bundle_hard_limit_ms / 1000);
+    metric(text, "epoch_not_after_seconds", gauge, "End of the newest receiving key, Unix time.",
+           "", stats.epoch_not_after_ms / 1000);
     metric(text, "checkpoint_size", gauge, "Newest checkpoint trusted.", "", stats.checkpoint_size);
     metric(text, "http_requests_total", counter, "Requests to the local API.", "",
            agent->counts.requests);

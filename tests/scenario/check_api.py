@@ -45,8 +45,8 @@ def check(holds, what):
 
 
 def documented():
-    """(method, path) -> documented statuses, and schema name -> required properties."""
-    operations, required = {}, {}
+    """(method, path) -> documented statuses; schema name -> required properties, and all of them."""
+    operations, required, properties = {}, {}, {}
     path = method = schema = None
     for line in (SOURCE / "docs/openapi.yaml").read_text("utf-8").splitlines():
         if match := re.fullmatch(r"  (/\S*):", line):
@@ -60,7 +60,9 @@ def documented():
             schema = match[1]
         elif match := re.fullmatch(r"      required: \[(.*)\]", line):
             required[schema] = match[1].split(", ")
-    return operations, required
+        elif match := re.fullmatch(r"        (\w+):", line):
+            properties.setdefault(schema, set()).add(match[1])
+    return operations, required, properties
 
 
 def implemented():
@@ -79,7 +81,7 @@ def check_problem(answer, status, code, what):
     return problem
 
 
-OPERATIONS, REQUIRED = documented()
+OPERATIONS, REQUIRED, PROPERTIES = documented()
 check(len(OPERATIONS) > 10 and "Outgoing" in REQUIRED, "openapi.yaml was not understood")
 check(set(OPERATIONS) == implemented(),
       f"documented and implemented differ: {set(OPERATIONS) ^ implemented()}")
@@ -97,22 +99,78 @@ for (method, path), statuses in OPERATIONS.items():
         check(status == 200, f"{path}: {status} {data[:200]}")
     check(headers.get("Cache-Control") == "no-store", f"{path}: may be cached")
 
-# What is required is there.
-item = json.loads(call("GET", f"/v1/messages/{THREAD}")[2])
-for name in REQUIRED["Item"] + ["sections", "attachments", "recipients"]:
+# What is required is there, and nothing is there that is not documented.
+def fits(schema, answer, *more):
+    for name in REQUIRED[schema]:
+        check(name in answer, f"{schema} has no {name}")
+    for name in set(answer) - PROPERTIES[schema] - set(more):
+        check(False, f"{schema}: {name} is not documented")
+    return answer
+
+
+def get(path):
+    status, _, data = call("GET", path)
+    check(status == 200, f"{path}: {status}")
+    return json.loads(data)
+
+
+item = fits("Item", get(f"/v1/messages/{THREAD}"), "recipients", "outbox", "attachments")
+for name in ("sections", "attachments", "recipients"):
     check(name in item, f"Message has no {name}")
-for name in REQUIRED["Outgoing"]:
-    check(name in item["outbox"], f"Outgoing has no {name}")
+fits("Outgoing", item["outbox"])
 for one in item["recipients"]:
-    for name in REQUIRED["Recipient"]:
-        check(name in one, f"Recipient has no {name}")
-thread = json.loads(call("GET", f"/v1/threads/{THREAD}")[2])
-for name in REQUIRED["Thread"]:
-    check(name in thread, f"Thread has no {name}")
-kinds = json.loads(call("GET", "/v1/kinds")[2])["items"]
+    fits("Recipient", one)
+thread = fits("Thread", get(f"/v1/threads/{THREAD}"))
+for one in thread["timeline"]:
+    fits("Item", one)
+    check(("sections" in one) == one["kind"].startswith("receipt."), "sections of an act")
+for one in thread["legs"]:
+    fits("Leg", one)
+for one in get("/v1/inbox")["items"]:
+    fits("Item", one)
+    if "leg" in one:
+        fits("OwnLeg", one["leg"])
+for one in get("/v1/messages")["items"]:
+    fits("Outgoing", one)
+for one in get("/v1/threads")["items"]:
+    fits("ThreadSummary", one)
+status = fits("Status", get("/v1/status"))
+fits("BusStatus", status["bus"])
+fits("TrustStatus", status["trust"])
+fits("InboxStatus", status["inbox"])
+fits("AttachmentStatus", status["attachments"])
+kinds = get("/v1/kinds")["items"]
 for kind in kinds:
-    for name in REQUIRED["Kind"]:
-        check(name in kind, f"Kind has no {name}")
+    fits("Kind", kind)
+    fits("Senders", kind["senders"])
+    for one in kind["topics"]:
+        fits("Topic", one)
+    for one in kind["sections"]:
+        fits("Section", one)
+
+# Pages, either way round.
+newest = get("/v1/inbox?order=newest&limit=2")
+check(newest["more"] and len(newest["items"]) == 2, "newest: two, and more")
+check(newest["items"][0]["number"] == newest["last"], "newest: not the last one first")
+older = get(f"/v1/inbox?order=newest&limit=500&before={newest['next_before']}")
+check(not older["more"], "newest: no end")
+numbers = [one["number"] for one in newest["items"] + older["items"]]
+oldest = [one["number"] for one in get("/v1/inbox?limit=500")["items"]]
+check(numbers == oldest[::-1], f"the two orders differ: {numbers} {oldest}")
+check(get("/v1/inbox?limit=1")["more"] and not get("/v1/inbox?limit=500")["more"], "oldest: more")
+check(get("/v1/messages?limit=1")["more"] == (len(get("/v1/messages")["items"]) > 1), "outbox: more")
+
+# A template is to be filled in: none of its blanks is taken.
+template = get("/v1/kinds/lead.mandatory-report")["template"]
+for name in ("area", "reporter"):
+    problem = check_problem(call("POST", "/v1/messages", template), 422, "missing_field", "template")
+    template.pop("area", None)
+    template["sections"].pop("reporter", None)
+check(problem["field"].startswith("summary."), f"blank of a section: {problem}")
+topical = get("/v1/kinds/handoff.service-referral?topic=legal-aid")["template"]
+check(topical["topic"] == "legal-aid" == topical["sections"]["summary"]["service"], "template: topic")
+check(get("/v1/kinds/handoff.service-referral?topic=relief")["example"]["sections"]["summary"]["service"]
+      == "relief", "example: topic")
 
 # The example of every kind that this unit may open passes its own checks.
 for kind in kinds:
@@ -129,6 +187,11 @@ check_problem(call("GET", "/v1/messages/17"), 422, "bad_value", "not a UUID")
 check_problem(call("GET", "/v1/messages/00000000-0000-4000-8000-000000000000"), 404, "not_found",
               "unknown id")
 check_problem(call("GET", "/v1/inbox?limit=501"), 422, "bad_value", "limit above its bound")
+check_problem(call("GET", "/v1/inbox?limit=0"), 422, "bad_value", "limit below its bound")
+check_problem(call("GET", "/v1/inbox?order=newest&after=1"), 422, "bad_value", "after with newest first")
+check_problem(call("GET", "/v1/inbox?before=1"), 422, "bad_value", "before with oldest first")
+check_problem(call("GET", "/v1/inbox?order=random"), 422, "bad_value", "order")
+check_problem(call("GET", "/v1/kinds/lead.online?topic=x"), 422, "topic_unknown", "a topic it has not")
 check_problem(call("GET", "/v1/inbox?after=-1"), 422, "bad_value", "negative number")
 check_problem(call("POST", "/v1/messages", '{"kind":'), 400, "bad_json", "broken JSON")
 check_problem(call("POST", "/v1/messages", '{"kind":"a","kind":"b"}'), 400, "bad_json", "duplicate")
