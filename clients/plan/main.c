@@ -11,6 +11,7 @@ static const struct {
     {"lint", cmd_lint, "检查方案数据表", "check a plan's tables"},
     {"explain", cmd_explain, "谁会收到、依据哪一条", "who receives it, and by which clause"},
     {"diff", cmd_diff, "两份方案之间谁多收、少收", "who gains or loses what between two plans"},
+    {"graph", cmd_graph, "把方案画成一幅图", "a plan as a picture"},
     {"stats", cmd_stats, "方案的数字", "a plan in figures"},
     {"derive", cmd_derive, "由方案原文草拟任务分工表", "draft the task table from a plan's text"},
 };

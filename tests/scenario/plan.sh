@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# plan.sh LEADBUS_PLAN LEADBUS_CA PLAN_FOLDER: the commands of leadbus-plan over the shipped plan, over changed
-# copies of it and over a bundle, in both languages; exit codes and JSON as the manual page says.
+# plan.sh LEADBUS_PLAN LEADBUS_CA PLAN_FOLDER DOCS: the commands of leadbus-plan over the shipped plan, over changed
+# copies of it and over a bundle, in both languages; exit codes and JSON as the manual page says; the picture in DOCS.
 set -euo pipefail
 plan=$1
 ca=$2
 tables=$3
+docs=$4
 unset LC_ALL LC_MESSAGES LANG
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -63,7 +64,7 @@ runs 65 lint text
 complains '既不是方案数据表目录，也不是方案包'
 runs 64 nonsense
 runs 0 --version
-for command in lint explain diff stats derive; do
+for command in lint explain diff graph stats derive; do
     runs 0 "$command" --help
     says '用法'
     LANG=en runs 0 "$command" --help
@@ -205,6 +206,63 @@ runs 0 stats --json
 json 'j["clauses"] == 73 and j["lead_mentions"] == sum(n["lead"] for n in j["named"])'
 json 'sum(j["families"].values()) == len(j["kinds"]) and j["clauses_without_kind"] == []'
 json 'next(k for k in j["kinds"] if k["kind"] == "anomaly.marriage")["sign"]["units"] == 1'
+
+# ---- graph
+# drawn KINDS: the SVG of `out` is well formed, accessible, without script, and nothing lies on anything else.
+drawn() {
+    python3 - "$1" <<'CHECK' || fail "the picture: $(head -c 300 out)"
+import sys
+import xml.etree.ElementTree as tree
+
+SVG = "{http://www.w3.org/2000/svg}"
+root = tree.parse("out").getroot()
+width, height = int(root.get("width")), int(root.get("height"))
+assert root.get("role") == "img" and root.get("aria-labelledby") == "title desc"
+assert root.find(SVG + "title").text and root.find(SVG + "desc").text
+assert not root.findall(f".//{SVG}script") and not root.findall(f".//{SVG}image")
+kinds = [e for e in root.iter(SVG + "text") if e.get("class") == "kind"]
+assert len(kinds) >= int(sys.argv[1]), len(kinds)
+boxes = [e for e in root.iter(SVG + "rect") if "y" in e.attrib and int(e.get("y")) > 190]
+for x in {e.get("x") for e in boxes if e.get("class")}:
+    column = sorted((int(e.get("y")), int(e.get("height"))) for e in boxes if e.get("x") == x and e.get("class"))
+    for (y, h), (below, _) in zip(column, column[1:]):
+        assert y + h < below, (x, y, h, below)
+lines = [e for e in root.iter(SVG + "g") if e.get("class") == "line"]
+assert lines and all(e.find(SVG + "title").text for e in lines)
+for e in root.iter(SVG + "text"):
+    assert 0 <= int(e.get("x")) <= width and 0 <= int(e.get("y")) <= height and e.text
+CHECK
+}
+runs 0 graph
+drawn 48
+says 'lang="zh-CN"' '区民政局 → 婚姻登记疑似情形' '婚姻登记疑似情形 → 区妇联：抄送' 'coop:2.1.3.1=womens-federation' '各街道办事处（13）' \
+    '事发地街道办事处（13 选 1）' '方案日期 2022-03-10' '单位 42' '种类 48'
+silent_on '大直沽街道办事处'
+cp out first
+runs 0 graph "$tables"
+cmp -s out first || fail "two runs draw differently"
+runs 0 graph --lang en
+drawn 48
+says 'lang="en"' "Doubt at a marriage registration → District Women&#39;s Federation: copy" 'Any unit'
+runs 0 graph --streets
+drawn 48
+says '大直沽街道办事处' '仅事发地的街道'
+runs 0 graph --kind 服务转介
+drawn 10
+says '服务转介（handoff.service-referral）' 'legal-aid' 'coop:2.3.3.5'
+silent_on '婚姻'
+runs 0 graph --kind missing-child --streets --lang en
+drawn 3
+runs 0 graph marked
+drawn 48
+says '区&lt;法&gt;院&amp;'
+runs 65 graph --kind 婚烟登记
+complains '是否指'
+for lang in zh en; do
+    runs 0 graph --lang "$lang" "$tables"
+    cmp -s out "$docs/plan-graph.$lang.svg" ||
+        fail "docs/plan-graph.$lang.svg is of other tables; mend: leadbus-plan graph --lang $lang >docs/plan-graph.$lang.svg"
+done
 
 # ---- a bundle: its tables and its directory
 printf '\376%.0s' {1..32} >key

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "clients/plan/view/diff.h"
+#include "clients/plan/view/graph_inner.h"
 #include "clients/plan/view/lookup.h"
 #include "clients/plan/view/markup.h"
 #include "clients/plan/view/stats.h"
@@ -129,6 +130,66 @@ static void markup_escapes_what_would_be_markup(void **unused)
     assert_string_equal((const char *)buf.data,
                         "区&lt;法&gt;院 &amp; &quot;a&quot; &#39;b&#39;&lt;");
     buf_fini(&buf);
+}
+
+/* ---- pictures ---------------------------------------------------------------------------------
+ */
+
+static void wraps(const char *text, int width, const char *const *lines)
+{
+    struct graph_text wrapped;
+    size_t count = 0;
+    graph_text_wrap(text, 10, width, &wrapped);
+    while (lines[count]) count++;
+    assert_int_equal(wrapped.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(wrapped.lines[i], lines[i]);
+        assert_true(graph_text_width(wrapped.lines[i], 10) <= width || width < 10);
+    }
+}
+
+static void text_is_wrapped_between_words_and_characters(void **unused)
+{
+    (void)unused;
+    wraps("", 100, (const char *[]){NULL});
+    wraps("区民政局", 100, (const char *[]){"区民政局", NULL});
+    wraps("天津市河东区民政局", 40, (const char *[]){"天津市河", "东区民政", "局", NULL});
+    wraps("civil affairs bureau", 70, (const char *[]){"civil affairs", "bureau", NULL});
+    wraps("DNA（脱氧核糖核酸）检验", 58, (const char *[]){"DNA（脱氧", "核糖核酸）", "检验", NULL});
+    wraps("unbreakablewordhere", 60, (const char *[]){"unbreakable", "wordhere", NULL});
+    wraps("一二三四五六七八九十", 20, (const char *[]){"一二", "三四", "五六", "七…", NULL});
+    wraps("一二", 5, (const char *[]){"一", "二", NULL}); /* narrower than a character */
+}
+
+static void a_picture_bears_the_longest_names(void **unused)
+{
+    (void)unused;
+    struct plan_files files;
+    struct plan *plan = NULL;
+    struct buf name = {0}, svg = {0};
+    plan_files_load(&files);
+    buf_append_str(&name, "civil-affairs\t");
+    for (int i = 0; i < 300; i++) buf_append_str(&name, i % 7 ? "长" : "&");
+    buf_append_str(&name, "\t");
+    buf_append_u8(&name, 0);
+    plan_files_replace(&files, "units.tsv", "civil-affairs\t区民政局\t", (const char *)name.data);
+    assert_int_equal(plan_parse(files.parts, PLAN_PART_COUNT, &plan, NULL), 0);
+    for (int streets = 0; streets < 2; streets++) {
+        for (size_t kind = 0; kind <= plan_kind_count(plan); kind++) {
+            const struct graph_options options = {
+                .lang = LANG_ZH, .kind = plan_kind(plan, kind), .streets = streets == 1};
+            buf_reset(&svg);
+            graph_write(plan, &options, &svg);
+            buf_append_u8(&svg, 0);
+            assert_non_null(strstr((const char *)svg.data, "</svg>\n"));
+        }
+    }
+    assert_non_null(strstr((const char *)svg.data, "…</text>"));
+    assert_non_null(strstr((const char *)svg.data, "长长长&amp;长长"));
+    buf_fini(&name);
+    buf_fini(&svg);
+    plan_free(plan);
+    plan_files_free(&files);
 }
 
 /* ---- figures ----------------------------------------------------------------------------------
@@ -379,6 +440,8 @@ int main(void)
         cmocka_unit_test(a_unit_that_was_merged_is_found_exactly_or_not),
         cmocka_unit_test(kinds_topics_and_areas_are_found_by_what_people_type),
         cmocka_unit_test(markup_escapes_what_would_be_markup),
+        cmocka_unit_test(text_is_wrapped_between_words_and_characters),
+        cmocka_unit_test(a_picture_bears_the_longest_names),
         cmocka_unit_test(stats_count_what_the_plan_says),
         cmocka_unit_test(stats_count_recipients_of_a_kind),
         cmocka_unit_test(diff_says_what_an_edit_does),
