@@ -133,13 +133,16 @@ says '<html lang="en">' 'To be confirmed, and signed for'
 runs 0 explain 婚姻登记 --from 民政局 --area 大直沽 --at 2022-03-10
 says '婚姻登记疑似情形（anomaly.marriage）' '区民政局（civil-affairs）' '120102002  大直沽街道' '2022-03-10' \
     '公安河东分局（police-hedong）  须签收，主责' 'coop:2.1.3.1=police-hedong  routes.tsv:' '摘要、全文' \
-    '公安河东分局、区妇联配合' '民政牵头登记，公安须到场处置' '本单位是发送方'
+    '公安河东分局、区妇联配合' '民政牵头登记，公安须到场处置' '条款列名而未发送'
 LANG=en runs 0 explain anomaly.marriage --from civil-affairs
-says 'must sign, primary unit' 'it is the sender' 'civil affairs leads and is the sender: the police must act'
+says 'must sign, primary unit' 'Named by the clauses, not addressed' 'civil affairs leads and is the sender: the police must act'
 runs 0 explain --json lead.street-minor --from health --at 2022-03-10
 json '[r["unit"] for r in j["recipients"]] == ["civil-affairs", "police-hedong"]'
 json 'j["recipients"][0]["primary"] and j["recipients"][0]["act"] == "sign" and j["at"] == "2022-03-10"'
 json 'all(r["line"] > 0 and r["reason_zh"] and r["citation_en"] for r in j["recipients"])'
+runs 0 explain --json anomaly.marriage --from civil-affairs
+json '[s["reason"] for s in j["skipped"]] == ["origin"]'
+runs 0 explain --json lead.street-minor --from health --at 2022-03-10
 json 'any(s["unit"] == "education" and s["reason"] == "no-row" for s in j["skipped"])'
 runs 0 explain --json missing-child --from police-hedong
 json 'j["flags"] == ["area-unknown"]'
