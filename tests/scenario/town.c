@@ -245,6 +245,12 @@ static enum town_unit unit_of(const char *key)
     return (enum town_unit)i;
 }
 
+/* A key counts as long as the certificate that vouches for it does. */
+static bool has_good_key(enum town_unit who, uint64_t bundle)
+{
+    return who != TOWN_UNIT_COUNT && who != TOWN_JUSTICE && !(who == TOWN_HEALTH && bundle > 1);
+}
+
 static void fill_head(const struct town *town, enum town_unit from, const struct town_lead *lead,
                       const struct plan_kind *kind, const uint8_t session_public[32],
                       char *(*tags)[LIMIT_TAG_COUNT_MAX], Leadbus__Header *head)
@@ -302,7 +308,7 @@ void town_seal(const struct town *town, enum town_unit from, const struct town_l
                                                 .citation = route.recipients[i].citation,
                                                 .sections = route.recipients[i].sections,
                                                 .pair_seq = lead->seq};
-        if (unit_of(unit) == TOWN_UNIT_COUNT) {
+        if (!has_good_key(unit_of(unit), lead->bundle)) {
             head.flags |= LEADBUS__HEADER_FLAG__HEADER_FLAG_UNKEYED;
             continue;
         }
