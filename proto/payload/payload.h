@@ -97,12 +97,14 @@ struct payload_field {
 struct payload_message {
     const char *name; /* "LeadSummary", as kinds.tsv names it */
     const ProtobufCMessageDescriptor *descriptor;
-    const struct payload_field *fields; /* descriptor->n_fields of them */
+    const struct payload_field *fields;
+    size_t field_count; /* rows of fields.def; descriptor->n_fields, or the tables do not fit */
     const char *label_zh;
     const char *label_en;
 };
 
-/* NULL: no such message. */
+/* NULL: no such message. Aborts where fields.def has more or fewer rows for it than payload.proto
+ * has fields (as payload_of_descriptor does): unit.payload says which. */
 const struct payload_message *payload_find(const char *name);
 /* The message of a field of type message. */
 const struct payload_message *payload_of_descriptor(const ProtobufCMessageDescriptor *descriptor);

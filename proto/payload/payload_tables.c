@@ -1,6 +1,7 @@
 /* The tables: lists.def and fields.def, read several times. */
 #include <string.h>
 
+#include "proto/base/check.h"
 #include "proto/payload/payload.h"
 #include "proto/schema/payload.pb-c.h"
 
@@ -22,7 +23,8 @@ static const struct payload_list list_none = {"none", NULL, 0};
     {#name, PAYLOAD_##check, (need) != 0, len, count, &list_##list, example, zh, en},
 #define END(c_name)                                                                                \
     }                                                                                              \
-    ;
+    ;                                                                                              \
+    enum { FIELD_COUNT_##c_name = sizeof fields_##c_name / sizeof *fields_##c_name };
 #include "proto/payload/fields.def"
 #undef MESSAGE
 #undef FIELD
@@ -30,7 +32,13 @@ static const struct payload_list list_none = {"none", NULL, 0};
 
 static const struct payload_message messages[] = {
 #define MESSAGE(message, c_name, zh, en)                                                           \
-    {#message, &leadbus__payload__##c_name##__descriptor, fields_##c_name, zh, en},
+    {                                                                                              \
+        #message,                                                                                  \
+        &leadbus__payload__##c_name##__descriptor,                                                 \
+        fields_##c_name,                                                                           \
+        FIELD_COUNT_##c_name,                                                                      \
+        zh,                                                                                        \
+        en},
 #define FIELD(name, check, need, len, count, list, example, zh, en)
 #define END(c_name)
 #include "proto/payload/fields.def"
@@ -40,17 +48,24 @@ static const struct payload_message messages[] = {
 };
 enum { MESSAGE_COUNT = sizeof messages / sizeof *messages };
 
+/* Fields are walked by the descriptor, their rules beside them. */
+static const struct payload_message *fitting(const struct payload_message *message)
+{
+    CHECK(message->field_count == message->descriptor->n_fields);
+    return message;
+}
+
 const struct payload_message *payload_find(const char *name)
 {
     for (size_t i = 0; i < MESSAGE_COUNT; i++)
-        if (strcmp(messages[i].name, name) == 0) return &messages[i];
+        if (strcmp(messages[i].name, name) == 0) return fitting(&messages[i]);
     return NULL;
 }
 
 const struct payload_message *payload_of_descriptor(const ProtobufCMessageDescriptor *descriptor)
 {
     for (size_t i = 0; i < MESSAGE_COUNT; i++)
-        if (messages[i].descriptor == descriptor) return &messages[i];
+        if (messages[i].descriptor == descriptor) return fitting(&messages[i]);
     return NULL;
 }
 

@@ -12,11 +12,15 @@ json_t *payload_json_example(const struct payload_message *message)
     for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
         const struct payload_field *rule = &message->fields[i];
         if (!rule->example) continue;
-        json_t *value = rule->check == PAYLOAD_MESSAGE
-                            ? payload_json_example(
-                                  payload_of_descriptor(message->descriptor->fields[i].descriptor))
-                            : json_loads(rule->example, JSON_DECODE_ANY, NULL);
+        json_t *value = json_loads(rule->example, JSON_DECODE_ANY, NULL);
         CHECK(value); /* an example that is not JSON is a mistake in fields.def */
+        if (rule->check == PAYLOAD_MESSAGE) {
+            json_t *own = payload_json_example(
+                payload_of_descriptor(message->descriptor->fields[i].descriptor));
+            json_object_update(own, value);
+            json_decref(value);
+            value = own;
+        }
         if (rule->count_max) value = json_pack("[o]", value);
         json_object_set_new(object, rule->name, value);
     }

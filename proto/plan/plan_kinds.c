@@ -203,7 +203,9 @@ static int plan_kinds_flags(const struct table *table, char *field, struct plan_
     if (kind->returnable && kind->last_resort)
         return table_refuse(table, ret_error, "last resort: nobody stands behind, not returnable");
     if (kind->returnable && kind->urgency == 1)
-        return table_refuse(table, ret_error, "urgency 1 is passed on, never returned");
+        return table_refuse(
+            table, ret_error,
+            "urgency 1 is passed on, never returned: take the flag returnable away");
     if (kind->returnable && !plan_kind_expects(kind, PLAN_ACT_ACCEPT))
         return table_refuse(table, ret_error, "returnable: only what must be accepted");
     if (kind->may_expire &&
@@ -398,7 +400,10 @@ static int plan_kinds_topic_urgency(const struct table *table, const struct plan
         return table_refuse(table, ret_error, "urgency: -, or more pressing than the kind's %d",
                             kind->urgency);
     if (kind->returnable && field[0] == '1')
-        return table_refuse(table, ret_error, "urgency 1 is passed on, never returned");
+        return table_refuse(table, ret_error,
+                            "%s is returnable, so no topic of it may have urgency 1: write -, or "
+                            "take the flag away",
+                            kind->slug);
     *ret_urgency = (uint8_t)(field[0] - '0');
     return 0;
 }

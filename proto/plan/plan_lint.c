@@ -133,22 +133,57 @@ static bool plan_lint_unit_used(const struct plan *plan, uint16_t unit)
     return false;
 }
 
-static void plan_lint_unit(struct plan_lint_work *work, uint16_t index)
+static bool plan_lint_in_streets(const struct plan *plan, uint16_t unit)
+{
+    for (size_t i = 0; i < plan->group_count; i++) {
+        const struct plan_group *group = &plan->groups[i];
+        for (size_t j = 0; j < group->member_count && group->streets; j++)
+            if (plan->units[group->members[j].unit].current == unit) return true;
+    }
+    return false;
+}
+
+/* An office that is reached by its street: through its area, and as a member of a group. */
+static void plan_lint_street(struct plan_lint_work *work, uint16_t index)
 {
     const struct plan *plan = work->plan;
     const struct plan_unit *unit = &plan->units[index];
+    struct plan_lint_names groups = {.zh = ""};
+    char zh[64] = "", en[64] = "";
     bool own_area = false;
 
     for (size_t j = 0; j < plan->area_count; j++)
         own_area = own_area || (unit->area && strcmp(plan->areas[j].code, unit->area) == 0 &&
                                 plan->areas[j].street == unit->current);
-    if (unit->kind == PLAN_UNIT_STREET && unit->successor == PLAN_UNIT_NONE && !own_area)
+    if (unit->area) {
+        (void)snprintf(zh, sizeof zh, "areas.tsv 中没有其区划 %s 的对应行", unit->area);
+        (void)snprintf(en, sizeof en, "no row of areas.tsv gives its area %s to it", unit->area);
+    }
+    if (!own_area)
         plan_lint_tell(work, PLAN_LINT_STREET_WITHOUT_AREA, PLAN_PART_UNITS, unit->line, unit->key,
-                       NULL, NULL);
+                       zh, en);
+    if (plan_lint_in_streets(plan, index)) return;
+    for (size_t i = 0; i < plan->group_count; i++)
+        if (plan->groups[i].streets)
+            plan_lint_name(&groups, plan->groups[i].key, plan->groups[i].key);
+    plan_lint_names_end(&groups);
+    plan_lint_tell(work, PLAN_LINT_STREET_WITHOUT_GROUP, PLAN_PART_UNITS, unit->line, unit->key,
+                   groups.zh, groups.en);
+}
+
+static void plan_lint_unit(struct plan_lint_work *work, uint16_t index)
+{
+    const struct plan *plan = work->plan;
+    const struct plan_unit *unit = &plan->units[index];
+
+    if (unit->kind == PLAN_UNIT_STREET && unit->successor == PLAN_UNIT_NONE)
+        plan_lint_street(work, index);
     if (unit->kind != PLAN_UNIT_STREET && unit->area)
         plan_lint_tell(work, PLAN_LINT_AREA_WITHOUT_STREET, PLAN_PART_UNITS, unit->line, unit->key,
                        unit->area, NULL);
-    if (unit->successor == PLAN_UNIT_NONE && !plan_lint_unit_used(plan, index))
+    /* A street office that no group has is told so already. */
+    bool street = unit->kind == PLAN_UNIT_STREET && !plan_lint_in_streets(plan, index);
+    if (unit->successor == PLAN_UNIT_NONE && !street && !plan_lint_unit_used(plan, index))
         plan_lint_tell(work, PLAN_LINT_UNIT_UNUSED, PLAN_PART_UNITS, unit->line, unit->key, NULL,
                        NULL);
 }

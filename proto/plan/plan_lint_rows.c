@@ -233,14 +233,34 @@ static void plan_lint_signer(struct plan_lint_work *work, const struct plan_lint
 /* ---- selectors --------------------------------------------------------------------------------
  */
 
+/* The unit or group of a selector that takes nobody may stand in the other half of the bracket. */
+static void plan_lint_empty(struct plan_lint_work *work, const struct plan_lint_rows *rows,
+                            const struct plan_row *row)
+{
+    const struct plan *plan = work->plan;
+    const struct plan_task *task = plan_task_find(plan, row->clause);
+    const char *key = strchr(row->citation, '=');
+    bool lead = row->source == PLAN_ROW_LEAD;
+    char zh[160] = "", en[160] = "";
+
+    for (size_t i = 0; task && key && i < (lead ? task->coop_count : task->lead_count); i++) {
+        struct plan_named named = lead ? task->coop[i] : task->lead[i];
+        if (strcmp(plan_named_key(plan, named), key + 1) != 0) continue;
+        (void)snprintf(zh, sizeof zh, "%s 在 %s 中是%s单位，请写 %s:", key + 1, row->clause,
+                       lead ? "配合" : "负责", lead ? "coop" : "lead");
+        (void)snprintf(en, sizeof en, "%s %s in %s: write %s:", key + 1,
+                       lead ? "cooperates" : "leads", row->clause, lead ? "coop" : "lead");
+    }
+    plan_lint_tell_row(work, PLAN_LINT_SELECTOR_EMPTY, rows->kind, row, zh, en);
+}
+
 static void plan_lint_selector(struct plan_lint_work *work, const struct plan_lint_rows *rows,
                                size_t index)
 {
     const struct plan *plan = work->plan;
     const struct plan_row *row = &rows->rows[index];
 
-    if (row->source < PLAN_ROW_THREAD && row->named_count == 0)
-        plan_lint_tell_row(work, PLAN_LINT_SELECTOR_EMPTY, rows->kind, row, NULL, NULL);
+    if (row->source < PLAN_ROW_THREAD && row->named_count == 0) plan_lint_empty(work, rows, row);
     for (size_t i = 0; i < row->named_count; i++) {
         if (!row->named[i].group || row->all || plan->groups[row->named[i].index].streets) continue;
         plan_lint_tell_row(work, PLAN_LINT_GROUP_NOT_EXPANDED, rows->kind, row,

@@ -172,7 +172,9 @@ static int plan_parse_areas(struct plan_reader *reader, struct error *ret_error)
             if (street == PLAN_UNIT_NONE || plan->units[street].kind != PLAN_UNIT_STREET)
                 return table_refuse(table, ret_error, "%.60s is no street office", f[3]);
             if (!plan->units[street].area || strcmp(plan->units[street].area, f[0]) != 0)
-                return table_refuse(table, ret_error, "%.60s has another area", f[3]);
+                return table_refuse(table, ret_error, "%.60s has area %s in units.tsv, here %s",
+                                    f[3], plan->units[street].area ? plan->units[street].area : "-",
+                                    f[0]);
             street = plan->units[street].current;
         }
         plan->areas[plan->area_count++] = (struct plan_area){f[0], f[1], f[2], street, table->line};

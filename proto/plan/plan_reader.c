@@ -1,4 +1,5 @@
 /* Cells of the tables: words, slugs, texts, units and groups, lists. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,13 +10,19 @@
 int plan_reader_word(const struct table *table, const char *word, const char *const *words,
                      size_t count, const char *what, size_t *ret_index, struct error *ret_error)
 {
+    char known[ERROR_DETAIL_LEN_MAX + 1] = "";
+    size_t len = 0;
     for (size_t i = 0; i < count; i++) {
         if (strcmp(word, words[i]) == 0) {
             *ret_index = i;
             return 0;
         }
+        if (len < sizeof known)
+            len += (size_t)snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "",
+                                    words[i]);
     }
-    return table_refuse(table, ret_error, "%s %.60s is not a known word", what, word);
+    return table_refuse(table, ret_error, "%s %.60s is not a known word: one of %s", what, word,
+                        known);
 }
 
 int plan_reader_slug(const struct table *table, const char *slug, const char *what,
@@ -46,7 +53,9 @@ int plan_reader_named(const struct plan *plan, const struct table *table, const 
         return 0;
     }
     const struct plan_group *group = plan_group_find(plan, key);
-    if (!group) return table_refuse(table, ret_error, "no unit or group %.60s", key);
+    if (!group)
+        return table_refuse(table, ret_error, "no unit or group %.60s%s", key,
+                            key[strcspn(key, "; |/")] ? ": lists are separated by commas" : "");
     *ret_named = (struct plan_named){.group = true, .index = (uint16_t)(group - plan->groups)};
     return 0;
 }

@@ -182,8 +182,12 @@ static int route_topic_refuse(const struct plan_kind *kind, const char *topic,
         return error_say(ret_error, E_TOPIC_UNKNOWN, "topic", "该种类没有主题，却给出了 %.*s",
                          "this kind has no topics, and %.*s is given", SHOWN_MAX, topic);
     route_topic_list(kind, LANG_EN, sizeof list - 2 * SHOWN_MAX, list);
-    (void)error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "%.*s is none of: %s", SHOWN_MAX,
-                    route_shown(topic), list);
+    if (topic[0])
+        (void)error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "%.*s is none of: %s", SHOWN_MAX,
+                        topic, list);
+    else
+        (void)error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "a topic is required: one of %s",
+                        list);
     route_topic_list(kind, LANG_ZH, sizeof list - 2 * SHOWN_MAX, list);
     if (topic[0])
         (void)error_note_zh(ret_error, "没有主题 %.*s；可用：%s", SHOWN_MAX, topic, list);

@@ -85,6 +85,12 @@ static char *table_line(struct table *table)
     return NULL;
 }
 
+/* What stands in the field by the line that names the columns; before that one, its number. */
+static const char *table_column(const struct table *table, size_t field)
+{
+    return table->columns ? table->columns[table->order[field]] : "the others";
+}
+
 /* Splits a line at its tabs into exactly column_count fields. */
 static int table_split(const struct table *table, char *line, char **ret_fields,
                        struct error *ret_error)
@@ -95,7 +101,8 @@ static int table_split(const struct table *table, char *line, char **ret_fields,
     while (field) {
         char *tab = strchr(field, '\t');
         if (count == table->column_count)
-            return table_refuse(table, ret_error, "more than %zu fields", table->column_count);
+            return table_refuse(table, ret_error, "more than %zu fields, separated by tabs",
+                                table->column_count);
         if (tab) *tab = '\0';
         size_t len = strlen(field);
         if (len == 0)
@@ -110,8 +117,9 @@ static int table_split(const struct table *table, char *line, char **ret_fields,
         field = tab ? tab + 1 : NULL;
     }
     if (count != table->column_count)
-        return table_refuse(table, ret_error, "%zu fields instead of %zu", count,
-                            table->column_count);
+        return table_refuse(table, ret_error,
+                            "%zu fields instead of %zu, separated by tabs: nothing for %s", count,
+                            table->column_count, table_column(table, count));
     return 0;
 }
 
@@ -134,6 +142,7 @@ static int table_header(struct table *table, const char *const *columns, struct 
         seen[column] = true;
         table->order[i] = (uint8_t)column;
     }
+    table->columns = columns;
     return 0;
 }
 

@@ -25,10 +25,12 @@ struct table {
     size_t row_count_max;
     size_t column_count;
     uint8_t order[TABLE_COLUMN_COUNT_MAX]; /* position in the row -> index in `columns` */
+    const char *const *columns;            /* NULL until the line that names them is read */
 };
 
 /* Checks that all of text is well-formed UTF-8 without control characters and reads the header row.
- * `columns` are the names wanted; text stays the caller's and must outlive the fields. */
+ * `columns` are the names wanted; text stays the caller's and must outlive the fields, `columns`
+ * the table. */
 int table_open(struct table *table, const char *name, char *text, size_t len,
                const char *const *columns, size_t column_count, size_t row_count_max,
                struct error *ret_error) MUST_USE;

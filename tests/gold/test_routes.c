@@ -1,5 +1,6 @@
 /* Who receives what, for every kind, topic and sender: routes.golden says it line by line, and a
- * reviewer of a changed table reads its difference. UPDATE_GOLDEN=1 writes the file anew. */
+ * reviewer of a changed table reads its difference. UPDATE_GOLDEN=1 writes the file anew. Asked on
+ * one day, and again from each later day on which a group gets or loses a member. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,14 +9,16 @@
 #include <cmocka.h>
 
 #include "proto/base/bytes.h"
+#include "proto/plan/day.h"
 #include "proto/plan/plan_inner.h"
 #include "proto/plan/route.h"
 #include "tests/lib/plan_files.h"
 
 #define GOLDEN LEADBUS_SOURCE_DIR "/tests/gold/routes.golden"
-static const uint64_t at_ms = 19800ull * 86400000ull; /* March 2024 */
-/* A street of the district, and nowhere known. */
-static const char *const areas[] = {"120102003", ""};
+#define RENEW  "UPDATE_GOLDEN=1 " TEST_PROGRAM
+static const uint64_t first_ms = 19800ull * 86400000ull; /* March 2024 */
+enum { AREA_COUNT = 2 };
+#define STREET "120102003"
 
 /* One question and its answer in words. */
 struct line {
@@ -31,6 +34,8 @@ struct line {
 struct lines {
     struct line *list;
     size_t count;
+    uint64_t at_ms;
+    const char *areas[AREA_COUNT]; /* a street of the district, and nowhere known */
 };
 
 static void append_sections(struct buf *text, const struct plan_kind *kind, uint32_t sections)
@@ -83,17 +88,17 @@ static bool looks_at_the_thread(const struct plan_kind *kind)
 }
 
 /* False: this unit may not send it. */
-static bool ask(const struct plan *plan, struct line *line)
+static bool ask(const struct plan *plan, const struct lines *lines, struct line *line)
 {
     struct route_participant participants[3];
     struct route route;
     struct buf text = {0};
     struct route_query query = {.plan = plan,
-                                .at_ms = at_ms,
+                                .at_ms = lines->at_ms,
                                 .kind = line->kind->slug,
                                 .topic =
                                     line->topic < 0 ? "" : line->kind->topics[line->topic].slug,
-                                .area = areas[line->area],
+                                .area = lines->areas[line->area],
                                 .from = plan_unit(plan, line->from)->key};
     if (looks_at_the_thread(line->kind)) on_a_thread(&query, participants);
     line->code = route_compute(&query, &route, NULL);
@@ -114,22 +119,28 @@ static void add_lines(const struct plan *plan, const struct plan_kind *kind, int
 {
     for (uint16_t from = 0; from < plan_unit_count(plan); from++) {
         struct line line = {.kind = kind, .topic = topic, .area = area, .from = from};
-        if (!ask(plan, &line)) continue;
+        if (!ask(plan, lines, &line)) continue;
         lines->list = realloc(lines->list, (lines->count + 1) * sizeof *lines->list);
         assert_non_null(lines->list);
         lines->list[lines->count++] = line;
     }
 }
 
-static void lines_of(const struct plan *plan, struct lines *lines)
+static void lines_on(const struct plan *plan, uint64_t at_ms, const char *street,
+                     struct lines *lines)
 {
-    memset(lines, 0, sizeof *lines);
+    *lines = (struct lines){.at_ms = at_ms, .areas = {street, ""}};
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         const struct plan_kind *kind = plan_kind(plan, k);
         for (int topic = kind->topic_required ? 0 : -1; topic < (int)kind->topic_count; topic++)
-            for (size_t area = 0; area < sizeof areas / sizeof *areas; area++)
+            for (size_t area = 0; area < AREA_COUNT; area++)
                 add_lines(plan, kind, topic, area, lines);
     }
+}
+
+static void lines_of(const struct plan *plan, struct lines *lines)
+{
+    lines_on(plan, first_ms, STREET, lines);
 }
 
 static void lines_free(struct lines *lines)
@@ -179,31 +190,69 @@ static bool area_matters(const struct lines *lines, const struct line *of)
     return false;
 }
 
+static bool one_of(const struct lines *lines, size_t first, uint16_t unit)
+{
+    for (size_t i = first; i < lines->count; i++) {
+        const struct line *other = &lines->list[i];
+        if (other->from == unit && same_question(&lines->list[first], other) &&
+            same_answer(&lines->list[first], other))
+            return true;
+    }
+    return false;
+}
+
+/* A group, when all its members of that day send it the same way: "street-offices(13)". 0: not. */
+static size_t whole_group(const struct plan *plan, const struct lines *lines, size_t first,
+                          const struct plan_group *group)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < group->member_count; i++) {
+        const struct plan_member *member = &group->members[i];
+        if (member->valid_from_ms > lines->at_ms || lines->at_ms >= member->valid_to_ms) continue;
+        if (!one_of(lines, first, plan_unit(plan, member->unit)->current)) return 0;
+        count++;
+    }
+    return count > 1 ? count : 0;
+}
+
+static void append_senders(struct buf *text, const struct plan *plan, const struct lines *lines,
+                           size_t first)
+{
+    struct plan_unit_set told = {{0}};
+    const char *comma = "";
+    for (size_t g = 0; g < plan->group_count; g++) {
+        const struct plan_group *group = &plan->groups[g];
+        size_t count = whole_group(plan, lines, first, group);
+        if (count == 0) continue;
+        buf_printf(text, "%s%s(%zu)", comma, group->key, count);
+        comma = ",";
+        for (size_t i = 0; i < group->member_count; i++)
+            if (plan_group_has(plan, g, group->members[i].unit, lines->at_ms))
+                plan_unit_set_add(&told, plan_unit(plan, group->members[i].unit)->current);
+    }
+    for (uint16_t unit = 0; unit < plan_unit_count(plan); unit++) {
+        if (plan_unit_set_has(&told, unit) || !one_of(lines, first, unit)) continue;
+        buf_printf(text, "%s%s", comma, plan_unit(plan, unit)->key);
+        comma = ",";
+    }
+}
+
 static void append_line(struct buf *text, const struct plan *plan, const struct lines *lines,
                         size_t first, bool matters)
 {
     const struct line *line = &lines->list[first];
-    const char *area = line->area == 0 ? areas[0] : "unknown";
+    const char *area = line->area == 0 ? lines->areas[0] : "unknown";
     buf_printf(text, "%s\t%s\t%s\t", line->kind->slug,
                line->topic < 0 ? "-" : line->kind->topics[line->topic].slug, matters ? area : "*");
-    for (size_t i = first; i < lines->count; i++) {
-        const struct line *other = &lines->list[i];
-        if (!same_question(line, other) || !same_answer(line, other)) continue;
-        buf_printf(text, "%s%s", i > first ? "," : "", plan_unit(plan, other->from)->key);
-    }
+    append_senders(text, plan, lines, first);
     buf_append_str(text, "\t");
     append_flags(text, line->flags);
     buf_printf(text, "\t%s\n", line->route);
 }
 
 /* Senders whose message goes the same way share a line. */
-static void golden_text(const struct plan *plan, const struct lines *lines, struct buf *text)
+static void append_lines(struct buf *text, const struct plan *plan, const struct lines *lines)
 {
-    buf_append_str(
-        text, "# Who receives what: written by UPDATE_GOLDEN=1, compared by golden.routes.\n"
-              "# area: a street, unknown, or * where it does not matter. recipients: units, act, "
-              "sections (- is the header alone), citation.\n"
-              "kind\ttopic\tarea\tfrom\tflags\trecipients\n");
     for (size_t i = 0; i < lines->count; i++) {
         const struct line *line = &lines->list[i];
         bool matters = area_matters(lines, line);
@@ -214,12 +263,108 @@ static void golden_text(const struct plan *plan, const struct lines *lines, stru
     }
 }
 
+/* The first day after this one on which a group has other members; false: none. `ret_street`: the
+ * area of a street office that joins or leaves then, else the one that is asked anyway. */
+static bool next_change(const struct plan *plan, uint64_t after_ms, uint64_t *ret_ms,
+                        const char **ret_street)
+{
+    uint64_t next_ms = UINT64_MAX;
+    *ret_street = STREET;
+    for (size_t g = 0; g < plan->group_count; g++) {
+        for (size_t i = 0; i < plan->groups[g].member_count; i++) {
+            const struct plan_member *member = &plan->groups[g].members[i];
+            const struct plan_unit *unit = plan_unit(plan, member->unit);
+            const uint64_t days[] = {member->valid_from_ms, member->valid_to_ms};
+            for (size_t d = 0; d < 2; d++) {
+                if (days[d] <= after_ms || days[d] > next_ms) continue;
+                if (days[d] < next_ms) *ret_street = STREET;
+                next_ms = days[d];
+                if (unit->area && next_ms < UINT64_MAX) *ret_street = unit->area;
+            }
+        }
+    }
+    *ret_ms = next_ms;
+    return next_ms < UINT64_MAX;
+}
+
+/* The lines of `after` that are not among those of `before`. */
+static void append_new(struct buf *text, struct buf *before, struct buf *after)
+{
+    buf_append_u8(before, 0);
+    buf_append_u8(after, 0);
+    for (char *line = (char *)after->data, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        const char *at = strstr((char *)before->data, line);
+        while (at && !((at == (char *)before->data || at[-1] == '\n') && at[strlen(line)] == '\n'))
+            at = strstr(at + 1, line);
+        if (!at) buf_printf(text, "%s\n", line);
+    }
+}
+
+static void append_later(struct buf *text, const struct plan *plan)
+{
+    uint64_t before_ms = first_ms, at_ms = 0;
+    const char *street = NULL;
+    while (next_change(plan, before_ms, &at_ms, &street)) {
+        struct lines lines_before, lines;
+        struct buf before = {0}, after = {0};
+        char day[DAY_TEXT_LEN];
+        day_text(at_ms, day);
+        buf_printf(text, "# from %s, what is new:\n", day);
+        lines_on(plan, before_ms, street, &lines_before);
+        lines_on(plan, at_ms, street, &lines);
+        append_lines(&before, plan, &lines_before);
+        append_lines(&after, plan, &lines);
+        append_new(text, &before, &after);
+        buf_fini(&before);
+        buf_fini(&after);
+        lines_free(&lines_before);
+        lines_free(&lines);
+        before_ms = at_ms;
+    }
+}
+
+static void golden_text(const struct plan *plan, struct buf *text)
+{
+    struct lines lines;
+    buf_append_str(
+        text, "# Who receives what: written by UPDATE_GOLDEN=1, compared by golden.routes.\n"
+              "# area: a street, unknown, or * where it does not matter. from: group(number of its "
+              "members), and units. recipients: units, act, sections (- is the header alone), "
+              "citation.\n"
+              "kind\ttopic\tarea\tfrom\tflags\trecipients\n");
+    lines_of(plan, &lines);
+    append_lines(text, plan, &lines);
+    assert_true(lines.count > 1000);
+    lines_free(&lines);
+    append_later(text, plan);
+    buf_append_u8(text, 0);
+    text->len--; /* a string, and its NUL no part of the file */
+}
+
 static void write_golden(const struct buf *text)
 {
     FILE *file = fopen(GOLDEN, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(text->data, 1, text->len, file), text->len);
     assert_int_equal(fclose(file), 0);
+}
+
+/* The columns of two lines that are not the same, each on a line of its own. */
+static void print_columns(const char *want, const char *got)
+{
+    static const char *const columns[] = {"kind", "topic", "area", "from", "flags", "recipients"};
+    for (size_t i = 0; i < 6; i++) {
+        size_t want_len = strcspn(want, "\t\n"), got_len = strcspn(got, "\t\n");
+        bool same = want_len == got_len && memcmp(want, got, want_len) == 0;
+        if (!same)
+            print_error("  %s was %.*s\n  %*s  is %.*s\n", columns[i], (int)want_len, want,
+                        (int)strlen(columns[i]), "", (int)got_len, got);
+        else if (i < 3)
+            print_error("  %s %.*s\n", columns[i], (int)want_len, want);
+        want += want_len + (want[want_len] == '\t');
+        got += got_len + (got[got_len] == '\t');
+    }
 }
 
 static void first_difference(const char *want, const char *got)
@@ -233,30 +378,54 @@ static void first_difference(const char *want, const char *got)
         start = want + at + 1;
     }
     const char *other = got + (start - want);
-    fail_msg("routes.golden:%zu\n  was %.*s\n  is  %.*s\n(UPDATE_GOLDEN=1 renews it)", line,
-             (int)strcspn(start, "\n"), start, (int)strcspn(other, "\n"), other);
+    print_error("if that is meant, write it anew and read its difference: " RENEW "\n");
+    print_error("routes.golden:%zu is the first line that differs\n", line);
+    print_columns(start, other);
+    fail();
 }
 
 static void every_kind_topic_and_sender_goes_where_it_did(void **unused)
 {
     (void)unused;
     struct plan *plan = plan_files_parse();
-    struct lines lines;
     struct buf text = {0};
     size_t len = 0;
-    lines_of(plan, &lines);
-    golden_text(plan, &lines, &text);
+    golden_text(plan, &text);
     const char *update = getenv("UPDATE_GOLDEN");
     if (update && strcmp(update, "1") == 0) write_golden(&text);
-    buf_append_u8(&text, '\0');
     char *want = plan_files_read(GOLDEN, &len);
-    if (!want) fail_msg("no routes.golden");
+    if (!want) fail_msg("no routes.golden: " RENEW);
     if (strcmp(want, (const char *)text.data) != 0) first_difference(want, (const char *)text.data);
-    assert_true(lines.count > 1000);
     free(want);
     buf_fini(&text);
-    lines_free(&lines);
     plan_free(plan);
+}
+
+/* What a member of tomorrow changes is read today. */
+static void who_joins_later_is_seen(void **unused)
+{
+    (void)unused;
+    struct plan_files files;
+    struct plan *plan = NULL;
+    struct buf text = {0};
+    plan_files_load(&files);
+    plan_files_replace(&files, "groups.tsv", "street-offices\tst-fuminlu\t2022-03-10\t-\t",
+                       "street-offices\tst-fuminlu\t2030-01-01\t-\t");
+    assert_int_equal(plan_parse(files.parts, PLAN_PART_COUNT, &plan, NULL), 0);
+    golden_text(plan, &text);
+    const char *later = strstr((const char *)text.data, "# from 2030-01-01");
+    assert_non_null(later);
+    assert_non_null(strstr(later, "\t120102004\t"));
+    assert_non_null(strstr(later, "st-fuminlu copy"));
+    char group[32];
+    size_t streets = plan_files_count(&files, "units.tsv", "street");
+    (void)snprintf(group, sizeof group, "street-offices(%zu)", streets - 1);
+    assert_non_null(strstr((const char *)text.data, group));
+    (void)snprintf(group, sizeof group, "street-offices(%zu)", streets);
+    assert_non_null(strstr(later, group));
+    buf_fini(&text);
+    plan_free(plan);
+    plan_files_free(&files);
 }
 
 /* ---- one unit out of one clause ----------------------------------------------------------------
@@ -402,6 +571,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_must_sign_reads_all_of_it),
         cmocka_unit_test(every_kind_topic_and_sender_goes_where_it_did),
+        cmocka_unit_test(who_joins_later_is_seen),
         cmocka_unit_test(a_unit_out_of_a_clause_changes_the_lines_that_cite_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,26 @@ static inline struct plan_part *plan_files_part(struct plan_files *files, const 
     return &files->parts[i];
 }
 
+/* Rows of a table, the line that names its columns not counted; with `word` those that have it as
+ * a whole field, or in a field that is a list. For tests that count what the plan has. */
+static inline size_t plan_files_count(const struct plan_files *files, const char *name,
+                                      const char *word)
+{
+    struct plan_files *all = (struct plan_files *)(uintptr_t)files;
+    const char *line = (const char *)plan_files_part(all, name)->content.data;
+    size_t count = 0;
+    bool columns = true;
+    for (const char *end = line; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        if (line == end || line[0] == '#') continue;
+        bool found = !word && !columns;
+        for (const char *at = line; word && at < end && !found; at += strcspn(at, "\t,\n") + 1)
+            found = strcspn(at, "\t,\n") == strlen(word) && strncmp(at, word, strlen(word)) == 0;
+        count += found && !columns;
+        columns = false;
+    }
+    return count;
+}
+
 /* Puts other bytes in a part's place. */
 static inline void plan_files_set(struct plan_files *files, const char *name, const void *data,
                                   size_t len)

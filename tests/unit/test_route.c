@@ -236,6 +236,10 @@ static void route_refuses(void **unused)
     expect_refusal(&query, E_TOPIC_UNKNOWN, "topic");
     query = query_of("handoff.service-referral", "civil-affairs");
     expect_refusal(&query, E_TOPIC_UNKNOWN, "topic"); /* required */
+    struct route route;
+    struct error error = {0};
+    assert_int_equal(route_compute(&query, &route, &error), E_TOPIC_UNKNOWN);
+    assert_non_null(strstr(error.detail, "a topic is required: one of schooling"));
     query = query_of("anomaly.marriage", "civil-affairs");
     query.topic = "relief"; /* has none */
     expect_refusal(&query, E_TOPIC_UNKNOWN, "topic");
