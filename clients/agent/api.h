@@ -45,7 +45,8 @@ struct api_draft {
     struct leadbus_draft_attachment attachments[LIMIT_ATTACHMENT_COUNT_MAX];
     uint8_t thread[16], parent[16];
     const struct plan_kind *kind;
-    json_t *remarks; /* paths of values that travel as stated */
+    json_t *remarks;   /* paths of values that travel as stated */
+    bool area_differs; /* a section is about another street than the header routes by */
 };
 void api_draft_fini(struct api_draft *draft); /* wipes */
 /* Adds one section from JSON: checked against its schema. Errors name "section.path". */

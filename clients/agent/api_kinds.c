@@ -206,7 +206,7 @@ static json_t *template_json(const struct plan_kind *kind, const struct plan_top
 int api_topic(const struct plan_kind *kind, const char *slug, bool wanted,
               const struct plan_topic **ret_topic, struct error *ret_error)
 {
-    enum { LIST_LEN_MAX = ERROR_DETAIL_LEN_MAX - 32 };
+    enum { LIST_LEN_MAX = ERROR_DETAIL_LEN_MAX - 48 };
     char list[LIST_LEN_MAX + 1];
     *ret_topic = slug ? plan_topic_find(kind, slug) : NULL;
     if (*ret_topic || (!slug && !(wanted && kind->topic_required))) return 0;
@@ -214,9 +214,10 @@ int api_topic(const struct plan_kind *kind, const char *slug, bool wanted,
         return error_say(ret_error, E_TOPIC_UNKNOWN, "topic", "该种类没有主题",
                          "this kind has no topics");
     route_topic_list(kind, LANG_EN, sizeof list, list);
-    (void)error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "one of: %s", list);
+    (void)error_set(ret_error, E_TOPIC_UNKNOWN, "topic", "%sone of: %s",
+                    slug ? "" : "a topic is required: ", list);
     route_topic_list(kind, LANG_ZH, sizeof list, list);
-    (void)error_note_zh(ret_error, "可填：%s", list);
+    (void)error_note_zh(ret_error, "%s可填：%s", slug ? "" : "须给出主题；", list);
     return E_TOPIC_UNKNOWN;
 }
 

@@ -77,6 +77,20 @@ void api_draft_fini(struct api_draft *draft)
     *draft = (struct api_draft){0};
 }
 
+/* The header's area decides which street receives it; the contents name one of their own. */
+static bool other_street(const struct api_draft *draft, const json_t *section)
+{
+    static const char *const fields[] = {"street", "area"};
+    enum { STREET_LEN = 9 };
+    const char *area = draft->draft.area;
+    bool other = false;
+    for (size_t i = 0; area && strlen(area) >= STREET_LEN && i < 2; i++) {
+        const char *own = json_string_value(json_object_get(section, fields[i]));
+        other = other || (own && strlen(own) >= STREET_LEN && strncmp(own, area, STREET_LEN) != 0);
+    }
+    return other;
+}
+
 int api_draft_section(struct agent *agent, struct api_draft *draft, size_t section,
                       const json_t *object, struct error *ret_error)
 {
@@ -98,6 +112,7 @@ int api_draft_section(struct agent *agent, struct api_draft *draft, size_t secti
     for (size_t i = 0; i < report.count && i < PAYLOAD_REMARK_COUNT_MAX; i++)
         json_array_append_new(draft->remarks, json_string(report.fields[i]));
     if (report.count) draft->draft.flags |= LEADBUS_DRAFT_AS_STATED;
+    draft->area_differs = draft->area_differs || other_street(draft, object);
     draft->sections[draft->draft.section_count++] =
         (struct leadbus_section){rule->name, payload->data, payload->len};
     return 0;
@@ -366,6 +381,9 @@ int api_preview(struct agent *agent, struct http_request *request, struct http_r
     if (!status) {
         reply->json = preview_json(preview);
         json_object_set(reply->json, "as_stated", draft.remarks);
+        if (draft.area_differs)
+            json_array_append_new(json_object_get(reply->json, "flags"),
+                                  json_string("area_differs"));
     }
     leadbus_preview_free(preview);
     api_draft_fini(&draft);

@@ -181,6 +181,10 @@ static void tell_flag(const char *flag)
     if (strcmp(flag, "area_unknown") == 0)
         puts(T("注意：区划代码未对应到本区街道，没有街道办事处会收到",
                "note: the area names no street of the district; no street office receives it"));
+    if (strcmp(flag, "area_differs") == 0)
+        puts(T("注意：正文写的街道与信头区划不同；街道办事处按信头区划确定",
+               "note: the contents name another street than the message's area, which decides the "
+               "street office"));
 }
 
 /* The sections that a recipient may open, in the words of the kind. */

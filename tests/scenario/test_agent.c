@@ -296,6 +296,23 @@ static void copies_of_a_thread_get_copies_of_an_urge(void **state)
     assert_int_equal(leadbus(PROCURATORATE, arguments, output), 77);
 }
 
+/* The street office is that of the area; contents about another street are remarked on. */
+static void another_street_in_the_contents_is_told(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    must(SCHOOL, "preview lead.mandatory-report -f report.json", output);
+    assert_null(strstr(output, "another street"));
+    must(SCHOOL, "preview lead.mandatory-report -f report.json --area 120102001", output);
+    assert_non_null(strstr(output, "another street"));
+    json_t *answer = must_json(
+        SCHOOL, "preview lead.mandatory-report -f report.json --area 120102001 --json", output);
+    const json_t *flags = json_object_get(answer, "flags");
+    assert_int_equal(json_array_size(flags), 1);
+    assert_string_equal(json_string_value(json_array_get(flags, 0)), "area_differs");
+    json_decref(answer);
+}
+
 /* Units that have published no key are named before, at and after sending. */
 static void who_cannot_read_yet_is_named(void **state)
 {
@@ -473,6 +490,7 @@ int main(void)
         cmocka_unit_test(wrong_input_is_refused_with_its_path),
         cmocka_unit_test(a_clerk_reads_errors_in_chinese),
         cmocka_unit_test(copies_of_a_thread_get_copies_of_an_urge),
+        cmocka_unit_test(another_street_in_the_contents_is_told),
         cmocka_unit_test(who_cannot_read_yet_is_named),
         cmocka_unit_test(a_clerk_finds_kinds_lists_and_the_next_step),
         cmocka_unit_test(the_shell_completes_from_the_agent),
