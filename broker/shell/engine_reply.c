@@ -76,6 +76,7 @@ void reply_refusal_encode(const struct job *job, const struct core_verdict *verd
         refusal.id = job->envelope->head->id;
         refusal.header_hash = data_of(bytes_of(job->envelope->hash, SUITE_HASH_LEN));
     }
+    if (job->rewrap) refusal.header_hash = job->rewrap->header_hash;
     refusal.code = (uint32_t)-verdict->code;
     refusal.field = text_of(verdict->error.field[0] ? verdict->error.field : request_name(job));
     refusal.detail = text_of(verdict->error.detail);

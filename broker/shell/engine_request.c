@@ -131,9 +131,25 @@ static bool handle_submit(struct engine *engine, struct session *session, struct
     return code == 0;
 }
 
-static bool handle_signed(struct engine *engine, struct session *session, struct job *job,
-                          enum core_request_type type, ProtobufCBinaryData body,
-                          ProtobufCBinaryData signature)
+/* The rewrap stands at that index; said when it is durable. */
+static void answer_rewrap(struct engine *engine, const struct job *job, uint64_t index,
+                          uint64_t read_size)
+{
+    Leadbus__RewrapDone done = LEADBUS__REWRAP_DONE__INIT;
+    done.header_hash = job->rewrap->header_hash;
+    done.unit = job->rewrap->unit;
+    done.index = index;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    frame.body_case = LEADBUS__FRAME__BODY_REWRAP_DONE;
+    frame.rewrap_done = &done;
+    struct buf bytes = {0};
+    reply_encode(&frame, &bytes);
+    reply_when_durable(engine, &job->peer, read_size, &bytes);
+}
+
+static int admit_signed(struct engine *engine, struct job *job, enum core_request_type type,
+                        ProtobufCBinaryData body, ProtobufCBinaryData signature,
+                        struct core_verdict *ret_verdict)
 {
     struct core_request request = {
         .type = type,
@@ -142,28 +158,64 @@ static bool handle_signed(struct engine *engine, struct session *session, struct
         .signature_checked = job->signature_checked,
         .signed_body = {bytes_of(body.data, body.len), bytes_of(signature.data, signature.len)}};
     memcpy(request.checked_key, job->checked_key, sizeof request.checked_key);
-    struct core_verdict verdict;
-    int code = request_admit(engine, &request, job, NULL, &verdict);
-    if (!code) return true;
-    if (code == E_DUPLICATE && type == CORE_ACK) {
-        /* Nothing new in it: say what stands, once that is durable. */
-        uint64_t read_index = verdict.read_index ? verdict.read_index : core_size(engine->core);
-        for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
-            Leadbus__Acked acked = LEADBUS__ACKED__INIT;
-            uint8_t running[32];
-            acked.lane = lane;
-            core_acknowledged(engine->core, session->unit, lane, &acked.position, running);
-            Leadbus__Frame frame = LEADBUS__FRAME__INIT;
-            frame.body_case = LEADBUS__FRAME__BODY_ACKED;
-            frame.acked = &acked;
-            struct buf bytes = {0};
-            reply_encode(&frame, &bytes);
-            reply_when_durable(engine, &job->peer, read_index, &bytes);
-        }
-        return false;
+    return request_admit(engine, &request, job, NULL, ret_verdict);
+}
+
+/* Nothing new in it: say what stands, once that is durable. */
+static void answer_acknowledged(struct engine *engine, const struct session *session,
+                                const struct job *job, const struct core_verdict *verdict)
+{
+    uint64_t read_index = verdict->read_index ? verdict->read_index : core_size(engine->core);
+    for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++) {
+        Leadbus__Acked acked = LEADBUS__ACKED__INIT;
+        uint8_t running[32];
+        acked.lane = lane;
+        core_acknowledged(engine->core, session->unit, lane, &acked.position, running);
+        Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+        frame.body_case = LEADBUS__FRAME__BODY_ACKED;
+        frame.acked = &acked;
+        struct buf bytes = {0};
+        reply_encode(&frame, &bytes);
+        reply_when_durable(engine, &job->peer, read_index, &bytes);
     }
-    answer_refused(engine, job, &verdict);
-    return false;
+}
+
+static bool handle_ack(struct engine *engine, const struct session *session, struct job *job)
+{
+    struct core_verdict verdict;
+    const Leadbus__Ack *ack = job->frame->ack;
+    int code = admit_signed(engine, job, CORE_ACK, ack->body, ack->signature, &verdict);
+    if (code == E_DUPLICATE)
+        answer_acknowledged(engine, session, job, &verdict);
+    else if (code)
+        answer_refused(engine, job, &verdict);
+    return code == 0;
+}
+
+static bool handle_publish_key(struct engine *engine, struct job *job)
+{
+    struct core_verdict verdict;
+    const Leadbus__PublishKey *key = job->frame->publish_key;
+    int code = admit_signed(engine, job, CORE_PUBLISH_KEY, key->body, key->signature, &verdict);
+    if (code) answer_refused(engine, job, &verdict);
+    return code == 0;
+}
+
+static bool handle_rewrap(struct engine *engine, struct job *job)
+{
+    struct core_verdict verdict;
+    const Leadbus__SubmitRewrap *rewrap = job->frame->submit_rewrap;
+    int code = admit_signed(engine, job, CORE_REWRAP, rewrap->body, rewrap->signature, &verdict);
+    uint64_t size = core_size(engine->core);
+    if (code == 0) {
+        answer_rewrap(engine, job, size - 1, size);
+    } else if (code == E_DUPLICATE) {
+        counters_refused(engine->parts.counters, code);
+        answer_rewrap(engine, job, verdict.index, size);
+    } else {
+        answer_refused(engine, job, &verdict);
+    }
+    return code == 0;
 }
 
 static void handle_get_bundle(struct engine *engine, struct session *session, const struct job *job)
@@ -305,15 +357,9 @@ static bool handle_greeted(struct engine *engine, struct session *session, struc
     struct error error = {0};
     switch (frame->body_case) {
     case LEADBUS__FRAME__BODY_SUBMIT: return handle_submit(engine, session, job);
-    case LEADBUS__FRAME__BODY_ACK:
-        return handle_signed(engine, session, job, CORE_ACK, frame->ack->body,
-                             frame->ack->signature);
-    case LEADBUS__FRAME__BODY_PUBLISH_KEY:
-        return handle_signed(engine, session, job, CORE_PUBLISH_KEY, frame->publish_key->body,
-                             frame->publish_key->signature);
-    case LEADBUS__FRAME__BODY_SUBMIT_REWRAP:
-        return handle_signed(engine, session, job, CORE_REWRAP, frame->submit_rewrap->body,
-                             frame->submit_rewrap->signature);
+    case LEADBUS__FRAME__BODY_ACK: return handle_ack(engine, session, job);
+    case LEADBUS__FRAME__BODY_PUBLISH_KEY: return handle_publish_key(engine, job);
+    case LEADBUS__FRAME__BODY_SUBMIT_REWRAP: return handle_rewrap(engine, job);
     case LEADBUS__FRAME__BODY_CREDIT:
         if (frame->credit->lane < ENVELOPE_LANE_COUNT) {
             session_credit(engine, session, frame->credit->lane, frame->credit->window);

@@ -36,6 +36,7 @@ struct job {
     struct arena arena;
     const Leadbus__Frame *frame; /* NULL where it could not be decoded */
     struct envelope *envelope;   /* of a Submit, in the arena; NULL where it could not be decoded */
+    const Leadbus__RewrapBody *rewrap; /* of a SubmitRewrap, in the arena; NULL as above */
     bool signature_checked;
     uint8_t checked_key[SUITE_PUBLIC_LEN];
 };

@@ -67,6 +67,18 @@ static int check_signed(const struct directory *directory, struct job *job, cons
     return 0;
 }
 
+static int check_rewrap(const struct directory *directory, struct job *job)
+{
+    const Leadbus__SubmitRewrap *submit = job->frame->submit_rewrap;
+    int code = envelope_rewrap_decode(bytes_of(submit->body.data, submit->body.len), &job->arena,
+                                      &job->rewrap, &job->error);
+    if (code) {
+        job->rewrap = NULL;
+        return code;
+    }
+    return check_signed(directory, job, SIGNED_REWRAP, submit->body, submit->signature);
+}
+
 static int check_root(struct job *job, const char *field, ProtobufCBinaryData root)
 {
     if (root.len == SUITE_HASH_LEN) return 0;
@@ -125,9 +137,7 @@ static int check(const struct directory *directory, struct job *job)
     case LEADBUS__FRAME__BODY_PUBLISH_KEY:
         return check_signed(directory, job, SIGNED_EPOCH, frame->publish_key->body,
                             frame->publish_key->signature);
-    case LEADBUS__FRAME__BODY_SUBMIT_REWRAP:
-        return check_signed(directory, job, SIGNED_REWRAP, frame->submit_rewrap->body,
-                            frame->submit_rewrap->signature);
+    case LEADBUS__FRAME__BODY_SUBMIT_REWRAP: return check_rewrap(directory, job);
     case LEADBUS__FRAME__BODY_OPEN_UPLOAD: return check_open_upload(job);
     case LEADBUS__FRAME__BODY_PUT_CHUNK: return check_put_chunk(job);
     case LEADBUS__FRAME__BODY_GET_LEAVES:

@@ -74,9 +74,10 @@ int api_status(struct agent *agent, struct http_request *request, struct http_re
     json_object_set_new(object, "bus", bus_json(&stats));
     json_object_set_new(object, "trust", trust_json(&stats));
     json_object_set_new(object, "outbox",
-                        json_pack("{s:I,s:I,s:I,s:I}", "queued", (json_int_t)stats.queued, "sent",
-                                  (json_int_t)stats.sent, "receipted", (json_int_t)stats.receipted,
-                                  "refused", (json_int_t)stats.refused));
+                        json_pack("{s:I,s:I,s:I,s:I,s:I}", "queued", (json_int_t)stats.queued,
+                                  "sent", (json_int_t)stats.sent, "receipted",
+                                  (json_int_t)stats.receipted, "refused", (json_int_t)stats.refused,
+                                  "rewraps_owed", (json_int_t)stats.rewraps));
     json_t *inbox =
         json_pack("{s:I,s:I,s:I,s:I,s:o,s:o}", "received", (json_int_t)stats.received, "notices",
                   (json_int_t)stats.notices, "tombstones", (json_int_t)stats.tombstones,

@@ -23,6 +23,10 @@ static void print_status(const json_t *answer)
              "outbox: %lld queued, %lld on the wire, %lld receipted, %lld refused\n"),
            (long long)cli_number(outbox, "queued"), (long long)cli_number(outbox, "sent"),
            (long long)cli_number(outbox, "receipted"), (long long)cli_number(outbox, "refused"));
+    if (cli_number(outbox, "rewraps_owed") > 0)
+        printf(T("待接收单位有了密钥再重新封装: %lld 件\n",
+                 "to be rewrapped when their recipients have a key: %lld\n"),
+               (long long)cli_number(outbox, "rewraps_owed"));
     printf(T("收件: 消息 %lld，通知 %lld，过期 %lld，异常 %lld\n",
              "inbox: %lld messages, %lld notices, %lld expired, %lld exceptions\n"),
            (long long)cli_number(inbox, "received"), (long long)cli_number(inbox, "notices"),

@@ -77,8 +77,18 @@ static const char box_schema_4[] =
     "CREATE INDEX attachment_message ON attachment(message);"
     "CREATE INDEX attachment_root ON attachment(root);"
     "CREATE INDEX attachment_state ON attachment(state) WHERE state IN (1,2,4);";
+/* Rewraps owed to others, and those of ours that came ahead of what they open. */
+static const char box_schema_5[] =
+    "CREATE TABLE rewrap(unit TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(unit,number))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE early(number INTEGER PRIMARY KEY, hash BLOB NOT NULL, made_ms INTEGER NOT NULL,"
+    " record BLOB NOT NULL);"
+    "CREATE INDEX early_hash ON early(hash);"
+    "CREATE INDEX inbox_unopened ON inbox(hash) WHERE type=4;"
+    "CREATE INDEX outbox_index ON outbox(idx) WHERE state=3;";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3, box_schema_4};
+static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3, box_schema_4,
+                                        box_schema_5};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

@@ -73,6 +73,11 @@ int box_out_receipt_get(struct box *box, uint64_t number, struct buf *ret_inclus
                         struct error *ret_error) MUST_USE;
 int box_out_find(struct box *box, const uint8_t id[16], struct box_out *ret_row,
                  struct error *ret_error) MUST_USE;
+int box_out_get(struct box *box, uint64_t number, struct box_out *ret_row,
+                struct error *ret_error) MUST_USE;
+/* The receipted one whose record stands at a journal index. */
+int box_out_at(struct box *box, uint64_t index, struct box_out *ret_row,
+               struct error *ret_error) MUST_USE;
 /* Those not settled, oldest first. each: 0 to go on, else the walk ends with it. */
 int box_out_pending(struct box *box, int (*each)(void *ctx, const struct box_out *row), void *ctx,
                     struct error *ret_error) MUST_USE;
@@ -117,6 +122,9 @@ int box_in_update(struct box *box, const struct box_in *row, struct bytes record
                   struct bytes sealed, struct error *ret_error) MUST_USE;
 int box_in_find(struct box *box, const uint8_t id[16], struct box_in *ret_row,
                 struct error *ret_error) MUST_USE;
+/* An exception by its H. */
+int box_in_unopened(struct box *box, const uint8_t hash[32], struct box_in *ret_row,
+                    struct error *ret_error) MUST_USE;
 int box_in_get(struct box *box, uint64_t number, struct box_in *ret_row,
                struct error *ret_error) MUST_USE;
 /* Buffers may be NULL. */
@@ -220,6 +228,28 @@ struct box_peer {
 int box_peer_put(struct box *box, const struct box_peer *peer, struct error *ret_error) MUST_USE;
 int box_peer_each(struct box *box, int (*each)(void *ctx, const struct box_peer *peer), void *ctx,
                   struct error *ret_error) MUST_USE;
+
+/* ---- rewraps: owed to a unit, of the message of that number; and those that came before what they
+ * open
+ */
+int box_rewrap_owe(struct box *box, const char *unit, uint64_t number, bool *ret_new,
+                   struct error *ret_error) MUST_USE;
+int box_rewrap_done(struct box *box, const char *unit, uint64_t number,
+                    struct error *ret_error) MUST_USE;
+int box_rewrap_units(struct box *box, int (*each)(void *ctx, const char *unit), void *ctx,
+                     struct error *ret_error) MUST_USE;
+/* The oldest owed to a unit. */
+int box_rewrap_first(struct box *box, const char *unit, uint64_t *ret_number,
+                     struct error *ret_error) MUST_USE;
+int box_rewrap_count(struct box *box, uint64_t *ret_count, struct error *ret_error) MUST_USE;
+/* At most cap are kept of one H; the rest is dropped. */
+int box_early_put(struct box *box, const uint8_t hash[32], uint64_t made_ms, struct bytes record,
+                  size_t cap, struct error *ret_error) MUST_USE;
+int box_early_each(struct box *box, const uint8_t hash[32],
+                   int (*each)(void *ctx, struct bytes record), void *ctx,
+                   struct error *ret_error) MUST_USE;
+int box_early_done(struct box *box, const uint8_t hash[32], struct error *ret_error) MUST_USE;
+int box_early_expire(struct box *box, uint64_t before_ms, struct error *ret_error) MUST_USE;
 
 /* ---- epoch keys, bundles, checkpoints
  * ------------------------------------------------------------ */

@@ -33,6 +33,8 @@
     X(RECEIPT_PUT, "INSERT OR REPLACE INTO receipt(number,inclusion) VALUES(?1,?2)")               \
     X(RECEIPT_GET, "SELECT inclusion FROM receipt WHERE number=?1")                                \
     X(OUT_FIND, "SELECT " OUT_COLUMNS " FROM outbox WHERE id=?1")                                  \
+    X(OUT_GET, "SELECT " OUT_COLUMNS " FROM outbox WHERE number=?1")                               \
+    X(OUT_AT, "SELECT " OUT_COLUMNS " FROM outbox WHERE idx=?1 AND state=3")                       \
     X(OUT_PENDING, "SELECT " OUT_COLUMNS " FROM outbox WHERE state<3 ORDER BY number")             \
     X(OUT_EACH, "SELECT " OUT_COLUMNS " FROM outbox WHERE (1<<state)&?1 ORDER BY number DESC "     \
                 "LIMIT ?2")                                                                        \
@@ -52,6 +54,7 @@
     X(IN_BODY_UPDATE, "UPDATE inbody SET record=coalesce(?2,record),sealed=coalesce(?3,sealed) "   \
                       "WHERE number=?1")                                                           \
     X(IN_BODY_GET, "SELECT record,sealed,envelope FROM inbody WHERE number=?1")                    \
+    X(IN_UNOPENED, "SELECT " IN_COLUMNS " FROM inbox WHERE type=4 AND hash=?1 LIMIT 1")            \
     X(IN_FIND, "SELECT " IN_COLUMNS " FROM inbox WHERE id=?1 AND type<>2 ORDER BY number LIMIT 1") \
     X(IN_GET, "SELECT " IN_COLUMNS " FROM inbox WHERE number=?1")                                  \
     X(IN_EACH, "SELECT " IN_COLUMNS " FROM inbox WHERE number>?1 ORDER BY number LIMIT ?2")        \
@@ -74,6 +77,16 @@
       "INSERT OR REPLACE INTO epoch(unit,serial,epoch,until_ms,body) VALUES(?1,?2,?3,?4,?5)")      \
     X(KEY_EACH, "SELECT body FROM epoch ORDER BY unit,serial,epoch")                               \
     X(KEY_EXPIRE, "DELETE FROM epoch WHERE until_ms<?1")                                           \
+    X(REWRAP_OWE, "INSERT OR IGNORE INTO rewrap(unit,number) VALUES(?1,?2)")                       \
+    X(REWRAP_DONE, "DELETE FROM rewrap WHERE unit=?1 AND number=?2")                               \
+    X(REWRAP_UNITS, "SELECT DISTINCT unit FROM rewrap ORDER BY unit")                              \
+    X(REWRAP_FIRST, "SELECT number FROM rewrap WHERE unit=?1 ORDER BY number LIMIT 1")             \
+    X(REWRAP_COUNT, "SELECT count(*) FROM rewrap")                                                 \
+    X(EARLY_PUT, "INSERT INTO early(hash,made_ms,record) SELECT ?1,?2,?3 WHERE (SELECT count(*) "  \
+                 "FROM early WHERE hash=?1)<?4")                                                   \
+    X(EARLY_EACH, "SELECT record FROM early WHERE hash=?1 ORDER BY number")                        \
+    X(EARLY_DONE, "DELETE FROM early WHERE hash=?1")                                               \
+    X(EARLY_EXPIRE, "DELETE FROM early WHERE made_ms<?1")                                          \
     X(BUNDLE_PUT, "INSERT OR REPLACE INTO bundle(version,body) VALUES(?1,?2)")                     \
     X(BUNDLE_TRIM, "DELETE FROM bundle WHERE version NOT IN "                                      \
                    "(SELECT version FROM bundle ORDER BY version DESC LIMIT 8)")                   \

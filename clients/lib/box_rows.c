@@ -134,6 +134,17 @@ int box_out_body(struct box *box, uint64_t number, struct buf *ret_envelope, str
     return 0;
 }
 
+static int out_one(struct box *box, sqlite3_stmt *statement, struct box_out *ret_row,
+                   struct error *ret_error)
+{
+    int r = box_step(box, statement, ret_error);
+    if (r == 0) return error_say(ret_error, E_NOT_FOUND, "id", "不在发件箱中", "not in the outbox");
+    if (r < 0) return r;
+    out_read(statement, ret_row);
+    (void)sqlite3_reset(statement);
+    return 0;
+}
+
 int box_out_find(struct box *box, const uint8_t id[16], struct box_out *ret_row,
                  struct error *ret_error)
 {
@@ -141,12 +152,25 @@ int box_out_find(struct box *box, const uint8_t id[16], struct box_out *ret_row,
     int r = box_prepare(box, BOX_OUT_FIND, false, &statement, ret_error);
     if (r < 0) return r;
     sqlite_bind_bytes(statement, 1, bytes_of(id, 16));
-    r = box_step(box, statement, ret_error);
-    if (r == 0) return error_say(ret_error, E_NOT_FOUND, "id", "不在发件箱中", "not in the outbox");
+    return out_one(box, statement, ret_row, ret_error);
+}
+
+int box_out_get(struct box *box, uint64_t number, struct box_out *ret_row, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_OUT_GET, false, &statement, ret_error);
     if (r < 0) return r;
-    out_read(statement, ret_row);
-    (void)sqlite3_reset(statement);
-    return 0;
+    box_bind_u64(statement, 1, number);
+    return out_one(box, statement, ret_row, ret_error);
+}
+
+int box_out_at(struct box *box, uint64_t index, struct box_out *ret_row, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_OUT_AT, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, index);
+    return out_one(box, statement, ret_row, ret_error);
 }
 
 int box_out_pending(struct box *box, int (*each)(void *ctx, const struct box_out *row), void *ctx,
@@ -324,6 +348,16 @@ int box_in_find(struct box *box, const uint8_t id[16], struct box_in *ret_row,
     int r = box_prepare(box, BOX_IN_FIND, false, &statement, ret_error);
     if (r < 0) return r;
     sqlite_bind_bytes(statement, 1, bytes_of(id, 16));
+    return in_one(box, statement, ret_row, ret_error);
+}
+
+int box_in_unopened(struct box *box, const uint8_t hash[32], struct box_in *ret_row,
+                    struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_IN_UNOPENED, false, &statement, ret_error);
+    if (r < 0) return r;
+    sqlite_bind_bytes(statement, 1, bytes_of(hash, 32));
     return in_one(box, statement, ret_row, ret_error);
 }
 

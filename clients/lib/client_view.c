@@ -185,6 +185,7 @@ void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats)
         stats.acknowledged[i] = engine->lanes[i].acked;
         stats.again[i] = engine->lanes[i].again.until - engine->lanes[i].again.at;
     }
+    stats.rewraps = engine->rewrap.owed;
     stats.bundle = trust_bundle_version(engine->bundle);
     stats.bundle_expires_ms = trust_bundle_expires_ms(engine->bundle);
     stats.bundle_hard_limit_ms = trust_bundle_hard_limit_ms(engine->bundle);

@@ -261,6 +261,7 @@ static void forget(struct engine *engine)
     engine->held_count = 0;
     engine->asked_count = engine->answered_count = 0;
     engine_again_forget(engine);
+    engine_rewrap_forget(engine);
     engine->keys_asked_ms = engine->bundle_asked_ms = 0;
     engine->keys_known = false;
 }
@@ -497,6 +498,7 @@ int engine_bundle_install(struct engine *engine, struct moment *moment, struct b
     engine->previous = engine->bundle;
     engine->bundle = bundle;
     engine_keys_load(engine);
+    engine_rewrap_wake(engine, true);
     /* Keys of certificates that were not known yet have been passed by: from the first one again.
      */
     r = keys_index_set(engine, 0, ret_error);
@@ -583,6 +585,7 @@ static int on_keys(struct engine *engine, struct moment *moment, const Leadbus__
     bool first = !engine->keys_known;
     engine->keys_known = true;
     engine_outbox_release(engine, ENGINE_WANT_KEYS);
+    engine_rewrap_wake(engine, false);
     return first ? engine_publish(engine, moment, ret_error) : 0;
 }
 
@@ -611,6 +614,8 @@ static int on_frame(struct engine *engine, struct moment *moment, const Leadbus_
     case LEADBUS__FRAME__BODY_BUNDLE: return on_bundle(engine, moment, frame->bundle, ret_error);
     case LEADBUS__FRAME__BODY_KEYS: return on_keys(engine, moment, frame->keys, ret_error);
     case LEADBUS__FRAME__BODY_PROOF: return on_proof(engine, moment, frame->proof, ret_error);
+    case LEADBUS__FRAME__BODY_REWRAP_DONE:
+        return engine_rewrap_done(engine, frame->rewrap_done, ret_error);
     case LEADBUS__FRAME__BODY_ACKED:
         engine_lane_acked(engine, frame->acked->lane, frame->acked->position);
         return 0;
@@ -713,6 +718,7 @@ int engine_tick(struct engine *engine, struct moment *moment, struct error *ret_
         engine->expired_ms = moment->now_ms;
         if (moment->now_ms > keep_ms) {
             int r = box_once_expire(engine->box, moment->now_ms - keep_ms, ret_error);
+            if (r == 0) r = box_early_expire(engine->box, moment->now_ms - keep_ms, ret_error);
             if (r == 0) r = engine_keys_expire(engine, engine_bus_ms(engine, moment), ret_error);
             if (r == 0) r = engine_attach_sweep(engine, moment, ret_error);
             if (r < 0) return r;
@@ -756,6 +762,8 @@ uint64_t engine_next_ms(const struct engine *engine)
         at = engine_ack_ms(engine);
         if (at < next) next = at;
         at = engine_again_ms(engine);
+        if (at < next) next = at;
+        at = engine_rewrap_ms(engine);
         if (at < next) next = at;
     }
     return next;
@@ -852,6 +860,7 @@ int engine_new(const struct engine_options *options, struct box *box, const stru
     if (r == 0) engine_keys_load(engine);
     if (r == 0) r = engine_lanes_load(engine, ret_error);
     if (r == 0) r = engine_outbox_load(engine, ret_error);
+    if (r == 0) r = engine_rewrap_load(engine, ret_error);
     if (r == 0) r = engine_transfers_load(engine, ret_error);
     if (r < 0) {
         engine->bundle = NULL; /* still the caller's */
@@ -876,6 +885,7 @@ void engine_free(struct engine *engine)
     buf_fini(&engine->trusted.note);
     buf_fini(&engine->latest.note);
     buf_fini(&engine->answer.note);
+    buf_fini(&engine->rewrap.frame);
     trust_bundle_free(engine->bundle);
     trust_bundle_free(engine->previous);
     free(engine->peers);
@@ -906,6 +916,7 @@ int engine_flush(struct engine *engine, struct moment *moment, struct error *ret
     int r = engine_transfers_pump(engine, moment, ret_error);
     if (r == 0) r = engine_outbox_fill(engine, moment, ret_error);
     if (r == 0) r = engine_lanes_flush(engine, moment, ret_error);
+    if (r == 0) r = engine_rewrap_flush(engine, moment, ret_error);
     if (r == 0) r = peers_flush(engine, ret_error);
     return r;
 }

@@ -169,6 +169,20 @@ struct engine_lane {
     struct engine_queue waiting, sent;
 };
 
+/* What others could not open of ours, made anew for them one at a time. */
+struct engine_rewrap {
+    uint64_t owed;
+    uint64_t scan_ms; /* when to look for one whose reader has a key now */
+    bool active;      /* one is on its way: */
+    char unit[BOX_NAME_LEN];
+    uint64_t number;
+    uint8_t hash[32];
+    struct buf frame;
+    uint64_t retry_ms;
+    uint64_t hold_ms;           /* one was refused: nothing before that time, keys or not */
+    char put_off[BOX_NAME_LEN]; /* the unit whose turn is over for now */
+};
+
 /* A KEK of a sender's session, for opening. */
 enum { ENGINE_KEK_CACHE = 64, ENGINE_HELD_MAX = 8192 };
 struct engine_kek {
@@ -244,6 +258,8 @@ struct engine {
     struct engine_transfers transfers; /* by lane, then number */
     struct engine_transfer *up, *down; /* at work */
     uint64_t attachment_bytes;
+
+    struct engine_rewrap rewrap;
 
     struct buf *held; /* deliveries that wait for a bundle */
     size_t held_count, held_cap;

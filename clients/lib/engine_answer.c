@@ -115,6 +115,7 @@ int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__
         /* Lost in a crash, it is asked for again and is the same one. */
         box_lazy(engine->box, true);
         r = receipt_keep(engine, moment, pending, receipt, &envelope, &head, &error);
+        if (r == 0) r = engine_rewrap_receipted(engine, &envelope, pending->number, &error);
         box_lazy(engine->box, false);
     }
     if (r < 0) {
@@ -354,6 +355,8 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
         return engine_transfer_refused(engine, moment, refusal, &why, ret_error);
     if (!pending) {
         /* Of the connection, or of something that is no message: before the greeting it ends it. */
+        int r = 0;
+        if (engine_rewrap_refused(engine, moment, refusal, &why, &r, ret_error)) return r;
         engine_note(engine, moment, &why);
         if (strncmp(refusal->field, "get_delivered", 13) == 0)
             engine_again_refused(engine, moment, refusal->retry_after_ms);

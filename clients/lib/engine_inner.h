@@ -83,6 +83,40 @@ void engine_again_refused(struct engine *engine, const struct moment *moment, ui
 void engine_again_forget(struct engine *engine); /* the connection is gone */
 uint64_t engine_again_ms(const struct engine *engine);
 
+/* engine_rewrap.c: owed to others, and made for us */
+int engine_rewrap_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* It went out with recipients that have no key. */
+int engine_rewrap_receipted(struct engine *engine, const struct envelope *envelope, uint64_t number,
+                            struct error *ret_error) MUST_USE;
+/* A recipient's exceptions: what another wrap mends is owed. Fills id, thread and code of the
+ * notice's row. */
+int engine_rewrap_reported(struct engine *engine, const Leadbus__AckBody *body, struct box_in *row,
+                           struct error *ret_error) MUST_USE;
+void engine_rewrap_wake(struct engine *engine, bool bundle); /* keys have come, or a bundle */
+int engine_rewrap_flush(struct engine *engine, struct moment *moment,
+                        struct error *ret_error) MUST_USE;
+int engine_rewrap_done(struct engine *engine, const Leadbus__RewrapDone *done,
+                       struct error *ret_error) MUST_USE;
+/* True: it was of a rewrap; *ret_code of the environment. */
+bool engine_rewrap_refused(struct engine *engine, struct moment *moment,
+                           const Leadbus__Refusal *refusal, const struct error *why, int *ret_code,
+                           struct error *ret_error);
+void engine_rewrap_forget(struct engine *engine); /* the connection is gone */
+uint64_t engine_rewrap_ms(const struct engine *engine);
+/* A rewrap for us: opens what waits for it, or is kept until that comes. `bytes`: the record's. */
+int engine_rewrapped(struct engine *engine, struct moment *moment, const Leadbus__Record *record,
+                     struct bytes bytes, struct box_in *row, struct error *ret_error) MUST_USE;
+/* The exception may have been rewrapped before it came. */
+int engine_rewrapped_early(struct engine *engine, struct moment *moment, const struct box_in *row,
+                           struct error *ret_error) MUST_USE;
+
+/* engine_receive.c, for rewraps too */
+int engine_check_payloads(struct engine *engine, const struct envelope *envelope,
+                          const struct opened *opened, struct error *ret_error) MUST_USE;
+void engine_content_of(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
+                       const struct envelope *envelope, const struct opened *opened,
+                       struct buf *ret_sealed);
+
 /* engine_keys.c: epoch keys, peers, sessions, KEKs, thread keys, content */
 void engine_keys_load(struct engine *engine);
 int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool keep,

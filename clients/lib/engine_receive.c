@@ -317,14 +317,16 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
     return r;
 }
 
-static int check_payloads(struct engine *engine, const struct incoming *in, struct error *ret_error)
+int engine_check_payloads(struct engine *engine, const struct envelope *envelope,
+                          const struct opened *opened, struct error *ret_error)
 {
+    const Leadbus__Header *head = envelope->head;
     if (!engine->options.check_section) return 0;
-    for (size_t i = 0; i < in->envelope.section_count; i++) {
-        if (!in->opened.present[i]) continue;
-        int r = engine->options.check_section(engine->options.ctx, in->head->kind, in->head->topic,
-                                              in->head->sections[i],
-                                              buf_bytes(&in->opened.sections[i]), ret_error);
+    for (size_t i = 0; i < envelope->section_count; i++) {
+        if (!opened->present[i]) continue;
+        int r = engine->options.check_section(engine->options.ctx, head->kind, head->topic,
+                                              head->sections[i], buf_bytes(&opened->sections[i]),
+                                              ret_error);
         if (r < 0) return E_PAYLOAD_INVALID;
     }
     return 0;
@@ -365,7 +367,7 @@ static int judge(struct engine *engine, struct incoming *in, struct error *ret_e
         in->is_opened = r == 0;
     }
     sodium_memzero(kek, sizeof kek);
-    if (r == 0) r = check_payloads(engine, in, ret_error);
+    if (r == 0) r = engine_check_payloads(engine, envelope, &in->opened, ret_error);
     if (r == 0) r = engine_attach_check(envelope, &in->opened, ret_error);
     return r;
 }
@@ -428,28 +430,35 @@ static void row_of_head(const Leadbus__Header *head, struct box_in *row)
     engine_copy(row->from, sizeof row->from, head->from);
 }
 
+void engine_content_of(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
+                       const struct envelope *envelope, const struct opened *opened,
+                       struct buf *ret_sealed)
+{
+    struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
+    uint8_t keys[LIMIT_SECTION_COUNT_MAX][SUITE_KEY_LEN];
+    size_t count = 0;
+    for (size_t i = 0; i < envelope->section_count; i++) {
+        if (!opened->present[i]) continue;
+        sections[count].name = envelope->head->sections[i];
+        sections[count].plaintext = buf_bytes(&opened->sections[i]);
+        memcpy(keys[count++], opened->keys[i], SUITE_KEY_LEN);
+    }
+    content_seal(moment, thread_key, id, sections, (const uint8_t(*)[SUITE_KEY_LEN])keys, count,
+                 ret_sealed);
+    sodium_memzero(keys, sizeof keys);
+}
+
 static int store_message(struct engine *engine, struct moment *moment, struct incoming *in,
                          struct box_in *row, struct error *ret_error)
 {
     struct engine_thread thread = {0};
-    struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
-    uint8_t keys[LIMIT_SECTION_COUNT_MAX][SUITE_KEY_LEN];
     struct buf sealed = {0}, encoded = {0};
-    size_t count = 0;
     int r = engine_thread_load(engine, moment, row->thread, &thread, ret_error);
     if (r < 0) return r;
-    for (size_t i = 0; in->is_opened && i < in->envelope.section_count; i++) {
-        if (!in->opened.present[i]) continue;
-        sections[count].name = in->head->sections[i];
-        sections[count].plaintext = buf_bytes(&in->opened.sections[i]);
-        memcpy(keys[count++], in->opened.keys[i], SUITE_KEY_LEN);
-    }
     if (in->is_opened)
-        content_seal(moment, thread.key, row->id, sections, (const uint8_t(*)[SUITE_KEY_LEN])keys,
-                     count, &sealed);
+        engine_content_of(moment, thread.key, row->id, &in->envelope, &in->opened, &sealed);
     else /* a rewrap may open it yet */
         message_encode(&in->delivery->envelope->base, &encoded);
-    sodium_memzero(keys, sizeof keys);
     if (row->type == BOX_IN_MESSAGE)
         thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
                      in->head, row->proved ? row->index : THREAD_PENDING, row->record_ms);
@@ -519,7 +528,8 @@ static int take_message(struct engine *engine, struct moment *moment, struct inc
         engine_note(engine, moment, &why);
     }
     row->missing = note_pair(engine, in);
-    return store_message(engine, moment, in, row, ret_error);
+    r = store_message(engine, moment, in, row, ret_error);
+    return r < 0 ? r : engine_rewrapped_early(engine, moment, row, ret_error);
 }
 
 /* What expired carries its signature and everything that it covers. */
@@ -559,120 +569,6 @@ static int take_tombstone(struct engine *engine, struct incoming *in, struct box
     return 0;
 }
 
-/* A message that we could not open opens with a rewrap made for us. */
-static int open_rewrapped(struct engine *engine, struct moment *moment,
-                          const Leadbus__Rewrapped *rewrapped, const struct box_in *at,
-                          const Leadbus__RewrapBody *body, struct error *ret_error)
-{
-    struct buf encoded = {0}, sealed = {0};
-    struct incoming in = {0};
-    struct engine_thread thread = {0};
-    struct box_in row = *at;
-    struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
-    uint8_t keys[LIMIT_SECTION_COUNT_MAX][SUITE_KEY_LEN], kek[32];
-    const struct trust_certificate *certificate =
-        trust_certificate_by_serial(engine->bundle, body->serial);
-    const struct keyring_epoch *epoch =
-        keyring_epoch_match(engine->keyring, body->epoch, engine_bytes(body->epoch_key));
-    struct arena arena;
-    size_t count = 0;
-    arena_init(&arena, ENGINE_ARENA_BYTES_MAX);
-    int r = box_in_body(engine->box, row.number, NULL, NULL, &encoded, ret_error);
-    if (r < 0 || !certificate || !epoch || encoded.len == 0 ||
-        strcmp(certificate->unit, body->from) != 0 ||
-        signed_body_verify(SIGNED_REWRAP, engine_bytes(rewrapped->body),
-                           engine_bytes(rewrapped->signature), certificate->identity) != 0 ||
-        envelope_decode(buf_bytes(&encoded), &arena, &in.envelope, NULL) != 0)
-        goto out;
-    if (envelope_kek(&(struct envelope_kek_input){.suite = body->suite,
-                                                  .own_secret = epoch->secret,
-                                                  .peer_public = body->session_key.data,
-                                                  .session_public = body->session_key.data,
-                                                  .epoch_public = epoch->public_key,
-                                                  .from = body->from,
-                                                  .serial = body->serial,
-                                                  .unit = body->unit,
-                                                  .epoch = body->epoch},
-                     kek) != 0 ||
-        envelope_open_rewrapped(&in.envelope, body, kek, &in.opened, NULL) != 0)
-        goto out;
-    r = engine_thread_load(engine, moment, row.thread, &thread, ret_error);
-    if (r < 0) goto out;
-    for (size_t i = 0; i < in.envelope.section_count; i++) {
-        if (!in.opened.present[i]) continue;
-        sections[count].name = in.envelope.head->sections[i];
-        sections[count].plaintext = buf_bytes(&in.opened.sections[i]);
-        memcpy(keys[count++], in.opened.keys[i], SUITE_KEY_LEN);
-    }
-    content_seal(moment, thread.key, row.id, sections, (const uint8_t(*)[SUITE_KEY_LEN])keys, count,
-                 &sealed);
-    row.type = BOX_IN_MESSAGE;
-    row.code = 0;
-    thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
-                 in.envelope.head, row.index, row.record_ms);
-    r = engine_thread_save(engine, moment, &thread, ret_error);
-    if (r == 0)
-        r = box_in_update(engine->box, &row, (struct bytes){0}, buf_bytes(&sealed), ret_error);
-    if (r == 0)
-        r = engine_attach_received(engine, moment, &in.envelope, &in.opened, &row, ret_error);
-    if (r == 0) {
-        engine->stats.in_type[BOX_IN_EXCEPTION]--;
-        engine->stats.in_type[BOX_IN_MESSAGE]++;
-        engine_tell(engine, ENGINE_CHANGED_INBOX | ENGINE_CHANGED_THREAD, row.id);
-    }
-out:
-    sodium_memzero(kek, sizeof kek);
-    sodium_memzero(keys, sizeof keys);
-    opened_fini(&in.opened);
-    engine_thread_fini(&thread);
-    buf_fini(&encoded);
-    buf_fini(&sealed);
-    arena_fini(&arena);
-    return r;
-}
-
-static int take_rewrap(struct engine *engine, struct moment *moment, struct incoming *in,
-                       struct box_in *row, struct error *ret_error)
-{
-    const Leadbus__RewrapBody *body = NULL;
-    const Leadbus__Record *original = NULL;
-    const ProtobufCMessage *head = NULL;
-    struct box_in at;
-    row->notice = 3; /* LEADBUS_NOTICE_REWRAPPED */
-    if (envelope_rewrap_decode(engine_bytes(in->notice->rewrapped->body), &engine->arena, &body,
-                               NULL) != 0)
-        return 0;
-    engine_copy(row->from, sizeof row->from, body->from);
-    if (record_decode(engine_bytes(in->delivery->record), &engine->arena, &original, NULL) != 0 ||
-        original->what_case != LEADBUS__RECORD__WHAT_ACCEPTED ||
-        message_decode(&leadbus__header__descriptor, engine_bytes(original->accepted->header),
-                       &engine->arena, &head, NULL) != 0)
-        return 0;
-    const Leadbus__Header *header = (const Leadbus__Header *)head;
-    if (header->id.len != 16 || header->thread.len != 16) return 0;
-    memcpy(row->id, header->id.data, 16);
-    memcpy(row->thread, header->thread.data, 16);
-    if (strcmp(body->unit, engine->keyring->unit) != 0) return 0;
-    if (box_in_find(engine->box, row->id, &at, NULL) != 0 || at.type != BOX_IN_EXCEPTION ||
-        memcmp(at.hash, body->header_hash.data, 32) != 0)
-        return 0;
-    return open_rewrapped(engine, moment, in->notice->rewrapped, &at, body, ret_error);
-}
-
-/* Which message of ours the first exception of an acknowledgement is about. */
-struct at_index {
-    uint64_t index;
-    uint8_t id[16], thread[16];
-};
-static int match_index(void *ctx, const struct box_out *row)
-{
-    struct at_index *wanted = ctx;
-    if (row->index != wanted->index) return 0;
-    memcpy(wanted->id, row->id, 16);
-    memcpy(wanted->thread, row->thread, 16);
-    return 1;
-}
-
 static int take_notice(struct engine *engine, struct moment *moment, struct incoming *in,
                        struct box_in *row, struct error *ret_error)
 {
@@ -690,21 +586,14 @@ static int take_notice(struct engine *engine, struct moment *moment, struct inco
                               engine_bytes(in->notice->acknowledged->body), &engine->arena,
                               &message, NULL) == 0) {
         const Leadbus__AckBody *body = (const Leadbus__AckBody *)message;
-        struct at_index wanted = {0};
         row->notice = 2;
         row->count = body->n_exceptions;
         engine_copy(row->from, sizeof row->from, body->unit);
-        for (size_t i = 0; i < body->n_exceptions && r == 0; i++) {
-            wanted.index = body->exceptions[i]->index;
-            row->code = -(int)(body->exceptions[i]->code & 0xffff);
-            r = box_out_each(engine->box, 1u << BOX_OUT_RECEIPTED, 100000, match_index, &wanted,
-                             ret_error);
-        }
+        r = engine_rewrap_reported(engine, body, row, ret_error);
         if (r < 0) return r;
-        memcpy(row->id, wanted.id, 16);
-        memcpy(row->thread, wanted.thread, 16);
     } else if (in->notice->what_case == LEADBUS__RECORD__WHAT_REWRAPPED) {
-        r = take_rewrap(engine, moment, in, row, ret_error);
+        row->notice = 3; /* LEADBUS_NOTICE_REWRAPPED */
+        r = engine_rewrapped(engine, moment, in->notice, buf_bytes(&in->record), row, ret_error);
         if (r < 0) return r;
     } else if (in->notice->what_case == LEADBUS__RECORD__WHAT_KEY_PUBLISHED) {
         engine_ask_keys(engine, moment, false);

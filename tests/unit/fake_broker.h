@@ -39,14 +39,16 @@ struct fake {
     struct merkle_frontier frontier;
     struct buf checkpoint;
     /* what a test wants */
-    uint32_t refuse_code; /* the next submit is refused with it */
+    uint32_t refuse_code;   /* the next submit is refused with it */
+    uint32_t refuse_rewrap; /* the next rewrap */
     uint32_t retry_after_ms;
     const char *participants[4];
     uint32_t participant_roles[4];
     size_t participant_count;
-    uint64_t submits, acks, proofs, bundles_asked, keys_asked, again_asked;
+    uint64_t submits, acks, proofs, bundles_asked, keys_asked, again_asked, rewraps;
     uint64_t exceptions, exception_code;
-    uint64_t bundle; /* version said to be in force */
+    uint64_t bundle;        /* version said to be in force */
+    struct fake_unit *tell; /* who hears of exceptions */
     void (*bend_delivery)(struct fake *fake, Leadbus__Delivery *delivery);
     void (*bend_receipt)(struct fake *fake, Leadbus__Receipt *receipt);
     void (*bend_welcome)(struct fake *fake, Leadbus__Welcome *welcome);
@@ -199,6 +201,82 @@ static inline void fake_deliver(struct fake *fake, struct fake_unit *unit, uint6
     fake_say(fake, unit, &frame);
 }
 
+/* A record as a notice in the normal lane. */
+static inline void fake_notice(struct fake *fake, struct fake_unit *unit, uint64_t index,
+                               struct bytes record)
+{
+    Leadbus__Delivery delivery = LEADBUS__DELIVERY__INIT;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    struct merkle_proof proof;
+    struct merkle_reader reader = fake_reader(fake);
+    ProtobufCBinaryData path[64];
+    uint8_t leaf[32];
+    merkle_leaf_hash(record, leaf);
+    lane_running(DISTRICT_ORIGIN, unit->running[1], index, leaf, unit->running[1]);
+    CHECK(merkle_prove_inclusion(&reader, index, fake->size, &proof, NULL) == 0);
+    delivery.lane = 1;
+    delivery.position = ++unit->position[1];
+    delivery.index = index;
+    delivery.running = fake_binary(unit->running[1], 32);
+    delivery.what_case = LEADBUS__DELIVERY__WHAT_NOTICE;
+    delivery.notice = fake_binary(record.data, record.len);
+    delivery.n_inclusion = fake_path(&proof, path);
+    delivery.inclusion = path;
+    delivery.checkpoint = fake_binary(fake->checkpoint.data, fake->checkpoint.len);
+    delivery.time_ms = fake->district->now_ms;
+    delivery.rules = RECORD_RULES_VERSION;
+    frame.body_case = LEADBUS__FRAME__BODY_DELIVERY;
+    frame.delivery = &delivery;
+    fake_say(fake, unit, &frame);
+}
+
+/* Journals a rewrap, tells its reader, answers. */
+static inline void fake_rewrap(struct fake *fake, struct fake_unit *unit,
+                               const Leadbus__SubmitRewrap *submit)
+{
+    struct arena arena;
+    const Leadbus__RewrapBody *body;
+    Leadbus__Rewrapped rewrapped = LEADBUS__REWRAPPED__INIT;
+    Leadbus__Record record = LEADBUS__RECORD__INIT;
+    Leadbus__Frame frame = LEADBUS__FRAME__INIT;
+    Leadbus__RewrapDone done = LEADBUS__REWRAP_DONE__INIT;
+    Leadbus__Refusal refusal = LEADBUS__REFUSAL__INIT;
+    struct buf bytes = {0};
+    arena_init(&arena, (size_t)8 << 20);
+    CHECK(envelope_rewrap_decode(bytes_of(submit->body.data, submit->body.len), &arena, &body,
+                                 NULL) == 0);
+    CHECK(signed_body_verify(SIGNED_REWRAP, bytes_of(submit->body.data, submit->body.len),
+                             bytes_of(submit->signature.data, submit->signature.len),
+                             unit->keyring.identity_public) == 0);
+    fake->rewraps++;
+    if (fake->refuse_rewrap) {
+        refusal.header_hash = body->header_hash;
+        refusal.code = fake->refuse_rewrap;
+        refusal.retry_after_ms = fake->retry_after_ms;
+        frame.body_case = LEADBUS__FRAME__BODY_REFUSAL;
+        frame.refusal = &refusal;
+        fake->refuse_rewrap = 0;
+    } else {
+        rewrapped.body = submit->body;
+        rewrapped.signature = submit->signature;
+        record.rules = RECORD_RULES_VERSION;
+        record.time_ms = fake->district->now_ms;
+        record.what_case = LEADBUS__RECORD__WHAT_REWRAPPED;
+        record.rewrapped = &rewrapped;
+        CHECK(record_encode(&record, &bytes, NULL) == 0);
+        done.header_hash = body->header_hash;
+        done.unit = body->unit;
+        done.index = fake_append(fake, buf_bytes(&bytes));
+        frame.body_case = LEADBUS__FRAME__BODY_REWRAP_DONE;
+        frame.rewrap_done = &done;
+        struct fake_unit *reader = fake_unit(fake, body->unit);
+        if (reader && reader->online) fake_notice(fake, reader, done.index, buf_bytes(&bytes));
+    }
+    fake_say(fake, unit, &frame);
+    buf_fini(&bytes);
+    arena_fini(&arena);
+}
+
 /* What it was sent before, once more, under the newest head. */
 static inline void fake_again(struct fake *fake, struct fake_unit *unit,
                               const Leadbus__GetDelivered *ask)
@@ -301,6 +379,23 @@ static inline void fake_submit(struct fake *fake, struct fake_unit *unit,
     arena_fini(&arena);
 }
 
+/* An acknowledgement with exceptions, journaled and told to a sender. */
+static inline void fake_tell(struct fake *fake, const Leadbus__Ack *ack, struct fake_unit *sender)
+{
+    Leadbus__Acknowledged acknowledged = LEADBUS__ACKNOWLEDGED__INIT;
+    Leadbus__Record record = LEADBUS__RECORD__INIT;
+    struct buf bytes = {0};
+    acknowledged.body = ack->body;
+    acknowledged.signature = ack->signature;
+    record.rules = RECORD_RULES_VERSION;
+    record.time_ms = fake->district->now_ms;
+    record.what_case = LEADBUS__RECORD__WHAT_ACKNOWLEDGED;
+    record.acknowledged = &acknowledged;
+    CHECK(record_encode(&record, &bytes, NULL) == 0);
+    fake_notice(fake, sender, fake_append(fake, buf_bytes(&bytes)), buf_bytes(&bytes));
+    buf_fini(&bytes);
+}
+
 static inline void fake_ack(struct fake *fake, struct fake_unit *unit, const Leadbus__Ack *ack)
 {
     Leadbus__AckBody *body = leadbus__ack_body__unpack(NULL, ack->body.len, ack->body.data);
@@ -312,6 +407,7 @@ static inline void fake_ack(struct fake *fake, struct fake_unit *unit, const Lea
                              unit->keyring.identity_public) == 0);
     fake->acks++;
     fake->exceptions += body->n_exceptions;
+    if (fake->tell && body->n_exceptions) fake_tell(fake, ack, fake->tell);
     if (body->n_exceptions) fake->exception_code = body->exceptions[0]->code;
     acked.lane = body->lane;
     acked.position = body->position;
@@ -352,6 +448,7 @@ static inline void fake_take(struct fake *fake, struct fake_unit *unit, struct b
     case LEADBUS__FRAME__BODY_SUBMIT: fake_submit(fake, unit, frame->submit); break;
     case LEADBUS__FRAME__BODY_ACK: fake_ack(fake, unit, frame->ack); break;
     case LEADBUS__FRAME__BODY_GET_PROOF: fake_proof(fake, unit, frame->get_proof->from_size); break;
+    case LEADBUS__FRAME__BODY_SUBMIT_REWRAP: fake_rewrap(fake, unit, frame->submit_rewrap); break;
     case LEADBUS__FRAME__BODY_GET_DELIVERED: fake_again(fake, unit, frame->get_delivered); break;
     case LEADBUS__FRAME__BODY_GET_KEYS:
         fake->keys_asked++;
@@ -433,8 +530,8 @@ static inline void fake_keyring(const struct district_unit *from, uint64_t not_b
     memcpy(ret->epochs[0].public_key, from->epoch_public, 32);
 }
 
-static inline void fake_start(struct fake *fake, struct fake_unit *unit, const char *path,
-                              const struct engine_options *given)
+static inline void fake_start_with(struct fake *fake, struct fake_unit *unit, const char *path,
+                                   uint64_t bundle, const struct engine_options *given)
 {
     struct engine_options options = {.send_window = 8,
                                      .credit = 64,
@@ -446,10 +543,16 @@ static inline void fake_start(struct fake *fake, struct fake_unit *unit, const c
     if (given) options = *given;
     CHECK(box_open(path, &unit->box, &error) == 0);
     int r = engine_new(&options, unit->box, &unit->keyring, &fake->root,
-                       district_bundle_open(fake->district, 1), fake_moment(fake), &unit->engine,
-                       &error);
+                       district_bundle_open(fake->district, bundle), fake_moment(fake),
+                       &unit->engine, &error);
     if (r < 0) (void)fprintf(stderr, "%s %s %s\n", error_name(r), error.field, error.detail);
     CHECK(r == 0);
+}
+
+static inline void fake_start(struct fake *fake, struct fake_unit *unit, const char *path,
+                              const struct engine_options *given)
+{
+    fake_start_with(fake, unit, path, 1, given);
 }
 
 static inline struct fake_unit *fake_add(struct fake *fake, const char *key)

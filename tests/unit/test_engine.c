@@ -896,6 +896,186 @@ static void a_refused_act_is_undone_on_the_thread(void **state)
     engine_thread_fini(&thread);
 }
 
+/* ---- rewraps ------------------------------------------------------------------------------------
+ */
+
+/* The police have a keyring with a key that nobody knows of until they publish it. */
+static int setup_unkeyed(void **state)
+{
+    static struct fake fake;
+    fake_init(&fake);
+    struct district_unit *unit = district_unit(fake.district, "police-hedong");
+    unit->epoch = 0;
+    school = fake_add(&fake, "education");
+    police = fake_add(&fake, "police-hedong");
+    police->keyring.epochs[0].number = 1;
+    *state = &fake;
+    return 0;
+}
+
+/* From now on the key of their keyring is known. */
+static void publish_police(struct fake *fake, uint64_t version)
+{
+    district_unit(fake->district, "police-hedong")->epoch = 1;
+    install(fake, version);
+    fake_run(fake);
+}
+
+static void check_full(struct fake_unit *unit, const uint8_t id[16])
+{
+    struct buf sealed = {0};
+    struct content content;
+    struct box_in in;
+    assert_int_equal(box_in_find(unit->box, id, &in, NULL), 0);
+    assert_int_equal(in.type, BOX_IN_MESSAGE);
+    assert_int_equal(in.code, 0);
+    assert_int_equal(box_in_body(unit->box, in.number, NULL, &sealed, NULL, NULL), 0);
+    assert_int_equal(
+        content_open(unit->engine, in.thread, in.id, buf_bytes(&sealed), &content, NULL), 0);
+    assert_int_equal(content.section_count, 2);
+    assert_memory_equal(content.sections[1].payload.data, "what", 4);
+    content_fini(&content);
+    buf_fini(&sealed);
+}
+
+static void who_had_no_key_reads_it_once_there_is_one(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t ids[3][16];
+    fake_online(fake, police);
+    fake_online(fake, school);
+    for (int i = 0; i < 3; i++) must_stage(fake, school, REPORT, ids[i]);
+    fake_run(fake);
+    assert_int_equal(fake->exception_code, -E_REWRAP_NEEDED);
+    assert_int_equal(police->engine->stats.in_type[BOX_IN_EXCEPTION], 3);
+    assert_int_equal(school->engine->rewrap.owed, 3);
+    assert_int_equal(fake->rewraps, 0);
+    publish_police(fake, 2);
+    assert_int_equal(fake->rewraps, 3);
+    assert_int_equal(school->engine->rewrap.owed, 0);
+    for (int i = 0; i < 3; i++) check_full(police, ids[i]);
+    assert_int_equal(police->engine->stats.in_type[BOX_IN_EXCEPTION], 0);
+    assert_int_equal(police->engine->stats.in_type[BOX_IN_MESSAGE], 3);
+    /* A person can sign for it now. */
+    uint8_t receipt[16];
+    assert_int_equal(act(fake, police, "receipt.signed", ids[0], receipt, NULL), 0);
+}
+
+/* The notice lies in another lane than the original and may be faster. */
+static void a_rewrap_that_comes_first_waits_for_what_it_opens(void **state)
+{
+    struct fake *fake = *state;
+    struct box_out row;
+    struct buf bytes = {0};
+    struct arena arena;
+    struct envelope envelope;
+    uint8_t id[16];
+    fake_online(fake, school);
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake); /* the police are away */
+    fake_online(fake, police);
+    publish_police(fake, 2);
+    assert_int_equal(fake->rewraps, 1);
+    assert_int_equal(police->engine->stats.in_type[BOX_IN_NOTICE], 1);
+    (void)state_of(school, id, &row);
+    assert_int_equal(box_out_body(school->box, row.number, &bytes, NULL, NULL), 0);
+    arena_init(&arena, (size_t)8 << 20);
+    Leadbus__Envelope *message = leadbus__envelope__unpack(NULL, bytes.len, bytes.data);
+    assert_non_null(message);
+    assert_int_equal(envelope_from_message(message, &arena, &envelope, NULL), 0);
+    fake_deliver(fake, police, row.index, &envelope, message);
+    fake_run(fake);
+    check_full(police, id);
+    leadbus__envelope__free_unpacked(message, NULL);
+    arena_fini(&arena);
+    buf_fini(&bytes);
+}
+
+/* A keyring that was lost: the recipient says so of each message, and its sender seals the original
+ * keys to the new one. */
+static void what_a_lost_keyring_could_have_opened_is_rewrapped(void **state)
+{
+    struct fake *fake = *state;
+    struct district_unit *unit = district_unit(fake->district, "police-hedong");
+    uint8_t id[16];
+    fake->tell = school;
+    district_enrol_again(fake->district, "police-hedong"); /* the school does not know yet */
+    engine_free(police->engine);
+    box_close(police->box);
+    fake_keyring(unit, fake->district->epoch_not_before_ms, fake->district->epoch_not_after_ms,
+                 &police->keyring);
+    fake_start_with(fake, police, ":memory:", 2, NULL);
+    fake_online(fake, police);
+    must_stage(fake, school, REPORT, id);
+    fake->refuse_rewrap = (uint32_t)-E_EPOCH_UNKNOWN; /* to the lost key, which the bus knows of */
+    fake_run(fake);
+    assert_int_equal(fake->exception_code, -E_EPOCH_DESTROYED);
+    assert_int_equal(fake->rewraps, 1);
+    assert_int_equal(school->engine->rewrap.owed, 1);
+    install(fake, 2);
+    fake_run(fake);
+    assert_int_equal(fake->rewraps, 2);
+    check_full(police, id);
+    /* The sender reads which message it was about. */
+    struct box_in in;
+    assert_int_equal(box_in_get(school->box, 1, &in, NULL), 0);
+    assert_int_equal(in.notice, 2);
+    assert_memory_equal(in.id, id, 16);
+    assert_int_equal(in.code, E_EPOCH_DESTROYED);
+}
+
+static void a_refused_rewrap_is_made_again_or_given_up(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16];
+    fake_online(fake, police);
+    fake_online(fake, school);
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    fake->refuse_rewrap = (uint32_t)-E_QUOTA;
+    fake->retry_after_ms = 30000;
+    publish_police(fake, 2);
+    assert_int_equal(fake->rewraps, 1);
+    assert_int_equal(school->engine->rewrap.owed, 1);
+    assert_true(engine_next_ms(school->engine) <= fake->district->now_ms + 30000);
+    fake->district->now_ms += 30000;
+    fake->refuse_rewrap = (uint32_t)-E_NOT_FOUND;
+    fake_run(fake);
+    assert_int_equal(fake->rewraps, 2);
+    assert_int_equal(school->engine->rewrap.owed, 0);
+    assert_int_equal(school->engine->stats.last.code, E_NOT_FOUND);
+}
+
+static void a_rewrap_without_an_answer_goes_again_as_it_is(void **state)
+{
+    struct fake *fake = *state;
+    struct buf first, again;
+    uint8_t id[16];
+    fake_online(fake, police);
+    fake_online(fake, school);
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    district_unit(fake->district, "police-hedong")->epoch = 1;
+    install(fake, 2);
+    fake_run(fake); /* keys asked for, and the rewrap sent and answered */
+    assert_int_equal(fake->rewraps, 1);
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(box_rewrap_owe(school->box, "police-hedong", 1, &(bool){false}, NULL), 0);
+    school->engine->rewrap.owed++;
+    engine_rewrap_wake(school->engine, false);
+    assert_int_equal(engine_flush(school->engine, fake_moment(fake), NULL), 0);
+    assert_true(engine_out(school->engine, &first)); /* lost on the wire */
+    assert_int_equal(engine_flush(school->engine, fake_moment(fake), NULL), 0);
+    assert_false(engine_out(school->engine, &again));
+    fake->district->now_ms += 15000;
+    assert_int_equal(engine_flush(school->engine, fake_moment(fake), NULL), 0);
+    assert_true(engine_out(school->engine, &again));
+    assert_true(bytes_equal(buf_bytes(&first), buf_bytes(&again)));
+    buf_fini(&first);
+    buf_fini(&again);
+}
+
 /* ---- bounds and time --------------------------------------------------------------------------
  */
 
@@ -1033,6 +1213,7 @@ static void a_second_process_is_kept_out_of_the_store(void **state)
 
 #define ONLINE(test)  cmocka_unit_test_setup_teardown(test, setup_online, teardown)
 #define OFFLINE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define UNKEYED(test) cmocka_unit_test_setup_teardown(test, setup_unkeyed, teardown)
 
 int main(void)
 {
@@ -1057,6 +1238,11 @@ int main(void)
         ONLINE(what_was_acknowledged_and_lost_comes_again),
         ONLINE(what_comes_again_is_held_against_what_was_acknowledged),
         ONLINE(a_gap_in_what_comes_again_is_asked_for),
+        UNKEYED(who_had_no_key_reads_it_once_there_is_one),
+        UNKEYED(a_rewrap_that_comes_first_waits_for_what_it_opens),
+        ONLINE(what_a_lost_keyring_could_have_opened_is_rewrapped),
+        UNKEYED(a_refused_rewrap_is_made_again_or_given_up),
+        UNKEYED(a_rewrap_without_an_answer_goes_again_as_it_is),
         ONLINE(a_stale_bundle_is_fetched_and_the_message_sealed_again),
         ONLINE(nothing_is_sealed_to_a_keyring_that_is_lost),
         ONLINE(a_key_is_none_once_its_certificate_has_run_out),

@@ -738,7 +738,10 @@ static void a_store_of_before_attachments_opens(void **state)
     box_close(box);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(
-        sqlite3_exec(db, "DROP TABLE attachment; PRAGMA user_version=1", NULL, NULL, NULL),
+        sqlite3_exec(db,
+                     "DROP TABLE attachment; DROP TABLE rewrap; DROP TABLE early;"
+                     "DROP INDEX inbox_unopened; DROP INDEX outbox_index; PRAGMA user_version=1",
+                     NULL, NULL, NULL),
         SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     assert_int_equal(box_open(path, &box, NULL), 0);

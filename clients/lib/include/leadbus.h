@@ -552,6 +552,7 @@ struct leadbus_stats {
     uint64_t attachment_bytes;   /* kept in the folder, or to be */
     uint64_t again[2]; /* per lane: acknowledged once, not in this store, still to be fetched again:
                           the store was put back from an older copy */
+    uint64_t rewraps;  /* owed to recipients who had no key, or lost it, until they have one */
 };
 /* Fills up to ret_stats->size bytes. */
 LEADBUS_API void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats);
