@@ -272,7 +272,7 @@ complains '是否指'
 for lang in zh en; do
     runs 0 graph --lang "$lang" "$tables"
     cmp -s out "$docs/plan-graph.$lang.svg" ||
-        fail "docs/plan-graph.$lang.svg is of other tables; mend: leadbus-plan graph --lang $lang >docs/plan-graph.$lang.svg"
+        fail "docs/plan-graph.$lang.svg is of other tables; mend: cmake --build BUILD --target plan_graph"
 done
 
 # ---- a bundle: its tables and its directory

@@ -1,6 +1,6 @@
 /* diff: what changes between two plans, for who is about to sign the new one. First the tables row
  * by row, then what matters: for every kind, topic, sender and street, who is addressed before and
- * after. Pure; about a tenth of a second for two plans of a district.
+ * after. Pure; some 20 ms for two plans of a district, minutes at the bounds of the tables.
  *
  * Routes are compared as route_compute gives them, on one day for both. A unit that has a successor
  * in the new plan counts as its successor, so that a merger alone changes no route. Who comes out

@@ -143,29 +143,36 @@ static void diff_sections_text(const struct plan_kind *kind, uint32_t sections,
     text[len] = '\0';
 }
 
-static bool diff_row_names(const struct plan *plan, const struct plan_row *row, uint16_t unit)
+/* Adds every unit that the rows name; a group once however many rows name it. */
+static void diff_named_units(const struct plan *plan, const struct plan_kind *kind,
+                             struct plan_unit_set *set)
 {
-    for (size_t i = 0; i < row->named_count; i++) {
-        struct plan_named named = row->named[i];
-        if (!named.group && plan_unit(plan, named.index)->current == unit) return true;
-        for (size_t j = 0; named.group && j < plan_group(plan, named.index)->member_count; j++) {
-            uint16_t member = plan_group(plan, named.index)->members[j].unit;
-            if (plan_unit(plan, member)->current == unit) return true;
+    bool told[PLAN_GROUP_COUNT_MAX] = {false};
+    for (size_t i = 0; i < kind->row_count; i++) {
+        for (size_t j = 0; j < kind->rows[i].named_count; j++) {
+            struct plan_named named = kind->rows[i].named[j];
+            if (!named.group) {
+                plan_unit_set_add(set, plan_unit(plan, named.index)->current);
+                continue;
+            }
+            const struct plan_group *group = plan_group(plan, named.index);
+            for (size_t k = 0; k < group->member_count && !told[named.index]; k++)
+                plan_unit_set_add(set, plan_unit(plan, group->members[k].unit)->current);
+            told[named.index] = true;
         }
     }
-    return false;
 }
 
 /* Which origins the rows of the kind name, in either plan. */
 static void diff_named(struct diff_work *work)
 {
-    for (size_t o = 0; o < work->origin_count; o++) {
-        work->named[o] = false;
-        for (int side = 0; side < SIDE_COUNT; side++) {
-            const struct plan *plan = work->plans[side];
-            uint16_t unit = plan_unit_find(plan, work->origins[o].keys[side]);
-            for (size_t j = 0; j < work->kinds[side]->row_count && !work->named[o]; j++)
-                work->named[o] = diff_row_names(plan, &work->kinds[side]->rows[j], unit);
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        struct plan_unit_set set = {{0}};
+        diff_named_units(work->plans[side], work->kinds[side], &set);
+        for (size_t o = 0; o < work->origin_count; o++) {
+            uint16_t unit = plan_unit_find(work->plans[side], work->origins[o].keys[side]);
+            bool named = plan_unit_set_has(&set, unit);
+            work->named[o] = (side > 0 && work->named[o]) || named;
         }
     }
 }
