@@ -74,12 +74,6 @@ static int check_bundle(struct submission *s)
     s->plan = trust_bundle_plan(s->installed->bundle);
     s->kind = plan_kind_find(s->plan, s->head->kind);
     if (!s->kind) return error_set(error, E_KIND_UNKNOWN, "kind", "%s", s->head->kind);
-    if (s->now_ms > trust_bundle_hard_limit_ms(core->now.bundle)) {
-        if (!s->kind->exempt)
-            return error_set(error, E_BUNDLE_EXPIRED, "bundle",
-                             "version %llu is past its hard limit", (unsigned long long)current);
-        s->flags |= LEADBUS__ACCEPTED_FLAG__ACCEPTED_FLAG_BUNDLE_EXPIRED;
-    }
     s->from = core_unit_find(core, s->head->from);
     if (s->from == CORE_UNIT_NONE)
         return error_set(error, E_UNIT_UNKNOWN, "from", "%s", s->head->from);
@@ -227,6 +221,26 @@ static int check_thread(struct submission *s)
     return 0;
 }
 
+/* Nothing new past the hard limit, but what nothing may block: exempt kinds, and the receipts of
+ * messages of such kinds, so that an immediate lead is signed for and answered then too. */
+static int check_hard_limit(struct submission *s)
+{
+    const struct core *core = s->core;
+    if (s->now_ms <= trust_bundle_hard_limit_ms(core->now.bundle)) return 0;
+    bool exempt = s->kind->exempt;
+    if (!exempt && s->kind->family == PLAN_FAMILY_RECEIPT && s->parent) {
+        const struct plan_kind *answered =
+            plan_kind_find(s->plan, core->kinds[s->parent->kind]->slug);
+        exempt = answered && answered->exempt;
+    }
+    if (!exempt)
+        return error_set(&s->verdict->error, E_BUNDLE_EXPIRED, "bundle",
+                         "version %llu is past its hard limit",
+                         (unsigned long long)trust_bundle_version(core->now.bundle));
+    s->flags |= LEADBUS__ACCEPTED_FLAG__ACCEPTED_FLAG_BUNDLE_EXPIRED;
+    return 0;
+}
+
 static int check_route(struct submission *s)
 {
     struct error *error = &s->verdict->error;
@@ -344,6 +358,7 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
     if (r == 0) r = check_kind(&s);
     if (r == 0) r = check_attachments(&s);
     if (r == 0) r = check_thread(&s);
+    if (r == 0) r = check_hard_limit(&s);
     if (r == 0) r = check_route(&s);
     for (size_t i = 0; r == 0 && i < head->n_recipients; i++) r = check_epoch(&s, i);
     if (r == 0)

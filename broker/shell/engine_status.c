@@ -129,7 +129,7 @@ void status_watch_validity(struct engine *engine, uint64_t now_ms)
             "leadbus-ca bundle --previous, sign, SIGHUP");
     if (now_ms >= trust_bundle_expires_ms(bundle))
         say_end("bundle_hard_limit", trust_bundle_hard_limit_ms(bundle), now_ms,
-                "past it only exempt kinds travel");
+                "past it only exempt kinds and their receipts travel");
     for (size_t i = 0; i < trust_certificate_count(bundle); i++) {
         const struct trust_certificate *certificate = trust_certificate_at(bundle, i);
         if (certificate->role != LEADBUS__ROLE__ROLE_BROKER ||

@@ -261,15 +261,28 @@ void seal_job_fini(struct seal_job *job)
 /* ---- staging
  * -------------------------------------------------------------------------------------- */
 
-static int check_sending(struct engine *engine, const struct plan_kind *kind, uint64_t now_ms,
-                         struct error *ret_error)
+/* A receipt of a message that nothing may hold up: as the broker has it (admit_submit.c). */
+static bool answers_exempt(struct engine *engine, const struct plan_kind *kind,
+                           const struct seal_place *place)
+{
+    struct box_in row;
+    if (kind->family != PLAN_FAMILY_RECEIPT || !place->follows ||
+        box_in_find(engine->box, place->parent, &row, NULL) < 0)
+        return false;
+    const struct plan_kind *answered = plan_kind_find(trust_bundle_plan(engine->bundle), row.kind);
+    return answered && answered->exempt;
+}
+
+static int check_sending(struct engine *engine, const struct plan_kind *kind,
+                         const struct seal_place *place, uint64_t now_ms, struct error *ret_error)
 {
     const struct trust_certificate *certificate = NULL;
     const struct keyring *keyring = engine->keyring;
     int r = trust_verdict(engine->bundle, keyring->serial, keyring->unit, now_ms, SUITE_1,
                           &certificate, ret_error);
     if (r < 0) return r;
-    if (now_ms >= trust_bundle_hard_limit_ms(engine->bundle) && !kind->exempt)
+    if (now_ms >= trust_bundle_hard_limit_ms(engine->bundle) && !kind->exempt &&
+        !answers_exempt(engine, kind, place))
         return error_say(ret_error, E_BUNDLE_EXPIRED, "bundle", "版本 %llu", "version %llu",
                          (unsigned long long)trust_bundle_version(engine->bundle));
     /* An immediate lead or a mandatory report is never held up by a full outbox. */
@@ -357,7 +370,7 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     const struct plan *plan = trust_bundle_plan(engine->bundle);
     const struct plan_kind *kind = plan_kind_find(plan, draft->kind);
     CHECK(kind != NULL);
-    r = check_sending(engine, kind, moment->now_ms, ret_error);
+    r = check_sending(engine, kind, &job.place, moment->now_ms, ret_error);
     if (r == 0) r = engine_attach_prepare(engine, kind, &own, &attach, ret_error);
     if (r == 0) r = check_draft(engine, &own, kind, moment->now_ms, ret_error);
     if (r < 0) goto out;

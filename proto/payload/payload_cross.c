@@ -96,14 +96,14 @@ static int order(const struct place *place, const char *a, const char *b)
     return (first > second) - (first < second);
 }
 
-/* One of the fields "a|b" is stated. */
-static bool one_stated(const struct place *place, const char *names)
+/* The first of the fields "a|b" that is stated, as *ret_len characters of them; NULL: none. */
+static const char *first_stated(const struct place *place, const char *names, size_t *ret_len)
 {
-    for (size_t len; *names; names += len + (names[len] == '|')) {
-        len = strcspn(names, "|");
-        if (stated(place, names, len)) return true;
+    for (; *names; names += *ret_len + (names[*ret_len] == '|')) {
+        *ret_len = strcspn(names, "|");
+        if (stated(place, names, *ret_len)) return names;
     }
-    return false;
+    return NULL;
 }
 
 static int missing(const struct place *place, const struct payload_rule *rule)
@@ -118,18 +118,29 @@ static int missing(const struct place *place, const struct payload_rule *rule)
     return 0;
 }
 
+static int excluded(const struct place *place, const struct payload_rule *rule)
+{
+    char field[ERROR_FIELD_LEN_MAX + 1];
+    size_t len = 0;
+    const char *other = first_stated(place, rule->other, &len);
+    if (!other) return 0;
+    snprintf(field, sizeof field, "%.*s", (int)len, other);
+    return refuse(place, E_BAD_VALUE, field, rule->text_zh, rule->text_en);
+}
+
 static int apply(const struct place *place, const struct payload_rule *rule)
 {
+    size_t len = 0;
     switch (rule->kind) {
     case PAYLOAD_RULE_SAME_AS_TOPIC:
         if (!topic_of(place)[0] || equals(place, rule->field, topic_of(place))) return 0;
         return refuse(place, E_BAD_VALUE, rule->field, rule->text_zh, rule->text_en);
     case PAYLOAD_RULE_NEEDS:
-        if (!equals(place, rule->field, rule->value) || one_stated(place, rule->other)) return 0;
+        if (!equals(place, rule->field, rule->value) || first_stated(place, rule->other, &len))
+            return 0;
         return missing(place, rule);
     case PAYLOAD_RULE_EXCLUDES:
-        if (!equals(place, rule->field, rule->value) || !one_stated(place, rule->other)) return 0;
-        return refuse(place, E_BAD_VALUE, rule->other, rule->text_zh, rule->text_en);
+        return equals(place, rule->field, rule->value) ? excluded(place, rule) : 0;
     case PAYLOAD_RULE_REFUSES:
         if (!equals(place, rule->field, rule->value)) return 0;
         return refuse(place, E_BAD_VALUE, rule->field, rule->text_zh, rule->text_en);

@@ -1092,6 +1092,24 @@ static void a_full_outbox_is_an_error_but_not_for_an_immediate_lead(void **state
     assert_int_equal(school->engine->stats.out_state[BOX_OUT_RECEIPTED], 101);
 }
 
+/* Past the bundle's hard limit the police sign for an immediate lead, and for nothing else. */
+static void what_nothing_may_block_is_answered_past_the_hard_limit(void **state)
+{
+    struct fake *fake = *state;
+    struct box_out row;
+    struct error error = {0};
+    uint8_t lead[16], bulletin[16], id[16];
+    must_stage(fake, school, REPORT, lead);
+    must_stage(fake, school, "notice.bulletin", bulletin);
+    fake_run(fake);
+    fake->district->now_ms = fake->district->hard_limit_ms;
+    assert_int_equal(act(fake, police, "receipt.signed", bulletin, id, &error), E_BUNDLE_EXPIRED);
+    assert_int_equal(stage(fake, police, "notice.bulletin", id, &error), E_BUNDLE_EXPIRED);
+    assert_int_equal(act(fake, police, "receipt.signed", lead, id, &error), 0);
+    fake_run(fake);
+    assert_int_equal(state_of(police, id, &row), BOX_OUT_RECEIPTED);
+}
+
 static void what_was_sent_without_an_answer_goes_again_after_a_reconnect(void **state)
 {
     struct fake *fake = *state;
@@ -1252,6 +1270,7 @@ int main(void)
         ONLINE(a_thread_that_moved_is_sealed_to_who_is_on_it_now),
         ONLINE(a_refused_act_is_undone_on_the_thread),
         OFFLINE(a_full_outbox_is_an_error_but_not_for_an_immediate_lead),
+        ONLINE(what_nothing_may_block_is_answered_past_the_hard_limit),
         ONLINE(what_was_sent_without_an_answer_goes_again_after_a_reconnect),
         ONLINE(a_silent_broker_is_given_up),
         ONLINE(random_bytes_are_counted_and_change_nothing),

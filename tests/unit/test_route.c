@@ -158,8 +158,8 @@ static void route_alerts_the_streets_nearest_first(void **unused)
         signs += route.recipients[i].act == ROUTE_SIGN;
         assert_int_equal(route.recipients[i].primary, i == 0);
     }
-    /* Sign beats copy: the traffic police is a member too, and stands in the list once. */
-    assert_int_equal(signs, 14);
+    /* Sign beats copy: the traffic police and education are members too, and stand in it once. */
+    assert_int_equal(signs, 15);
     query.area = "";
     assert_int_equal(route_compute(&query, &route, NULL), 0);
     assert_int_equal(route.recipient_count, 40);
