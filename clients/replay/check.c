@@ -52,11 +52,12 @@ static void print_recipients(const struct evidence *evidence)
                recipient->act == ENVELOPE_ACT_SIGN ? T("须签收", "must sign") : T("抄送", "copy"),
                recipient->citation, text == NULL ? "" : text);
         if (receipt == NULL)
-            puts(T("    没有收到证明", "    no proof of delivery"));
+            puts(T("    没有“已收到”的证明", "    no proof of delivery"));
         else if (receipt->exception != 0)
             printf(T("    %s 收到但无法打开（%s），由该单位签名\n",
                      "    had it %s but could not open it (%s), signed by that unit\n"),
-                   out_time(receipt->time_ms, time), error_name(-(int)receipt->exception));
+                   out_time(receipt->time_ms, time),
+                   error_text(-(int)receipt->exception, i18n_lang()));
         else
             printf(T("    %s 已收到，由该单位签名（日志序号 %llu）\n",
                      "    had it by %s, signed by that unit (journal index %llu)\n"),

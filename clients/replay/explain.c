@@ -63,13 +63,27 @@ static int derive(struct explaining *explaining, struct error *ret_error)
                          ret_error);
 }
 
+/* The sections that a plan's kinds have, in words; any other by its name. */
+static const char *section_word(const char *name)
+{
+    static const struct {
+        const char *name, *zh, *en;
+    } words[] = {{"summary", "摘要", "summary"},     {"full", "全文", "full"},
+                 {"reporter", "报告人", "reporter"}, {"alert", "警报", "alert"},
+                 {"notice", "通知", "notice"},       {"receipt", "回执", "receipt"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].name, name) == 0) return T(words[i].zh, words[i].en);
+    return name;
+}
+
 /* "summary, full" */
 static void sections_text(const Leadbus__Header *head, uint32_t bits, struct buf *ret)
 {
     buf_reset(ret);
     for (size_t i = 0; i < head->n_sections; i++)
         if ((bits >> i & 1) != 0)
-            buf_printf(ret, "%s%s", ret->len > 0 ? ", " : "", head->sections[i]);
+            buf_printf(ret, "%s%s", ret->len > 0 ? T("、", ", ") : "",
+                       section_word(head->sections[i]));
     if (ret->len == 0) buf_append_str(ret, T("仅信头", "header only"));
     buf_append_u8(ret, 0);
 }
@@ -113,6 +127,9 @@ static void print_recipient(const struct explaining *explaining, size_t i, struc
     printf(T("    依据 %s　%s；%s\n", "    by %s: %s; %s\n"), recipient->citation,
            text == NULL ? "" : text, reason == NULL ? "" : reason);
     printf(T("    可读 %s\n", "    may read %s\n"), (const char *)scratch->data);
+    if (recipient->epoch == 0)
+        puts(T("    封装时该单位尚无密钥，待补封后才能打开",
+               "    it had no key when this was sealed: it opens it once it is sealed again"));
     if (!told->acknowledged)
         puts(T("    尚未收到", "    not received yet"));
     else if (told->exception != 0)

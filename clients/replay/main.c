@@ -105,7 +105,8 @@ static int parse_options(int argc, char **argv, struct command_options *options)
                                           {"version", no_argument, NULL, 'V'},
                                           {NULL, 0, NULL, 0}};
     int option, status = 0;
-    while (status == 0 && (option = getopt_long(argc, argv, "o:hV", longs, NULL)) != -1) {
+    opterr = 0; /* getopt's own words know one language */
+    while (status == 0 && (option = getopt_long(argc, argv, ":o:hV", longs, NULL)) != -1) {
         switch (option) {
         case OPT_ROOT: options->root_path = optarg; break;
         case OPT_KEY: status = add_key(options, optarg); break;
@@ -121,7 +122,10 @@ static int parse_options(int argc, char **argv, struct command_options *options)
         case 'o': options->out_path = optarg; break;
         case 'h': help(); exit(0);
         case 'V': puts("leadbus-replay " LEADBUS_VERSION); exit(0);
-        default: status = out_usage(T("选项有误", "wrong option"));
+        case ':':
+            status = out_usage(T("选项 %s 缺少取值", "option %s needs a value"), argv[optind - 1]);
+            break;
+        default: status = out_usage(T("没有选项 %s", "no such option: %s"), argv[optind - 1]);
         }
     }
     return status;

@@ -87,7 +87,8 @@ int out_error(int code, const struct error *error, bool json)
     fprintf(stderr, "%s%s%s: %s (%s)\n", status == 1 ? T("不成立：", "does not hold: ") : "",
             error->field, error->field[0] != '\0' ? "" : "leadbus-replay",
             error_text(code, i18n_lang()), error_name(code));
-    if (error->detail[0] != '\0') fprintf(stderr, "  %s\n", error->detail);
+    const char *detail = error_detail(error, i18n_lang());
+    if (detail[0] != '\0') fprintf(stderr, "  %s\n", detail);
     return status;
 }
 

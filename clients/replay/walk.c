@@ -168,15 +168,31 @@ static bool adds_up(const struct core_unit_stats *stats)
                                   stats->undeliverable + stats->withdrawn;
 }
 
-static void print_unit(const struct core_unit_stats *stats)
+/* Names by a plan; the keys themselves where it does not know them. */
+static const char *unit_name(const struct plan *plan, const char *key)
+{
+    uint16_t index = plan == NULL ? PLAN_UNIT_NONE : plan_unit_find(plan, key);
+    const struct plan_unit *unit = index == PLAN_UNIT_NONE ? NULL : plan_unit(plan, index);
+    return unit == NULL ? key : T(unit->name_zh, unit->name_en);
+}
+
+static const char *kind_name(const struct plan *plan, const char *slug)
+{
+    const struct plan_kind *kind = plan == NULL ? NULL : plan_kind_find(plan, slug);
+    return kind == NULL ? slug : T(kind->name_zh, kind->name_en);
+}
+
+static void print_unit(const struct plan *plan, const struct core_unit_stats *stats)
 {
     if (stats->accepted == 0) return;
-    printf(T("  %s：应收 %llu = 送达 %llu + 待收 %llu + 失效 %llu + 无法投递 %llu + 撤回 %llu\n",
-             "  %s: %llu accepted = %llu delivered + %llu waiting + %llu expired + %llu "
-             "undeliverable + %llu withdrawn\n"),
-           stats->unit, (unsigned long long)stats->accepted, (unsigned long long)stats->delivered,
-           (unsigned long long)stats->waiting, (unsigned long long)stats->expired,
-           (unsigned long long)stats->undeliverable, (unsigned long long)stats->withdrawn);
+    printf(
+        T("  %s（%s）：应收 %llu = 送达 %llu + 待收 %llu + 失效 %llu + 无法投递 %llu + 撤回 %llu\n",
+          "  %s (%s): %llu accepted = %llu delivered + %llu waiting + %llu expired + %llu "
+          "undeliverable + %llu withdrawn\n"),
+        unit_name(plan, stats->unit), stats->unit, (unsigned long long)stats->accepted,
+        (unsigned long long)stats->delivered, (unsigned long long)stats->waiting,
+        (unsigned long long)stats->expired, (unsigned long long)stats->undeliverable,
+        (unsigned long long)stats->withdrawn);
 }
 
 static json_t *unit_json(const struct core_unit_stats *stats)
@@ -198,6 +214,8 @@ int command_replay(struct command_options *options)
     int status = command_walk(options, true, chunks, NULL, NULL, &audit);
     if (status != 0) return status;
     const struct core *core = audit_core(audit);
+    const struct trust_bundle *bundle = audit_bundle(audit);
+    const struct plan *plan = bundle == NULL ? NULL : trust_bundle_plan(bundle);
     json_t *units = json_array();
     core_digest(core, digest);
     hex_encode(bytes_of(digest, 32), hex);
@@ -210,7 +228,7 @@ int command_replay(struct command_options *options)
                 error_set(&error, E_JOURNAL_CORRUPT, stats.unit, "its account does not add up");
             status = out_error(code, &error, options->json);
         }
-        if (!options->json) print_unit(&stats);
+        if (!options->json) print_unit(plan, &stats);
         json_array_append_new(units, unit_json(&stats));
     }
     if (status == 0 && options->json) {
@@ -266,11 +284,13 @@ static int list_each(void *ctx, const struct audit_record *record, struct error 
     }
     const Leadbus__Header *head = record->envelope->head;
     uuid_text(head->id.data, id);
+    const struct plan *plan = trust_bundle_plan(record->bundle);
     printf("%llu\t%s\t%s\t%s\t%s\t", (unsigned long long)record->index, id,
-           out_time(record->record->time_ms, time), head->kind, head->from);
+           out_time(record->record->time_ms, time), kind_name(plan, head->kind),
+           unit_name(plan, head->from));
     for (size_t i = 0; i < head->n_recipients; i++)
-        printf("%s%s%s", i > 0 ? "," : "", head->recipients[i]->unit,
-               head->recipients[i]->act == ENVELOPE_ACT_SIGN ? "" : "(copy)");
+        printf("%s%s%s", i > 0 ? T("、", "; ") : "", unit_name(plan, head->recipients[i]->unit),
+               head->recipients[i]->act == ENVELOPE_ACT_SIGN ? "" : T("（抄送）", " (copy)"));
     putchar('\n');
     return 0;
 }

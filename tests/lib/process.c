@@ -62,6 +62,15 @@ static int open_pid(pid_t pid)
     return fd;
 }
 
+/* What a program goes on to tell a service manager nobody reads here, and a full queue would hold
+ * it up. */
+static void stop_listening(struct process *process)
+{
+    if (process->notify_fd >= 0) close(process->notify_fd);
+    process->notify_fd = -1;
+    (void)unlink(process->notify_path);
+}
+
 bool process_wait_ready(struct process *process, int deadline_ms)
 {
     long long deadline = now_ms() + deadline_ms;
@@ -82,6 +91,7 @@ bool process_wait_ready(struct process *process, int deadline_ms)
         }
     }
     close(pid_fd);
+    if (process->ready) stop_listening(process);
     return process->ready;
 }
 
@@ -90,8 +100,7 @@ static int reap(struct process *process)
     int status = 0;
     CHECK(waitpid(process->pid, &status, 0) == process->pid);
     process->pid = 0;
-    close(process->notify_fd);
-    (void)unlink(process->notify_path);
+    stop_listening(process);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

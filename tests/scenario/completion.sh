@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# completion.sh COMPLETION LEADBUS SOCKET: the completion of bash asks the agent that the line names.
+# completion.sh FOLDER LEADBUS SOCKET: the completion of bash asks the agent that the line names, and the other programs.
 set -euo pipefail
-completion=$1 leadbus=$2 socket=$3
+folder=$1 leadbus=$2 socket=$3
 unset LEADBUS_AGENT
 # shellcheck source=/dev/null
-. "$completion"
+. "$folder/completion.bash"
+# shellcheck source=/dev/null
+. "$folder/completion-programs.bash"
 failed=0
 
 # expect LINE WORD...: the words are among the candidates behind LINE; "!WORD" is not.
@@ -25,6 +27,24 @@ expect() {
     done
 }
 
+# The same for another program of the same folder.
+expect_program() {
+    read -r -a COMP_WORDS <<<"$(dirname "$leadbus")/$1"
+    [[ $1 != *" " ]] || COMP_WORDS+=("")
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    COMPREPLY=()
+    _leadbus_program "${COMP_WORDS[0]}" || true
+    local word all=" ${COMPREPLY[*]} "
+    for word in "${@:2}"; do
+        [[ $all == *" $word "* ]] || { echo "after '$1': no $word in$all" >&2; failed=1; }
+    done
+}
+
+expect_program "leadbus-replay " verify replay list explain prove check
+expect_program "leadbus-replay prove --" --root --output
+expect_program "leadbus-ca " init sign bundle
+expect_program "leadbus-ca sign --p" --previous --passphrase-file
+expect_program "leadbus-agent --check" --check-config
 expect "" kinds send inbox outbox threads doctor --agent
 expect "in" inbox '!send'
 expect "--lang " zh en

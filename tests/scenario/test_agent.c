@@ -393,8 +393,8 @@ static void the_shell_completes_from_the_agent(void **state)
     char socket[PATH_LEN];
     agents_path(&agents, SCHOOL, "sock", socket);
     snprintf(command, sizeof command,
-             "'%s/tests/scenario/completion.sh' '%s/clients/cli/completion.bash' '%s' '%s'",
-             LEADBUS_SOURCE_DIR, LEADBUS_SOURCE_DIR, LEADBUS_CLI, socket);
+             "'%s/tests/scenario/completion.sh' '%s/clients/cli' '%s' '%s'", LEADBUS_SOURCE_DIR,
+             LEADBUS_SOURCE_DIR, LEADBUS_CLI, socket);
     assert_int_equal(system(command), 0);
 }
 
