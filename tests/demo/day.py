@@ -1,5 +1,6 @@
 """A realistic day in the district, told as it happens, then audited. Exit 0 only if it all holds."""
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -219,8 +220,8 @@ def ciphertexts(district, index):
     return found
 
 
-def search_broker(district, text):
-    needles = [text.encode(), text.encode("utf-16-le")]
+def search_broker(district, what):
+    needles = [what] if isinstance(what, bytes) else [what.encode(), what.encode("utf-16-le")]
     return [str(path) for path in (district.folder / "broker").rglob("*")
             if path.is_file() and any(needle in path.read_bytes() for needle in needles)]
 
@@ -266,9 +267,14 @@ def offline_and_alert(day):
     say("  区司法局的代理停机（断网、断电都一样）。", "  The justice bureau's agent goes down (network or power, it "
         "is the same).")
     day.agent("justice").stop()
-    say("  公安发布儿童失踪警报，失踪地街道排在最先：", "  The police issue a missing-child alert, the street where it "
-        "happened first:")
-    alert = day.send("police-hedong", leads.MISSING, brief=True)
+    say("  公安发布儿童失踪警报，失踪地街道排在最先，附家长手机里的照片：", "  The police issue a missing-child alert, the "
+        "street where it happened first, with the photo from the parents' telephone:")
+    photo = day.agent("police-hedong").upload("alert.missing-child", "小明.png", leads.photo())
+    named = [{"id": photo["id"], "confirm_no_dna": True}]
+    alert = day.send("police-hedong", dict(leads.MISSING, attachments=named), brief=True)
+    say(f"    照片去除了拍摄地点、时间、设备（{photo['removed_bytes']} 字节）后才加密",
+        f"    of the photo, place, time and device ({photo['removed_bytes']} bytes) were taken out before it was sealed")
+    seen(day, "culture-tourism", alert, photo)
     say("  旅店前台认出孩子，经文旅局代理报告：", "  A hotel desk recognises the child and reports through its unit's agent:")
     sighting = day.send("culture-tourism", leads.SIGHTING)
     day.act("police-hedong", sighting, "sign", officer="p-1101")
@@ -292,6 +298,20 @@ def offline_and_alert(day):
     say(f"    {GREEN}全部收到，顺序不变{RESET}", f"    {GREEN}all there, in order{RESET}")
     day.act("justice", aid, "sign", officer="sf-5")
     day.act("justice", aid, "accept", officer="sf-5", decision="assigned")
+
+
+def seen(day, unit, alert, photo):
+    """The photo as a recipient gets it; what the broker has of it."""
+    agent = day.agent(unit)
+    agent.wait_for([alert["id"]])
+    content = agent.call("GET", f"/v1/messages/{alert['id']}/attachments/1?wait=30")
+    if hashlib.sha256(content).hexdigest() != photo["sha256"] or leads.PHOTO_SAYS in content:
+        raise Failed("not the photo that was sent, or with what it should not tell")
+    if search_broker(day.district, content[-64:-16]):
+        raise Failed("the photo lies readable at the broker")
+    print(t(f"    {day.name(unit)}收到照片，{len(content)} 字节，与发送方签名的摘要一致；总线上只有密文",
+            f"    {day.name(unit)} has the photo, {len(content)} bytes, the digest that its sender signed; the broker "
+            "has ciphertext"))
 
 
 def rescue(day, lead):
@@ -377,7 +397,8 @@ def audit(day, lead, journal):
     say("  leadbus-replay：不联网、不用任何密钥，只凭日志副本、信任根的公钥和公安留存的一张回执",
         "  leadbus-replay: no network, no keys, only a copy of the journal, the root's public keys and a "
         "receipt that the police kept")
-    run("leadbus-replay", "verify", "--root", root, journal)
+    run("leadbus-replay", "verify", "--root", root, "--chunks", day.district.folder / "broker" / "state" / "chunks",
+        journal)
     replayed = json.loads(run("leadbus-replay", "replay", "--json", "--root", root, "--checkpoint",
                               day.district.folder / "kept.tlog-proof", journal).out)
     print(t(f"    {replayed['record_count']} 条记录、{replayed['signature_count']} 个签名全部成立；"

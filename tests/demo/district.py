@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import urllib.parse
 
 START_S = 60
 ARRIVE_S = 45
@@ -141,6 +142,18 @@ class Agent:
         connection.close()
         answer = json.loads(text) if text[:1] in (b"{", b"[") else text
         if response.status >= 400:
+            raise Refused(response.status, answer)
+        return answer
+
+    def upload(self, kind, name, content):
+        """A file that a message will name: what the agent says of it."""
+        path = f"/v1/attachments?kind={kind}&name={urllib.parse.quote(name)}"
+        connection = UnixConnection(self.socket, 70)
+        connection.request("POST", path, content)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        connection.close()
+        if response.status != 201:
             raise Refused(response.status, answer)
         return answer
 
