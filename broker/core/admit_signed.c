@@ -32,6 +32,43 @@ static int check_ack_queue(const struct core *core, const struct core_lane *lane
     return 0;
 }
 
+static int check_codes(const Leadbus__Exception *const *list, size_t count, const char *field,
+                       struct error *ret_error)
+{
+    if (count > LIMIT_EXCEPTION_COUNT_MAX)
+        return error_set(ret_error, E_TOO_LARGE, field, "%zu, at most %d", count,
+                         LIMIT_EXCEPTION_COUNT_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (list[i]->code == 0 || list[i]->code > 999)
+            return error_set(ret_error, E_BAD_VALUE, field, "code %u", (unsigned)list[i]->code);
+    return 0;
+}
+
+/* Each once, of a lead that this unit has taken with this acknowledgement at the latest. */
+static int check_late(const struct core *core, uint16_t unit, const Leadbus__AckBody *body,
+                      struct error *ret_error)
+{
+    const struct core_lane *lane = &core->units[unit]->lanes[body->lane];
+    for (size_t i = 0; i < body->n_late; i++) {
+        const Leadbus__Exception *late = body->late[i];
+        const struct core_message *message = core_message_at(core, late->index);
+        const struct core_party *party = message ? core_party_find(core, message, unit) : NULL;
+        if (!party || (message->urgency == 1) != (body->lane == ENVELOPE_LANE_URGENT) ||
+            late->position != 0 || (i > 0 && body->late[i - 1]->index >= late->index))
+            return error_set(ret_error, E_ACK_MISMATCH, "late", "index %llu",
+                             (unsigned long long)late->index);
+        for (uint64_t position = body->position + 1; position <= lane->acked + lane->count;
+             position++)
+            if (core_lane_at(lane, position)->index == late->index)
+                return error_set(ret_error, E_ACK_MISMATCH, "late", "index %llu is not taken yet",
+                                 (unsigned long long)late->index);
+        if (party->bits & CORE_PARTY_LATE)
+            return error_set(ret_error, E_DUPLICATE, "late", "index %llu was reported",
+                             (unsigned long long)late->index);
+    }
+    return 0;
+}
+
 static int check_ack(const struct core *core, const Leadbus__AckBody *body, struct error *ret_error)
 {
     if (strcmp(body->origin, core->origin) != 0)
@@ -42,13 +79,12 @@ static int check_ack(const struct core *core, const Leadbus__AckBody *body, stru
         return error_set(ret_error, E_UNIT_UNKNOWN, "unit", "%.64s", body->unit);
     if (body->lane >= ENVELOPE_LANE_COUNT)
         return error_set(ret_error, E_BAD_VALUE, "lane", "%u", (unsigned)body->lane);
-    if (body->n_exceptions > LIMIT_EXCEPTION_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "exceptions", "%zu, at most %d",
-                         body->n_exceptions, LIMIT_EXCEPTION_COUNT_MAX);
-    for (size_t i = 0; i < body->n_exceptions; i++)
-        if (body->exceptions[i]->code == 0 || body->exceptions[i]->code > 999)
-            return error_set(ret_error, E_BAD_VALUE, "exceptions", "code %u",
-                             (unsigned)body->exceptions[i]->code);
+    int r = check_codes((const Leadbus__Exception *const *)body->exceptions, body->n_exceptions,
+                        "exceptions", ret_error);
+    if (r == 0)
+        r = check_codes((const Leadbus__Exception *const *)body->late, body->n_late, "late",
+                        ret_error);
+    if (r != 0) return r;
     const struct core_lane *lane = &core->units[unit]->lanes[body->lane];
     if (body->position < lane->acked)
         return error_set(ret_error, E_DUPLICATE, "position", "%llu is acknowledged",
@@ -57,8 +93,9 @@ static int check_ack(const struct core *core, const Leadbus__AckBody *body, stru
         return error_set(ret_error, E_ACK_MISMATCH, "position", "%llu, the queue ends at %llu",
                          (unsigned long long)body->position,
                          (unsigned long long)(lane->acked + lane->count));
-    int r = check_ack_queue(core, lane, body, ret_error);
-    if (r == 0 && body->position == lane->acked)
+    r = check_ack_queue(core, lane, body, ret_error);
+    if (r == 0) r = check_late(core, unit, body, ret_error);
+    if (r == 0 && body->position == lane->acked && body->n_late == 0)
         r = error_set(ret_error, E_DUPLICATE, "position", "%llu is acknowledged",
                       (unsigned long long)lane->acked);
     return r;

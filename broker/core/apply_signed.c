@@ -60,11 +60,25 @@ static int fold_ack(struct core *core, uint16_t unit_index, const Leadbus__AckBo
     return 0;
 }
 
+/* Marks those who could not take what came after a lead; its sender goes to ret_told. */
+static int fold_late(struct core *core, uint16_t unit, const Leadbus__AckBody *body,
+                     uint16_t *ret_told, size_t *count)
+{
+    for (size_t i = 0; i < body->n_late; i++) {
+        const struct core_message *message = core_message_at(core, body->late[i]->index);
+        struct core_party *party = message ? core_party_find(core, message, unit) : NULL;
+        if (!party || party->bits & CORE_PARTY_LATE) return E_JOURNAL_CORRUPT;
+        party->bits |= CORE_PARTY_LATE;
+        ret_told[(*count)++] = message->from;
+    }
+    return 0;
+}
+
 int core_apply_ack(struct core *core, const struct core_folding *folding,
                    const Leadbus__Acknowledged *acknowledged, struct error *ret_error)
 {
     const ProtobufCMessage *message;
-    uint16_t told[LIMIT_EXCEPTION_COUNT_MAX + 1];
+    uint16_t told[2 * LIMIT_EXCEPTION_COUNT_MAX + 1];
     size_t count = 0;
     int r = message_decode(&leadbus__ack_body__descriptor, core_binary(acknowledged->body),
                            core->scratch, &message, ret_error);
@@ -73,8 +87,11 @@ int core_apply_ack(struct core *core, const struct core_folding *folding,
     uint16_t unit = core_unit_find(core, body->unit);
     if (unit == CORE_UNIT_NONE || body->lane >= ENVELOPE_LANE_COUNT ||
         body->n_exceptions > LIMIT_EXCEPTION_COUNT_MAX ||
-        body->position <= core->units[unit]->lanes[body->lane].acked ||
-        fold_ack(core, unit, body, told, &count) != 0)
+        body->n_late > LIMIT_EXCEPTION_COUNT_MAX ||
+        body->position < core->units[unit]->lanes[body->lane].acked ||
+        (body->position == core->units[unit]->lanes[body->lane].acked && body->n_late == 0) ||
+        fold_ack(core, unit, body, told, &count) != 0 ||
+        fold_late(core, unit, body, told, &count) != 0)
         return core_corrupt(ret_error, folding->index, "acknowledges what is not in the queue");
     core_effect_add(folding->effects, (struct core_effect){.type = CORE_EFFECT_ACKED,
                                                            .index = folding->index,

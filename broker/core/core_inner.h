@@ -90,6 +90,7 @@ enum core_party_bit {
     CORE_PARTY_SIGN = 1,
     CORE_PARTY_PRIMARY = 2,
     CORE_PARTY_LEG = 4,
+    CORE_PARTY_LATE = 8,          /* has said that it could not take what came after the message */
     CORE_PARTY_SECTION_SHIFT = 4, /* the sections it may open, in the upper half */
 };
 struct core_party {
@@ -263,6 +264,7 @@ struct core_item *core_due_find(struct core *core, uint64_t index);
 
 /* thread.c: messages, threads, legs */
 struct core_message *core_message_find(const struct core *core, struct bytes id);
+struct core_message *core_message_at(const struct core *core, uint64_t index);
 struct core_message *core_message_of_hash(const struct core *core, const uint8_t hash[32]);
 struct core_thread *core_thread_find(const struct core *core, struct bytes id);
 bool core_thread_has(const struct core *core, const struct core_thread *thread, uint16_t unit);

@@ -70,19 +70,11 @@ size_t core_due_list(const struct core *core, uint64_t time_ms, uint64_t **ret_i
     return count < CORE_TICK_COUNT_MAX ? count : CORE_TICK_COUNT_MAX;
 }
 
-/* Messages stand in the order of their indexes. */
 struct core_item *core_due_find(struct core *core, uint64_t index)
 {
-    size_t low = 0, high = core->message_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (core->messages[middle].index < index)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == core->message_count || core->messages[low].index != index) return NULL;
-    struct core_item *item = &core->items[core->messages[low].item];
+    const struct core_message *message = core_message_at(core, index);
+    if (!message) return NULL;
+    struct core_item *item = &core->items[message->item];
     bool live = item->refs > 0 && item->index == index && item->expires_ms > 0 && !item->expired;
     return live ? item : NULL;
 }

@@ -11,6 +11,21 @@ struct core_message *core_message_find(const struct core *core, struct bytes id)
     return slot ? &core->messages[*slot] : NULL;
 }
 
+/* Messages stand in the order of their indexes. */
+struct core_message *core_message_at(const struct core *core, uint64_t index)
+{
+    size_t low = 0, high = core->message_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (core->messages[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < core->message_count && core->messages[low].index == index;
+    return found ? &core->messages[low] : NULL;
+}
+
 struct core_message *core_message_of_hash(const struct core *core, const uint8_t hash[32])
 {
     const uint64_t *slot = map_find(&core->hash_of, hash);

@@ -155,7 +155,9 @@ enum {
     BOX_ATTACHMENT_SENT = 3,
     BOX_ATTACHMENT_WANTED = 4, /* of a message in the inbox: to be fetched and looked at */
     BOX_ATTACHMENT_HERE = 5,
-    BOX_ATTACHMENT_REFUSED = 6, /* code says why; its chunks are not kept */
+    BOX_ATTACHMENT_REFUSED =
+        6, /* code says why; its chunks are not kept; the bus is to hear of it */
+    BOX_ATTACHMENT_CLOSED = 7, /* the same, and the bus knows, or need not know */
 };
 struct box_attachment {
     uint64_t number; /* from 1 */
@@ -191,6 +193,10 @@ int box_attachments_pending(struct box *box,
                             struct error *ret_error) MUST_USE;
 int box_attachments_idle(struct box *box, uint64_t before_ms, struct box_attachment *ret_rows,
                          size_t cap, size_t *ret_count, struct error *ret_error) MUST_USE;
+/* REFUSED ones of a lane, those of the lowest index. */
+int box_attachments_refused(struct box *box, unsigned lane, struct box_attachment *ret_rows,
+                            size_t cap, size_t *ret_count, struct error *ret_error) MUST_USE;
+int box_attachment_close(struct box *box, uint64_t number, struct error *ret_error) MUST_USE;
 /* Rows that name a root. */
 int box_attachment_count(struct box *box, const uint8_t root[32], uint64_t *ret_count,
                          struct error *ret_error) MUST_USE;

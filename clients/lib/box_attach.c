@@ -154,6 +154,21 @@ int box_attachments_idle(struct box *box, uint64_t before_ms, struct box_attachm
     return gather(box, statement, ret_rows, cap, ret_count, ret_error);
 }
 
+int box_attachments_refused(struct box *box, unsigned lane, struct box_attachment *ret_rows,
+                            size_t cap, size_t *ret_count, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_ATTACHMENT_REFUSED_LIST, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, lane);
+    return gather(box, statement, ret_rows, cap, ret_count, ret_error);
+}
+
+int box_attachment_close(struct box *box, uint64_t number, struct error *ret_error)
+{
+    return by_number(box, BOX_ATTACHMENT_CLOSE, number, ret_error);
+}
+
 int box_attachments_pending(struct box *box,
                             int (*each)(void *ctx, const struct box_attachment *row), void *ctx,
                             struct error *ret_error)

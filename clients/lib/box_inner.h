@@ -108,8 +108,12 @@
       "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE state IN (2,4) ORDER BY number")        \
     X(ATTACHMENT_IDLE, "SELECT " ATTACHMENT_COLUMNS                                                \
                        " FROM attachment WHERE state=1 AND created_ms<?1 ORDER BY number")         \
+    X(ATTACHMENT_REFUSED_LIST,                                                                     \
+      "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE state=6 AND idx=(SELECT min(idx) FROM " \
+      "attachment WHERE state=6 AND lane=?1)")                                                     \
+    X(ATTACHMENT_CLOSE, "UPDATE attachment SET state=7 WHERE number=?1")                           \
     X(ATTACHMENT_ROOT, "SELECT count(*) FROM attachment WHERE root=?1")                            \
-    X(ATTACHMENT_BYTES, "SELECT coalesce(sum(size),0) FROM attachment WHERE state<>6")             \
+    X(ATTACHMENT_BYTES, "SELECT coalesce(sum(size),0) FROM attachment WHERE state<6")              \
     X(ATTACHMENT_LAST, "SELECT coalesce(max(number),0) FROM attachment")
 
 enum box_statement {

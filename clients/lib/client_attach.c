@@ -315,7 +315,8 @@ void client_attachment_view(const leadbus *lb, const struct client_attachment *i
         .media_type = item->entry->media_type,
         .bytes = item->entry->size,
         .confirmed = item->entry->confirmed,
-        .state = item->row.state,
+        .state =
+            item->row.state == BOX_ATTACHMENT_CLOSED ? LEADBUS_ATTACHMENT_REFUSED : item->row.state,
         .code = item->row.code,
         .chunks = (uint32_t)attachment_chunk_count(item->row.stream_len),
     };
@@ -351,7 +352,7 @@ static int find_row(leadbus *lb, const uint8_t *message, size_t i, struct box_at
     if (ret->state == BOX_ATTACHMENT_WANTED)
         return error_say(ret_error, E_ATTACHMENT_PENDING, "attachment", "尚未收全",
                          "not all of it is here");
-    if (ret->state == BOX_ATTACHMENT_REFUSED)
+    if (ret->state == BOX_ATTACHMENT_REFUSED || ret->state == BOX_ATTACHMENT_CLOSED)
         return error_say(ret_error, ret->code, "attachment", "收到时已拒收",
                          "refused when it came");
     return 0;

@@ -256,7 +256,10 @@ static void forget(struct engine *engine)
     while (engine_out(engine, &frame)) buf_fini(&frame);
     engine_outbox_unsent(engine);
     engine_transfers_unsent(engine);
-    for (size_t i = 0; i < ENGINE_LANES; i++) engine->lanes[i].told = engine->lanes[i].acked;
+    for (size_t i = 0; i < ENGINE_LANES; i++) {
+        engine->lanes[i].told = engine->lanes[i].acked;
+        engine->lanes[i].late_sent = false;
+    }
     for (size_t i = 0; i < engine->held_count; i++) buf_fini(&engine->held[i]);
     engine->held_count = 0;
     engine->asked_count = engine->answered_count = 0;
@@ -862,6 +865,7 @@ int engine_new(const struct engine_options *options, struct box *box, const stru
     if (r == 0) r = engine_outbox_load(engine, ret_error);
     if (r == 0) r = engine_rewrap_load(engine, ret_error);
     if (r == 0) r = engine_transfers_load(engine, ret_error);
+    engine->late = true;
     if (r < 0) {
         engine->bundle = NULL; /* still the caller's */
         engine_free(engine);

@@ -164,7 +164,12 @@ struct engine_lane {
     struct engine_exception *exceptions; /* above acked */
     size_t exception_count, exception_cap;
     uint64_t seq; /* last one used */
-    bool apart;   /* the inbox has not every position of it from 1 on */
+    /* Of one message whose attachments were refused after it was taken: told in an acknowledgement
+     * of its own. Their rows. */
+    uint64_t late[LIMIT_ATTACHMENT_COUNT_MAX];
+    size_t late_count;
+    bool late_sent, late_known; /* known: the journal holds it, our rows not yet */
+    bool apart;                 /* the inbox has not every position of it from 1 on */
     struct engine_again again;
     struct engine_queue waiting, sent;
 };
@@ -258,6 +263,7 @@ struct engine {
     struct engine_transfers transfers; /* by lane, then number */
     struct engine_transfer *up, *down; /* at work */
     uint64_t attachment_bytes;
+    bool late; /* there may be some of which the bus has not heard */
 
     struct engine_rewrap rewrap;
 

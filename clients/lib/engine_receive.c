@@ -63,6 +63,7 @@ void engine_lane_acked(struct engine *engine, unsigned number, uint64_t position
 {
     if (number >= ENGINE_LANES) return;
     struct engine_lane *lane = &engine->lanes[number];
+    if (lane->late_sent && position == lane->position) lane->late_known = true;
     if (position <= lane->acked || position > lane->position) return;
     lane->acked = position; /* kept with the next delivery: WELCOME tells it again */
     if (lane->told < position) lane->told = position;
@@ -90,7 +91,8 @@ int engine_lane_apart(struct engine *engine, unsigned number, bool apart, struct
 
 static void emit_ack(struct engine *engine, const struct moment *moment, unsigned number,
                      uint64_t position, const uint8_t running[32],
-                     const struct engine_exception *exceptions, size_t count)
+                     const struct engine_exception *exceptions, size_t count,
+                     Leadbus__Exception *late)
 {
     Leadbus__Exception rows[LIMIT_EXCEPTION_COUNT_MAX];
     Leadbus__Exception *list[LIMIT_EXCEPTION_COUNT_MAX];
@@ -114,6 +116,8 @@ static void emit_ack(struct engine *engine, const struct moment *moment, unsigne
     body.running = engine_binary(bytes_of(running, 32));
     body.n_exceptions = count;
     body.exceptions = list;
+    body.n_late = late ? 1 : 0;
+    body.late = &late;
     body.time_ms = moment->now_ms;
     message_encode(&body.base, &bytes);
     signed_body_sign(SIGNED_ACK, buf_bytes(&bytes), engine->keyring->identity_secret, signature);
@@ -136,13 +140,13 @@ static void lane_ack(struct engine *engine, const struct moment *moment, unsigne
         const struct engine_exception *end =
             &lane->exceptions[first + LIMIT_EXCEPTION_COUNT_MAX - 1];
         emit_ack(engine, moment, number, end->position, end->running, &lane->exceptions[first],
-                 LIMIT_EXCEPTION_COUNT_MAX);
+                 LIMIT_EXCEPTION_COUNT_MAX, NULL);
         lane->told = end->position;
         first += LIMIT_EXCEPTION_COUNT_MAX;
     }
     const struct engine_exception *rest = lane->exceptions ? lane->exceptions + first : NULL;
     emit_ack(engine, moment, number, lane->position, lane->running, rest,
-             lane->exception_count - first);
+             lane->exception_count - first, NULL);
     lane->told = lane->position;
     lane->due = false;
 }
@@ -167,6 +171,56 @@ static bool ack_now(const struct engine *engine, const struct moment *moment, un
            moment->now_ms - lane->due_ms >= ENGINE_ACK_MS;
 }
 
+/* When all is acknowledged and answered, so that the next answer is the one to this. */
+static int lane_late(struct engine *engine, const struct moment *moment, unsigned number,
+                     struct error *ret_error)
+{
+    struct engine_lane *lane = &engine->lanes[number];
+    struct box_attachment rows[LIMIT_ATTACHMENT_COUNT_MAX];
+    size_t count = 0;
+    if (lane->late_sent || engine->link != ENGINE_GREETED || lane->position == 0 ||
+        lane->acked != lane->position)
+        return 0;
+    int r = box_attachments_refused(engine->box, number, rows, LIMIT_ATTACHMENT_COUNT_MAX, &count,
+                                    ret_error);
+    if (r < 0 || count == 0) return r;
+    Leadbus__Exception late = LEADBUS__EXCEPTION__INIT;
+    late.index = rows[0].index;
+    late.code = (uint32_t)-rows[0].code;
+    for (size_t i = 0; i < count; i++) lane->late[i] = rows[i].number;
+    lane->late_count = count;
+    lane->late_sent = true;
+    emit_ack(engine, moment, number, lane->position, lane->running, NULL, 0, &late);
+    return 0;
+}
+
+/* The journal holds what was reported: here it is closed. */
+static int lane_late_known(struct engine *engine, unsigned number, struct error *ret_error)
+{
+    struct engine_lane *lane = &engine->lanes[number];
+    int r = 0;
+    for (size_t i = 0; i < lane->late_count && r == 0; i++)
+        r = box_attachment_close(engine->box, lane->late[i], ret_error);
+    lane->late_count = 0;
+    lane->late_sent = lane->late_known = false;
+    return r;
+}
+
+static int lates_flush(struct engine *engine, const struct moment *moment, struct error *ret_error)
+{
+    bool left = false;
+    int r = 0;
+    for (unsigned i = 0; i < ENGINE_LANES && r == 0; i++) {
+        struct engine_lane *lane = &engine->lanes[i];
+        if (lane->late_known) r = lane_late_known(engine, i, ret_error);
+        if (r == 0) r = lane_late(engine, moment, i, ret_error);
+        if (lane->late_sent || lane->acked != lane->position) left = true;
+    }
+    /* All lanes were asked, and none had any. */
+    if (r == 0 && engine->link == ENGINE_GREETED) engine->late = left;
+    return r;
+}
+
 int engine_lanes_flush(struct engine *engine, struct moment *moment, struct error *ret_error)
 {
     for (unsigned i = 0; i < ENGINE_LANES; i++) {
@@ -187,7 +241,7 @@ int engine_lanes_flush(struct engine *engine, struct moment *moment, struct erro
         if (r < 0) return r;
         if (ack_now(engine, moment, i)) lane_ack(engine, moment, i);
     }
-    return 0;
+    return engine->late ? lates_flush(engine, moment, ret_error) : 0;
 }
 
 /* ---- is it what it says
@@ -587,7 +641,7 @@ static int take_notice(struct engine *engine, struct moment *moment, struct inco
                               &message, NULL) == 0) {
         const Leadbus__AckBody *body = (const Leadbus__AckBody *)message;
         row->notice = 2;
-        row->count = body->n_exceptions;
+        row->count = body->n_exceptions + body->n_late;
         engine_copy(row->from, sizeof row->from, body->unit);
         r = engine_rewrap_reported(engine, body, row, ret_error);
         if (r < 0) return r;

@@ -46,10 +46,13 @@ int engine_rewrap_reported(struct engine *engine, const Leadbus__AckBody *body, 
                            struct error *ret_error)
 {
     bool first = true;
-    for (size_t i = 0; i < body->n_exceptions; i++) {
+    for (size_t i = 0; i < body->n_exceptions + body->n_late; i++) {
+        bool late = i >= body->n_exceptions;
+        const Leadbus__Exception *one =
+            late ? body->late[i - body->n_exceptions] : body->exceptions[i];
         struct box_out sent;
-        int code = -(int)(body->exceptions[i]->code & 0xffff);
-        int r = box_out_at(engine->box, body->exceptions[i]->index, &sent, NULL);
+        int code = -(int)(one->code & 0xffff);
+        int r = box_out_at(engine->box, one->index, &sent, NULL);
         if (r == E_NOT_FOUND) continue; /* of another unit: the office is told of all */
         if (r < 0) return error_set(ret_error, r, "store", "reading the outbox");
         if (first) {
@@ -58,10 +61,13 @@ int engine_rewrap_reported(struct engine *engine, const Leadbus__AckBody *body, 
             memcpy(row->thread, sent.thread, 16);
         }
         first = false;
-        if (wants_key(code)) r = owe(engine, body->unit, sent.number, ret_error);
+        if (!late && wants_key(code)) r = owe(engine, body->unit, sent.number, ret_error);
         if (r < 0) return r;
     }
-    if (first && body->n_exceptions > 0) row->code = -(int)(body->exceptions[0]->code & 0xffff);
+    if (first && body->n_exceptions > 0)
+        row->code = -(int)(body->exceptions[0]->code & 0xffff);
+    else if (first && body->n_late > 0)
+        row->code = -(int)(body->late[0]->code & 0xffff);
     return 0;
 }
 

@@ -303,13 +303,15 @@ int engine_chunk_stored(struct engine *engine, struct moment *moment,
 /* ---- in -----------------------------------------------------------------------------------------
  */
 
+/* `report`: the sender and the office are to hear of it. */
 static int give_up(struct engine *engine, struct moment *moment, struct engine_transfer *transfer,
-                   const struct error *why, struct error *ret_error)
+                   bool report, const struct error *why, struct error *ret_error)
 {
     struct box_attachment row = transfer->row;
     uint64_t count = 0;
-    row.state = BOX_ATTACHMENT_REFUSED;
+    row.state = report ? BOX_ATTACHMENT_REFUSED : BOX_ATTACHMENT_CLOSED;
     row.code = why->code;
+    if (report) engine->late = true;
     engine_note(engine, moment, why);
     transfer_free(engine, transfer);
     int r = box_attachment_update(engine->box, &row, ret_error);
@@ -350,7 +352,7 @@ static int begin_check(struct engine *engine, struct moment *moment,
     crypto_hash_sha256_init(&transfer->check->hash);
     r = engine_file_open(engine, &transfer->row, &transfer->check->file, &why);
     transfer->state = TRANSFER_CHECKING;
-    return r < 0 ? give_up(engine, moment, transfer, &why, ret_error) : 0;
+    return r < 0 ? give_up(engine, moment, transfer, false, &why, ret_error) : 0;
 }
 
 static int start_fetching(struct engine *engine, struct moment *moment,
@@ -456,7 +458,7 @@ static int checked(struct engine *engine, struct moment *moment, struct engine_t
     if (r == 0 && engine->options.check_attachment)
         r = engine->options.check_attachment(engine->options.ctx, &check->file, &why);
     if (r < 0 && engine_own_trouble(r)) return no_room(engine, moment, transfer, &why);
-    if (r < 0) return give_up(engine, moment, transfer, &why, ret_error);
+    if (r < 0) return give_up(engine, moment, transfer, true, &why, ret_error);
     struct box_attachment row = transfer->row;
     row.state = BOX_ATTACHMENT_HERE;
     row.code = 0;
@@ -495,7 +497,7 @@ static int check_step(struct engine *engine, struct moment *moment,
         return 0;
     }
     if (engine_own_trouble(r)) return no_room(engine, moment, transfer, &why);
-    return give_up(engine, moment, transfer, &why, ret_error);
+    return give_up(engine, moment, transfer, true, &why, ret_error);
 }
 
 /* ---- refusals -----------------------------------------------------------------------------------
@@ -536,7 +538,7 @@ int engine_transfer_refused(struct engine *engine, struct moment *moment,
         rest(engine, transfer, moment->now_ms + wait_ms);
         return transfer->out ? upload_put_off(engine, transfer, why, ret_error) : 0;
     }
-    if (!transfer->out) return give_up(engine, moment, transfer, why, ret_error);
+    if (!transfer->out) return give_up(engine, moment, transfer, false, why, ret_error);
     struct engine_pending *pending = pending_of(engine, transfer->row.message);
     if (pending) return engine_row_refused(engine, moment, pending, why, ret_error);
     transfer_free(engine, transfer);

@@ -138,6 +138,9 @@ static void print_recipient(const struct explaining *explaining, size_t i, struc
     else
         printf(T("    %s 收到（记录 %llu）\n", "    received %s (record %llu)\n"),
                out_time(told->ack_ms, time), (unsigned long long)told->ack_index);
+    if (told->late != 0)
+        printf(T("    %s 拒收所附文件：%s\n", "    %s refused what came with it: %s\n"),
+               out_time(told->late_ms, time), error_text(-(int)told->late, i18n_lang()));
 }
 
 static void print_skips(const struct explaining *explaining)
@@ -227,6 +230,8 @@ static json_t *recipients_json(const struct explaining *explaining)
         if (told->exception != 0)
             json_object_set_new(object, "exception",
                                 json_string(error_name(-(int)told->exception)));
+        if (told->late != 0)
+            json_object_set_new(object, "late", json_string(error_name(-(int)told->late)));
         json_array_append_new(list, object);
     }
     return list;

@@ -218,9 +218,24 @@ static int queue_effects(struct story *story, const struct audit_record *record,
     return 0;
 }
 
+static void take_late(struct story *story, const struct audit_record *record)
+{
+    const Leadbus__AckBody *ack = record->ack;
+    for (size_t i = 0; i < story->recipient_count; i++) {
+        struct story_recipient *recipient = &story->recipients[i];
+        if (strcmp(recipient->unit, ack->unit) != 0) continue;
+        for (size_t e = 0; e < ack->n_late; e++) {
+            if (ack->late[e]->index != story->index) continue;
+            recipient->late = ack->late[e]->code;
+            recipient->late_ms = record->record->time_ms;
+        }
+    }
+}
+
 static int take_ack(struct story *story, const struct audit_record *record, struct error *ret_error)
 {
     const Leadbus__AckBody *ack = record->ack;
+    take_late(story, record);
     for (size_t i = 0; i < story->recipient_count; i++) {
         struct story_recipient *recipient = &story->recipients[i];
         if (recipient->acknowledged || recipient->position == 0 ||

@@ -19,7 +19,8 @@ struct story_recipient {
                                      index and 32 bytes item hash, each */
     bool acknowledged;
     uint32_t exception; /* number of errors.def, 0: taken as it is */
-    uint64_t ack_index, ack_ms;
+    uint32_t late;      /* likewise, of what came after it: attachments */
+    uint64_t ack_index, ack_ms, late_ms;
     struct buf ack_record;
 };
 

@@ -93,7 +93,7 @@ class Verifier:
         self.db, self.root_hash, self.root_note = db, root_hash, root_note
         self.nodes, self.size, self.roots = [], 0, {}
         self.time_ms, self.certificates, self.revoked = 0, {}, set()
-        self.lanes, self.acked, self.leads, self.waiting = {}, {}, {}, {}
+        self.lanes, self.acked, self.leads, self.waiting, self.late = {}, {}, {}, {}, set()
         self.unkeyed, self.office, self.version, self.erased = set(), None, 0, 0
 
     def blob(self, seq, ordinal):
@@ -206,9 +206,10 @@ class Verifier:
         need(body["origin"] == self.origin, "origin")
         where = (body["unit"], body["lane"])
         position, running = self.acked.get(where, (0, bytes(32)))
-        need(position < body["position"] <= len(self.lanes.get(where, [])), "position")
+        need(position <= body["position"] <= len(self.lanes.get(where, [])), "position")
+        need(position < body["position"] or body["late"], "nothing new")
         exceptions, told = {e["position"]: e["index"] for e in body["exceptions"]}, []
-        for index, item, kind in self.lanes[where][position:body["position"]]:
+        for index, item, kind in self.lanes.get(where, [])[position:body["position"]]:
             position += 1
             running = sha256(b"leadbus/1 lane\0", self.origin.encode(), b"\0", running,
                              index.to_bytes(8, "big"), item)
@@ -220,6 +221,13 @@ class Verifier:
         need(not exceptions, "exceptions")
         need(running == body["running"], "running hash")
         self.acked[where] = (position, running)
+        taken = {index for index, _, kind in self.lanes.get(where, [])[:position] if kind == "lead"}
+        late = [one["index"] for one in body["late"]]
+        need(late == sorted(set(late)) and not any(one["position"] for one in body["late"]), "order of late")
+        for index in late:
+            need(index in taken and (where, index) not in self.late, "late")
+            self.late.add((where, index))
+            told.append(self.leads[index]["from"])
         if told:
             self.notify(told + [self.office], i, leaf)
 

@@ -146,7 +146,7 @@ BODIES = {
                   11: ("credit", "u"), 12: ("transport_key", "b")},
     "AckBody": {1: ("origin", "s"), 2: ("unit", "s"), 3: ("serial", "u"), 4: ("lane", "u"),
                 5: ("position", "u"), 6: ("running", "b"), 7: ("exceptions", [EXCEPTION]),
-                8: ("time_ms", "u")},
+                8: ("time_ms", "u"), 9: ("late", [EXCEPTION])},
     "EpochKeyBody": {1: ("unit", "s"), 2: ("serial", "u"), 3: ("epoch", "u"),
                      4: ("public_key", "b"), 5: ("not_before_ms", "u"), 6: ("not_after_ms", "u")},
     "EnrolmentRequestBody": {1: ("unit", "s"), 2: ("role", "u"), 3: ("identity", "b"),

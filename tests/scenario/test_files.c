@@ -382,6 +382,30 @@ static bool same_bytes(leadbus *lb, const uint8_t *id, const char *path)
     return equal;
 }
 
+/* What the sender hears of a message of its own. */
+struct heard {
+    const uint8_t *id;
+    int code;
+};
+static int hear(void *ctx, const struct leadbus_item *item)
+{
+    struct heard *heard = ctx;
+    if (item->type == LEADBUS_ITEM_NOTICE && item->notice == LEADBUS_NOTICE_EXCEPTION &&
+        memcmp(item->id, heard->id, 16) == 0 && strcmp(item->from, "police-hedong") == 0)
+        heard->code = item->code;
+    return 0;
+}
+
+static int wait_for_word(leadbus *lb, const uint8_t *id)
+{
+    struct heard heard = {.id = id};
+    for (int turn = 0; turn < 20 * TRIES && heard.code == 0; turn++) {
+        assert_true(leadbus_wait(lb, 5, NULL) >= 0);
+        assert_int_equal(leadbus_inbox_each(lb, 0, 1000, hear, &heard, NULL), 0);
+    }
+    return heard.code;
+}
+
 static void a_recipient_looks_for_itself(void **state)
 {
     (void)state;
@@ -440,6 +464,7 @@ static void a_recipient_looks_for_itself(void **state)
             (void)snprintf(arguments, sizeof arguments, "attachment %s 1 -o got/refused", name);
             assert_int_not_equal(leadbus_of(POLICE, arguments), 0);
             assert_non_null(strstr(output, rows[i].code));
+            assert_string_equal(leadbus_error_name(wait_for_word(lb, id)), rows[i].code);
         }
         json_decref(one);
     }
@@ -496,6 +521,21 @@ static void memory_does_not_grow_with_the_file(void **state)
     }
 }
 
+/* With everything above in it: refused files, kills, starts. */
+static void the_journal_of_it_verifies_and_decides_the_same_again(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"verify", "replay"};
+    char command[1024];
+    assert_int_equal(process_stop(&agents.town.broker, PROCESS_DEADLINE_MS), 0);
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(command, sizeof command,
+                       "'%s' %s --root '%s/root' '%s/state/journal.db' >&2", LEADBUS_REPLAY,
+                       commands[i], agents.town.folder, agents.town.folder);
+        assert_int_equal(system(command), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,6 +546,7 @@ int main(void)
         cmocka_unit_test(a_byte_that_our_disk_flipped_is_fetched_again),
         cmocka_unit_test(a_recipient_looks_for_itself),
         cmocka_unit_test(memory_does_not_grow_with_the_file),
+        cmocka_unit_test(the_journal_of_it_verifies_and_decides_the_same_again),
     };
     return cmocka_run_group_tests_name("files", tests, set_up, tear_down);
 }

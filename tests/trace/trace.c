@@ -368,6 +368,24 @@ static void command_again(struct trace *trace, const struct words *words)
     (void)submit_letter(trace, words, trace->letters[letter_find(trace, words->items[1])].letter);
 }
 
+/* The same body with a report about the lead at an index, signed anew. */
+static void add_late(const struct district_unit *signer, const char *index, struct buf *body,
+                     uint8_t signature[64])
+{
+    Leadbus__AckBody *decoded = leadbus__ack_body__unpack(NULL, body->len, body->data);
+    Leadbus__Exception late = LEADBUS__EXCEPTION__INIT, *list[] = {&late};
+    CHECK(decoded != NULL);
+    late.index = strtoull(index, NULL, 10);
+    late.code = 13;
+    Leadbus__AckBody with = *decoded;
+    with.n_late = 1;
+    with.late = list;
+    buf_reset(body);
+    message_encode(&with.base, body);
+    signed_body_sign(SIGNED_ACK, buf_bytes(body), signer->identity_secret, signature);
+    leadbus__ack_body__free_unpacked(decoded, NULL);
+}
+
 static void command_ack(struct trace *trace, const struct words *words)
 {
     const char *unit = words->items[1], *except = value_of(words, "except");
@@ -399,6 +417,7 @@ static void command_ack(struct trace *trace, const struct words *words)
         at[strlen(DISTRICT_ORIGIN) - 1] = '2';
     }
     const struct district_unit *signer = district_unit(trace->district, unit);
+    if (value_of(words, "late")) add_late(signer, value_of(words, "late"), &body, signature);
     struct core_request request = {.type = CORE_ACK, .now_ms = trace->district->now_ms};
     request.conn_serial = number_of(words, "serial", signer->serial);
     request.signed_body.body = buf_bytes(&body);

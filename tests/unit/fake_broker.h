@@ -46,7 +46,8 @@ struct fake {
     uint32_t participant_roles[4];
     size_t participant_count;
     uint64_t submits, acks, proofs, bundles_asked, keys_asked, again_asked, rewraps;
-    uint64_t exceptions, exception_code;
+    uint64_t exceptions, exception_code, lates, late_code, late_index;
+    bool no_acked;          /* acknowledgements are not answered */
     uint64_t bundle;        /* version said to be in force */
     struct fake_unit *tell; /* who hears of exceptions */
     void (*bend_delivery)(struct fake *fake, Leadbus__Delivery *delivery);
@@ -409,8 +410,15 @@ static inline void fake_ack(struct fake *fake, struct fake_unit *unit, const Lea
     fake->exceptions += body->n_exceptions;
     if (fake->tell && body->n_exceptions) fake_tell(fake, ack, fake->tell);
     if (body->n_exceptions) fake->exception_code = body->exceptions[0]->code;
+    fake->lates += body->n_late;
+    if (body->n_late) fake->late_code = body->late[0]->code;
+    if (body->n_late) fake->late_index = body->late[0]->index;
     acked.lane = body->lane;
     acked.position = body->position;
+    if (fake->no_acked) {
+        leadbus__ack_body__free_unpacked(body, NULL);
+        return;
+    }
     frame.body_case = LEADBUS__FRAME__BODY_ACKED;
     frame.acked = &acked;
     fake_say(fake, unit, &frame);

@@ -519,8 +519,10 @@ static void a_file_that_is_not_what_its_sender_says_is_refused_and_removed(void 
     uint8_t id[16], file[16];
     report(fake, true, id, file);
     fake_run(fake);
-    assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_REFUSED);
+    assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_CLOSED);
     assert_int_equal(row_of(police, id).code, E_CHUNK_INVALID);
+    assert_int_equal(fake->lates, 1);
+    assert_int_equal(fake->late_code, -E_CHUNK_INVALID);
     assert_int_equal(roots_in(folders[1]), 0);
     assert_int_equal(police->engine->attachment_bytes, 0);
     assert_int_equal(checks, 0);
@@ -533,10 +535,37 @@ static void a_file_that_may_not_be_read_here_is_refused_and_removed(void **state
     check_answer = E_FORBIDDEN_CONTENT;
     report(fake, false, id, file);
     fake_run(fake);
-    assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_REFUSED);
+    assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_CLOSED);
     assert_int_equal(row_of(police, id).code, E_FORBIDDEN_CONTENT);
     assert_int_equal(roots_in(folders[1]), 0);
     assert_int_equal(checks, 1);
+    assert_int_equal(fake->exceptions, 0); /* the message itself was taken */
+    assert_int_equal(fake->lates, 1);
+    assert_int_equal(fake->late_code, -E_FORBIDDEN_CONTENT);
+    assert_int_equal(fake->late_index, row_of(police, id).index);
+    fake_run(fake);
+    engine_disconnected(police->engine, fake_moment(fake));
+    fake_online(fake, police);
+    assert_int_equal(fake->lates, 1); /* once */
+}
+
+static void what_was_refused_is_reported_until_the_journal_has_it(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16], file[16];
+    check_answer = E_FORBIDDEN_CONTENT;
+    report(fake, false, id, file);
+    fake->no_acked = true; /* from the message on: neither acknowledgement nor report is answered */
+    fake_run(fake);
+    assert_int_equal(fake->lates, 0); /* it waits for the acknowledgement's answer */
+    assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_REFUSED);
+    engine_disconnected(police->engine, fake_moment(fake));
+    fake->no_acked = false;
+    fake_online(fake, police);
+    police->engine->lanes[0].due = true;
+    fake_run(fake);
+    assert_int_equal(fake->lates, 1);
+    assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_CLOSED);
 }
 
 static void what_the_broker_erased_is_said_and_what_it_lacks_is_asked_again(void **state)
@@ -546,8 +575,9 @@ static void what_the_broker_erased_is_said_and_what_it_lacks_is_asked_again(void
     told.refuse_get = -E_ATTACHMENT_ERASED;
     report(fake, false, id, file);
     fake_run(fake);
-    assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_REFUSED);
+    assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_CLOSED);
     assert_int_equal(row_of(police, id).code, E_ATTACHMENT_ERASED);
+    assert_int_equal(fake->lates, 0); /* the broker knows */
     told.refuse_get = -E_BUSY;
     report(fake, false, id, file);
     fake_run(fake);
@@ -763,6 +793,7 @@ int main(void)
         TEST(what_the_root_does_not_stand_for_is_not_believed),
         TEST(a_file_that_is_not_what_its_sender_says_is_refused_and_removed),
         TEST(a_file_that_may_not_be_read_here_is_refused_and_removed),
+        TEST(what_was_refused_is_reported_until_the_journal_has_it),
         TEST(what_the_broker_erased_is_said_and_what_it_lacks_is_asked_again),
         TEST(a_broker_that_lost_chunks_gets_them_again),
         TEST(a_refused_message_sends_no_more_of_its_files),

@@ -375,7 +375,8 @@ enum leadbus_item_type {
 enum leadbus_notice {
     LEADBUS_NOTICE_NONE = 0,
     LEADBUS_NOTICE_EXPIRED = 1,   /* messages ran out of time; `count` of them */
-    LEADBUS_NOTICE_EXCEPTION = 2, /* unit `from` could not take message `id`: `code` */
+    LEADBUS_NOTICE_EXCEPTION = 2, /* unit `from` could not take message `id`, or an attachment of
+                                     it: `code` */
     LEADBUS_NOTICE_REWRAPPED = 3, /* unit `from` rewrapped message `id` for a reader */
     LEADBUS_NOTICE_OTHER = 4,
 };
@@ -443,7 +444,8 @@ enum leadbus_attachment_state {
     LEADBUS_ATTACHMENT_SENT = 3,
     LEADBUS_ATTACHMENT_FETCHING = 4,
     LEADBUS_ATTACHMENT_HERE = 5,
-    LEADBUS_ATTACHMENT_REFUSED = 6, /* `code` says why; its bytes are not kept */
+    LEADBUS_ATTACHMENT_REFUSED = 6, /* `code` says why; its bytes are not kept. Where the content
+                                       was refused here, the sender is told */
 };
 struct leadbus_attachment {
     size_t size;
