@@ -104,15 +104,32 @@ static int reap(struct process *process)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Its watchdog's words fill the socket after a while, and then it waits for us to read them. */
+static void hear(const struct process *process)
+{
+    char text[1024];
+    while (recv(process->notify_fd, text, sizeof text, MSG_DONTWAIT) > 0) continue;
+}
+
 int process_wait_end(struct process *process, int deadline_ms)
 {
     if (!process->pid) return -1;
-    struct pollfd fd = {.fd = open_pid(process->pid), .events = POLLIN};
-    int ready;
-    do ready = poll(&fd, 1, deadline_ms);
-    while (ready < 0 && errno == EINTR);
-    close(fd.fd);
-    return ready > 0 ? reap(process) : -1;
+    long long deadline = now_ms() + deadline_ms;
+    int pid_fd = open_pid(process->pid);
+    bool ended = false;
+    while (!ended) {
+        long long left_ms = deadline - now_ms();
+        struct pollfd fds[2] = {{.fd = pid_fd, .events = POLLIN},
+                                {.fd = process->notify_fd, .events = POLLIN}};
+        if (left_ms <= 0) break;
+        int ready = poll(fds, 2, (int)left_ms);
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready <= 0) break;
+        ended = fds[0].revents != 0;
+        hear(process);
+    }
+    close(pid_fd);
+    return ended ? reap(process) : -1;
 }
 
 void process_signal(const struct process *process, int signal_number)

@@ -55,7 +55,8 @@ static int set_up(void **state)
 {
     (void)state;
     agents_init(&agents, UNITS, AGENT_COUNT);
-    agents_must(&agents, SCHOOL, "kinds " REPORT " --example > report.json", output);
+    agents_must(&agents, SCHOOL, "kinds " REPORT " --example > " REPORT, output);
+    agents_must(&agents, SCHOOL, "kinds notice.bulletin --example > notice.bulletin", output);
     make("open(\"photo.jpg\", \"wb\").write(jpeg(segment(0xe1, b\"Exif\\0\\0\" + exif())))\n"
          "open(\"clean.jpg\", \"wb\").write(jpeg())\n"
          "open(\"note.txt\", \"wb\").write((\"" NEEDLE "\\n\" * 400).encode())\n"
@@ -82,7 +83,7 @@ static int tear_down(void **state)
 static void send_files(const char *options, char ret_id[37])
 {
     char arguments[512];
-    (void)snprintf(arguments, sizeof arguments, "send " REPORT " --json --file report.json %s",
+    (void)snprintf(arguments, sizeof arguments, "send " REPORT " --json --file " REPORT " %s",
                    options);
     json_t *answer = agents_must_json(&agents, SCHOOL, arguments, output);
     (void)snprintf(ret_id, 37, "%s", json_string_value(json_object_get(answer, "id")));
@@ -155,9 +156,8 @@ static void a_photo_arrives_without_its_place(void **state)
 {
     (void)state;
     char id[37], arguments[160];
-    assert_int_equal(leadbus_of(SCHOOL, "send " REPORT " --file report.json "
-                                        "--attach given/photo.jpg"),
-                     65);
+    assert_int_equal(
+        leadbus_of(SCHOOL, "send " REPORT " --file " REPORT " --attach given/photo.jpg"), 65);
     assert_non_null(strstr(output, "confirm-no-dna"));
     send_files("--wait 20 --attach given/photo.jpg --attach given/note.txt --confirm-no-dna", id);
     json_t *sent = await(SCHOOL, id, 0, "sent");
@@ -205,8 +205,8 @@ static void what_may_not_travel_is_refused_before_it_is_sealed(void **state)
     };
     char arguments[160];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        (void)snprintf(arguments, sizeof arguments, "send %s %s --confirm-no-dna --attach %s",
-                       rows[i].kind, strcmp(rows[i].kind, REPORT) == 0 ? "--file report.json" : "",
+        (void)snprintf(arguments, sizeof arguments,
+                       "send %s --file %s --confirm-no-dna --attach %s", rows[i].kind, rows[i].kind,
                        rows[i].file);
         int status = leadbus_of(SCHOOL, arguments);
         if (status != rows[i].code || !strstr(output, rows[i].name)) print_error("%s", output);
