@@ -116,6 +116,7 @@ int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__
         box_lazy(engine->box, true);
         r = receipt_keep(engine, moment, pending, receipt, &envelope, &head, &error);
         if (r == 0) r = engine_rewrap_receipted(engine, &envelope, pending->number, &error);
+        if (r == 0) count_receipted(engine, &envelope, receipt->index);
         box_lazy(engine->box, false);
     }
     if (r < 0) {
@@ -123,7 +124,6 @@ int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__
         goto out;
     }
     memcpy(id, pending->id, 16);
-    count_receipted(engine, &envelope, receipt->index);
     engine_pending_settle(engine, pending);
     engine->stats.out_state[BOX_OUT_RECEIPTED]++;
     engine_tell(engine, ENGINE_CHANGED_OUTBOX | ENGINE_CHANGED_THREAD, id);

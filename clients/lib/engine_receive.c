@@ -589,6 +589,7 @@ static int take_message(struct engine *engine, struct moment *moment, struct inc
 /* What expired carries its signature and everything that it covers. */
 static bool tombstone_genuine(struct engine *engine, struct incoming *in)
 {
+    if (!in->notice || in->notice->what_case != LEADBUS__RECORD__WHAT_ACCEPTED) return false;
     const Leadbus__Accepted *accepted = in->notice->accepted;
     const struct trust_certificate *certificate = NULL;
     struct bytes commits[LIMIT_SECTION_COUNT_MAX];

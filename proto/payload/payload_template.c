@@ -56,7 +56,7 @@ static void codes_text(const struct payload_list *list, char ret_text[BLANK_LEN_
         break;
     }
     CHECK(text.len < BLANK_LEN_MAX);
-    memcpy(ret_text, text.data, text.len);
+    if (text.len) memcpy(ret_text, text.data, text.len);
     ret_text[text.len] = 0;
     buf_fini(&text);
 }
