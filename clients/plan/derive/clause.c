@@ -289,12 +289,25 @@ static size_t line_end(const struct finder *finder, size_t at, size_t end)
     return stop;
 }
 
+/* A unit, or several with white space between them. */
+static bool is_units(struct span name)
+{
+    if (name.len == 0 || words_unit(name)) return true;
+    size_t from = 0;
+    for (size_t i = 1; i <= name.len; i++) {
+        if (i < name.len && !(name.c[i] & WORDS_GAP)) continue;
+        if (!words_unit(span_sub(name, from, i))) return false;
+        from = i;
+    }
+    return true;
+}
+
 static bool all_units(struct span span)
 {
     for (;;) {
         size_t stop = span_find_any(span, U"、,;");
         struct span name = span_trim(span_sub(span, 0, stop == SPAN_NONE ? span.len : stop));
-        if (name.len > 0 && !words_unit(name)) return false;
+        if (!is_units(name)) return false;
         if (stop == SPAN_NONE) return true;
         span = span_sub(span, stop + 1, span.len);
     }
@@ -311,21 +324,31 @@ static bool list_goes_on(const struct finder *finder, size_t from, size_t at, si
     if (label == ROLE_SKIP) return false;
     uint32_t last = finder->all.f[at - 1];
     uint32_t next = finder->all.f[at];
-    if (last == U'、' || last == ',' || next == U'、' || next == ',' || next == ')') return true;
+    if (last == U'、' || last == ',' || next == U'、' || next == ',' || next == ';' ||
+        next == ':' || next == ')' || next == '(')
+        return true;
     if (ends_list(last) && last != ';') return true;
     size_t tail = at;
-    while (tail > from && !ends_list(finder->all.f[tail - 1])) tail--;
+    while (tail > from && !ends_list(finder->all.f[tail - 1]) &&
+           (tail == at || !(finder->all.c[tail] & WORDS_GAP)))
+        tail--;
     struct span line = span_sub(finder->all, at, line_end(finder, at, end));
     size_t stop = span_find_any(line, U"、,;");
-    size_t head = stop == SPAN_NONE ? line.len : stop;
+    size_t head = 1, most = stop == SPAN_NONE ? line.len : stop;
+    while (head < most && !(line.c[head] & WORDS_GAP) && !words_opens(line.f[head])) head++;
+    /* A label that the line break cuts. */
+    if (label_at(finder, tail, end, &role) > at - tail) return true;
     bool units = all_units(line);
     if (finder->all.c[at] & WORDS_BLANK) return units && words_prefix(line) > 0;
     if (units) return true;
-    /* A name that the line break cuts, or a list whose last name was not whole. */
+    /* A name that the line break cuts, or the next one of the list. */
+    struct span first = span_sub(line, 0, head);
     bool joined = words_unit(span_sub(finder->all, tail, at + head));
     bool whole = words_whole_unit(span_sub(finder->all, tail, at));
-    if (joined && (!whole || all_units(span_sub(line, head, line.len)))) return true;
-    return !whole && words_unit(span_sub(line, 0, head));
+    bool listed = head < line.len && (line.f[head] == U'、' || words_opens(line.f[head]) ||
+                                      (line.c[head] & WORDS_GAP));
+    if (joined && (!whole || listed || head == line.len)) return true;
+    return words_unit(first) && (!whole || (listed && words_begins(first)));
 }
 
 struct region {
@@ -401,12 +424,12 @@ static bool try_region(struct finder *finder, const struct region *region, size_
 /* A label that begins here, at the start of a line, a sentence or an item, or behind a gap. */
 static bool try_label(struct finder *finder, size_t at, size_t *ret_to)
 {
+    static const uint32_t behind[] = U"。;,！？“”‘’「」『』》：";
     enum role role = ROLE_NONE;
     uint32_t before = at > 0 ? finder->all.f[at - 1] : U'。';
-    bool fresh = (finder->all.c[at] & WORDS_GAP) != 0 || before == U'。' || before == ';' ||
-                 before == ',' || words_closes(before) || words_opens(before) || before == U'「' ||
-                 before == U'『' || before == U'“' ||
-                 at == outline_item(finder->outline, finder->item)->body;
+    bool fresh = (finder->all.c[at] & WORDS_GAP) != 0 || words_closes(before) ||
+                 words_opens(before) || at == outline_item(finder->outline, finder->item)->body;
+    for (size_t i = 0; !fresh && behind[i]; i++) fresh = behind[i] == before;
     if (!fresh) return false;
     size_t len = label_at(finder, at, finder->item_end, &role);
     if (len == 0 || role == ROLE_SKIP || role == ROLE_OTHER) return false;
@@ -485,14 +508,17 @@ static void try_plain(struct finder *finder, size_t at)
     /* The unit's verb is near, or this is prose. */
     size_t stop = span_find_any(span_sub(finder->all, at, end), U"、,;。");
     struct span first = span_sub(finder->all, at, stop == SPAN_NONE ? end : at + stop);
-    if (!words_begins(first) || (words_verb(first).at == 0 && !words_unit(first))) return;
+    if (words_verb(first).at == 0 && !words_unit(first)) return;
     if (span_find(first, U"由") != SPAN_NONE) return;
     roles_parse(span_sub(finder->all, at, end), ROLE_NONE, &roles);
     roles_quality(&roles, &good, &bad);
     bool plain = bad == 0 && good > 0 && roles_count(&roles) == good &&
                  !(roles.flags & ROLES_DUTY_TEXT) &&
                  (roles_has(&roles, ROLE_HEAD) || roles_has(&roles, ROLE_LEAD));
-    if (!plain) {
+    bool begins = false;
+    for (size_t i = 0; i < roles_count(&roles); i++)
+        begins = begins || words_begins(roles_name(&roles, i)->span);
+    if (!plain || !begins) {
         roles_fini(&roles);
         return;
     }
@@ -598,6 +624,35 @@ static void join(struct clause *sentence, struct clause *bracket)
     bracket->line_first = sentence->line_first;
 }
 
+/* Does the first lead of a sentence begin like a unit's name? 刑侦部门 does not. */
+static bool is_named(const struct clause *clause)
+{
+    for (size_t i = 0; i < roles_count(&clause->roles); i++) {
+        const struct role_name *name = roles_name(&clause->roles, i);
+        if (name->role == ROLE_HEAD || name->role == ROLE_LEAD) return words_begins(name->span);
+    }
+    return false;
+}
+
+/* Of several sentences of an item those whose lead has no place of its own are prose, if another's
+ * has. */
+static void drop_unnamed(struct finder *finder, size_t from, size_t to)
+{
+    bool named = false;
+    if (outline_item(finder->outline, clauses_at(finder->clauses, from)->item)->form ==
+        OUTLINE_ROOT)
+        return;
+    for (size_t i = from; i < to; i++)
+        named = named || (clauses_at(finder->clauses, i)->form == CLAUSE_SENTENCE &&
+                          is_named(clauses_at(finder->clauses, i)));
+    for (size_t i = from; named && i < to; i++) {
+        struct clause *clause = clauses_at(finder->clauses, i);
+        if (clause->form != CLAUSE_SENTENCE || is_named(clause)) continue;
+        clause->dropped = true;
+        note(finder, FINDING_PROSE, clause->from, clause->to);
+    }
+}
+
 /* Sentences of items that have a bracket or a label are prose. In a text without numbers, where all
  * is one item, those that hold the bracket or stand right before it. */
 static void drop_sentences(struct finder *finder)
@@ -610,12 +665,13 @@ static void drop_sentences(struct finder *finder)
         bool root = outline_item(finder->outline, item)->form == OUTLINE_ROOT;
         for (to = from; to < count && clauses_at(clauses, to)->item == item; to++)
             other = other || is_other(clauses_at(clauses, to));
+        drop_unnamed(finder, from, to);
         struct clause *next = NULL; /* the bracket or label behind the sentence */
         for (size_t i = to; other && i-- > from;) {
             struct clause *clause = clauses_at(clauses, i);
             if (is_other(clause)) next = clause;
             bool beside = next && next->from <= clause->to;
-            if (clause->form != CLAUSE_SENTENCE || (root && !beside)) continue;
+            if (clause->form != CLAUSE_SENTENCE || clause->dropped || (root && !beside)) continue;
             clause->dropped = true;
             if (beside && !leads(&next->roles) && leads(&clause->roles))
                 join(clause, next);

@@ -76,7 +76,20 @@ static struct marker marker_digits(struct span span)
     size_t at = words_arabic(span, &value);
     if (at == 0 || value > 199) return (struct marker){0};
     if (follows_any(span, at, U")")) return marker_of(OUTLINE_N_HALF, value, at + 1);
-    if (follows_any(span, at, U"、")) return marker_of(OUTLINE_N, value, at + 1);
+    if (follows_any(span, at, U"、")) {
+        /* 1、2、3号楼 is no item. */
+        uint32_t next = 0;
+        size_t more = words_arabic(span_sub(span, at + 1, span.len), &next);
+        if (more > 0 && follows_any(span, at + 1 + more, U"、")) return (struct marker){0};
+        return marker_of(OUTLINE_N, value, at + 1);
+    }
+    /* 2 任务分工, in a text with 2.1. */
+    if (at < span.len && (span.c[at] & WORDS_GAP) && !(span.c[at] & WORDS_LINE) &&
+        words_ideograph(span.f[at])) {
+        marker.values[marker.count++] = value;
+        marker.len = at;
+        return marker;
+    }
     if (!follows_any(span, at, U".")) return (struct marker){0};
     size_t first = at + 1;
     marker.values[marker.count++] = value;
@@ -155,6 +168,7 @@ struct builder {
     uint32_t division;
     uint32_t last[OUTLINE_DASH + 1];  /* value by form, in this division */
     uint8_t parent[OUTLINE_DASH + 1]; /* form of the level above, as first met */
+    bool has_dotted;                  /* 1.1 stands at the start of a line somewhere */
     uint8_t dotted_count;
     uint32_t dotted[OUTLINE_DOTTED_MAX];
 };
@@ -241,11 +255,22 @@ static void take_dash(struct builder *builder, struct marker *marker, size_t at)
     push(builder, marker, at);
 }
 
-/* 1.2 after 1.1, 1.1.1 after 1.1, 2.1 after 1.9. */
+/* Is this the first dotted number of a text, or of its second part? 1.1, or 2.1 below 2. */
+static bool dotted_begins(const struct builder *builder, const struct marker *marker)
+{
+    bool known = marker->values[0] == 1;
+    for (size_t i = 1; i < builder->depth && !known; i++)
+        known = outline_item(builder->outline, builder->stack[i])->values[0] == marker->values[0];
+    for (size_t i = 1; i < marker->count; i++) known = known && marker->values[i] == 1;
+    return known;
+}
+
+/* 1.2 after 1.1, 1.1.1 after 1.1, 2.1 after 1.9; 2 after 1.9 in a text with dotted numbers. */
 static bool dotted_fits(const struct builder *builder, const struct marker *marker)
 {
     size_t count = marker->count, same = 0;
-    if (builder->dotted_count == 0) return marker->values[count - 1] == 1;
+    if (count == 1 && !builder->has_dotted) return false;
+    if (builder->dotted_count == 0) return dotted_begins(builder, marker);
     while (same < count && same < builder->dotted_count &&
            marker->values[same] == builder->dotted[same])
         same++;
@@ -369,6 +394,22 @@ static bool is_annex(struct span span)
     return rest.len == len || rest.f[len] == ':' || (rest.c[len] & WORDS_GAP) || rest.f[len] == '(';
 }
 
+/* Does 1.1 begin a line? */
+static bool has_dotted(const struct text *text)
+{
+    enum { LOOK = 16 };
+    const struct text_line *lines = (const struct text_line *)(const void *)text->lines.data;
+    size_t count = text->lines.len / sizeof *lines, len = text_len(text);
+    for (size_t i = 0; i < count; i++) {
+        size_t at = lines[i].first, end = at + LOOK < len ? at + LOOK : len;
+        struct marker marker = marker_digits(text_span(text, at, end));
+        if (marker.form == OUTLINE_DOTTED && marker.count == 2 && marker.values[0] == 1 &&
+            marker.values[1] == 1)
+            return true;
+    }
+    return false;
+}
+
 /* Has the dump lost its line breaks? Long lines, and no numbers at their starts: then numbers are
  * looked for everywhere. */
 static bool is_run_together(const struct text *text)
@@ -418,7 +459,8 @@ static bool may_begin(const struct text *text, size_t at, const struct marker *m
         return false;
     if (is_apart(text, at)) return true;
     bool rare = marker->form == OUTLINE_CN || marker->form == OUTLINE_CN_BRACKET ||
-                marker->form == OUTLINE_CHAPTER || marker->form == OUTLINE_ARTICLE;
+                marker->form == OUTLINE_CHAPTER || marker->form == OUTLINE_ARTICLE ||
+                marker->form == OUTLINE_N_BRACKET || marker->form == OUTLINE_DASH;
     size_t body = at + marker->len;
     bool word = body < text_len(text) && words_ideograph(text_span(text, body, body + 1).f[0]);
     bool number = marker->form == OUTLINE_N && word && text_span(text, body - 1, body).f[0] == '.';
@@ -432,6 +474,7 @@ void outline_build(struct outline *outline, const struct text *text, struct find
     struct builder builder = {.outline = outline, .text = text, .findings = findings};
     size_t len = text_len(text);
     bool anywhere = is_run_together(text);
+    builder.has_dotted = has_dotted(text);
     push_root(&builder, 0);
     for (size_t at = 0; at < len; at++) {
         struct span span = text_span(text, at, at + LOOK < len ? at + LOOK : len);
@@ -541,8 +584,11 @@ static bool is_clear_title(const struct outline *outline, size_t index, const st
            (len == 0 || !(span.c[len] & WORDS_LINE)))
         len++;
     struct span title = span_trim(span_sub(span, 0, len));
-    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
-        if (span_is(title, titles[i])) return true;
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
+        /* The break behind a heading may be lost: longer ones may have text behind them. */
+        bool whole = words_len(titles[i]) < 4;
+        if (whole ? span_is(title, titles[i]) : span_starts(title, titles[i])) return true;
+    }
     return false;
 }
 

@@ -31,25 +31,50 @@ static size_t column_of(const struct reader *reader, const struct cell *cell)
     return by_wide == by_plain ? SIZE_MAX : by_wide < by_plain ? wide : plain;
 }
 
-/* The first or last name of a piece of a column of units. */
-static bool is_whole(const struct reader *reader, const struct piece *piece, bool first)
+static const struct piece *pieces_of(const struct buf *buf, size_t *ret_count)
 {
+    *ret_count = buf->len / sizeof(struct piece);
+    return (const struct piece *)(const void *)buf->data;
+}
+
+static void append_piece(const struct reader *reader, const struct piece *piece, struct text *text)
+{
+    text_append(text, bytes_of(reader->source->bytes.data + piece->cell.at, piece->cell.len), 0, 1);
+}
+
+/* Is the last name of a column whole, as far as the pieces above `line` go? True for none. */
+static bool ends_whole(const struct reader *reader, const struct buf *pieces, size_t column,
+                       uint32_t line)
+{
+    enum { LOOK_BACK = 3 }; /* pieces that a name may run over */
+    size_t count = 0, found = 0, index[LOOK_BACK];
+    const struct piece *list = pieces_of(pieces, &count);
     struct text text = {0};
-    text_append(&text, bytes_of(reader->source->bytes.data + piece->cell.at, piece->cell.len), 0,
-                1);
+    for (size_t i = count; i-- > 0 && found < LOOK_BACK;)
+        if (list[i].column == column && list[i].line < line) index[found++] = i;
+    while (found > 0) append_piece(reader, &list[index[--found]], &text);
     struct span span = text_span(&text, 0, text_len(&text));
-    bool whole = span.len == 0;
-    if (first && !whole) {
-        size_t end = 0;
-        while (end < span.len && span.f[end] != U'、' && span.f[end] != ',') end++;
-        whole = words_unit(span_sub(span, 0, end));
-    } else if (!whole) {
-        size_t from = span.len;
-        while (from > 0 && span.f[from - 1] != U'、' && span.f[from - 1] != ',') from--;
-        whole = words_whole_unit(span_sub(span, from, span.len));
-    }
+    size_t from = span.len;
+    while (from > 0 && span.f[from - 1] != U'、' && span.f[from - 1] != ',') from--;
+    struct span name = span_sub(span, from, span.len);
+    bool whole =
+        span.len == 0 || (words_whole_unit(name) && (name.len > 2 || words_prefix(name) == 0));
     text_fini(&text);
     return whole;
+}
+
+/* Does a piece begin with a name, and not in the middle of one? */
+static bool begins_name(const struct reader *reader, const struct piece *piece)
+{
+    struct text text = {0};
+    append_piece(reader, piece, &text);
+    struct span span = text_span(&text, 0, text_len(&text));
+    size_t end = 0;
+    while (end < span.len && span.f[end] != U'、' && span.f[end] != ',') end++;
+    struct span name = span_sub(span, 0, end);
+    bool begins = words_starts_name(name);
+    text_fini(&text);
+    return begins;
 }
 
 /* Starts the cell where the column does, by one of the measures? */
@@ -62,11 +87,7 @@ static bool is_exact(const struct reader *reader, const struct cell *cell, size_
 /* The last piece of a column in this row ends in the middle of a name. */
 static bool is_open(const struct reader *reader, size_t column)
 {
-    for (size_t i = table_piece_count(reader); i-- > 0;) {
-        const struct piece *piece = table_piece_at(reader, i);
-        if (piece->column == column) return !is_whole(reader, piece, false);
-    }
-    return false;
+    return !ends_whole(reader, &reader->pieces, column, UINT32_MAX);
 }
 
 /* A cell that stands below no column's start, by what it says: units go to a column of units, the
@@ -165,12 +186,6 @@ static void full_row(struct reader *reader, const struct cells *cells, size_t li
 /* ---- where a row begins -----------------------------------------------------------------------
  */
 
-static const struct piece *pieces_of(const struct buf *buf, size_t *ret_count)
-{
-    *ret_count = buf->len / sizeof(struct piece);
-    return (const struct piece *)(const void *)buf->data;
-}
-
 /* How many columns of units are cut between two rows: those of `above` whose last name before
  * `line`, and those of both whose first name from there on, is not whole. */
 static size_t cuts(const struct reader *reader, const struct buf *above, const struct buf *below,
@@ -179,19 +194,14 @@ static size_t cuts(const struct reader *reader, const struct buf *above, const s
     size_t count = 0, above_count = 0, below_count = 0;
     const struct piece *a = pieces_of(above, &above_count), *b = pieces_of(below, &below_count);
     for (size_t column = 0; column < reader->head.count; column++) {
-        const struct piece *last = NULL, *first = NULL;
+        const struct piece *first = NULL;
         if (reader->head.roles[column] == ROLE_NONE) continue;
-        for (size_t i = 0; i < above_count; i++) {
-            if (a[i].column != column) continue;
-            if (a[i].line < line)
-                last = &a[i];
-            else if (!first)
-                first = &a[i];
-        }
+        for (size_t i = 0; i < above_count && !first; i++)
+            if (a[i].column == column && a[i].line >= line) first = &a[i];
         for (size_t i = 0; i < below_count && !first; i++)
             if (b[i].column == column) first = &b[i];
-        count += last && !is_whole(reader, last, false);
-        count += first && !is_whole(reader, first, true);
+        count += !ends_whole(reader, above, column, line);
+        count += first && !begins_name(reader, first);
     }
     return count;
 }
@@ -235,6 +245,9 @@ static void begin_balanced(struct reader *reader, struct buf *take_fresh, uint32
     for (size_t i = 0; i < count; i++)
         buf_append(leading || pieces[i].line >= begin ? &moved : &kept, &pieces[i],
                    sizeof pieces[i]);
+    if (moved.len > 0 && !leading)
+        findings_add(reader->findings, FINDING_TABLE_CENTRED, reader->source->lines[line].number,
+                     (struct span){0});
     if (moved.len > 0) reader->centred = true;
     reader->pieces = kept;
     table_begin_row(reader, line);
@@ -260,7 +273,7 @@ static bool is_unfinished(const struct reader *reader)
     size_t count = table_piece_count(reader);
     if (count == 0) return false;
     const struct piece *last = table_piece_at(reader, count - 1);
-    return reader->head.roles[last->column] != ROLE_NONE && !is_whole(reader, last, false);
+    return reader->head.roles[last->column] != ROLE_NONE && is_open(reader, last->column);
 }
 
 static bool continue_columns(struct reader *reader, const struct cells *cells, size_t line)

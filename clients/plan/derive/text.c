@@ -185,13 +185,16 @@ static bool is_head_like(struct span line)
     static const uint32_t never[] = U"。,;、:";
     if (line.len < 4 || line.len > 40 || words_unit(line) || is_item(line)) return false;
     bool word = false;
+    size_t depth = 0;
     for (size_t i = 0; i < line.len; i++) {
         word = word || words_ideograph(line.f[i]);
+        if (words_opens(line.f[i])) depth++;
+        if (words_closes(line.f[i]) && depth-- == 0) return false;
         for (size_t j = 0; never[j]; j++)
             if (line.f[i] == never[j]) return false;
         if (words_role_at(line, i)) return false;
     }
-    return word;
+    return word && depth == 0;
 }
 
 /* Of the characters but digits: a head may hold the page's number. */
@@ -211,17 +214,28 @@ static int compare_hashes(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* Lines that stand at a page break and elsewhere again, word for word, are running heads. */
+/* Where a head may stand: beside a page break, or among the first lines. */
+static bool is_edge(const struct source *source, size_t index)
+{
+    enum { FIRST_LINES = 6 };
+    bool last = index + 1 < source->line_count && source->lines[index + 1].page_before;
+    return index < FIRST_LINES || source->lines[index].page_before || last;
+}
+
+/* Lines that stand at a page break and at another, or at the beginning, word for word, are running
+ * heads. */
 static void mark_heads(struct source *source)
 {
     uint32_t folded[SHORT_LEN_MAX + 1];
     struct buf hashes = {0};
     for (size_t i = 0; i < source->line_count; i++) {
+        if (!is_edge(source, i)) continue;
         size_t len = line_fold(source, &source->lines[i], folded);
         uint64_t hash = head_hash((struct span){folded, folded, len > SHORT_LEN_MAX ? 0 : len});
         buf_append(&hashes, &hash, sizeof hash);
     }
-    if (hashes.len > 0) qsort(hashes.data, source->line_count, sizeof(uint64_t), compare_hashes);
+    size_t count = hashes.len / sizeof(uint64_t);
+    if (count > 0) qsort(hashes.data, count, sizeof(uint64_t), compare_hashes);
     for (size_t i = 0; i < source->line_count; i++) {
         struct source_line *line = &source->lines[i];
         bool last = i + 1 < source->line_count && source->lines[i + 1].page_before;
@@ -230,8 +244,7 @@ static void mark_heads(struct source *source)
         struct span span = {folded, folded, len};
         if (len > SHORT_LEN_MAX || !is_head_like(span)) continue;
         uint64_t hash = head_hash(span);
-        const uint8_t *found =
-            bsearch(&hash, hashes.data, source->line_count, sizeof hash, compare_hashes);
+        const uint8_t *found = bsearch(&hash, hashes.data, count, sizeof hash, compare_hashes);
         bool again = (found + sizeof hash < hashes.data + hashes.len &&
                       compare_hashes(found + sizeof hash, &hash) == 0) ||
                      (found > hashes.data && compare_hashes(found - sizeof hash, &hash) == 0);

@@ -280,6 +280,16 @@ static const uint32_t *const label_others[] = {
     U"重点", U"指标",   U"同志",   U"完成",   U"事项",   U"名称",   U"步骤", U"安排", U"责任科长",
 };
 
+/* Such labels in full; those that end in another stand first. */
+static const uint32_t *const skip_labels[] = {
+    U"完成时限", U"完成时间", U"完成期限", U"办结时限", U"办结时间", U"推进时限", U"推进时间",
+    U"实施时间", U"实施期限", U"截止时间", U"时限要求", U"时间要求", U"时间节点", U"时间安排",
+    U"进度安排", U"进度要求", U"工作目标", U"目标任务", U"工作要求", U"责任领导", U"牵头领导",
+    U"分管领导", U"配合领导", U"包保领导", U"联系领导", U"督办领导", U"市领导",   U"区领导",
+    U"县领导",   U"责任人",   U"负责人",   U"联系人",   U"联络员",   U"联络人",   U"联系电话",
+    U"备注",     U"时限",     U"期限",
+};
+
 static size_t ends_any(struct span span, const uint32_t *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -334,9 +344,10 @@ enum role words_label(struct span span, size_t *ret_start)
     enum role role = ends_role(stem, &len);
     if (role == ROLE_NONE || (bare && stem.len > len + 4)) {
         if (!ENDS_ANY(span, label_others)) return ROLE_NONE;
-        /* No words say where such a label begins: white space does. */
-        size_t at = span.len - 1;
-        while (at > 0 && !(span.c[at] & WORDS_GAP)) at--;
+        /* Where such a label begins its words say, or white space. */
+        size_t known = ENDS_ANY(span, skip_labels);
+        size_t at = known > 0 ? span.len - known : span.len - 1;
+        while (known == 0 && at > 0 && !(span.c[at] & WORDS_GAP)) at--;
         *ret_start = skipped + at;
         return ROLE_SKIP;
     }
@@ -446,7 +457,8 @@ static struct verb verb_at(struct span span, size_t at, size_t row)
     struct span before = span_sub(span, 0, at);
     struct span after = span_sub(span, at + verb.len, span.len);
     size_t noun = 0;
-    if (is_no_verb(after)) return (struct verb){0};
+    bool person = verb.role == ROLE_LEAD || verb.role == ROLE_HEAD;
+    if (person && is_no_verb(after)) return (struct verb){0};
     if (starts_noun(after, &noun) && verb.kind == VERB_ROLE) {
         bool is = span_ends(before, U"为") || span_ends(before, U"是");
         verb.kind = is ? VERB_IS : VERB_LABEL;
@@ -507,15 +519,16 @@ bool words_role_at(struct span span, size_t at)
  */
 
 static const uint32_t *const unit_ends[] = {
-    U"局",   U"委",     U"办",   U"部",   U"厅",   U"院",   U"会",   U"署",     U"处",   U"队",
-    U"站",   U"所",     U"社",   U"校",   U"团",   U"组",   U"科",   U"室",     U"馆",   U"台",
-    U"司",   U"关",     U"区",   U"县",   U"市",   U"州",   U"旗",   U"镇",     U"乡",   U"街",
-    U"中心", U"单位",   U"部门", U"机构", U"政府", U"联",   U"协",   U"学校",   U"医院", U"企业",
-    U"专班", U"基地",   U"厂",   U"场",   U"园",   U"库",   U"行",   U"组织",   U"街道", U"街镇",
-    U"公安", U"民政",   U"教育", U"卫健", U"司法", U"财政", U"人社", U"移动",   U"联通", U"电信",
-    U"铁塔", U"邮政",   U"供电", U"电力", U"团体", U"党派", U"高校", U"运营商", U"主体", U"地区",
-    U"电网", U"村",     U"社区", U"警",   U"军",   U"集团", U"公司", U"系统",   U"党组", U"支部",
-    U"中央", U"派出所",
+    U"局",   U"委",     U"办",     U"部",     U"厅",     U"院",     U"会",   U"署",   U"处",
+    U"队",   U"站",     U"所",     U"报社",   U"联社",   U"校",     U"团",   U"组",   U"科",
+    U"室",   U"馆",     U"台",     U"司",     U"关",     U"区",     U"县",   U"市",   U"州",
+    U"旗",   U"镇",     U"乡",     U"街",     U"中心",   U"单位",   U"部门", U"机构", U"政府",
+    U"联",   U"协",     U"学校",   U"医院",   U"企业",   U"专班",   U"基地", U"厂",   U"场",
+    U"园",   U"库",     U"行",     U"组织",   U"街道",   U"街镇",   U"公安", U"民政", U"教育",
+    U"卫健", U"司法",   U"财政",   U"人社",   U"移动",   U"联通",   U"电信", U"铁塔", U"邮政",
+    U"供电", U"电力",   U"团体",   U"党派",   U"高校",   U"运营商", U"主体", U"地区", U"电网",
+    U"村",   U"社区",   U"警",     U"军",     U"集团",   U"公司",   U"系统", U"党组", U"支部",
+    U"中央", U"派出所", U"合作社", U"供销社", U"通讯社", U"新华社",
 };
 
 /* Endings of other words, and common nouns that are nobody's name. */
@@ -556,11 +569,39 @@ bool words_unit(struct span span)
     return ENDS_ANY(span, unit_ends) > 0;
 }
 
+/* Names of two characters that nothing is missing from. */
+static bool is_short_name(struct span span)
+{
+    static const uint32_t *const names[] = {U"妇联", U"残联", U"法院", U"工会", U"团委", U"侨联",
+                                            U"科协", U"文联", U"军区", U"海关", U"政协"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (span_is(span, names[i])) return true;
+    return false;
+}
+
 bool words_whole_unit(struct span span)
 {
     static const uint32_t *const fields[] = {U"公安", U"民政", U"教育", U"卫健", U"司法",
-                                             U"财政", U"人社", U"邮政", U"供电", U"电力"};
+                                             U"财政", U"人社", U"邮政", U"供电", U"电力",
+                                             U"各街", U"州",   U"军",   U"警"};
+    if (span.len == 2) return is_short_name(span) || span_starts(span, U"各");
     return words_unit(span) && !ENDS_ANY(span, fields);
+}
+
+bool words_tail(struct span span)
+{
+    static const uint32_t *const tails[] = {
+        U"办公室", U"办事处", U"委员会", U"分局",   U"支队",   U"大队",    U"中队",
+        U"总队",   U"分公司", U"党组",   U"管委会", U"指挥部", U"工委",    U"支行",
+        U"中心",   U"公司",   U"派出所", U"保障局", U"保障厅", U"人民政府"};
+    enum { TAIL_LEN_MAX = 5 };
+    return span.len <= TAIL_LEN_MAX && !words_begins(span) && ENDS_ANY(span, tails) > 0;
+}
+
+bool words_starts_name(struct span span)
+{
+    return words_begins(span) || is_short_name(span) ||
+           (span.len > 2 && words_unit(span) && !words_tail(span));
 }
 
 bool words_group(struct span span)

@@ -109,8 +109,12 @@ bool words_role_at(struct span span, size_t at);
 
 /* Ends like the name of an organ, and is more than the ending. */
 bool words_unit(struct span span);
-/* As words_unit, and nothing seems to be missing: not 区公安, which may go on with 局. */
+/* As words_unit, and nothing seems to be missing: not 区公安 or 区司, which may go on. */
 bool words_whole_unit(struct span span);
+/* What a name goes on with and hardly one begins with: 办公室, 交警支队. */
+bool words_tail(struct span span);
+/* Could a name begin like the span, which ends like one? */
+bool words_starts_name(struct span span);
 /* Stands for several units: 各区政府, 各成员单位. */
 bool words_group(struct span span);
 /* Names nobody in particular: 有关部门. */
