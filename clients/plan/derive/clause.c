@@ -313,6 +313,23 @@ static bool all_units(struct span span)
     }
 }
 
+/* From `at` up to a separator, a bracket or white space within a line, over line breaks. */
+static struct span name_over_lines(const struct finder *finder, size_t at, size_t end)
+{
+    enum { NAME_LEN_MAX = 40 };
+    size_t stop = at + 1;
+    while (stop < end && stop - at < NAME_LEN_MAX) {
+        uint32_t flags = finder->all.c[stop];
+        uint32_t folded = finder->all.f[stop];
+        if (((flags & WORDS_GAP) && !(flags & WORDS_LINE)) || folded == U'、' || folded == ',' ||
+            folded == ';' || folded == ':' || folded == U'。' || words_opens(folded) ||
+            words_closes(folded))
+            break;
+        stop++;
+    }
+    return span_sub(finder->all, at, stop);
+}
+
 /* Does the list behind a label go on in the line that begins at `at`? `from` is where the list
  * begins. */
 static bool list_goes_on(const struct finder *finder, size_t from, size_t at, size_t end,
@@ -348,6 +365,9 @@ static bool list_goes_on(const struct finder *finder, size_t from, size_t at, si
     bool listed = head < line.len && (line.f[head] == U'、' || words_opens(line.f[head]) ||
                                       (line.c[head] & WORDS_GAP));
     if (joined && (!whole || listed || head == line.len)) return true;
+    /* The next name may itself run over the end of its line. */
+    struct span over = name_over_lines(finder, at, end);
+    if (head == line.len && words_begins(over) && words_unit(over)) return true;
     return words_unit(first) && (!whole || (listed && words_begins(first)));
 }
 

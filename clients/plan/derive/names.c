@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "clients/plan/derive/gaps.h"
+
 /* ---- the text's own vocabulary ----------------------------------------------------------------
  */
 
@@ -58,16 +60,6 @@ static void learn(struct vocabulary *vocabulary, const struct clauses *clauses)
 /* ---- splitting --------------------------------------------------------------------------------
  */
 
-/* 区委 before 政法委 is half a name. */
-static bool is_half(struct span left, struct span right)
-{
-    static const uint32_t *const halves[] = {U"区委", U"市委", U"省委", U"县委", U"州委", U"党委",
-                                             U"团",   U"市",   U"区",   U"县",   U"省",   U"镇"};
-    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++)
-        if (span_is(left, halves[i])) return words_prefix(right) == 0;
-    return false;
-}
-
 struct refiner {
     struct vocabulary vocabulary;
     struct findings *findings;
@@ -83,117 +75,6 @@ static void emit(struct refiner *refiner, const struct role_name *name, size_t f
     if (part.span.len == 0) return;
     if (!is_whole(part.span)) refiner->flags |= NAMES_BROKEN;
     buf_append(&refiner->names, &part, sizeof part);
-}
-
-enum { PIECE_COUNT_MAX = 64 };
-
-/* How bad it is to take what stands between two white spaces as one name: not known as one, not
- * beginning like one, or made of two that could stand alone. A line break cuts names more often
- * than a space does, unless spaces are what separates names here. */
-static unsigned badness(const struct refiner *refiner, struct span span, const size_t *gaps,
-                        size_t gap_count, bool loose)
-{
-    if (!words_unit(span)) return 1000;
-    if (has(&refiner->vocabulary.whole, span)) return 0;
-    bool tail = words_tail(span) || (span.len == 2 && !words_whole_unit(span));
-    unsigned bad = tail ? 20 : words_begins(span) ? 1 : 6;
-    for (size_t i = 0; i < gap_count; i++) {
-        struct span left = span_sub(span, 0, gaps[i]), right = span_sub(span, gaps[i], span.len);
-        if (!words_unit(left) || is_half(left, right) || words_tail(right)) continue;
-        if (words_unit(right) && words_begins(right)) bad += 10;
-        if (!words_whole_unit(left)) continue;
-        bool line = (span.c[gaps[i]] & WORDS_LINE) != 0;
-        if (words_unit(right) && (loose || !line)) bad += 8;
-        if (words_unit(right) && has(&refiner->vocabulary.whole, left)) bad += 4;
-        if (!words_unit(right) && right.len <= 2) bad += 3;
-    }
-    return bad;
-}
-
-/* Do spaces within lines separate units in this list? */
-static bool is_loose(struct span span, const size_t *gaps, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        size_t from = i > 0 ? gaps[i - 1] : 0, to = i + 1 < count ? gaps[i + 1] : span.len;
-        if (!(span.c[gaps[i]] & WORDS_LINE) && words_whole_unit(span_sub(span, from, gaps[i])) &&
-            words_starts_name(span_sub(span, gaps[i], to)))
-            return true;
-    }
-    return false;
-}
-
-/* Cuts a name with white space inside where that is least bad: ret_ends are the ends of the parts.
- * Their number; 1: it stays whole. */
-static size_t cut_at_gaps(struct refiner *refiner, struct span span,
-                          size_t ret_ends[static PIECE_COUNT_MAX])
-{
-    size_t gaps[PIECE_COUNT_MAX], count = 0, from[PIECE_COUNT_MAX + 1] = {0};
-    unsigned best[PIECE_COUNT_MAX + 1] = {0};
-    size_t depth = 0;
-    for (size_t i = 0; i < span.len && count < PIECE_COUNT_MAX; i++) {
-        if (i > 0 && depth == 0 && (span.c[i] & WORDS_GAP) && !words_opens(span.f[i]))
-            gaps[count++] = i;
-        if (words_opens(span.f[i])) depth++;
-        if (words_closes(span.f[i]) && depth > 0) depth--;
-    }
-    bool loose = is_loose(span, gaps, count);
-    ret_ends[0] = span.len;
-    if (count == PIECE_COUNT_MAX || has(&refiner->vocabulary.whole, span)) return 1;
-    /* Where most characters stand apart white space says nothing. */
-    if (span.len > 3 && count * 2 >= span.len - 1) return 1;
-    /* Piece k ends at gaps[k], the last one at the end of the span. */
-    for (size_t end = 1; end <= count + 1; end++) {
-        best[end] = UINT32_MAX;
-        for (size_t begin = 0; begin < end; begin++) {
-            size_t inner[PIECE_COUNT_MAX], inner_count = 0;
-            size_t a = begin > 0 ? gaps[begin - 1] : 0, b = end <= count ? gaps[end - 1] : span.len;
-            for (size_t i = begin; i + 1 < end; i++) inner[inner_count++] = gaps[i] - a;
-            if (b - a > 40) continue;
-            unsigned bad =
-                best[begin] + badness(refiner, span_sub(span, a, b), inner, inner_count, loose);
-            if (bad >= best[end]) continue;
-            best[end] = bad;
-            from[end] = begin;
-        }
-        if (best[end] == UINT32_MAX) return 1;
-    }
-    if (best[count + 1] >= 1000) return 1;
-    size_t parts = 0;
-    for (size_t end = count + 1; end > 0; end = from[end]) parts++;
-    for (size_t end = count + 1, part = parts; end > 0; end = from[end])
-        ret_ends[--part] = end <= count ? gaps[end - 1] : span.len;
-    return parts;
-}
-
-/* A part that could be two units after all: cut by a line break between two that stand alone. */
-static bool is_doubtful_join(const struct refiner *refiner, struct span part)
-{
-    size_t gaps = 0;
-    for (size_t i = 1; i < part.len; i++) gaps += (part.c[i] & WORDS_GAP) != 0;
-    if (gaps * 2 >= part.len - 1 || has(&refiner->vocabulary.whole, part)) return false;
-    for (size_t i = 1; i < part.len; i++) {
-        if (!(part.c[i] & WORDS_GAP)) continue;
-        struct span left = span_sub(part, 0, i), right = span_sub(part, i, part.len);
-        if (words_whole_unit(left) && words_unit(right) && words_starts_name(right) &&
-            !is_half(left, right))
-            return true;
-    }
-    return false;
-}
-
-/* Parts that do not begin like a unit's name, and that the text has nowhere in one piece, may be
- * wrong; so may be what was left joined. */
-static void doubt_parts(struct refiner *refiner, struct span span, const size_t *ends, size_t count)
-{
-    for (size_t i = 0, from = 0; i < count; from = ends[i++]) {
-        struct span part = span_sub(span, from, ends[i]);
-        bool joined = is_doubtful_join(refiner, part);
-        bool cut = count > 1 && !words_begins(part) && !has(&refiner->vocabulary.whole, part);
-        if (!joined && !cut) continue;
-        findings_add(refiner->findings, joined ? FINDING_NAME_JOINED : FINDING_NAME_SPLIT,
-                     refiner->clause->line_first, span);
-        return;
-    }
 }
 
 /* Where 和, 与 or 及 joins two units; the whole length: nowhere. */
@@ -228,12 +109,21 @@ static void split_joint(struct refiner *refiner, const struct role_name *name, s
     }
 }
 
+static bool is_known(const void *ctx, struct span span)
+{
+    return has(ctx, span);
+}
+
 static void split(struct refiner *refiner, const struct role_name *name)
 {
-    size_t ends[PIECE_COUNT_MAX] = {name->span.len};
-    bool whole = is_whole(name->span);
-    size_t count = whole ? 1 : cut_at_gaps(refiner, name->span, ends);
-    if (!whole) doubt_parts(refiner, name->span, ends, count);
+    const struct gaps_known known = {is_known, &refiner->vocabulary.whole};
+    size_t ends[GAPS_MAX] = {name->span.len}, count = 1;
+    enum gaps_doubt doubt = GAPS_SURE;
+    if (!is_whole(name->span)) count = gaps_cut(name->span, &known, ends, &doubt);
+    if (doubt != GAPS_SURE)
+        findings_add(refiner->findings,
+                     doubt == GAPS_JOINED ? FINDING_NAME_JOINED : FINDING_NAME_SPLIT,
+                     refiner->clause->line_first, name->span);
     for (size_t i = 0, from = 0; i < count; from = ends[i++])
         split_joint(refiner, name, from, ends[i]);
 }

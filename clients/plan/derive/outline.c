@@ -394,18 +394,19 @@ static bool is_annex(struct span span)
     return rest.len == len || rest.f[len] == ':' || (rest.c[len] & WORDS_GAP) || rest.f[len] == '(';
 }
 
-/* Does 1.1 begin a line? */
+/* Does 1.1 begin a line, or 2.1 below a line that begins with 2? */
 static bool has_dotted(const struct text *text)
 {
-    enum { LOOK = 16 };
+    enum { LOOK = 16, NUMBERS = 200 };
+    bool seen[NUMBERS] = {[1] = true};
     const struct text_line *lines = (const struct text_line *)(const void *)text->lines.data;
     size_t count = text->lines.len / sizeof *lines, len = text_len(text);
     for (size_t i = 0; i < count; i++) {
         size_t at = lines[i].first, end = at + LOOK < len ? at + LOOK : len;
         struct marker marker = marker_digits(text_span(text, at, end));
-        if (marker.form == OUTLINE_DOTTED && marker.count == 2 && marker.values[0] == 1 &&
-            marker.values[1] == 1)
-            return true;
+        if (marker.form != OUTLINE_DOTTED) continue;
+        if (marker.count == 1) seen[marker.values[0]] = true;
+        if (marker.count == 2 && marker.values[1] == 1 && seen[marker.values[0]]) return true;
     }
     return false;
 }

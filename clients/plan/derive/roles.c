@@ -279,7 +279,10 @@ static void take_text(struct parser *parser, struct span span)
         if (verb.kind == VERB_NONE) {
             /* 会同区教育局开展: the name ends where the act begins. */
             size_t len = parser->with ? words_unit_start(span) : 0;
-            if (len > 0 && len < span.len && span.f[len] != U'等') span = span_sub(span, 0, len);
+            if (len > 0 && len < span.len && span.f[len] != U'等') {
+                span = span_sub(span, 0, len);
+                parser->ret->flags |= ROLES_DUTY_TEXT;
+            }
             if (parser->label != ROLE_SKIP) add_name(parser, span);
             return;
         }

@@ -292,8 +292,12 @@ static const uint32_t *const skip_labels[] = {
 
 static size_t ends_any(struct span span, const uint32_t *const *words, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (span_ends(span, words[i])) return words_len(words[i]);
+    if (span.len == 0) return 0;
+    uint32_t last = span.f[span.len - 1];
+    for (size_t i = 0; i < count; i++) {
+        size_t len = words_len(words[i]);
+        if (words[i][len - 1] == last && span_ends(span, words[i])) return len;
+    }
     return 0;
 }
 #define ENDS_ANY(span, words) ends_any(span, words, sizeof(words) / sizeof((words)[0]))
