@@ -175,6 +175,10 @@ static void numbers_in_sentences_are_no_items(void **unused)
 static void a_broken_numbering_is_told(void **unused)
 {
     (void)unused;
+    /* Numbers start anew while a bracket is open: two texts in one, and the bracket belongs to
+     * none. */
+    check_both("一、甲（区民政局负责\n一、乙，区残联配合）\n二、丙（区残联负责）\n",
+               "1|区民政局| / 101.2|区残联|", " bracket-open@1");
     check_both("（一）甲（区民政局负责）\n（三）乙（区残联负责）\n", "1|区民政局| / 3|区残联|",
                " number-gap@2");
     check_both("（一）甲（区民政局负责）\n（一）乙（区残联负责）\n", "1|区民政局| / 1|区残联|",

@@ -56,11 +56,15 @@ void brackets_find(struct buf *brackets, const struct text *text, const struct o
     for (size_t at = 0; at < len; at++) {
         if (item < outline_count(outline) && at == outline_item(outline, item)->at) {
             close_all(&stack, at);
-            /* The number's own brackets are none. */
-            uint32_t body = outline_item(outline, item++)->body;
-            if (body > at) at = body - 1;
-            stack.sentence = (struct opened){(uint32_t)at + 1, 0, 0};
-            continue;
+            /* The number's own brackets are none. A root may stand where its first item does. */
+            uint32_t body = (uint32_t)at;
+            while (item < outline_count(outline) && at == outline_item(outline, item)->at)
+                body = outline_item(outline, item++)->body;
+            stack.sentence = (struct opened){body, 0, 0};
+            if (body > at) {
+                at = body - 1;
+                continue;
+            }
         }
         uint32_t folded = all.f[at];
         if (words_opens(folded)) {

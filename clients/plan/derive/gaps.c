@@ -38,7 +38,7 @@ static struct span part(const struct board *board, size_t from, size_t to)
 static unsigned traits(struct board *board, size_t from, size_t to)
 {
     uint8_t *found = &board->traits[from][to];
-    if (*found) return *found;
+    if (*found & TRAIT_DONE) return *found;
     struct span span = part(board, from, to);
     unsigned bits = TRAIT_DONE;
     if (words_unit(span)) bits |= TRAIT_UNIT;
