@@ -45,6 +45,8 @@ size_t graph_row_refs(const struct graph *graph, const struct plan_row *row, str
     uint64_t at_ms = plan_about(graph->plan)->date_ms;
     size_t count = 0;
     if (row->source == PLAN_ROW_THREAD) return graph_put_ref(refs, 0, cap, GRAPH_THREAD, 0);
+    if (row->source == PLAN_ROW_THREAD_SIGNERS)
+        return graph_put_ref(refs, 0, cap, GRAPH_SIGNERS, 0);
     if (row->source == PLAN_ROW_SENDER) return graph_put_ref(refs, 0, cap, GRAPH_REFERENCE, 0);
     for (size_t i = 0; i < row->named_count; i++) {
         uint16_t index = row->named[i].index;
@@ -98,8 +100,12 @@ void graph_ref_name(const struct graph *graph, struct graph_ref ref, struct buf 
     case GRAPH_THREAD:
         buf_append_str(buf, graph_text(graph, "线索各参与单位", "Everybody on the thread"));
         break;
+    case GRAPH_SIGNERS:
+        buf_append_str(buf, graph_text(graph, "线索中须签收的单位", "Who must sign on the thread"));
+        break;
     case GRAPH_REFERENCE:
-        buf_append_str(buf, graph_text(graph, "来件单位", "Sender of the message referred to"));
+        buf_append_str(
+            buf, graph_text(graph, "所答复消息的发送单位", "Sender of the message referred to"));
         break;
     }
 }

@@ -37,6 +37,7 @@ enum graph_who {
     GRAPH_STREET,    /* of a group of streets, the one of the area */
     GRAPH_ANY,       /* any unit */
     GRAPH_THREAD,    /* everybody on it */
+    GRAPH_SIGNERS,   /* who had to sign for something on it */
     GRAPH_REFERENCE, /* the sender of the message referred to */
 };
 struct graph_ref {
