@@ -10,12 +10,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
 #include <cmocka.h>
 
 #include "proto/attachment.h"
+#include "proto/base/check.h"
 #include "proto/host/chunks.h"
 #include "proto/host/file.h"
 #include "tests/scenario/caller.h"
@@ -490,7 +492,10 @@ static void wait_figure(const char *name, uint64_t wanted)
 {
     char path[PATH_LEN];
     snprintf(path, sizeof path, "%s/state/status.json", town.folder);
-    for (int turn = 0; turn < 2000000; turn++) {
+    struct timespec now;
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    for (time_t until_s = now.tv_sec + 60; now.tv_sec < until_s;) {
+        CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
         json_t *status = json_load_file(path, 0, NULL);
         uint64_t found = (uint64_t)json_integer_value(json_object_get(status, name));
         json_decref(status);
