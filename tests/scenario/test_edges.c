@@ -299,7 +299,7 @@ static void a_head_that_is_not_of_this_journal_is_a_fork(void **state)
 static void who_asks_without_reading_is_told_to_wait(void **state)
 {
     const struct town *town = *state;
-    enum { QUESTIONS = 2000, PER_WHILE = 16 * 1024 * 1024 };
+    enum { QUESTIONS = 400, PER_WHILE = 16 * 1024 * 1024 };
     struct caller caller;
     Leadbus__GetBundle question = LEADBUS__GET_BUNDLE__INIT;
     Leadbus__Frame frame = LEADBUS__FRAME__INIT;
