@@ -35,6 +35,7 @@ struct agent {
     struct agent_counts counts;
     struct http *http;
     size_t files_bytes;            /* of files that are collected to be looked into */
+    unsigned downloads;            /* files on their way out, each with a chunk in memory */
     unsigned changes;              /* leadbus_change bits since the loop last looked */
     uint64_t alarm_ms, trouble_ms; /* what of the library's troubles is in the log already */
     uint64_t lonely_look_ms;       /* monotonic: when to look again for a connection */

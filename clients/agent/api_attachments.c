@@ -99,8 +99,11 @@ int api_attachments(struct agent *agent, struct http_request *request, struct ht
     return 0;
 }
 
+enum { DOWNLOAD_COUNT_MAX = 16 };
+
 /* What the source of a reply reads. */
 struct download {
+    struct agent *agent;
     leadbus_reader *reader;
     char media_type[128];
 };
@@ -116,6 +119,7 @@ static long download_read(void *ctx, uint64_t at, char *ret, size_t cap)
 static void download_close(void *ctx)
 {
     struct download *download = ctx;
+    download->agent->downloads--;
     leadbus_attachment_close(download->reader);
     free(download);
 }
@@ -168,12 +172,17 @@ int api_attachment(struct agent *agent, struct http_request *request, struct htt
     if (number == 0 || !leadbus_message_attachment(message, number - 1, &attachment))
         status = error_say(ret_error, E_NOT_FOUND, "n", "共 %zu 个附件", "of %zu attachments",
                            leadbus_message_attachment_count(message));
+    else if (agent->downloads == DOWNLOAD_COUNT_MAX)
+        status = error_say(ret_error, E_BUSY, NULL, "同时下载的文件已达 %d 个",
+                           "%d files are on their way out", DOWNLOAD_COUNT_MAX);
     else if (leadbus_attachment_open(agent->lb, id, number - 1, &reader, &trouble))
         status = agent_error(&trouble, ret_error);
     if (!status) {
         struct download *download = calloc(1, sizeof *download);
         CHECK(download != NULL);
+        download->agent = agent;
         download->reader = reader;
+        agent->downloads++;
         (void)snprintf(download->media_type, sizeof download->media_type, "%s",
                        attachment.media_type);
         reply->content_type = download->media_type;

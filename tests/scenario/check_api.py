@@ -317,7 +317,7 @@ for one in silent:
     one.close()
 
 # A file: taken in pieces, listed, handed out as it is, taken back.
-NAME, TEXT = "照片 \"1\" 100%.txt", "needle\r\n".encode() * 30000
+NAME, TEXT = "照片 \"1\" 100%.txt", "needle\r\n".encode() * 500000
 UPLOAD = "/v1/attachments?kind=lead.mandatory-report&name=" + urllib.parse.quote(NAME)
 
 
@@ -388,6 +388,19 @@ check(headers["Content-Disposition"].endswith("filename*=UTF-8''" + urllib.parse
       f"download: {headers['Content-Disposition']}")
 for n, code in ((0, "not_found"), (2, "not_found"), ("x", "bad_value"), (99999, "bad_value")):
     check_problem(call("GET", f"{MESSAGE}/{n}"), 404 if code == "not_found" else 422, code, f"attachment {n}")
+
+# As many at a time as there is memory for; a HEAD is soon over.
+slow = []
+for _ in range(16):
+    connection = Local("localhost")
+    connection.request("GET", MESSAGE + "/1")
+    slow.append((connection, connection.getresponse()))
+check_problem(call("GET", MESSAGE + "/1"), 503, "busy", "a seventeenth download")
+for connection, answer in slow:
+    check(answer.read() == TEXT, "one of sixteen downloads")
+    connection.close()
+status, headers, data = call("HEAD", MESSAGE + "/1")
+check(status == 200 and headers["Content-Length"] == str(len(TEXT)) and data == b"", f"HEAD: {status}")
 
 # A document above its bound is refused before it is read, and said so where the rest is short.
 connection = Local("localhost")
