@@ -296,7 +296,6 @@ static void a_head_that_is_not_of_this_journal_is_a_fork(void **state)
     caller_close(&caller);
 }
 
-#ifndef __SANITIZE_THREAD__
 static void who_asks_without_reading_is_told_to_wait(void **state)
 {
     const struct town *town = *state;
@@ -327,7 +326,6 @@ static void who_asks_without_reading_is_told_to_wait(void **state)
     caller_close(&caller);
     assert_serves(town);
 }
-#endif
 
 /* Asks until the bundle is in force; every question waits for its answer. */
 static bool wait_bundle(struct caller *caller, uint64_t version)
@@ -525,9 +523,7 @@ static void without_descriptors_for_its_connections_it_does_not_start(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#ifndef __SANITIZE_THREAD__ /* megabytes of bundles take minutes there */
         cmocka_unit_test(who_asks_without_reading_is_told_to_wait),
-#endif
         cmocka_unit_test(strangers_are_turned_away),
         cmocka_unit_test(nothing_is_done_before_hello),
         cmocka_unit_test(a_hello_that_lies_is_refused),
