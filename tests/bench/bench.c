@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -168,6 +169,11 @@ static void unit_connect(struct unit *unit)
     }
 }
 
+/* Who comes first on the cores that all share here. In a district the receivers' work runs on the
+ * departments' own machines: TURN_YIELD gives them what sender and broker leave over (SCHED_IDLE),
+ * TURN_EQUAL lets them compete. Both do all of the work. */
+enum turn { TURN_YIELD, TURN_EQUAL };
+
 static void *receiver_main(void *arg)
 {
     struct unit unit = {.receiver = (size_t)(uintptr_t)arg};
@@ -183,9 +189,12 @@ static void *receiver_main(void *arg)
     return NULL;
 }
 
-static int receivers_main(void)
+static int receivers_main(enum turn turn)
 {
     pthread_t threads[RECEIVERS];
+    struct sched_param none = {0};
+    if (turn == TURN_YIELD && sched_setscheduler(0, SCHED_IDLE, &none) != 0)
+        fail("SCHED_IDLE", NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a sender that fails takes them along */
     for (size_t i = 0; i < RECEIVERS; i++)
         if (pthread_create(&threads[i], NULL, receiver_main, (void *)(uintptr_t)i) != 0)
@@ -288,7 +297,7 @@ struct figures {
     uint64_t twice;
 };
 
-static struct figures run(size_t lead_count, size_t window, int broker_pid)
+static struct figures run(size_t lead_count, size_t window, enum turn turn, int broker_pid)
 {
     size_t size = sizeof *shared + sizeof(uint64_t) * lead_count * (2 + RECEIVERS);
     shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -298,7 +307,7 @@ static struct figures run(size_t lead_count, size_t window, int broker_pid)
     struct figures figures = {.broker_rss_mib = broker_rss_mib(broker_pid)};
     pid_t child = fork();
     if (child < 0) fail("fork", NULL);
-    if (child == 0) _exit(receivers_main());
+    if (child == 0) _exit(receivers_main(turn));
 
     struct unit unit = {.receiver = RECEIVERS};
     unit_open(&unit, "sender");
@@ -404,9 +413,15 @@ static void cpu_model(char ret[128])
     if (file) fclose(file);
 }
 
-static void print_json(const struct limits *limits, const struct figures *one,
-                       const struct figures *many, const struct setting *setting)
+/* At window 1 with each turn, and at window 256. */
+struct results {
+    struct figures one, equal, many;
+};
+
+static void print_json(const struct limits *limits, const struct results *results,
+                       const struct setting *setting)
 {
+    const struct figures *one = &results->one, *equal = &results->equal, *many = &results->many;
     char cpu[128], when[32];
     time_t now = time(NULL);
     struct tm utc;
@@ -423,11 +438,16 @@ static void print_json(const struct limits *limits, const struct figures *one,
            "  \"leads_per_s_window_1\": %.0f,\n"
            "  \"receipt_p50_us\": %.0f, \"receipt_p99_us\": %.0f,\n"
            "  \"delivery_p50_us\": %.0f, \"delivery_p99_us\": %.0f,\n"
+           "  \"leads_per_s_equal\": %.0f,\n"
+           "  \"receipt_equal_p50_us\": %.0f, \"receipt_equal_p99_us\": %.0f,\n"
+           "  \"delivery_equal_p50_us\": %.0f, \"delivery_equal_p99_us\": %.0f,\n"
            "  \"receipt_window_256_p50_us\": %.0f, \"receipt_window_256_p99_us\": %.0f,\n"
            "  \"delivery_window_256_p50_us\": %.0f, \"delivery_window_256_p99_us\": %.0f,\n",
            many->leads_per_s, many->deliveries_per_s, one->leads_per_s, one->receipt_p50_us,
-           one->receipt_p99_us, one->delivery_p50_us, one->delivery_p99_us, many->receipt_p50_us,
-           many->receipt_p99_us, many->delivery_p50_us, many->delivery_p99_us);
+           one->receipt_p99_us, one->delivery_p50_us, one->delivery_p99_us, equal->leads_per_s,
+           equal->receipt_p50_us, equal->receipt_p99_us, equal->delivery_p50_us,
+           equal->delivery_p99_us, many->receipt_p50_us, many->receipt_p99_us,
+           many->delivery_p50_us, many->delivery_p99_us);
     printf("  \"broker_cpu_per_lead_us\": %.1f, \"broker_cpu_per_lead_window_1_us\": %.1f,\n"
            "  \"broker_rss_idle_mib\": %.1f, \"broker_rss_loaded_mib\": %.1f,\n"
            "  \"limit_fdatasync_p50_us\": %.0f, \"limit_sign_us\": %.1f, "
@@ -438,39 +458,61 @@ static void print_json(const struct limits *limits, const struct figures *one,
            many->broker_cpu_us_per_lead, one->broker_cpu_us_per_lead, setting->idle_rss_mib,
            many->broker_rss_mib, limits->fdatasync_p50_us, limits->sign_us, limits->verify_us,
            one->receipt_p50_us / limits->fdatasync_p50_us,
-           many->broker_cpu_us_per_lead / limits->verify_us, one->twice + many->twice);
+           many->broker_cpu_us_per_lead / limits->verify_us,
+           one->twice + equal->twice + many->twice);
 }
 
-/* One line with a figure at each window. */
-static void print_row(const char *label, int decimals, double one, double many)
+/* One line with a figure of each run. */
+static void print_row(const char *label, int decimals, double one, double equal, double many)
 {
     i18n_pad(stdout, label, 36);
-    printf("%12.*f %12.*f\n", decimals, one, decimals, many);
+    printf("%12.*f %12.*f %12.*f\n", decimals, one, decimals, equal, decimals, many);
 }
 
-static void print_text(const struct limits *limits, const struct figures *one,
-                       const struct figures *many, const struct setting *setting)
+static void print_head(const char *label, const char *one, const char *equal, const char *many)
 {
+    i18n_pad(stdout, label, 36);
+    const char *titles[] = {one, equal, many};
+    for (size_t i = 0; i < 3; i++)
+        printf("%*s%s", (int)(13 - i18n_width(titles[i]) - (i == 0)), "", titles[i]);
+    printf("\n");
+}
+
+static void print_text(const struct limits *limits, const struct results *results,
+                       const struct setting *setting)
+{
+    const struct figures *one = &results->one, *equal = &results->equal, *many = &results->many;
     printf(T("%d 个接收单位，正文 %d 字节；封装、签名、核验、各端落盘全部开启\n\n",
              "%d recipients, %d byte body; sealed, signed, verified and durable at every "
              "end\n\n"),
            RECEIVERS, BODY_LEN);
-    print_row(T("在途线索数", "leads in flight"), 0, 1, 256);
-    print_row(T("线索/秒", "leads/s"), 0, one->leads_per_s, many->leads_per_s);
-    print_row(T("送达/秒", "deliveries/s"), 0, one->deliveries_per_s, many->deliveries_per_s);
+    print_head(T("在途线索数", "leads in flight"), "1", "1", "256");
+    print_head(T("接收单位", "recipients"), T("让先", "yield"), T("争用", "compete"),
+               T("争用", "compete"));
+    print_row(T("线索/秒", "leads/s"), 0, one->leads_per_s, equal->leads_per_s, many->leads_per_s);
+    print_row(T("送达/秒", "deliveries/s"), 0, one->deliveries_per_s, equal->deliveries_per_s,
+              many->deliveries_per_s);
     print_row(T("回执 p50（微秒）", "receipt p50 (us)"), 0, one->receipt_p50_us,
-              many->receipt_p50_us);
+              equal->receipt_p50_us, many->receipt_p50_us);
     print_row(T("回执 p99（微秒）", "receipt p99 (us)"), 0, one->receipt_p99_us,
-              many->receipt_p99_us);
+              equal->receipt_p99_us, many->receipt_p99_us);
     print_row(T("送达并落盘 p50（微秒）", "delivery, durable, p50 (us)"), 0, one->delivery_p50_us,
-              many->delivery_p50_us);
+              equal->delivery_p50_us, many->delivery_p50_us);
     print_row(T("送达并落盘 p99（微秒）", "delivery, durable, p99 (us)"), 0, one->delivery_p99_us,
-              many->delivery_p99_us);
+              equal->delivery_p99_us, many->delivery_p99_us);
     print_row(T("总线 CPU/线索（微秒）", "broker CPU per lead (us)"), 1,
-              one->broker_cpu_us_per_lead, many->broker_cpu_us_per_lead);
-    print_row(T("总线内存 空载 | 负载（MiB）", "broker RSS, idle | loaded (MiB)"), 1,
-              setting->idle_rss_mib, many->broker_rss_mib);
+              one->broker_cpu_us_per_lead, equal->broker_cpu_us_per_lead,
+              many->broker_cpu_us_per_lead);
+    print_row(T("总线内存（MiB）", "broker RSS (MiB)"), 1, one->broker_rss_mib,
+              equal->broker_rss_mib, many->broker_rss_mib);
     printf("\n");
+    printf(
+        T("让先：接收单位只用发送端与总线余下的处理器时间，相当于各单位在自己的机器上；争用：全部"
+          "同等争用本机。两者接收端均逐条核验、开封、落盘。\n",
+          "yield: the recipients take the processor time that sender and broker leave, as if on "
+          "machines of their own; compete: all share this machine alike. In both they verify, "
+          "open and store every lead.\n"));
+    printf(T("总线空载内存 %.1f MiB\n", "broker RSS idle %.1f MiB\n"), setting->idle_rss_mib);
     printf(T("本次所测极限：追加并 fdatasync p50 %.0f 微秒；Ed25519 签名 %.1f 微秒、验签 %.1f "
              "微秒（单核）\n",
              "limits in this run: append + fdatasync p50 %.0f us; Ed25519 sign %.1f us, "
@@ -481,9 +523,8 @@ static void print_text(const struct limits *limits, const struct figures *one,
              "verify\n"),
            one->receipt_p50_us / limits->fdatasync_p50_us,
            many->broker_cpu_us_per_lead / limits->verify_us);
-    if (one->twice + many->twice)
-        printf(T("重复接收：%" PRIu64 "\n", "TAKEN TWICE: %" PRIu64 "\n"),
-               one->twice + many->twice);
+    uint64_t twice = one->twice + equal->twice + many->twice;
+    if (twice) printf(T("重复接收：%" PRIu64 "\n", "TAKEN TWICE: %" PRIu64 "\n"), twice);
 }
 
 int main(int argc, char **argv)
@@ -510,8 +551,10 @@ int main(int argc, char **argv)
     if (sodium_init() < 0) return 1;
     struct setting setting = {count_one, count_many, broker_rss_mib(broker_pid)};
     struct limits limits = measure_limits();
-    struct figures one = run(count_one, 1, broker_pid);
-    struct figures many = run(count_many, 256, broker_pid);
-    (json ? print_json : print_text)(&limits, &one, &many, &setting);
-    return one.twice + many.twice ? 1 : 0;
+    struct results results;
+    results.one = run(count_one, 1, TURN_YIELD, broker_pid);
+    results.equal = run(count_one, 1, TURN_EQUAL, broker_pid);
+    results.many = run(count_many, 256, TURN_EQUAL, broker_pid);
+    (json ? print_json : print_text)(&limits, &results, &setting);
+    return results.one.twice + results.equal.twice + results.many.twice ? 1 : 0;
 }
