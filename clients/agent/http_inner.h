@@ -1,9 +1,10 @@
 /* http_inner: what the files of http share.
  *
- * http.c answers requests, http_head.c says what is wrong with one by its head alone, http_listen.c
- * has the sockets. libmicrohttpd reads a request and answers by itself, as HTML, what it cannot
- * read: a line or a header that is malformed or larger than HTTP_HEAD_BYTES_MAX, a length that is
- * no number, a chunk without a size. Everything else ends here and is a problem. */
+ * http_reply.c sends answers, http_head.c says what is wrong with a request by its head alone,
+ * http.c leads it through its handler, http_listen.c has the sockets. libmicrohttpd reads a request
+ * and answers by itself, as HTML, what it cannot read: a line or a header that is malformed or
+ * larger than HTTP_HEAD_BYTES_MAX, a length that is no number, a chunk without a size. Everything
+ * else ends here and is a problem. */
 #ifndef CLIENTS_AGENT_HTTP_INNER_H
 #define CLIENTS_AGENT_HTTP_INNER_H
 
@@ -44,6 +45,13 @@ void http_completed(void *ctx, struct MHD_Connection *connection, void **state,
 unsigned http_connection_count(struct MHD_Daemon *daemon); /* NULL: 0 */
 /* Most connections are taken: who is idle, or has been answered, makes room for others. */
 bool http_crowded(struct http *http, bool over_tcp);
+/* Queues the problem; `status` 0: that of the code. */
+enum MHD_Result http_send_problem(struct http *http, const struct http_request *request,
+                                  unsigned status, const struct error *error);
+/* Queues what the reply holds; the source goes with it, the rest stays for http_reply_fini. */
+enum MHD_Result http_send_reply(struct http *http, const struct http_request *request,
+                                struct http_reply *reply);
+void http_reply_fini(struct http_reply *reply);
 
 /* A percent sign without two hex digits behind it, or a NUL: the library would cut there. */
 bool http_uri_sound(const char *uri);

@@ -87,18 +87,6 @@ static int listen_tcp(struct http *http, const struct http_options *options, int
     return 0;
 }
 
-unsigned http_connection_count(struct MHD_Daemon *daemon)
-{
-    const union MHD_DaemonInfo *info =
-        daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS) : NULL;
-    return info ? info->num_connections : 0;
-}
-
-bool http_crowded(struct http *http, bool over_tcp)
-{
-    return http_connection_count(over_tcp ? http->tcp : http->local) > HTTP_CROWDED_COUNT;
-}
-
 /* The last quarter of the connections is for who has something to ask. */
 static void connected(void *ctx, struct MHD_Connection *connection, void **socket_context,
                       enum MHD_ConnectionNotificationCode code)

@@ -268,6 +268,38 @@ int cli_tell_outgoing(struct cli *cli, const char *done, const json_t *outgoing,
     return waited && !receipted ? CLI_EXIT_WAITING : 0;
 }
 
+static const char *attachment_state(const char *state)
+{
+    static const struct {
+        const char *state, *zh, *en;
+    } rows[] = {{"sending", "待上传", "to be sent"},
+                {"sent", "已上传", "sent"},
+                {"fetching", "接收中", "being fetched"},
+                {"here", "已收妥", "here"},
+                {"refused", "已拒收", "refused"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(state, rows[i].state) == 0) return T(rows[i].zh, rows[i].en);
+    return state;
+}
+
+void cli_print_attachments(const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *state = cli_get(one, "state"), *code = cli_get(one, "code");
+        printf("  %lld  ", (long long)cli_number(one, "n"));
+        i18n_pad(stdout, cli_safe(cli_get(one, "name")), 28);
+        printf(" %s", cli_safe(cli_get(one, "media_type")));
+        printf(T("  %lld 字节", "  %lld bytes"), (long long)cli_number(one, "size"));
+        printf("  %s", attachment_state(state));
+        if (strcmp(state, "sending") == 0 || strcmp(state, "fetching") == 0)
+            printf(" %lld/%lld", (long long)cli_number(one, "chunks_done"),
+                   (long long)cli_number(one, "chunks"));
+        if (*code) printf(": %s", error_text(error_code_of(code), i18n_lang()));
+        putchar('\n');
+    }
+}
+
 void cli_print_message(const json_t *message, const json_t *kind)
 {
     char head[256];
