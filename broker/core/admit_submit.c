@@ -130,7 +130,7 @@ static int check_kind(struct submission *s)
         if (strcmp(head->tags[i], s->kind->tags[i]) != 0)
             return error_set(error, E_LEVEL_MISMATCH, "tags", "%s, not %s", head->tags[i],
                              s->kind->tags[i]);
-    return 0;
+    return lifecycle_check_officer(s->kind, head->officer, error);
 }
 
 /* Files go with the one section of the kind that takes them. What they are only their readers see.

@@ -233,6 +233,7 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     if (status) return status;
     to->thread = draft->thread;
     status = check_order(agent, draft, ret_error);
+    if (!status) status = lifecycle_check_officer(draft->kind, to->officer, ret_error);
     if (!status && draft->kind->topic_required && !to->topic)
         status = outcome_missing(draft->kind, ret_error);
     if (status) return status;

@@ -126,12 +126,6 @@ static int post(struct cli *cli, const struct act *act, const char *thread, cons
     int status = cli_call(cli, "POST", path, take_body, &answer, NULL, &error);
     if (status) return cli_fail(cli, status, &error);
     status = cli_tell_outgoing(cli, T(act->done_zh, act->done_en), answer, wait != NULL);
-    if (!cli->officer || !*cli->officer)
-        (void)fprintf(
-            stderr, "%s\n",
-            T("未注明经办人：日志中只有单位。请用 --officer 或 $LEADBUS_OFFICER 给出经办人代码",
-              "no officer is named: the journal has the unit alone; give one with "
-              "--officer or $LEADBUS_OFFICER"));
     json_decref(answer);
     return status;
 }

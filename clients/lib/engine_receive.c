@@ -368,7 +368,7 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
     if (r == 0 && (head->urgency != plan_kind_urgency(route.kind, head->topic) ||
                    head->level != route.kind->level))
         r = error_set(ret_error, E_LEVEL_MISMATCH, "level", "not that of %s", head->kind);
-    return r;
+    return r == 0 ? lifecycle_check_officer(route.kind, head->officer, ret_error) : r;
 }
 
 int engine_check_payloads(struct engine *engine, const struct envelope *envelope,

@@ -295,6 +295,8 @@ static int check_sending(struct engine *engine, const struct plan_kind *kind,
 static int check_draft(const struct engine *engine, const struct engine_draft *draft,
                        const struct plan_kind *kind, uint64_t now_ms, struct error *ret_error)
 {
+    int officer = lifecycle_check_officer(kind, draft->officer, ret_error);
+    if (officer < 0) return officer;
     if (draft->expires_ms != 0 && (!kind->may_expire || draft->expires_ms <= now_ms ||
                                    draft->expires_ms > now_ms + LIMIT_EXPIRY_AHEAD_MS))
         return kind->may_expire ? error_say(ret_error, E_EXPIRY_NOT_ALLOWED, "expires_at",

@@ -175,6 +175,17 @@ static enum plan_act lifecycle_reached(enum lifecycle_state state)
     return PLAN_ACT_NONE;
 }
 
+int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
+                            struct error *ret_error)
+{
+    if (kind->act == PLAN_ACT_NONE || (officer && officer[0])) return 0;
+    return error_say(ret_error, E_MISSING_FIELD, "officer",
+                     "%s是人的行为，须注明经办人代码（命令行：--officer 或 $LEADBUS_OFFICER）",
+                     "%s is a person's act: name the officer by code (leadbus: --officer or "
+                     "$LEADBUS_OFFICER)",
+                     kind->slug);
+}
+
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state)
 {
     if (state == LIFECYCLE_CLOSED || state == LIFECYCLE_RETURNED || state == LIFECYCLE_STOOD_DOWN)

@@ -67,6 +67,12 @@ int lifecycle_next(const struct plan_kind *kind, enum lifecycle_state state, enu
                    enum lifecycle_role role, struct lifecycle_step *ret_step,
                    struct error *ret_error) MUST_USE;
 
+/* An act is a person's, apart from what the machines do: the header of a kind that acts names the
+ * officer by a code that only the unit resolves. Held by the sending end, the broker and every
+ * receiving end. Error: E_MISSING_FIELD with field "officer". */
+int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
+                            struct error *ret_error) MUST_USE;
+
 /* Nothing more is owed on this leg: closed, returned, stood down, or the last act that the kind
  * expects is done. */
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state);

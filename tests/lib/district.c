@@ -504,6 +504,7 @@ static void seal_head(struct sealing *s, struct district_letter *letter)
     head->kind = text_of(draft->kind);
     head->topic = text_of(draft->topic);
     head->from = text_of(from->key);
+    if (s->kind->act != PLAN_ACT_NONE && !draft->nobody) head->officer = text_of("p-17");
     head->area = text_of(draft->area);
     head->serial = from->serial;
     head->seq = draft->seq ? draft->seq : ++from->seqs[lane];

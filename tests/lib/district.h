@@ -87,6 +87,7 @@ struct district_draft {
     uint64_t thread_index; /* 0: as of the newest message accepted */
     const uint8_t *id;     /* NULL: a new one */
     bool reporter;         /* with the optional section */
+    bool nobody;           /* an act without the officer who is named otherwise */
     const struct seal_attachment *attachments;
     size_t attachment_count;
     void (*bend)(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count,

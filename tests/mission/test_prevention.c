@@ -53,6 +53,22 @@ static void row_002_a_person_signs_apart_from_the_machine_and_both_are_kept(void
     assert_int_equal(core_size(scene->core), before + 1); /* a record of its own */
     assert_int_equal(scene_leg(scene, lead, "police-hedong"), LIFECYCLE_SIGNED);
     expect_refused(scene, "receipt.signed", "", "police-hedong", lead, E_LIFECYCLE_ORDER);
+    /* Nobody's act is none, whichever it is. */
+    size_t acts = 0;
+    for (size_t i = 0; i < plan_kind_count(scene->plan); i++) {
+        const struct plan_kind *kind = plan_kind(scene->plan, i);
+        struct error error = {0};
+        bool acting = kind->act != PLAN_ACT_NONE;
+        acts += acting;
+        assert_int_equal(lifecycle_check_officer(kind, "", &error), acting ? E_MISSING_FIELD : 0);
+        assert_string_equal(error.field, acting ? "officer" : "");
+        assert_int_equal(lifecycle_check_officer(kind, "p-1101", NULL), 0);
+    }
+    assert_int_equal(acts, 7);
+    struct district_draft nobodys = {
+        .kind = "receipt.accepted", .from = "police-hedong", .parent = lead, .nobody = true};
+    expect_draft_refused(scene, &nobodys, E_MISSING_FIELD);
+    (void)scene_send(scene, "receipt.accepted", "", "police-hedong", lead);
     struct lifecycle_step step;
     assert_int_equal(lifecycle_next(scene_kind(scene, LEAD), LIFECYCLE_DELIVERED, PLAN_ACT_SIGN,
                                     LIFECYCLE_ROLE_BUS, &step, NULL),

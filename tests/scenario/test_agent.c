@@ -148,6 +148,10 @@ static void acts_follow_the_lifecycle_to_the_end(void **state)
     assert_int_equal(leadbus(POLICE, arguments, output), 75); /* not signed for yet */
     assert_non_null(strstr(output, "sign for it first, then accept it"));
     state_is(POLICE, number, "to sign");
+    snprintf(arguments, sizeof arguments, "sign %ld -o ''", number); /* nobody's */
+    assert_int_equal(leadbus(POLICE, arguments, output), 65);
+    if (!strstr(output, "missing_field") || !strstr(output, "--officer")) fail_msg("%s", output);
+    state_is(POLICE, number, "to sign");
     snprintf(arguments, sizeof arguments, "sign %ld --wait 20 --set officer_name=Zhang", number);
     must(POLICE, arguments, output);
     assert_int_equal(leadbus(POLICE, arguments, output), 75);

@@ -439,6 +439,44 @@ static void recipients_compute_the_route_again_and_report_a_wrong_one(void **sta
     }
 }
 
+static int deliver_letter(struct fake *fake, const struct district_draft *draft,
+                          struct fake_unit *unit, struct box_in *ret)
+{
+    struct district_letter *letter = district_seal(fake->district, draft, &(int){0});
+    struct bytes bytes = buf_bytes(&letter->sealed.bytes);
+    Leadbus__Envelope *message = leadbus__envelope__unpack(NULL, bytes.len, bytes.data);
+    (void)fake_accept(fake, message, unit);
+    fake_run(fake);
+    int r = box_in_find(unit->box, letter->id, ret, NULL);
+    leadbus__envelope__free_unpacked(message, NULL);
+    district_letter_free(letter);
+    return r;
+}
+
+/* A broker that lets it pass does not make it a person's act. */
+static void an_act_that_names_no_officer_is_reported_by_who_receives_it(void **state)
+{
+    struct fake *fake = *state;
+    struct district_draft report = {.kind = REPORT, .from = "health", .topic = "", .area = ""};
+    struct district_letter *letter = district_seal(fake->district, &report, &(int){0});
+    struct bytes bytes = buf_bytes(&letter->sealed.bytes);
+    Leadbus__Envelope *message = leadbus__envelope__unpack(NULL, bytes.len, bytes.data);
+    struct box_in in;
+    district_accepted(fake->district, letter, fake_accept(fake, message, police));
+    fake_run(fake);
+    struct district_draft urge = {
+        .kind = "supervision.urge", .from = "health", .topic = "", .area = "", .parent = letter};
+    assert_int_equal(deliver_letter(fake, &urge, police, &in), 0);
+    assert_int_equal(in.type, BOX_IN_MESSAGE);
+    urge.nobody = true;
+    assert_int_equal(deliver_letter(fake, &urge, police, &in), 0);
+    assert_int_equal(in.type, BOX_IN_EXCEPTION);
+    assert_int_equal(in.code, E_MISSING_FIELD);
+    assert_int_equal(fake->exception_code, -E_MISSING_FIELD);
+    leadbus__envelope__free_unpacked(message, NULL);
+    district_letter_free(letter);
+}
+
 static void what_is_not_for_us_is_an_exception(void **state)
 {
     struct fake *fake = *state;
@@ -840,6 +878,34 @@ static int act(struct fake *fake, struct fake_unit *from, const char *kind, cons
                                  .sections = &section,
                                  .section_count = 1};
     return engine_stage(from->engine, fake_moment(fake), &draft, id, error);
+}
+
+static void an_act_names_its_officer_or_is_not_sealed(void **state)
+{
+    struct fake *fake = *state;
+    const char *const nobody[] = {NULL, ""};
+    struct seal_section section = {"receipt", {(const uint8_t *)"ok", 2}};
+    uint8_t id[16], act_id[16];
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    struct engine_draft draft = {.kind = "receipt.signed",
+                                 .topic = "",
+                                 .area = "",
+                                 .purpose = "",
+                                 .parent = id,
+                                 .sections = &section,
+                                 .section_count = 1};
+    for (size_t i = 0; i < 2; i++) {
+        struct error error = {0};
+        draft.officer = nobody[i];
+        assert_int_equal(engine_stage(police->engine, fake_moment(fake), &draft, act_id, &error),
+                         E_MISSING_FIELD);
+        assert_string_equal(error.field, "officer");
+        assert_non_null(strstr(error_detail(&error, LANG_ZH), "经办人代码"));
+    }
+    assert_int_equal(police->engine->pending_count, 0);
+    draft.officer = "P-1";
+    assert_int_equal(engine_stage(police->engine, fake_moment(fake), &draft, act_id, NULL), 0);
 }
 
 static void a_thread_that_moved_is_sealed_to_who_is_on_it_now(void **state)
@@ -1247,6 +1313,8 @@ int main(void)
         ONLINE(a_broker_behind_what_we_saw_is_not_greeted),
         ONLINE(heads_are_trusted_for_good_only_with_a_consistency_proof),
         ONLINE(recipients_compute_the_route_again_and_report_a_wrong_one),
+        ONLINE(an_act_that_names_no_officer_is_reported_by_who_receives_it),
+        ONLINE(an_act_names_its_officer_or_is_not_sealed),
         ONLINE(what_is_not_for_us_is_an_exception),
         ONLINE(more_exceptions_than_one_acknowledgement_holds_go_in_several),
         ONLINE(what_comes_in_another_order_is_not_missing),

@@ -147,7 +147,7 @@ static void send(struct message *message, const struct message *parent)
     const struct engine_draft draft = {.kind = kind->slug,
                                        .topic = message->topic,
                                        .area = message->area,
-                                       .officer = "",
+                                       .officer = "P-1",
                                        .purpose = "",
                                        .thread = parent ? parent->thread : NULL,
                                        .parent = parent ? parent->id : NULL,

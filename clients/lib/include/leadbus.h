@@ -215,7 +215,8 @@ LEADBUS_API int leadbus_commit(leadbus *lb, struct leadbus_error *ret_error);
 
 /* An act on a message that was received (or, for urge and stand-down, sent): the kind receipt.* of
  * the act, with the message as parent. `outcome`: topic of the act's kind (closed: required;
- * returned: optional), else NULL. `data` is the payload of the kind's first section. */
+ * returned: optional), else NULL. `officer`: the code of who acts, required: an act is a person's.
+ * `data` is the payload of the kind's first section. */
 enum leadbus_act {
     LEADBUS_ACT_SIGN = 2,       /* 签收 receipt.signed */
     LEADBUS_ACT_ACCEPT = 3,     /* 受理 receipt.accepted */
