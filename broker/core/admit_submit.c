@@ -241,6 +241,16 @@ static int check_hard_limit(struct submission *s)
     return 0;
 }
 
+/* Which outcomes there are is the present plan's matter; one that no longer has the kind allows
+ * any. */
+static int check_outcome(struct submission *s)
+{
+    if (s->kind->act != PLAN_ACT_CLOSE || !s->parent) return 0;
+    const struct plan_kind *closed = plan_kind_find(s->plan, s->core->kinds[s->parent->kind]->slug);
+    if (!closed) return 0;
+    return lifecycle_check_outcome(closed, s->kind, s->head->topic, &s->verdict->error);
+}
+
 static int check_route(struct submission *s)
 {
     struct error *error = &s->verdict->error;
@@ -363,6 +373,7 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
     for (size_t i = 0; r == 0 && i < head->n_recipients; i++) r = check_epoch(&s, i);
     if (r == 0)
         r = core_thread_act(core, NULL, s.kind->act, s.thread, s.parent, s.from, &verdict->error);
+    if (r == 0) r = check_outcome(&s);
     if (r == 0) r = check_room(&s);
     if (r == 0) r = check_chunks(&s, request->attachments_durable);
     if (r == 0)

@@ -106,6 +106,7 @@ static json_t *kind_json(const struct agent *agent, const struct plan_kind *kind
     render_set(object, "position", positions[kind->position]);
     json_object_set_new(object, "sections", sections);
     json_object_set_new(object, "expects", expects_json(kind));
+    json_object_set_new(object, "outcomes", strings(kind->outcomes, kind->outcome_count));
     json_object_set_new(object, "may_expire", json_boolean(kind->may_expire));
     json_object_set_new(object, "returnable", json_boolean(kind->returnable));
     json_object_set_new(object, "attachments", attachments_json(kind));

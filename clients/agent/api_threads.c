@@ -197,9 +197,15 @@ static int check_order(struct agent *agent, const struct api_draft *draft, struc
     struct leadbus_draft probe = draft->draft;
     struct leadbus_error trouble = {0};
     leadbus_preview *preview = NULL;
-    if (draft->kind->topic_required && !probe.topic) probe.topic = draft->kind->topics[0].slug;
-    if (leadbus_preview_make(agent->lb, &probe, &preview, &trouble))
-        return agent_error(&trouble, ret_error);
+    int status = 0;
+    size_t topic = 0;
+    bool any = draft->kind->topic_required && !probe.topic;
+    /* Which outcomes may be depends on what is closed: one of them does. */
+    do {
+        if (any) probe.topic = draft->kind->topics[topic].slug;
+        status = leadbus_preview_make(agent->lb, &probe, &preview, &trouble);
+    } while (any && status == E_TOPIC_UNKNOWN && ++topic < draft->kind->topic_count);
+    if (status) return agent_error(&trouble, ret_error);
     leadbus_preview_free(preview);
     return 0;
 }

@@ -99,7 +99,7 @@ int leadbus_preview_make(leadbus *lb, const struct leadbus_draft *given,
     int r = engine_route(lb->engine, &own, now_ms, &route, &query, participants, &thread, &error);
     const uint8_t *parent = draft.parent ? draft.parent : draft.thread;
     if (r == 0 && route.kind->act != PLAN_ACT_NONE && parent)
-        r = thread_act_check(&thread, query.plan, route.kind->act, lb->keyring.unit, parent,
+        r = thread_act_check(&thread, query.plan, route.kind, own.topic, lb->keyring.unit, parent,
                              &error);
     if (r < 0) {
         thread_fini(&thread);

@@ -341,10 +341,14 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
                                 .from = head->from,
                                 .participants = participants};
     bool follows = head->parent.len == 16;
-    if (follows && box_in_find(engine->box, head->parent.data, &parent, NULL) == 0)
+    const char *answered = NULL;
+    if (follows && box_in_find(engine->box, head->parent.data, &parent, NULL) == 0) {
         query.reference_sender = parent.from;
-    else if (follows && box_out_find(engine->box, head->parent.data, &own, NULL) == 0)
+        answered = parent.kind;
+    } else if (follows && box_out_find(engine->box, head->parent.data, &own, NULL) == 0) {
         query.reference_sender = engine->keyring->unit;
+        answered = own.kind;
+    }
     bool known = query.reference_sender != NULL;
     for (size_t i = 0; i < head->n_recipients; i++) {
         const Leadbus__Recipient *one = head->recipients[i];
@@ -368,7 +372,10 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
     if (r == 0 && (head->urgency != plan_kind_urgency(route.kind, head->topic) ||
                    head->level != route.kind->level))
         r = error_set(ret_error, E_LEVEL_MISMATCH, "level", "not that of %s", head->kind);
-    return r == 0 ? lifecycle_check_officer(route.kind, head->officer, ret_error) : r;
+    if (r == 0) r = lifecycle_check_officer(route.kind, head->officer, ret_error);
+    const struct plan_kind *closed = answered ? plan_kind_find(plan, answered) : NULL;
+    return r == 0 && closed ? lifecycle_check_outcome(closed, route.kind, head->topic, ret_error)
+                            : r;
 }
 
 int engine_check_payloads(struct engine *engine, const struct envelope *envelope,

@@ -394,7 +394,7 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
                            ret_error);
     if (r < 0) goto out;
     if (job.place.follows && kind->act != PLAN_ACT_NONE) {
-        r = thread_act_check(&thread.thread, plan, kind->act, engine->keyring->unit,
+        r = thread_act_check(&thread.thread, plan, kind, draft->topic, engine->keyring->unit,
                              job.place.parent, ret_error);
         if (r < 0) goto out;
     }

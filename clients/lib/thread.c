@@ -317,9 +317,11 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
     if (kind && kind->act != PLAN_ACT_NONE) apply_act(thread, plan, kind->act, head, time_ms);
 }
 
-int thread_act_check(const struct thread *thread, const struct plan *plan, enum plan_act act,
-                     const char *self, const uint8_t *parent, struct error *ret_error)
+int thread_act_check(const struct thread *thread, const struct plan *plan,
+                     const struct plan_kind *acting, const char *topic, const char *self,
+                     const uint8_t *parent, struct error *ret_error)
 {
+    enum plan_act act = acting->act;
     struct lifecycle_step step;
     struct error first = {0};
     bool all = act == PLAN_ACT_URGE || act == PLAN_ACT_STAND_DOWN;
@@ -333,7 +335,7 @@ int thread_act_check(const struct thread *thread, const struct plan *plan, enum 
         struct error error = {0};
         enum lifecycle_role role = all ? role_of(thread, plan, leg, self) : LIFECYCLE_ROLE_LEG;
         if (lifecycle_next(kind, (enum lifecycle_state)leg->state, act, role, &step, &error) == 0)
-            return 0;
+            return lifecycle_check_outcome(kind, acting, topic, ret_error);
         if (first.code == 0) first = error;
     }
     if (first.code != 0) {

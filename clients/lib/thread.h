@@ -64,10 +64,12 @@ size_t thread_participants(const struct thread *thread, const struct plan *plan,
                            struct route_participant *ret);
 bool thread_has(const struct thread *thread, const char *unit);
 
-/* Would this act be in order? Errors of lifecycle_next; E_LIFECYCLE_ROLE when the unit has no leg
- * for that message. parent: 16 bytes. */
-int thread_act_check(const struct thread *thread, const struct plan *plan, enum plan_act act,
-                     const char *self, const uint8_t *parent, struct error *ret_error) MUST_USE;
+/* Would this act, a message of kind `acting` with this topic (NULL, "": none), be in order? Errors
+ * of lifecycle_next and lifecycle_check_outcome; E_LIFECYCLE_ROLE when the unit has no leg for that
+ * message. parent: 16 bytes. */
+int thread_act_check(const struct thread *thread, const struct plan *plan,
+                     const struct plan_kind *acting, const char *topic, const char *self,
+                     const uint8_t *parent, struct error *ret_error) MUST_USE;
 enum lifecycle_thread thread_status(const struct thread *thread, const struct plan *plan);
 
 #endif

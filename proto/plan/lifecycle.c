@@ -1,5 +1,8 @@
 #include "proto/plan/lifecycle.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "proto/base/check.h"
 
 #define ROLE(role) (1u << LIFECYCLE_ROLE_##role)
@@ -184,6 +187,24 @@ int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
                      "%s is a person's act: name the officer by code (leadbus: --officer or "
                      "$LEADBUS_OFFICER)",
                      kind->slug);
+}
+
+int lifecycle_check_outcome(const struct plan_kind *kind, const struct plan_kind *closing,
+                            const char *outcome, struct error *ret_error)
+{
+    char list[ERROR_DETAIL_LEN_MAX / 2] = "";
+    size_t len = 0;
+    if (closing->act != PLAN_ACT_CLOSE || kind->outcome_count == 0 || !outcome || !outcome[0])
+        return 0;
+    for (size_t i = 0; i < kind->outcome_count; i++) {
+        if (strcmp(kind->outcomes[i], outcome) == 0) return 0;
+        int more =
+            snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "", kind->outcomes[i]);
+        len += more > 0 && (size_t)more < sizeof list - len ? (size_t)more : 0;
+        list[len] = 0;
+    }
+    return error_say(ret_error, E_TOPIC_UNKNOWN, "topic", "该种类只能以下列结果办结：%s",
+                     "it may be closed with one of these alone: %s", list);
 }
 
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state)

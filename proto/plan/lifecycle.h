@@ -73,6 +73,13 @@ int lifecycle_next(const struct plan_kind *kind, enum lifecycle_state state, enu
 int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
                             struct error *ret_error) MUST_USE;
 
+/* May `kind` be closed with this outcome, the topic of the message `closing` (of any act: others
+ * than closing pass)? An empty outcome passes: whether one is required is the closing kind's own
+ * matter. Held by the sending end, the broker and who is answered. Error: E_TOPIC_UNKNOWN with
+ * field "topic" and the outcomes that may be. */
+int lifecycle_check_outcome(const struct plan_kind *kind, const struct plan_kind *closing,
+                            const char *outcome, struct error *ret_error) MUST_USE;
+
 /* Nothing more is owed on this leg: closed, returned, stood down, or the last act that the kind
  * expects is done. */
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state);

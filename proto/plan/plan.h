@@ -274,11 +274,13 @@ struct plan_kind {
     size_t topic_count;  /* 0: the header's topic is empty */
     bool topic_required; /* an empty topic is refused */
     enum plan_position position;
-    uint32_t expects;  /* PLAN_ACT_BIT()s that each must-sign unit owes; 0: its recipients have no
-                          leg (receipts) */
-    enum plan_act act; /* what a message of this kind does to an earlier leg or thread;
-                          PLAN_ACT_NONE: nothing */
-    bool returnable;   /* receipt.returned is allowed; never so for urgency 1 */
+    uint32_t expects; /* PLAN_ACT_BIT()s that each must-sign unit owes; 0: its recipients have no
+                         leg (receipts) */
+    const char *const *outcomes; /* topics of the closing kind with which it may be closed */
+    size_t outcome_count;        /* 0: with any */
+    enum plan_act act;           /* what a message of this kind does to an earlier leg or thread;
+                                    PLAN_ACT_NONE: nothing */
+    bool returnable;             /* receipt.returned is allowed; never so for urgency 1 */
     bool last_resort; /* the addressee may not refuse: nobody stands behind it (implies !returnable)
                        */
     bool may_expire;  /* expires_ms may be set */

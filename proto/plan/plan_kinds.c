@@ -19,6 +19,7 @@ enum {
     K_TOPIC,
     K_POSITION,
     K_EXPECTS,
+    K_OUTCOMES,
     K_ACT,
     K_FLAGS,
     K_ATTACHMENTS,
@@ -29,8 +30,9 @@ enum {
 };
 
 static const char *const plan_kinds_columns[] = {
-    "slug",     "name_zh", "name_en", "urgency", "level",       "tags",      "sections", "topic",
-    "position", "expects", "act",     "flags",   "attachments", "retention", "senders",  "clauses"};
+    "slug",     "name_zh",     "name_en",   "urgency", "level",    "tags",
+    "sections", "topic",       "position",  "expects", "outcomes", "act",
+    "flags",    "attachments", "retention", "senders", "clauses"};
 
 /* The vocabulary of the header; DNA-RESULT is the only one that a route may forbid to others. */
 static const char *const plan_kinds_tags[] = {"VICTIM",   "MINOR",   "REPORTER", "HEALTH",
@@ -347,6 +349,9 @@ static int plan_kinds_kind(struct plan *plan, const struct table *table, char **
     if (r == 0) r = plan_kinds_tag_list(plan, table, f[K_TAGS], kind, ret_error);
     if (r == 0) r = plan_kinds_sections(plan, table, f[K_SECTIONS], kind, ret_error);
     if (r == 0) r = plan_kinds_expects(table, f[K_EXPECTS], &kind->expects, ret_error);
+    if (r == 0)
+        r = plan_reader_strings(plan, table, f[K_OUTCOMES], &kind->outcomes, &kind->outcome_count,
+                                ret_error);
     if (r == 0) r = plan_kinds_flags(table, f[K_FLAGS], kind, ret_error);
     if (r == 0) r = plan_kinds_attachments(table, f[K_ATTACHMENTS], &kind->attachments, ret_error);
     if (r == 0) r = plan_kinds_retention(table, f[K_RETENTION], &kind->retention_days, ret_error);
@@ -492,11 +497,32 @@ static int plan_kinds_topics(struct plan_reader *reader, char *const *topic_word
     return r;
 }
 
+/* Every outcome is one of a kind that closes; only what is closed has some. */
+static int plan_kinds_outcomes(const struct plan *plan, const struct plan_kind *kind,
+                               struct error *ret_error)
+{
+    const struct table table = {.name = plan_part_names[PLAN_PART_KINDS], .line = kind->line};
+    if (kind->outcome_count > 0 && !plan_kind_expects(kind, PLAN_ACT_CLOSE))
+        return table_refuse(&table, ret_error, "outcomes: %s is never closed", kind->slug);
+    for (size_t i = 0; i < kind->outcome_count; i++) {
+        bool found = false;
+        for (size_t k = 0; k < plan->kind_count && !found; k++)
+            found = plan->kinds[k].act == PLAN_ACT_CLOSE &&
+                    plan_topic_find(&plan->kinds[k], kind->outcomes[i]) != NULL;
+        if (!found)
+            return table_refuse(&table, ret_error, "%.60s is no outcome of a kind that closes",
+                                kind->outcomes[i]);
+    }
+    return 0;
+}
+
 int plan_kinds_parse(struct plan_reader *reader, struct error *ret_error)
 {
     char *topic_words[PLAN_KIND_COUNT_MAX] = {NULL};
 
     int r = plan_kinds_all(reader, topic_words, ret_error);
     if (r == 0) r = plan_kinds_topics(reader, topic_words, ret_error);
+    for (size_t i = 0; r == 0 && i < reader->plan->kind_count; i++)
+        r = plan_kinds_outcomes(reader->plan, &reader->plan->kinds[i], ret_error);
     return r;
 }

@@ -13,7 +13,7 @@
 
 #include "proto/base/error.h"
 
-enum { TABLE_COLUMN_COUNT_MAX = 16 };
+enum { TABLE_COLUMN_COUNT_MAX = 24 };
 
 struct table {
     const char *name; /* part name, for errors */

@@ -908,6 +908,57 @@ static void an_act_names_its_officer_or_is_not_sealed(void **state)
     assert_int_equal(engine_stage(police->engine, fake_moment(fake), &draft, act_id, NULL), 0);
 }
 
+/* A question to verify is closed with the codes of an answer, whatever the answering unit's
+ * software or the broker would let through. */
+static void an_answer_outside_the_codes_is_refused_at_both_ends(void **state)
+{
+    struct fake *fake = *state;
+    struct seal_section question = {"full", {(const uint8_t *)"who", 3}};
+    struct seal_section answer = {"receipt", {(const uint8_t *)"", 0}};
+    struct error error = {0};
+    struct box_in in;
+    uint8_t id[16], own[16];
+    struct engine_draft draft = {.kind = "notice.verify",
+                                 .topic = "staff-vetting",
+                                 .area = "",
+                                 .officer = "S-1",
+                                 .purpose = "",
+                                 .sections = &question,
+                                 .section_count = 1};
+    assert_int_equal(engine_stage(school->engine, fake_moment(fake), &draft, id, NULL), 0);
+    fake_run(fake);
+    assert_int_equal(act(fake, police, "receipt.signed", id, own, NULL), 0);
+    fake_run(fake);
+    draft.kind = "receipt.closed";
+    draft.topic = "done";
+    draft.parent = id;
+    draft.sections = &answer;
+    assert_int_equal(engine_stage(police->engine, fake_moment(fake), &draft, own, &error),
+                     E_TOPIC_UNKNOWN);
+    assert_string_equal(error.field, "topic");
+    assert_non_null(strstr(error.detail, "confirmed, not-confirmed, referred"));
+    draft.topic = "not-confirmed";
+    assert_int_equal(engine_stage(police->engine, fake_moment(fake), &draft, own, NULL), 0);
+    fake_run(fake);
+    assert_int_equal(box_in_find(school->box, own, &in, NULL), 0);
+    assert_int_equal(in.type, BOX_IN_MESSAGE);
+    /* the same from a unit that does not look, through a broker that does not */
+    struct district_draft asked = {
+        .kind = "notice.verify", .topic = "staff-vetting", .from = "education", .id = id};
+    struct district_letter *letter = district_seal(fake->district, &asked, &(int){0});
+    district_accepted(fake->district, letter, 1);
+    struct district_draft done = {.kind = "receipt.closed",
+                                  .topic = "done",
+                                  .area = "",
+                                  .from = "procuratorate",
+                                  .parent = letter};
+    assert_int_equal(deliver_letter(fake, &done, school, &in), 0);
+    assert_int_equal(in.type, BOX_IN_EXCEPTION);
+    assert_int_equal(in.code, E_TOPIC_UNKNOWN);
+    assert_int_equal(fake->exception_code, -E_TOPIC_UNKNOWN);
+    district_letter_free(letter);
+}
+
 static void a_thread_that_moved_is_sealed_to_who_is_on_it_now(void **state)
 {
     struct fake *fake = *state;
@@ -1315,6 +1366,7 @@ int main(void)
         ONLINE(recipients_compute_the_route_again_and_report_a_wrong_one),
         ONLINE(an_act_that_names_no_officer_is_reported_by_who_receives_it),
         ONLINE(an_act_names_its_officer_or_is_not_sealed),
+        ONLINE(an_answer_outside_the_codes_is_refused_at_both_ends),
         ONLINE(what_is_not_for_us_is_an_exception),
         ONLINE(more_exceptions_than_one_acknowledgement_holds_go_in_several),
         ONLINE(what_comes_in_another_order_is_not_missing),

@@ -202,7 +202,9 @@ static const char *next_topic(const struct plan_kind *kind)
 static void act(enum plan_act act, uint16_t from, const struct message *on)
 {
     struct message message = {.kind = kind_of_act(act), .area = on->area, .from = from};
-    message.topic = next_topic(message.kind);
+    /* in turn the outcomes with which this one may be closed */
+    do message.topic = next_topic(message.kind);
+    while (lifecycle_check_outcome(on->kind, message.kind, message.topic, NULL) != 0);
     send(&message, on);
 }
 

@@ -200,7 +200,10 @@ static void plan_refuses_wrong_rows_by_line(void **unused)
     refused("kinds.tsv", "summary:BirthSummary:copy", "summary:BirthSummary:copies");
     refused("kinds.tsv", "summary:BirthSummary:copy", "summary");
     refused("kinds.tsv", "sensitive,last-resort,exempt\tphoto", "sensitive,returnable\tphoto");
-    refused("kinds.tsv", "deliver,sign,close\tnone\t-\tnone", "sign,deliver,close\tnone\t-\tnone");
+    refused("kinds.tsv", "deliver,sign,close\tconfirmed,", "sign,deliver,close\tconfirmed,");
+    refused("kinds.tsv", "deliver,sign,close\tconfirmed,", "deliver,sign\tconfirmed,");
+    refused("kinds.tsv", "\tconfirmed,not-confirmed,", "\tconfirmed,not-competent,");
+    refused("kinds.tsv", "\tconfirmed,not-confirmed,", "\tconfirmed,,");
     refused("kinds.tsv", "photo,document\t365\thealth", "photo,papers\t365\thealth");
     refused("kinds.tsv", "photo,document\t365\thealth", "photo,photo\t365\thealth");
     refused("kinds.tsv", "photo,document\t365\thealth", "none,photo\t365\thealth");

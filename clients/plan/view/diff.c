@@ -356,6 +356,7 @@ enum diff_kind_field {
     KF_TOPIC,
     KF_POSITION,
     KF_EXPECTS,
+    KF_OUTCOMES,
     KF_ACT,
     KF_FLAGS,
     KF_ATTACHMENTS,
@@ -365,8 +366,8 @@ enum diff_kind_field {
     KF_COUNT
 };
 static const char *const diff_kind_fields[KF_COUNT] = {
-    "name_zh", "name_en", "urgency", "level",       "tags",      "sections", "topic",  "position",
-    "expects", "act",     "flags",   "attachments", "retention", "senders",  "clauses"};
+    "name_zh", "name_en",  "urgency", "level", "tags",        "sections",  "topic",   "position",
+    "expects", "outcomes", "act",     "flags", "attachments", "retention", "senders", "clauses"};
 
 static struct diff_row diff_kind_row(const struct plan *plan, size_t index)
 {
@@ -463,6 +464,7 @@ static void diff_kind_cell(const struct plan *plan, const void *row, size_t fiel
         break;
     case KF_POSITION: buf_append_str(buf, positions[kind->position]); break;
     case KF_EXPECTS: diff_kind_acts(kind, buf); break;
+    case KF_OUTCOMES: diff_list(kind->outcomes, kind->outcome_count, buf); break;
     case KF_ACT: buf_append_str(buf, plan_act_name(kind->act)); break;
     case KF_FLAGS: diff_kind_flags(kind, buf); break;
     case KF_ATTACHMENTS: diff_kind_attachments(kind, buf); break;
