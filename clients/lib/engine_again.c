@@ -62,7 +62,7 @@ void engine_again_forget(struct engine *engine)
     for (unsigned i = 0; i < ENGINE_LANES; i++) engine->lanes[i].again.asked = 0;
 }
 
-int engine_again_load(struct engine *engine, unsigned number, struct error *ret_error)
+static int again_load(struct engine *engine, unsigned number, struct error *ret_error)
 {
     struct engine_again *again = &engine->lanes[number].again;
     struct buf value = {0};
@@ -77,6 +77,13 @@ int engine_again_load(struct engine *engine, unsigned number, struct error *ret_
     }
     buf_fini(&value);
     return r == E_NOT_FOUND ? 0 : r;
+}
+
+int engine_again_load(struct engine *engine, struct error *ret_error)
+{
+    int r = 0;
+    for (unsigned i = 0; i < ENGINE_LANES && r == 0; i++) r = again_load(engine, i, ret_error);
+    return r;
 }
 
 static int again_save(struct engine *engine, unsigned number, struct error *ret_error)
@@ -103,7 +110,6 @@ static void again_ask(struct engine *engine, const struct moment *moment, unsign
     ask.lane = number;
     ask.after = again->at;
     ask.count = (uint32_t)count;
-    frame.version = 1;
     frame.body_case = LEADBUS__FRAME__BODY_GET_DELIVERED;
     frame.get_delivered = &ask;
     engine_emit(engine, &frame);
@@ -111,7 +117,7 @@ static void again_ask(struct engine *engine, const struct moment *moment, unsign
     again->retry_ms = moment->now_ms + AGAIN_ASK_MS;
 }
 
-int engine_again_flush(struct engine *engine, const struct moment *moment, unsigned number,
+static int again_flush(struct engine *engine, const struct moment *moment, unsigned number,
                        struct error *ret_error)
 {
     struct engine_again *again = &engine->lanes[number].again;
@@ -123,6 +129,14 @@ int engine_again_flush(struct engine *engine, const struct moment *moment, unsig
     if (again->at < again->until && engine->link == ENGINE_GREETED && !engine->reset && !waits)
         again_ask(engine, moment, number);
     return 0;
+}
+
+int engine_again_flush(struct engine *engine, const struct moment *moment, struct error *ret_error)
+{
+    int r = 0;
+    for (unsigned i = 0; i < ENGINE_LANES && r == 0; i++)
+        r = again_flush(engine, moment, i, ret_error);
+    return r;
 }
 
 uint64_t engine_again_ms(const struct engine *engine)

@@ -1,14 +1,13 @@
-/* Files of messages: staged with our own, checked and noted with what we get, read back. */
+/* Files of messages: staged with our own, checked and noted with what we get. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clients/lib/engine_inner.h"
-#include "proto/payload/attached.h"
+#include "clients/lib/engine_file.h"
 
-enum { ATTACH_ARENA_BYTES_MAX = 262144, ATTACH_KEEP_MS = 24 * 3600 * 1000, SWEEP_MAX = 256 };
+enum { ATTACH_KEEP_MS = 24 * 3600 * 1000, SWEEP_MAX = 256 };
 
-/* ---- sealed here, not yet named -----------------------------------------------------------------
+/* ---- sealed here, not yet named ---------------------------------------------------------------
  */
 
 /* LP(kind), u8 needs_confirm, then the entry as its section will have it. */
@@ -33,7 +32,7 @@ struct local {
 
 static void local_fini(struct local *local)
 {
-    engine_buf_wipe(&local->plain);
+    buf_wipe_fini(&local->plain);
     arena_fini(&local->arena);
 }
 
@@ -43,7 +42,7 @@ static int local_open(struct engine *engine, const struct box_attachment *row, s
     struct buf sealed = {0};
     const ProtobufCMessage *message = NULL;
     memset(ret, 0, sizeof *ret);
-    arena_init(&ret->arena, ATTACH_ARENA_BYTES_MAX);
+    arena_init(&ret->arena, ENGINE_FILES_ARENA_BYTES_MAX);
     int r = box_attachment_sealed(engine->box, row->number, &sealed, ret_error);
     if (r == 0) r = engine_rest_open(engine, row->id, buf_bytes(&sealed), &ret->plain, ret_error);
     size_t kind_len = r == 0 && ret->plain.len > 3 ? load_u16(ret->plain.data) : 0;
@@ -62,13 +61,6 @@ static int local_open(struct engine *engine, const struct box_attachment *row, s
     return r;
 }
 
-static void make_id(struct moment *moment, uint8_t ret_id[16])
-{
-    moment_draw(moment, ret_id, 16);
-    ret_id[6] = (uint8_t)((ret_id[6] & 0x0f) | 0x40); /* RFC 9562 version 4 */
-    ret_id[8] = (uint8_t)((ret_id[8] & 0x3f) | 0x80);
-}
-
 int engine_attach_add(struct engine *engine, struct moment *moment, const char *kind,
                       const Leadbus__Payload__Attachment *entry, bool needs_confirm,
                       uint8_t ret_id[16], struct error *ret_error)
@@ -78,12 +70,12 @@ int engine_attach_add(struct engine *engine, struct moment *moment, const char *
     int r = attached_check(entry, "attachment", ret_error);
     if (r < 0) return r;
     row.stream_len = attachment_stream_len(entry->size);
-    make_id(moment, row.id);
+    engine_make_id(moment, row.id);
     memcpy(row.root, entry->root.data, 32);
     local_encode(kind, needs_confirm, entry, &plain);
     engine_rest_seal(engine, moment, row.id, buf_bytes(&plain), &sealed);
     r = box_attachment_add(engine->box, &row, buf_bytes(&sealed), ret_error);
-    engine_buf_wipe(&plain);
+    buf_wipe_fini(&plain);
     buf_fini(&sealed);
     if (r < 0) return r;
     engine->attachment_bytes += row.stream_len;
@@ -125,7 +117,7 @@ int engine_attach_sweep(struct engine *engine, const struct moment *moment, stru
     return r;
 }
 
-/* ---- with a draft -------------------------------------------------------------------------------
+/* ---- with a draft -----------------------------------------------------------------------------
  */
 
 static int bad_ref(size_t i, const char *what, int code, const char *why_zh, const char *why_en,
@@ -136,18 +128,6 @@ static int bad_ref(size_t i, const char *what, int code, const char *why_zh, con
     (void)error_set(ret_error, code, field, "%s", why_en);
     (void)error_note_zh(ret_error, "%s", why_zh);
     return code;
-}
-
-/* Whether a section is the message that its kind says is for the schemas' owner to say: what is no
- * protobuf message names no files. */
-static int files_of(struct bytes payload, const char *section, struct arena *arena,
-                    struct attached *ret, struct error *ret_error)
-{
-    int r = attached_list(payload, section, arena, ret, ret_error);
-    if (r != E_BAD_FORM) return r;
-    if (ret_error) ret_error->code = 0;
-    ret->count = 0;
-    return 0;
 }
 
 /* One file into the section's bytes, under the row that it has here. */
@@ -222,7 +202,7 @@ int engine_attach_prepare(struct engine *engine, const struct plan_kind *kind,
 
 void attach_stage_fini(struct attach_stage *stage)
 {
-    engine_buf_wipe(&stage->section);
+    buf_wipe_fini(&stage->section);
     stage->count = 0;
 }
 
@@ -267,10 +247,10 @@ int engine_attach_manifest(const struct seal_section *sections, size_t section_c
     struct arena arena;
     size_t count = 0;
     int r = 0;
-    arena_init(&arena, ATTACH_ARENA_BYTES_MAX);
+    arena_init(&arena, ENGINE_FILES_ARENA_BYTES_MAX);
     for (size_t i = 0; i < section_count && r == 0; i++) {
         struct attached attached;
-        r = files_of(sections[i].plaintext, sections[i].name, &arena, &attached, ret_error);
+        r = engine_files_of(sections[i].plaintext, sections[i].name, &arena, &attached, ret_error);
         for (size_t k = 0; r == 0 && k < attached.count; k++) {
             if (count == LIMIT_ATTACHMENT_COUNT_MAX) {
                 r = error_say(ret_error, E_TOO_LARGE, "attachments", "超过 %d 个", "more than %d",
@@ -287,7 +267,7 @@ int engine_attach_manifest(const struct seal_section *sections, size_t section_c
     return r;
 }
 
-/* ---- with what comes ----------------------------------------------------------------------------
+/* ---- with what comes --------------------------------------------------------------------------
  */
 
 int engine_attach_check(const struct envelope *envelope, const struct opened *opened,
@@ -296,13 +276,14 @@ int engine_attach_check(const struct envelope *envelope, const struct opened *op
     const Leadbus__Manifest *manifest = envelope->contents;
     struct arena arena;
     int r = 0;
-    arena_init(&arena, ATTACH_ARENA_BYTES_MAX);
+    arena_init(&arena, ENGINE_FILES_ARENA_BYTES_MAX);
     for (uint32_t i = 0; i < envelope->section_count && r == 0; i++) {
         struct attached attached;
         size_t at = 0;
         const char *name = envelope->head->sections[i];
         if (!opened->present[i]) continue;
-        if (files_of(buf_bytes(&opened->sections[i]), name, &arena, &attached, ret_error) != 0)
+        if (engine_files_of(buf_bytes(&opened->sections[i]), name, &arena, &attached, ret_error) !=
+            0)
             r = E_PAYLOAD_INVALID;
         for (size_t k = 0; r == 0 && k < manifest->n_attachments; k++) {
             const Leadbus__Attachment *row = manifest->attachments[k];
@@ -338,7 +319,7 @@ int engine_attach_received(struct engine *engine, struct moment *moment,
                                        .index = row->proved ? row->index : 0,
                                        .created_ms = moment->now_ms};
         if (!opened->present[one->section]) continue;
-        make_id(moment, fresh.id);
+        engine_make_id(moment, fresh.id);
         memcpy(fresh.message, row->id, 16);
         memcpy(fresh.root, one->root.data, 32);
         r = box_attachment_add(engine->box, &fresh, (struct bytes){0}, ret_error);
@@ -363,130 +344,5 @@ int engine_attach_proved(struct engine *engine, const uint8_t message[16], uint6
         TAILQ_FOREACH(transfer, &engine->transfers, link)
         if (transfer->row.number == rows[i].number) transfer->row.index = index;
     }
-    return r;
-}
-
-/* ---- reading ------------------------------------------------------------------------------------
- */
-
-/* The entry with that root among a message's sections. */
-static int find_entry(struct engine *engine, const uint8_t thread[16], const uint8_t id[16],
-                      struct bytes sealed, struct engine_file *file, struct error *ret_error)
-{
-    struct content content;
-    struct arena arena;
-    bool found = false;
-    int r = content_open(engine, thread, id, sealed, &content, ret_error);
-    if (r < 0) return r;
-    arena_init(&arena, ATTACH_ARENA_BYTES_MAX);
-    for (size_t i = 0; i < content.section_count && r == 0 && !found; i++) {
-        const struct content_section *section = &content.sections[i];
-        struct attached attached;
-        r = files_of(section->payload, section->name, &arena, &attached, ret_error);
-        for (size_t k = 0; r == 0 && k < attached.count && !found; k++) {
-            const Leadbus__Payload__Attachment *one = attached.items[k];
-            if (memcmp(one->root.data, file->row.root, 32) != 0) continue;
-            found = true;
-            engine_copy(file->section, sizeof file->section, section->name);
-            engine_copy(file->name, sizeof file->name, one->name);
-            engine_copy(file->media_type, sizeof file->media_type, one->media_type);
-            file->size = one->size;
-            file->confirmed = one->confirmed;
-            memcpy(file->key, one->key.data, SUITE_KEY_LEN);
-            memcpy(file->sha256, one->sha256.data, 32);
-        }
-    }
-    arena_fini(&arena);
-    content_fini(&content);
-    if (r == 0 && !found)
-        r = error_say(ret_error, E_NOT_FOUND, "attachment", "消息内容中没有它",
-                      "not among the message's sections");
-    return r;
-}
-
-int engine_file_open(struct engine *engine, const struct box_attachment *row,
-                     struct engine_file *ret, struct error *ret_error)
-{
-    struct box_in in;
-    struct box_out out;
-    struct buf sealed = {0};
-    const uint8_t *thread = in.thread;
-    struct engine_file file = {.engine = engine, .row = *row};
-    int r = box_in_find(engine->box, row->message, &in, NULL);
-    if (r == 0) {
-        engine_copy(file.kind, sizeof file.kind, in.kind);
-        r = box_in_body(engine->box, in.number, NULL, &sealed, NULL, ret_error);
-    } else if (r == E_NOT_FOUND) {
-        r = box_out_find(engine->box, row->message, &out, ret_error);
-        if (r == 0) engine_copy(file.kind, sizeof file.kind, out.kind);
-        if (r == 0) r = box_out_body(engine->box, out.number, NULL, &sealed, ret_error);
-        thread = out.thread;
-    }
-    if (r == 0) r = find_entry(engine, thread, row->message, buf_bytes(&sealed), &file, ret_error);
-    buf_fini(&sealed);
-    if (r == 0) *ret = file;
-    sodium_memzero(&file, sizeof file);
-    return r;
-}
-
-void engine_file_damaged(struct engine *engine, const struct box_attachment *row)
-{
-    struct box_attachment again = *row;
-    if (row->state != BOX_ATTACHMENT_HERE || engine_transfer_find(engine, row->number)) return;
-    again.state = BOX_ATTACHMENT_WANTED;
-    /* Not written: it is found again by the next who reads. */
-    if (box_attachment_update(engine->box, &again, NULL) < 0) return;
-    engine_transfer_add(engine, &again);
-    engine_tell(engine, ENGINE_CHANGED_ATTACHMENT, row->message);
-}
-
-void engine_file_fini(struct engine_file *file)
-{
-    buf_fini(&file->leaves);
-    sodium_memzero(file, sizeof *file);
-}
-
-int engine_file_read(struct engine_file *file, uint64_t number, uint8_t *ret_plain, size_t *ret_len,
-                     struct error *ret_error)
-{
-    const char *folder = file->engine->options.chunks;
-    const struct suite *suite = file->engine->suite;
-    uint64_t stream_len = file->row.stream_len;
-    struct buf chunk = {0};
-    int r = 0;
-    if (!folder || number >= attachment_chunk_count(stream_len))
-        return error_say(ret_error, E_NOT_FOUND, "attachment", "没有这个分块", "no such chunk");
-    if (file->leaves.len == 0) {
-        r = chunks_leaves(folder, file->row.root, &file->leaves, ret_error);
-        if (r == 0)
-            r = attachment_leaves_check(buf_bytes(&file->leaves), stream_len, file->row.root,
-                                        ret_error);
-        if (r < 0) buf_fini(&file->leaves);
-    }
-    if (r == 0) r = chunks_get(folder, file->row.root, (uint32_t)number, &chunk, ret_error);
-    if (r == 0)
-        r = attachment_chunk_check(buf_bytes(&file->leaves), stream_len, number, buf_bytes(&chunk),
-                                   ret_error);
-    if (r == 0) {
-        r = attachment_chunk_open(suite, file->key, stream_len, number, buf_bytes(&chunk),
-                                  ret_plain);
-        if (r < 0)
-            r = error_say(ret_error, E_CHUNK_INVALID, "attachment",
-                          "分块 %llu 解不开：发送方封装有误",
-                          "chunk %llu does not open: its sender sealed it wrongly",
-                          (unsigned long long)number);
-    }
-    if (r == 0) {
-        uint64_t start = number * LIMIT_CHUNK_PLAIN_BYTES;
-        size_t len = chunk.len - SUITE_TAG_LEN;
-        size_t own = file->size <= start                  ? 0
-                     : file->size - start < (uint64_t)len ? (size_t)(file->size - start)
-                                                          : len;
-        if (own < len && !sodium_is_zero(ret_plain + own, len - own))
-            r = error_say(ret_error, E_CHUNK_INVALID, "attachment", "填充不全为零",
-                          "padding that is not zero");
-        *ret_len = own;
-    }
-    buf_fini(&chunk);
     return r;
 }

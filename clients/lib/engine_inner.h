@@ -1,4 +1,8 @@
-/* engine_inner: what the files of engine share. Not for anyone else. */
+/* engine_inner: what the files of engine share. Not for anyone else.
+ *
+ * The files stand on each other in the order of their sections below, and one calls only those
+ * above it; tests/tidy/check-layers reads that order here and looks at what each object asks for.
+ */
 #ifndef CLIENTS_LIB_ENGINE_INNER_H
 #define CLIENTS_LIB_ENGINE_INNER_H
 
@@ -6,6 +10,7 @@
 
 #include "clients/lib/engine.h"
 #include "proto/base/check.h"
+#include "proto/host/file.h"
 
 enum {
     ENGINE_ARENA_BYTES_MAX = LIMIT_FRAME_BYTES_MAX * 8,
@@ -49,93 +54,70 @@ static inline uint64_t engine_bus_ms(const struct engine *engine, const struct m
     return (uint64_t)((int64_t)moment->now_ms + engine->stats.clock_offset_ms);
 }
 
-/* engine.c */
-void engine_emit(struct engine *engine, const Leadbus__Frame *frame);
+/* Is it so long since then? Also when the clock was set back behind it. */
+static inline bool engine_due(const struct moment *moment, uint64_t since_ms, uint64_t after_ms)
+{
+    return moment->now_ms < since_ms || moment->now_ms - since_ms >= after_ms;
+}
+
+/* The message with that id, as long as it is not settled. */
+static inline struct engine_pending *engine_pending_of(struct engine *engine, const uint8_t id[16])
+{
+    return map_find_pointer(&engine->pending_of, id);
+}
+static inline struct engine_pending *engine_pending_find(struct engine *engine,
+                                                         ProtobufCBinaryData id)
+{
+    return id.len == 16 ? engine_pending_of(engine, id.data) : NULL;
+}
+
+/* Is an error that our own disk or memory gave, and not a peer? */
+static inline bool engine_own_trouble(int code)
+{
+    return code == E_IO || code == E_DISK_FULL || code == E_NO_MEMORY || code == E_STORE_LOCKED;
+}
+
+/* ---- engine_base.c: what all stand on -----------------------------------------------------------
+ */
+void engine_make_id(struct moment *moment, uint8_t ret_id[16]); /* RFC 9562 version 4 */
+/* Sets the version. */
+void engine_emit(struct engine *engine, Leadbus__Frame *frame);
 void engine_emit_bytes(struct engine *engine, struct buf *take_bytes);
+int engine_ask_bundle(struct engine *engine, const struct moment *moment, uint64_t version);
+int engine_ask_keys(struct engine *engine, const struct moment *moment, bool all);
 void engine_note(struct engine *engine, const struct moment *moment, const struct error *error);
 /* A proof did not hold: kept until somebody looks. */
 void engine_alarm(struct engine *engine, const struct moment *moment, const struct error *error);
 /* A frame that is not believed; the connection is given up. */
 void engine_refuse(struct engine *engine, const struct moment *moment, const struct error *error);
 void engine_tell(struct engine *engine, unsigned changes, const uint8_t *id);
-int engine_ask_bundle(struct engine *engine, const struct moment *moment, uint64_t version);
-int engine_ask_keys(struct engine *engine, const struct moment *moment, bool all);
+/* The bundle of a version: the one in force, or an older one kept. NULL: not here. */
+struct trust_bundle *engine_bundle_of(struct engine *engine, uint64_t version);
+
+/* ---- engine_heads.c: heads of the journal -------------------------------------------------------
+ */
+int engine_heads_load(struct engine *engine, struct error *ret_error) MUST_USE;
+int engine_proof_of(ProtobufCBinaryData *hashes, size_t count, struct merkle_proof *ret,
+                    struct error *ret_error) MUST_USE;
 /* Verified by a broker's log key and the origin, held against what is trusted. Sets latest. */
 int engine_head_check(struct engine *engine, struct bytes note, struct checkpoint *ret,
                       struct error *ret_error) MUST_USE;
 int engine_head_trust(struct engine *engine, const struct checkpoint *checkpoint, struct bytes note,
                       struct error *ret_error) MUST_USE;
-int engine_proof_of(ProtobufCBinaryData *hashes, size_t count, struct merkle_proof *ret,
-                    struct error *ret_error) MUST_USE;
-/* The bundle of a version: the one in force, or an older one kept. NULL: not here. */
-struct trust_bundle *engine_bundle_of(struct engine *engine, uint64_t version);
+/* Heads of an earlier connection that were never proved do not bind the broker we now meet. */
+void engine_heads_restart(struct engine *engine);
+/* An answer to what engine_heads_tick asked. */
+int engine_proof(struct engine *engine, struct moment *moment, const Leadbus__Proof *proof,
+                 struct error *ret_error) MUST_USE;
+void engine_heads_tick(struct engine *engine, const struct moment *moment);
+uint64_t engine_heads_next_ms(const struct engine *engine);
 
-/* engine_again.c: what was acknowledged and is not here */
-void engine_again_begin(struct engine *engine, unsigned number, uint64_t until,
-                        const uint8_t running[32]);
-int engine_again_load(struct engine *engine, unsigned number, struct error *ret_error) MUST_USE;
-int engine_again_flush(struct engine *engine, const struct moment *moment, unsigned number,
-                       struct error *ret_error) MUST_USE;
-/* The next of them is in the box; `running` is the lane's hash there. */
-int engine_again_took(struct engine *engine, const struct moment *moment, unsigned number,
-                      const uint8_t running[32], struct error *ret_error) MUST_USE;
-void engine_again_refused(struct engine *engine, const struct moment *moment, uint64_t after_ms);
-void engine_again_forget(struct engine *engine); /* the connection is gone */
-uint64_t engine_again_ms(const struct engine *engine);
-
-/* engine_rewrap.c: owed to others, and made for us */
-int engine_rewrap_load(struct engine *engine, struct error *ret_error) MUST_USE;
-/* It went out with recipients that have no key. */
-int engine_rewrap_receipted(struct engine *engine, const struct envelope *envelope, uint64_t number,
-                            struct error *ret_error) MUST_USE;
-/* A recipient's exceptions: what another wrap mends is owed. Fills id, thread and code of the
- * notice's row. */
-int engine_rewrap_reported(struct engine *engine, const Leadbus__AckBody *body, struct box_in *row,
-                           struct error *ret_error) MUST_USE;
-void engine_rewrap_wake(struct engine *engine, bool bundle); /* keys have come, or a bundle */
-int engine_rewrap_flush(struct engine *engine, struct moment *moment,
-                        struct error *ret_error) MUST_USE;
-int engine_rewrap_done(struct engine *engine, const Leadbus__RewrapDone *done,
-                       struct error *ret_error) MUST_USE;
-/* True: it was of a rewrap; *ret_code of the environment. */
-bool engine_rewrap_refused(struct engine *engine, struct moment *moment,
-                           const Leadbus__Refusal *refusal, const struct error *why, int *ret_code,
-                           struct error *ret_error);
-void engine_rewrap_forget(struct engine *engine); /* the connection is gone */
-uint64_t engine_rewrap_ms(const struct engine *engine);
-/* A rewrap for us: opens what waits for it, or is kept until that comes. `bytes`: the record's. */
-int engine_rewrapped(struct engine *engine, struct moment *moment, const Leadbus__Record *record,
-                     struct bytes bytes, struct box_in *row, struct error *ret_error) MUST_USE;
-/* The exception may have been rewrapped before it came. */
-int engine_rewrapped_early(struct engine *engine, struct moment *moment, const struct box_in *row,
-                           struct error *ret_error) MUST_USE;
-
-/* engine_receive.c, for rewraps too */
-int engine_check_payloads(struct engine *engine, const struct envelope *envelope,
-                          const struct opened *opened, struct error *ret_error) MUST_USE;
-void engine_content_of(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
-                       const struct envelope *envelope, const struct opened *opened,
-                       struct buf *ret_sealed);
-
-/* engine_keys.c: epoch keys, peers, sessions, KEKs, thread keys, content */
-void engine_keys_load(struct engine *engine);
-int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool keep,
-                    struct error *ret_error) MUST_USE;
-/* What to seal to at a time of the bus: the newest key of the newest certificate that is valid
- * then. A revoked, replaced or expired certificate's keys are none. NULL: the unit has no key. */
-struct engine_key *engine_key_newest(struct engine *engine, const char *unit, uint64_t bus_ms);
-bool engine_key_known(const struct engine *engine, const char *unit, uint64_t serial,
-                      uint64_t epoch, const uint8_t public_key[32]);
-/* Forgets, here and in the box, what nothing may be sealed to any more. */
-int engine_keys_expire(struct engine *engine, uint64_t bus_ms, struct error *ret_error) MUST_USE;
-/* Of a unit in one lane; made when it is not there. Until the next call. */
-struct box_peer *engine_peer(struct engine *engine, const char *unit, unsigned lane);
-void engine_peer_changed(struct engine *engine, const struct box_peer *peer);
-void engine_session(struct engine *engine, struct moment *moment, bool fresh);
-int engine_kek_out(struct engine *engine, struct engine_key *key, bool cached, uint8_t ret_kek[32],
-                   struct error *ret_error) MUST_USE;
-int engine_kek_in(struct engine *engine, const struct envelope *envelope, int recipient,
-                  bool cached, uint8_t ret_kek[32], struct error *ret_error) MUST_USE;
+/* ---- engine_rest.c: sealed for our own store ----------------------------------------------------
+ */
+void engine_rest_seal(struct engine *engine, struct moment *moment, const uint8_t id[16],
+                      struct bytes plain, struct buf *ret_sealed);
+int engine_rest_open(struct engine *engine, const uint8_t id[16], struct bytes sealed,
+                     struct buf *ret_plain, struct error *ret_error) MUST_USE;
 /* Thread and its key from the box; a new one when it is not there. */
 struct engine_thread {
     struct thread thread;
@@ -152,65 +134,55 @@ void engine_thread_fini(struct engine_thread *thread);
 void content_seal(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
                   const struct seal_section *sections, const uint8_t (*keys)[SUITE_KEY_LEN],
                   size_t count, struct buf *ret_sealed);
+/* The same of what was opened. */
+void engine_content_of(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
+                       const struct envelope *envelope, const struct opened *opened,
+                       struct buf *ret_sealed);
 
-/* engine_send.c */
-int engine_outbox_load(struct engine *engine, struct error *ret_error) MUST_USE;
-void engine_outbox_free(struct engine *engine);
-void engine_outbox_unsent(struct engine *engine);
-int engine_outbox_fill(struct engine *engine, struct moment *moment,
-                       struct error *ret_error) MUST_USE;
-uint64_t engine_outbox_next_ms(const struct engine *engine);
-/* When the normal lane's acknowledgement is due; UINT64_MAX = nothing to say. */
-uint64_t engine_ack_ms(const struct engine *engine);
-/* What waited for a bundle or keys may go on. */
-void engine_outbox_release(struct engine *engine, enum engine_want want);
-/* engine_answer.c */
-int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__Receipt *receipt,
+/* ---- engine_keys.c: epoch keys, peers, sessions, KEKs -------------------------------------------
+ */
+void engine_keys_load(struct engine *engine);
+int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool keep,
+                    struct error *ret_error) MUST_USE;
+/* What to seal to at a time of the bus: the newest key of the newest certificate that is valid
+ * then. A revoked, replaced or expired certificate's keys are none. NULL: the unit has no key. */
+struct engine_key *engine_key_newest(struct engine *engine, const char *unit, uint64_t bus_ms);
+bool engine_key_known(const struct engine *engine, const char *unit, uint64_t serial,
+                      uint64_t epoch, const uint8_t public_key[32]);
+/* Forgets, here and in the box, what nothing may be sealed to any more. */
+int engine_keys_expire(struct engine *engine, uint64_t bus_ms, struct error *ret_error) MUST_USE;
+int engine_peers_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* Of a unit in one lane; made when it is not there. Until the next call. */
+struct box_peer *engine_peer(struct engine *engine, const char *unit, unsigned lane);
+void engine_peer_changed(struct engine *engine, const struct box_peer *peer);
+int engine_peers_flush(struct engine *engine, struct error *ret_error) MUST_USE;
+void engine_session(struct engine *engine, struct moment *moment, bool fresh);
+int engine_kek_out(struct engine *engine, struct engine_key *key, bool cached, uint8_t ret_kek[32],
                    struct error *ret_error) MUST_USE;
-int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__Refusal *refusal,
-                   struct error *ret_error) MUST_USE;
-void engine_pending_settle(struct engine *engine, struct engine_pending *pending);
-void engine_pending_wait(struct engine *engine, struct engine_pending *pending);
-int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pending *pending,
-                  struct error *ret_error) MUST_USE;
+int engine_kek_in(struct engine *engine, const struct envelope *envelope, int recipient,
+                  bool cached, uint8_t ret_kek[32], struct error *ret_error) MUST_USE;
+
+/* ---- engine_rebuild.c ---------------------------------------------------------------------------
+ */
 /* Folds a thread anew from what the box holds. */
 int engine_thread_rebuild(struct engine *engine, struct moment *moment, const uint8_t id[16],
                           struct error *ret_error) MUST_USE;
 
-/* engine_receive.c */
-int engine_delivery(struct engine *engine, struct moment *moment, const Leadbus__Delivery *delivery,
-                    struct bytes frame, struct error *ret_error) MUST_USE;
-int engine_lanes_load(struct engine *engine, struct error *ret_error) MUST_USE;
-/* Positions of the lane are passed by, or have come after all: what senders count cannot be held
- * against what came until the next envelope of each. */
-int engine_lane_apart(struct engine *engine, unsigned number, bool apart,
-                      struct error *ret_error) MUST_USE;
-int engine_lanes_flush(struct engine *engine, struct moment *moment,
-                       struct error *ret_error) MUST_USE;
-void engine_lane_acked(struct engine *engine, unsigned lane, uint64_t position);
+/* ---- engine_file.c: engine.h and engine_file.h --------------------------------------------------
+ */
 
-/* engine_attach.c: files of our own messages; engine_transfer.c: on their way in and out. */
+/* ---- engine_transfer.c: the list of files on their way, and engine_transfer.h -------------------
+ */
 int engine_transfers_load(struct engine *engine, struct error *ret_error) MUST_USE;
 void engine_transfers_free(struct engine *engine);
 void engine_transfers_unsent(struct engine *engine);
 void engine_transfer_add(struct engine *engine, const struct box_attachment *row);
 /* The message was refused or is gone: nothing of it is sent any more. */
 void engine_transfers_cancel(struct engine *engine, const uint8_t message[16]);
-int engine_transfers_pump(struct engine *engine, struct moment *moment,
-                          struct error *ret_error) MUST_USE;
 uint64_t engine_transfers_next_ms(const struct engine *engine);
-int engine_upload(struct engine *engine, struct moment *moment, const Leadbus__Upload *upload,
-                  struct error *ret_error) MUST_USE;
-int engine_chunk_stored(struct engine *engine, struct moment *moment,
-                        const Leadbus__ChunkStored *stored, struct error *ret_error) MUST_USE;
-int engine_leaves(struct engine *engine, struct moment *moment, const Leadbus__Leaves *leaves,
-                  struct error *ret_error) MUST_USE;
-int engine_chunk(struct engine *engine, struct moment *moment, const Leadbus__Chunk *chunk,
-                 struct error *ret_error) MUST_USE;
-int engine_transfer_refused(struct engine *engine, struct moment *moment,
-                            const Leadbus__Refusal *refusal, const struct error *why,
-                            struct error *ret_error) MUST_USE;
 
+/* ---- engine_attach.c: files of messages ---------------------------------------------------------
+ */
 /* A draft whose attachments have been put into the section that they go with. */
 struct attach_stage {
     struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
@@ -245,20 +217,165 @@ int engine_attach_proved(struct engine *engine, const uint8_t message[16], uint6
                          struct error *ret_error) MUST_USE;
 int engine_attach_sweep(struct engine *engine, const struct moment *moment,
                         struct error *ret_error) MUST_USE;
+
+/* ---- engine_outbox.c: messages that are not settled ---------------------------------------------
+ */
+int engine_outbox_load(struct engine *engine, struct error *ret_error) MUST_USE;
+void engine_outbox_free(struct engine *engine);
+/* The row was added to the box: it waits now. */
+struct engine_pending *engine_pending_new(struct engine *engine, const struct box_out *row);
+/* Back among those that wait, in order of number. */
+void engine_pending_wait(struct engine *engine, struct engine_pending *pending);
+void engine_pending_settle(struct engine *engine, struct engine_pending *pending);
+void engine_outbox_unsent(struct engine *engine);
+/* What waited for a bundle or keys may go on. */
+void engine_outbox_release(struct engine *engine, enum engine_want want);
+/* What is wrong, into its columns. */
+void engine_row_why(struct box_out *row, const struct error *why);
 /* A message that stays refused, with why. */
 int engine_row_refused(struct engine *engine, struct moment *moment, struct engine_pending *pending,
                        const struct error *why, struct error *ret_error) MUST_USE;
-/* Sealed for our own store under the storage key. */
-void engine_rest_seal(struct engine *engine, struct moment *moment, const uint8_t id[16],
-                      struct bytes plain, struct buf *ret_sealed);
-int engine_rest_open(struct engine *engine, const uint8_t id[16], struct bytes sealed,
-                     struct buf *ret_plain, struct error *ret_error) MUST_USE;
-void engine_buf_wipe(struct buf *buf);
 
-/* Is an error that our own disk or memory gave, and not a peer? */
-static inline bool engine_own_trouble(int code)
-{
-    return code == E_IO || code == E_DISK_FULL || code == E_NO_MEMORY || code == E_STORE_LOCKED;
-}
+/* ---- engine_seal.c: engine_seal.h ---------------------------------------------------------------
+ */
+
+/* ---- engine_stage.c: engine_stage of engine.h ---------------------------------------------------
+ */
+
+/* ---- engine_reseal.c ----------------------------------------------------------------------------
+ */
+/* 0: sealed anew; 1: it cannot be, and the row says why. */
+int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pending *pending,
+                  struct error *ret_error) MUST_USE;
+
+/* ---- engine_send.c ------------------------------------------------------------------------------
+ */
+int engine_outbox_fill(struct engine *engine, struct moment *moment,
+                       struct error *ret_error) MUST_USE;
+uint64_t engine_outbox_next_ms(const struct engine *engine);
+
+/* ---- engine_lanes.c: positions, and what is acknowledged ----------------------------------------
+ */
+int engine_lanes_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* It came and could not be taken: the acknowledgement says so. */
+void engine_lane_except(struct engine_lane *lane, const struct box_in *row);
+/* Positions of the lane are passed by, or have come after all: what senders count cannot be held
+ * against what came until the next envelope of each. */
+int engine_lane_apart(struct engine *engine, unsigned number, bool apart,
+                      struct error *ret_error) MUST_USE;
+int engine_lanes_flush(struct engine *engine, struct moment *moment,
+                       struct error *ret_error) MUST_USE;
+void engine_lane_acked(struct engine *engine, unsigned lane, uint64_t position);
+/* When the normal lane's acknowledgement is due; UINT64_MAX = nothing to say. */
+uint64_t engine_ack_ms(const struct engine *engine);
+
+/* ---- engine_again.c: what was acknowledged and is not here --------------------------------------
+ */
+int engine_again_load(struct engine *engine, struct error *ret_error) MUST_USE;
+void engine_again_begin(struct engine *engine, unsigned number, uint64_t until,
+                        const uint8_t running[32]);
+int engine_again_flush(struct engine *engine, const struct moment *moment,
+                       struct error *ret_error) MUST_USE;
+/* The next of them is in the box; `running` is the lane's hash there. */
+int engine_again_took(struct engine *engine, const struct moment *moment, unsigned number,
+                      const uint8_t running[32], struct error *ret_error) MUST_USE;
+void engine_again_refused(struct engine *engine, const struct moment *moment, uint64_t after_ms);
+void engine_again_forget(struct engine *engine); /* the connection is gone */
+uint64_t engine_again_ms(const struct engine *engine);
+
+/* ---- engine_incoming.c: engine_incoming.h, and for rewraps --------------------------------------
+ */
+int engine_check_payloads(struct engine *engine, const struct envelope *envelope,
+                          const struct opened *opened, struct error *ret_error) MUST_USE;
+
+/* ---- engine_rewrap.c: owed to others, and made for us -------------------------------------------
+ */
+int engine_rewrap_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* It went out with recipients that have no key. */
+int engine_rewrap_receipted(struct engine *engine, const struct envelope *envelope, uint64_t number,
+                            struct error *ret_error) MUST_USE;
+/* A recipient's exceptions: what another wrap mends is owed. Fills id, thread and code of the
+ * notice's row. */
+int engine_rewrap_reported(struct engine *engine, const Leadbus__AckBody *body, struct box_in *row,
+                           struct error *ret_error) MUST_USE;
+void engine_rewrap_wake(struct engine *engine, bool bundle); /* keys have come, or a bundle */
+int engine_rewrap_flush(struct engine *engine, struct moment *moment,
+                        struct error *ret_error) MUST_USE;
+int engine_rewrap_done(struct engine *engine, const Leadbus__RewrapDone *done,
+                       struct error *ret_error) MUST_USE;
+/* True: it was of a rewrap; *ret_code of the environment. */
+bool engine_rewrap_refused(struct engine *engine, struct moment *moment,
+                           const Leadbus__Refusal *refusal, const struct error *why, int *ret_code,
+                           struct error *ret_error);
+void engine_rewrap_forget(struct engine *engine); /* the connection is gone */
+uint64_t engine_rewrap_ms(const struct engine *engine);
+/* A rewrap for us: opens what waits for it, or is kept until that comes. `bytes`: the record's. */
+int engine_rewrapped(struct engine *engine, struct moment *moment, const Leadbus__Record *record,
+                     struct bytes bytes, struct box_in *row, struct error *ret_error) MUST_USE;
+/* The exception may have been rewrapped before it came. */
+int engine_rewrapped_early(struct engine *engine, struct moment *moment, const struct box_in *row,
+                           struct error *ret_error) MUST_USE;
+
+/* ---- engine_receive.c ---------------------------------------------------------------------------
+ */
+int engine_delivery(struct engine *engine, struct moment *moment, const Leadbus__Delivery *delivery,
+                    struct bytes frame, struct error *ret_error) MUST_USE;
+/* Deliveries that wait for a bundle: the connection is gone. */
+void engine_held_forget(struct engine *engine);
+
+/* ---- engine_upload.c: files on their way out ----------------------------------------------------
+ */
+int engine_upload(struct engine *engine, struct moment *moment, const Leadbus__Upload *upload,
+                  struct error *ret_error) MUST_USE;
+int engine_chunk_stored(struct engine *engine, struct moment *moment,
+                        const Leadbus__ChunkStored *stored, struct error *ret_error) MUST_USE;
+int engine_upload_refused(struct engine *engine, struct moment *moment,
+                          const Leadbus__Refusal *refusal, const struct error *why,
+                          struct error *ret_error) MUST_USE;
+int engine_uploads_pump(struct engine *engine, struct moment *moment,
+                        struct error *ret_error) MUST_USE;
+
+/* ---- engine_fetch.c: files on their way in ------------------------------------------------------
+ */
+int engine_leaves(struct engine *engine, struct moment *moment, const Leadbus__Leaves *leaves,
+                  struct error *ret_error) MUST_USE;
+int engine_chunk(struct engine *engine, struct moment *moment, const Leadbus__Chunk *chunk,
+                 struct error *ret_error) MUST_USE;
+int engine_fetch_refused(struct engine *engine, struct moment *moment,
+                         const Leadbus__Refusal *refusal, const struct error *why,
+                         struct error *ret_error) MUST_USE;
+/* Looks through the next chunk of what is all here. */
+int engine_fetch_check(struct engine *engine, struct moment *moment,
+                       struct error *ret_error) MUST_USE;
+int engine_fetches_pump(struct engine *engine, struct moment *moment,
+                        struct error *ret_error) MUST_USE;
+
+/* ---- engine_answer.c ----------------------------------------------------------------------------
+ */
+int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__Receipt *receipt,
+                   struct error *ret_error) MUST_USE;
+int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__Refusal *refusal,
+                   struct error *ret_error) MUST_USE;
+
+/* ---- engine_bundle.c: bundles and epoch keys that come, own keys that go ------------------------
+ */
+int engine_keys_index_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* 1: it was not taken, and noted. */
+int engine_bundle_reply(struct engine *engine, struct moment *moment,
+                        const Leadbus__BundleReply *reply, struct error *ret_error) MUST_USE;
+int engine_keys_reply(struct engine *engine, struct moment *moment, const Leadbus__Keys *keys,
+                      struct error *ret_error) MUST_USE;
+
+/* ---- engine_connection.c: the greeting, and whether anybody is there ----------------------------
+ */
+int engine_welcome(struct engine *engine, struct moment *moment, const Leadbus__Welcome *welcome,
+                   struct error *ret_error) MUST_USE;
+void engine_pong(struct engine *engine, const struct moment *moment, const Leadbus__Pong *pong);
+/* Gives up who does not answer, asks who is silent. */
+void engine_connection_tick(struct engine *engine, struct moment *moment);
+uint64_t engine_connection_next_ms(const struct engine *engine);
+
+/* ---- engine.c: life, frames, time; calls all the others -----------------------------------------
+ */
 
 #endif

@@ -1,17 +1,10 @@
-/* Epoch keys, peers, sessions, thread keys and content at rest. */
+/* Epoch keys, peers, sessions and the KEKs between them. */
 #include <sodium.h>
 #include <stdlib.h>
 
 #include "clients/lib/engine_inner.h"
 
-void moment_draw(struct moment *moment, void *ret, size_t len)
-{
-    uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES] = {0};
-    store_u64(nonce, moment->drawn++);
-    crypto_stream_chacha20_ietf(ret, len, nonce, moment->entropy);
-}
-
-/* ---- epoch keys --------------------------------------------------------------------------------
+/* ---- epoch keys -------------------------------------------------------------------------------
  */
 
 /* First place at or after (unit, serial, epoch). */
@@ -163,8 +156,8 @@ void engine_keys_load(struct engine *engine)
     (void)!box_key_each(engine->box, load_key, engine, NULL);
 }
 
-/* ---- peers
- * --------------------------------------------------------------------------------------- */
+/* ---- peers ------------------------------------------------------------------------------------
+ */
 
 struct box_peer *engine_peer(struct engine *engine, const char *unit, unsigned lane)
 {
@@ -191,7 +184,33 @@ void engine_peer_changed(struct engine *engine, const struct box_peer *peer)
     engine->peer_dirty[peer - engine->peers] = true;
 }
 
-/* ---- sessions and KEKs -------------------------------------------------------------------------
+static int load_peer(void *ctx, const struct box_peer *peer)
+{
+    struct engine *engine = ctx;
+    if (peer->lane < ENGINE_LANES) *engine_peer(engine, peer->unit, peer->lane) = *peer;
+    return 0;
+}
+
+int engine_peers_load(struct engine *engine, struct error *ret_error)
+{
+    return box_peer_each(engine->box, load_peer, engine, ret_error);
+}
+
+int engine_peers_flush(struct engine *engine, struct error *ret_error)
+{
+    int r = 0;
+    /* They go with what they count: receipts wait for company, the inbox for nothing. */
+    box_lazy(engine->box, true);
+    for (size_t i = 0; i < engine->peer_count && r == 0; i++) {
+        if (!engine->peer_dirty[i]) continue;
+        r = box_peer_put(engine->box, &engine->peers[i], ret_error);
+        engine->peer_dirty[i] = false;
+    }
+    box_lazy(engine->box, false);
+    return r;
+}
+
+/* ---- sessions and KEKs ------------------------------------------------------------------------
  */
 
 void engine_session(struct engine *engine, struct moment *moment, bool fresh)
@@ -272,192 +291,4 @@ int engine_kek_in(struct engine *engine, const struct envelope *envelope, int re
     memcpy(place->session, head->session_key.data, 32);
     memcpy(place->kek, ret_kek, 32);
     return 0;
-}
-
-/* ---- at rest
- * ------------------------------------------------------------------------------------- */
-
-enum { REST_NONCE_LEN = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, REST_TAG_LEN = 16 };
-
-/* nonce || ciphertext; the id is bound in. */
-static void rest_seal(struct moment *moment, const uint8_t key[32], const uint8_t id[16],
-                      struct bytes plain, struct buf *ret)
-{
-    uint8_t *out = buf_grow(ret, REST_NONCE_LEN + plain.len + REST_TAG_LEN);
-    moment_draw(moment, out, REST_NONCE_LEN);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out + REST_NONCE_LEN, NULL, plain.data, plain.len,
-                                               id, 16, NULL, out, key);
-}
-
-static int rest_open(const uint8_t key[32], const uint8_t id[16], struct bytes sealed,
-                     struct buf *ret_plain, struct error *ret_error)
-{
-    if (sealed.len < REST_NONCE_LEN + REST_TAG_LEN)
-        return error_set(ret_error, E_DECRYPT_FAILED, "store", "%zu bytes", sealed.len);
-    size_t len = sealed.len - REST_NONCE_LEN - REST_TAG_LEN;
-    uint8_t *plain = buf_grow(ret_plain, len + 1);
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, sealed.data + REST_NONCE_LEN,
-                                                   sealed.len - REST_NONCE_LEN, id, 16, sealed.data,
-                                                   key) != 0)
-        return error_set(ret_error, E_DECRYPT_FAILED, "store", "the store was changed");
-    ret_plain->len = len;
-    return 0;
-}
-
-void engine_buf_wipe(struct buf *buf)
-{
-    if (buf->data) sodium_memzero(buf->data, buf->cap);
-    buf_fini(buf);
-}
-
-void engine_rest_seal(struct engine *engine, struct moment *moment, const uint8_t id[16],
-                      struct bytes plain, struct buf *ret_sealed)
-{
-    rest_seal(moment, engine->storage_key, id, plain, ret_sealed);
-}
-
-int engine_rest_open(struct engine *engine, const uint8_t id[16], struct bytes sealed,
-                     struct buf *ret_plain, struct error *ret_error)
-{
-    return rest_open(engine->storage_key, id, sealed, ret_plain, ret_error);
-}
-
-int engine_thread_load(struct engine *engine, struct moment *moment, const uint8_t id[16],
-                       struct engine_thread *ret, struct error *ret_error)
-{
-    struct buf state = {0}, plain = {0};
-    memset(ret, 0, sizeof *ret);
-    thread_init(&ret->thread, id);
-    int r = box_thread_get(engine->box, id, &ret->sealed_key, &state, NULL);
-    if (r == E_NOT_FOUND) {
-        if (!moment) {
-            r = error_say(ret_error, E_NOT_FOUND, "thread", "本单位没有这条线索", "not known here");
-            goto out;
-        }
-        moment_draw(moment, ret->key, sizeof ret->key);
-        rest_seal(moment, engine->storage_key, id, bytes_of(ret->key, 32), &ret->sealed_key);
-        ret->fresh = true;
-        r = 0;
-        goto out;
-    }
-    if (r < 0) {
-        (void)error_set(ret_error, r, "store", "reading a thread");
-        goto out;
-    }
-    r = rest_open(engine->storage_key, id, buf_bytes(&ret->sealed_key), &plain, ret_error);
-    if (r == 0 && plain.len != 32) r = error_set(ret_error, E_BAD_FORM, "store", "a thread key");
-    if (r == 0) memcpy(ret->key, plain.data, 32);
-    if (r == 0) r = thread_decode(buf_bytes(&state), &ret->thread, ret_error);
-out:
-    buf_fini(&state);
-    engine_buf_wipe(&plain);
-    if (r < 0) engine_thread_fini(ret);
-    return r;
-}
-
-int engine_thread_save(struct engine *engine, const struct moment *moment,
-                       const struct engine_thread *thread, struct error *ret_error)
-{
-    struct buf state = {0};
-    thread_encode(&thread->thread, &state);
-    int r = box_thread_put(engine->box, thread->thread.id, buf_bytes(&thread->sealed_key),
-                           buf_bytes(&state), moment->now_ms, ret_error);
-    buf_fini(&state);
-    return r;
-}
-
-void engine_thread_fini(struct engine_thread *thread)
-{
-    thread_fini(&thread->thread);
-    buf_fini(&thread->sealed_key);
-    sodium_memzero(thread, sizeof *thread);
-}
-
-/* u8 sections: u16 name, key, u32 payload; then 0. (Stores of before had pairs there: u16 unit, u64
- * sequence, H before.) */
-void content_seal(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
-                  const struct seal_section *sections, const uint8_t (*keys)[SUITE_KEY_LEN],
-                  size_t count, struct buf *ret_sealed)
-{
-    struct buf plain = {0};
-    size_t len = 64;
-    for (size_t i = 0; i < count; i++) len += sections[i].plaintext.len + BOX_NAME_LEN + 48;
-    /* Room for all at once, so that growing leaves no copy behind. */
-    (void)buf_grow(&plain, len);
-    buf_reset(&plain);
-    buf_append_u8(&plain, (uint8_t)count);
-    for (size_t i = 0; i < count; i++) {
-        buf_append_prefixed(&plain, bytes_of_str(sections[i].name));
-        buf_append(&plain, keys[i], SUITE_KEY_LEN);
-        buf_append_u32(&plain, (uint32_t)sections[i].plaintext.len);
-        buf_append_bytes(&plain, sections[i].plaintext);
-    }
-    buf_append_u8(&plain, 0);
-    rest_seal(moment, thread_key, id, buf_bytes(&plain), ret_sealed);
-    engine_buf_wipe(&plain);
-}
-
-static const uint8_t *take(struct bytes *rest, size_t len, bool *bad)
-{
-    static const uint8_t zeros[64];
-    if (rest->len < len) {
-        *bad = true;
-        return zeros;
-    }
-    const uint8_t *data = rest->data;
-    *rest = bytes_of(data + len, rest->len - len);
-    return data;
-}
-
-static void take_name(struct bytes *rest, char ret[BOX_NAME_LEN], bool *bad)
-{
-    size_t len = load_u16(take(rest, 2, bad));
-    if (len >= BOX_NAME_LEN) *bad = true;
-    if (*bad) len = 0;
-    memcpy(ret, take(rest, len, bad), len);
-    ret[len] = 0;
-}
-
-static int content_parse(struct content *content, struct error *ret_error)
-{
-    struct bytes rest = buf_bytes(&content->plain);
-    bool bad = false;
-    size_t count = *take(&rest, 1, &bad);
-    if (count > LIMIT_SECTION_COUNT_MAX) bad = true;
-    for (size_t i = 0; i < count && !bad; i++) {
-        struct content_section *section = &content->sections[i];
-        take_name(&rest, section->name, &bad);
-        memcpy(section->key, take(&rest, SUITE_KEY_LEN, &bad), SUITE_KEY_LEN);
-        size_t len = load_u32(take(&rest, 4, &bad));
-        section->payload = bytes_of(take(&rest, len, &bad), len);
-        content->section_count = i + 1;
-    }
-    count = *take(&rest, 1, &bad);
-    for (size_t i = 0; i < count && !bad; i++) {
-        char unit[BOX_NAME_LEN];
-        take_name(&rest, unit, &bad);
-        (void)take(&rest, 8 + 32, &bad);
-    }
-    if (bad || rest.len) return error_set(ret_error, E_BAD_FORM, "store", "damaged content");
-    return 0;
-}
-
-int content_open(struct engine *engine, const uint8_t thread[16], const uint8_t id[16],
-                 struct bytes sealed, struct content *ret, struct error *ret_error)
-{
-    struct engine_thread held;
-    memset(ret, 0, sizeof *ret);
-    int r = engine_thread_load(engine, NULL, thread, &held, ret_error);
-    if (r < 0) return r;
-    r = rest_open(held.key, id, sealed, &ret->plain, ret_error);
-    if (r == 0) r = content_parse(ret, ret_error);
-    engine_thread_fini(&held);
-    if (r < 0) content_fini(ret);
-    return r;
-}
-
-void content_fini(struct content *content)
-{
-    engine_buf_wipe(&content->plain);
-    sodium_memzero(content, sizeof *content);
 }

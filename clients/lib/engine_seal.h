@@ -24,6 +24,10 @@ struct seal_job {
     struct sealed sealed;
     struct buf content;
 };
+/* Where a draft goes: the thread and parent that it names, resolved; all zero for what opens one.
+ */
+int seal_place_find(struct engine *engine, const struct engine_draft *draft, struct seal_place *ret,
+                    struct error *ret_error) MUST_USE;
 int seal_job_run(struct engine *engine, struct seal_job *job, const struct thread *thread,
                  struct error *ret_error) MUST_USE;
 void seal_job_fini(struct seal_job *job); /* wipes */

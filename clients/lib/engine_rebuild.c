@@ -1,0 +1,108 @@
+/* A thread folded anew from what the box holds. */
+#include <stdlib.h>
+
+#include "clients/lib/engine_inner.h"
+
+struct rebuild_row {
+    uint64_t order, time_ms, number;
+    bool own;
+};
+struct rebuild {
+    struct rebuild_row *rows;
+    size_t count, cap;
+};
+
+static void rebuild_add(struct rebuild *rebuild, struct rebuild_row row)
+{
+    if (rebuild->count == rebuild->cap) {
+        rebuild->cap = rebuild->cap ? rebuild->cap * 2 : 16;
+        rebuild->rows = realloc(rebuild->rows, rebuild->cap * sizeof *rebuild->rows);
+        CHECK(rebuild->rows != NULL);
+    }
+    rebuild->rows[rebuild->count++] = row;
+}
+
+static int rebuild_out(void *ctx, const struct box_out *row)
+{
+    if (row->state != BOX_OUT_REFUSED)
+        rebuild_add(ctx, (struct rebuild_row){
+                             row->state == BOX_OUT_RECEIPTED ? row->index : THREAD_PENDING,
+                             row->record_ms ? row->record_ms : row->created_ms, row->number, true});
+    return 0;
+}
+
+static int rebuild_in(void *ctx, const struct box_in *row)
+{
+    if (row->type == BOX_IN_MESSAGE)
+        rebuild_add(ctx, (struct rebuild_row){row->index, row->record_ms, row->number, false});
+    return 0;
+}
+
+static int rebuild_order(const void *a, const void *b)
+{
+    const struct rebuild_row *left = a, *right = b;
+    if (left->order != right->order) return left->order < right->order ? -1 : 1;
+    return left->number < right->number ? -1 : left->number > right->number;
+}
+
+static int rebuild_fold(struct engine *engine, const struct rebuild_row *row, struct thread *thread,
+                        struct error *ret_error)
+{
+    struct buf bytes = {0};
+    struct arena arena;
+    struct envelope envelope;
+    const Leadbus__Record *record = NULL;
+    const ProtobufCMessage *head = NULL;
+    arena_init(&arena, ENGINE_ARENA_BYTES_MAX);
+    int r = row->own ? box_out_body(engine->box, row->number, &bytes, NULL, ret_error)
+                     : box_in_body(engine->box, row->number, &bytes, NULL, NULL, ret_error);
+    if (r == 0 && row->own) {
+        r = envelope_decode(buf_bytes(&bytes), &arena, &envelope, ret_error);
+        if (r == 0) head = &envelope.head->base;
+    } else if (r == 0) {
+        r = record_decode(buf_bytes(&bytes), &arena, &record, ret_error);
+        if (r == 0 && record->what_case == LEADBUS__RECORD__WHAT_ACCEPTED)
+            r = message_decode(&leadbus__header__descriptor, engine_bytes(record->accepted->header),
+                               &arena, &head, ret_error);
+    }
+    if (r == 0 && head)
+        thread_apply(thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
+                     (const Leadbus__Header *)head, row->order, row->time_ms);
+    arena_fini(&arena);
+    buf_fini(&bytes);
+    return r;
+}
+
+int engine_thread_rebuild(struct engine *engine, struct moment *moment, const uint8_t id[16],
+                          struct error *ret_error)
+{
+    struct rebuild rebuild = {0};
+    struct engine_thread thread;
+    struct thread anew;
+    int r = engine_thread_load(engine, moment, id, &thread, ret_error);
+    if (r < 0) return r;
+    thread_init(&anew, id);
+    r = box_out_of_thread(engine->box, id, rebuild_out, &rebuild, ret_error);
+    if (r == 0) r = box_in_of_thread(engine->box, id, rebuild_in, &rebuild, ret_error);
+    if (rebuild.count > 0) qsort(rebuild.rows, rebuild.count, sizeof *rebuild.rows, rebuild_order);
+    for (size_t i = 0; i < rebuild.count && r == 0; i++)
+        r = rebuild_fold(engine, &rebuild.rows[i], &anew, ret_error);
+    if (r == 0) {
+        /* What the broker said of participants stays. */
+        struct thread_participant *participants = thread.thread.participants;
+        size_t count = thread.thread.participant_count, cap = thread.thread.participant_cap;
+        thread.thread.participants = anew.participants;
+        anew.participants = participants;
+        anew.participant_count = count;
+        anew.participant_cap = cap;
+        anew.known_size = thread.thread.known_size;
+        thread_fini(&thread.thread);
+        thread.thread = anew;
+        memset(&anew, 0, sizeof anew);
+        r = engine_thread_save(engine, moment, &thread, ret_error);
+    }
+    thread_fini(&anew);
+    engine_thread_fini(&thread);
+    free(rebuild.rows);
+    return r;
+}
