@@ -134,20 +134,8 @@ Leadbus__Role ca_role_parse(const char *text)
 int ca_plan_load(const char *folder, struct ca_plan *ret, struct error *ret_error)
 {
     *ret = (struct ca_plan){0};
-    int rc = 0;
-    struct buf path = {0};
-    for (size_t i = 0; rc == 0 && i < PLAN_PART_COUNT_MAX; i++) {
-        buf_reset(&path);
-        buf_printf(&path, "%s/%s", folder, plan_part_names[i] + strlen("plan/"));
-        buf_append_u8(&path, 0);
-        const char *name = (const char *)path.data;
-        if (i >= PLAN_PART_COUNT && !file_exists(name)) continue;
-        rc = file_read(name, LIMIT_TABLE_BYTES_MAX, &ret->contents[i], ret_error);
-        ret->parts[ret->part_count++] =
-            (struct plan_part){plan_part_names[i], buf_bytes(&ret->contents[i])};
-    }
-    buf_fini(&path);
-    if (rc == 0) rc = plan_parse(ret->parts, ret->part_count, &ret->plan, ret_error);
+    int rc = plan_folder_read(folder, &ret->folder, ret_error);
+    if (rc == 0) rc = plan_parse(ret->folder.parts, ret->folder.part_count, &ret->plan, ret_error);
     if (rc != 0) ca_plan_fini(ret);
     return rc;
 }
@@ -155,7 +143,7 @@ int ca_plan_load(const char *folder, struct ca_plan *ret, struct error *ret_erro
 void ca_plan_fini(struct ca_plan *plan)
 {
     plan_free(plan->plan);
-    for (size_t i = 0; i < PLAN_PART_COUNT_MAX; i++) buf_fini(&plan->contents[i]);
+    plan_folder_fini(&plan->folder);
     *plan = (struct ca_plan){0};
 }
 

@@ -16,6 +16,7 @@
 #include "certs/trust/trust_text.h"
 #include "proto/host/options.h"
 #include "proto/note.h"
+#include "proto/tables/plan_folder.h"
 
 #define CA_DAY_MS (24ull * 3600 * 1000)
 enum { CA_NOTE_NAME_LEN_MAX = TRUST_BUS_LEN_MAX };
@@ -54,12 +55,10 @@ int ca_number(const char *option, const char *text, uint64_t min, uint64_t max, 
 /* --now in ms, or the clock. */
 int ca_now(const char *text, uint64_t *ret_ms, struct error *ret_error) MUST_USE;
 
-/* The tables of a plan's folder as parts "plan/..."; contents are the caller's to free by
- * ca_plan_fini. */
+/* The tables of a plan's folder and what they say; the caller's to free by ca_plan_fini. Errors of
+ * plan_folder_read and plan_parse. */
 struct ca_plan {
-    struct buf contents[PLAN_PART_COUNT_MAX];
-    struct plan_part parts[PLAN_PART_COUNT_MAX];
-    size_t part_count; /* parts that need not be there are there only where their file is */
+    struct plan_folder folder;
     struct plan *plan;
 };
 int ca_plan_load(const char *folder, struct ca_plan *ret, struct error *ret_error) MUST_USE;

@@ -356,8 +356,9 @@ static int write_bundle(struct bundle_work *work, Leadbus__Bundle *bundle, struc
     put_part(bundle, &stated, "directory", buf_bytes(&directory));
     put_part(bundle, &stated, "revocations", buf_bytes(&revocations));
     put_part(bundle, &stated, "brokers", buf_bytes(&brokers));
-    for (size_t i = 0; i < work->plan.part_count; i++)
-        put_part(bundle, &stated, work->plan.parts[i].name, work->plan.parts[i].content);
+    for (size_t i = 0; i < work->plan.folder.part_count; i++)
+        put_part(bundle, &stated, work->plan.folder.parts[i].name,
+                 work->plan.folder.parts[i].content);
     int rc = trust_manifest_format(&stated, &text, ret_error);
     if (rc == 0) rc = note_begin(&note, buf_bytes(&text), ret_error);
     if (rc == 0) {

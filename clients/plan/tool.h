@@ -11,6 +11,7 @@
 #include "proto/plan/plan.h"
 #include "proto/plan/plan_lint.h"
 #include "proto/schema/bundle.pb-c.h"
+#include "proto/tables/plan_folder.h"
 
 /* A command: argv[0] is its name. Exit code of sysexits.h. */
 int cmd_derive(int argc, char **argv);
@@ -47,8 +48,8 @@ extern const size_t tool_shipped_count;
 
 /* A plan as a user names it: a folder of tables, a bundle file, or nothing for the shipped one. */
 struct tool_plan {
-    const char *name; /* as named; NULL: the shipped one */
-    struct buf contents[PLAN_PART_COUNT_MAX];
+    const char *name;          /* as named; NULL: the shipped one */
+    struct plan_folder folder; /* of a folder */
     struct plan_part parts[PLAN_PART_COUNT_MAX];
     size_t part_count;
     struct plan *plan;

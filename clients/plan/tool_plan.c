@@ -16,20 +16,11 @@
 
 static int load_folder(const char *folder, struct tool_plan *ret, struct error *ret_error)
 {
-    struct buf path = {0};
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < PLAN_PART_COUNT_MAX; i++) {
-        buf_reset(&path);
-        buf_printf(&path, "%s/%s", folder, plan_part_names[i] + strlen("plan/"));
-        buf_append_u8(&path, 0);
-        const char *name = (const char *)path.data;
-        if (i >= PLAN_PART_COUNT && !file_exists(name)) continue;
-        rc = file_read(name, LIMIT_TABLE_BYTES_MAX, &ret->contents[i], ret_error);
-        ret->parts[ret->part_count++] =
-            (struct plan_part){plan_part_names[i], buf_bytes(&ret->contents[i])};
-    }
-    buf_fini(&path);
-    return rc;
+    int rc = plan_folder_read(folder, &ret->folder, ret_error);
+    if (rc != 0) return rc;
+    ret->part_count = ret->folder.part_count;
+    memcpy(ret->parts, ret->folder.parts, sizeof ret->parts);
+    return 0;
 }
 
 /* The plan's parts of a bundle; others are no concern of ours. */
@@ -88,7 +79,7 @@ int tool_plan_load(const char *name, struct tool_plan *ret, struct error *ret_er
 void tool_plan_fini(struct tool_plan *plan)
 {
     plan_free(plan->plan);
-    for (size_t i = 0; i < PLAN_PART_COUNT_MAX; i++) buf_fini(&plan->contents[i]);
+    plan_folder_fini(&plan->folder);
     arena_fini(&plan->arena);
     *plan = (struct tool_plan){0};
 }
