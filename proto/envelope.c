@@ -432,8 +432,13 @@ static int decode_parts(struct envelope *envelope, struct arena *arena, struct e
     envelope->contents = (const Leadbus__Manifest *)contents;
     result = check_contents(envelope->contents, envelope->section_count, ret_error);
     if (result != 0) return result;
-    sha256_labelled(hash_label, envelope->header, envelope->hash);
+    envelope_header_hash(envelope->header, envelope->hash);
     return 0;
+}
+
+void envelope_header_hash(struct bytes header, uint8_t ret_hash[SUITE_HASH_LEN])
+{
+    sha256_labelled(hash_label, header, ret_hash);
 }
 
 int envelope_from_message(const Leadbus__Envelope *message, struct arena *arena,

@@ -57,6 +57,9 @@ int envelope_from_record(struct bytes header, struct bytes wraps, const struct b
                          struct arena *arena, struct envelope *ret,
                          struct error *ret_error) MUST_USE;
 
+/* H of header bytes, whether they are well formed or not: what a refused envelope is called by. */
+void envelope_header_hash(struct bytes header, uint8_t ret_hash[SUITE_HASH_LEN]);
+
 /* SIG = Ed25519("leadbus/1 envelope\0" || H || SHA256(wraps) || commits || SHA256(manifest)).
  * E_SIGNATURE_INVALID. */
 int envelope_verify(const struct envelope *envelope,

@@ -72,10 +72,9 @@ void reply_refusal_encode(const struct job *job, const struct core_verdict *verd
     Leadbus__Refusal refusal = LEADBUS__REFUSAL__INIT;
     char *participants[LIMIT_RECIPIENT_COUNT_MAX];
     uint32_t roles[LIMIT_RECIPIENT_COUNT_MAX];
-    if (job->envelope) {
-        refusal.id = job->envelope->head->id;
-        refusal.header_hash = data_of(bytes_of(job->envelope->hash, SUITE_HASH_LEN));
-    }
+    /* H needs no form: a sender with several on their way must know which one was refused. */
+    if (job->envelope) refusal.id = job->envelope->head->id;
+    if (job->has_hash) refusal.header_hash = data_of(bytes_of(job->header_hash, SUITE_HASH_LEN));
     if (job->rewrap) refusal.header_hash = job->rewrap->header_hash;
     refusal.code = (uint32_t)-verdict->code;
     refusal.field = text_of(verdict->error.field[0] ? verdict->error.field : request_name(job));

@@ -36,6 +36,8 @@ struct job {
     struct arena arena;
     const Leadbus__Frame *frame; /* NULL where it could not be decoded */
     struct envelope *envelope;   /* of a Submit, in the arena; NULL where it could not be decoded */
+    bool has_hash;               /* of a Submit: H of the header's bytes, well formed or not */
+    uint8_t header_hash[SUITE_HASH_LEN];
     const Leadbus__RewrapBody *rewrap; /* of a SubmitRewrap, in the arena; NULL as above */
     bool signature_checked;
     uint8_t checked_key[SUITE_PUBLIC_LEN];

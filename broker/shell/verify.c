@@ -37,6 +37,9 @@ static int check_submit(const struct directory *directory, struct job *job)
         return error_set(&job->error, E_MISSING_FIELD, "submit.envelope", "no envelope");
     struct envelope *envelope = (struct envelope *)arena_alloc(&job->arena, sizeof *envelope);
     if (!envelope) return error_set(&job->error, E_TOO_LARGE, "submit.envelope", "arena");
+    envelope_header_hash(bytes_of(submit->envelope->header.data, submit->envelope->header.len),
+                         job->header_hash);
+    job->has_hash = true;
     int code = envelope_from_message(submit->envelope, &job->arena, envelope, &job->error);
     if (code) return code;
     job->envelope = envelope;

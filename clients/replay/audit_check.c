@@ -202,29 +202,29 @@ out:
 
 /* ---- signatures -------------------------------------------------------------------------------
  */
-/* The certificate of a serial, in the bundle in force or the one before it. */
-static const struct trust_certificate *find_certificate(const struct audit *audit, uint64_t serial)
-{
-    const struct trust_certificate *found = NULL;
-    if (audit->bundle != NULL) found = trust_certificate_by_serial(audit->bundle, serial);
-    if (found == NULL && audit->previous != NULL)
-        found = trust_certificate_by_serial(audit->previous, serial);
-    return found;
-}
+/* Who says that it signed a record. */
+struct speaker {
+    uint64_t serial;
+    const char *unit;
+    uint32_t suite;
+};
 
-/* Finds the signer and checks that the certificate is the unit's. */
-static int signer_of(const struct audit *audit, uint64_t index, uint64_t serial, const char *unit,
-                     const struct trust_certificate **ret, struct error *ret_error)
+/* The signer's certificate, by the bundle in force and at the record's time, as the broker had to
+ * find it: of that unit, neither revoked nor outside its validity then. */
+static int signer_of(const struct audit *audit, uint64_t index, uint64_t time_ms,
+                     const struct speaker *speaker, const struct trust_certificate **ret,
+                     struct error *ret_error)
 {
-    const struct trust_certificate *certificate = find_certificate(audit, serial);
-    if (certificate == NULL)
+    struct error cause = {0};
+    if (audit->bundle == NULL)
         return audit_fault(ret_error, E_UNKNOWN_SENDER, index, ".signature",
-                           "no certificate with serial %llu", (unsigned long long)serial);
-    if (strcmp(certificate->unit, unit) != 0)
-        return audit_fault(ret_error, E_IDENTITY_MISMATCH, index, ".signature",
-                           "serial %llu is %s's, not %s's", (unsigned long long)serial,
-                           certificate->unit, unit);
-    *ret = certificate;
+                           "signed before any bundle is in force");
+    int code = trust_verdict(audit->bundle, speaker->serial, speaker->unit, time_ms, speaker->suite,
+                             ret, &cause);
+    if (code != 0) return audit_fault_from(ret_error, code, index, ".signature", &cause);
+    if ((*ret)->role != LEADBUS__ROLE__ROLE_UNIT && (*ret)->role != LEADBUS__ROLE__ROLE_OFFICE)
+        return audit_fault(ret_error, E_ROLE_NOT_ALLOWED, index, ".signature",
+                           "certificate %llu is not a unit's", (unsigned long long)speaker->serial);
     return 0;
 }
 
@@ -237,15 +237,16 @@ static void note_signer(struct audit *audit, struct audit_seen *seen,
 }
 
 static int check_signed_body(struct audit *audit, uint64_t index, const char *label,
-                             struct bytes body, struct bytes signature, uint64_t serial,
-                             const char *unit, struct audit_seen *seen, struct error *ret_error)
+                             struct bytes body, struct bytes signature,
+                             const struct speaker *speaker, struct audit_seen *seen,
+                             struct error *ret_error)
 {
     const struct trust_certificate *certificate = NULL;
-    int code = signer_of(audit, index, serial, unit, &certificate, ret_error);
+    int code = signer_of(audit, index, seen->time_ms, speaker, &certificate, ret_error);
     if (code != 0) return code;
     if (signed_body_verify(label, body, signature, certificate->identity) != 0)
         return audit_fault(ret_error, E_SIGNATURE_INVALID, index, ".signature",
-                           "does not verify under %s's identity key", unit);
+                           "does not verify under %s's identity key", speaker->unit);
     note_signer(audit, seen, certificate);
     return 0;
 }
@@ -288,7 +289,8 @@ static int check_accepted(struct audit *audit, uint64_t index, const Leadbus__Ac
                              bytes_from(record->signature), &audit->arena, &seen->envelope, &cause);
     if (code != 0) return audit_fault_from(ret_error, code, index, "", &cause);
     const Leadbus__Header *head = seen->envelope.head;
-    code = signer_of(audit, index, head->serial, head->from, &certificate, ret_error);
+    const struct speaker sender = {head->serial, head->from, head->suite};
+    code = signer_of(audit, index, seen->time_ms, &sender, &certificate, ret_error);
     if (code != 0) return code;
     if (envelope_verify(&seen->envelope, certificate->identity) != 0)
         return audit_fault(ret_error, E_SIGNATURE_INVALID, index, ".signature",
@@ -323,9 +325,9 @@ static int check_ack(struct audit *audit, uint64_t index, const Leadbus__Acknowl
     if (strcmp(body->origin, audit->origin) != 0)
         return audit_fault(ret_error, E_ORIGIN_MISMATCH, index, ".body.origin",
                            "of another journal");
-    code =
-        check_signed_body(audit, index, SIGNED_ACK, bytes_from(record->body),
-                          bytes_from(record->signature), body->serial, body->unit, seen, ret_error);
+    const struct speaker unit = {body->serial, body->unit, SUITE_1};
+    code = check_signed_body(audit, index, SIGNED_ACK, bytes_from(record->body),
+                             bytes_from(record->signature), &unit, seen, ret_error);
     if (code != 0) return code;
     seen->ack = body;
     audit->totals.acknowledged++;
@@ -344,7 +346,8 @@ static int check_key(struct audit *audit, uint64_t index, const Leadbus__KeyPubl
                               &audit->arena, &message, &cause);
     if (code != 0) return audit_fault_from(ret_error, code, index, ".body", &cause);
     body = (const Leadbus__EpochKeyBody *)message;
-    code = signer_of(audit, index, body->serial, body->unit, &certificate, ret_error);
+    const struct speaker unit = {body->serial, body->unit, SUITE_1};
+    code = signer_of(audit, index, seen->time_ms, &unit, &certificate, ret_error);
     if (code != 0) return code;
     key.body = record->body;
     key.signature = record->signature;
@@ -363,9 +366,9 @@ static int check_rewrap(struct audit *audit, uint64_t index, const Leadbus__Rewr
     int code = envelope_rewrap_decode(bytes_from(record->body), &audit->arena, &body, &cause);
     if (code != 0) return audit_fault_from(ret_error, code, index, ".body", &cause);
     audit->totals.rewraps++;
+    const struct speaker unit = {body->serial, body->from, body->suite};
     return check_signed_body(audit, index, SIGNED_REWRAP, bytes_from(record->body),
-                             bytes_from(record->signature), body->serial, body->from, seen,
-                             ret_error);
+                             bytes_from(record->signature), &unit, seen, ret_error);
 }
 
 static int check_genesis(struct audit *audit, uint64_t index, const Leadbus__Genesis *record,
@@ -391,6 +394,7 @@ int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Recor
                        struct audit_seen *ret_seen, struct error *ret_error)
 {
     memset(ret_seen, 0, sizeof *ret_seen);
+    ret_seen->time_ms = record->time_ms;
     if (index == 0 && record->what_case != LEADBUS__RECORD__WHAT_GENESIS)
         return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, "", "not a genesis record");
     switch (record->what_case) {

@@ -41,6 +41,7 @@ struct audit {
 
 /* What one record's checks found out, for the fold and the hook. */
 struct audit_seen {
+    uint64_t time_ms; /* the record's */
     struct envelope envelope;
     const Leadbus__AckBody *ack;
     bool is_envelope;

@@ -122,6 +122,42 @@ static void a_lead_walks_from_sender_to_recipients(void **state)
     caller_close(&procuratorate);
 }
 
+/* Whose header is not even well formed is told which of its envelopes that was. */
+static void a_header_that_does_not_decode_is_refused_by_its_hash(void **state)
+{
+    struct town *town = *state;
+    static const uint8_t unknown[] = {0xf8, 0x07, 0x01};
+    struct caller school;
+    struct sealed sealed;
+    struct buf header = {0}, changed = {0};
+    uint8_t hash[32];
+    caller_open(&school, town, &town->keyrings[TOWN_EDUCATION], true);
+    assert_true(caller_greet(&school, town, 16));
+    seal_next(town, 900, &sealed);
+    Leadbus__Envelope *envelope =
+        leadbus__envelope__unpack(NULL, sealed.bytes.len, sealed.bytes.data);
+    assert_non_null(envelope);
+    buf_append_bytes(&header, bytes_of(envelope->header.data, envelope->header.len));
+    buf_append_bytes(&header, bytes_of(unknown, sizeof unknown));
+    ProtobufCBinaryData own = envelope->header;
+    envelope->header = (ProtobufCBinaryData){header.len, header.data};
+    message_encode(&envelope->base, &changed);
+    envelope->header = own;
+    leadbus__envelope__free_unpacked(envelope, NULL);
+    caller_submit(&school, buf_bytes(&changed));
+    const Leadbus__Frame *frame = caller_expect(&school, LEADBUS__FRAME__BODY_REFUSAL);
+    assert_non_null(frame);
+    assert_int_equal(frame->refusal->code, -E_UNKNOWN_FIELD);
+    envelope_header_hash(buf_bytes(&header), hash);
+    assert_int_equal(frame->refusal->header_hash.len, sizeof hash);
+    assert_memory_equal(frame->refusal->header_hash.data, hash, sizeof hash);
+    assert_int_equal(frame->refusal->id.len, 0);
+    buf_fini(&header);
+    buf_fini(&changed);
+    sealed_fini(&sealed);
+    caller_close(&school);
+}
+
 static uint64_t receipt_index(struct caller *caller)
 {
     const Leadbus__Frame *frame = caller_receive(caller, CALLER_DEADLINE_MS);
@@ -244,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lead_walks_from_sender_to_recipients),
+        cmocka_unit_test(a_header_that_does_not_decode_is_refused_by_its_hash),
         cmocka_unit_test(no_more_is_in_flight_than_credit_allows),
         cmocka_unit_test(what_had_a_receipt_outlives_kill_9),
         cmocka_unit_test(a_clean_stop_leaves_one_file),

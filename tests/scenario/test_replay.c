@@ -488,6 +488,17 @@ static void forge_signature(struct buf *record)
     arena_fini(&arena);
 }
 
+/* A record of a day on which the sender's certificate had run out. */
+static void forge_time(struct buf *record)
+{
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    Leadbus__Record *decoded = (Leadbus__Record *)(uintptr_t)decode(buf_bytes(record), &arena);
+    decoded->time_ms += 301ull * 86400000;
+    encode_again(decoded, record);
+    arena_fini(&arena);
+}
+
 static void forge_digest(struct buf *record)
 {
     struct arena arena;
@@ -524,6 +535,10 @@ static void a_log_that_signs_a_lie_is_found_by_signature_or_by_deciding_again(vo
     path = forged_journal("signature.db", forge_signature);
     assert_int_equal(replay("verify", "--root", root_path, path, NULL), 1);
     assert_says("records[4].signature");
+    path = forged_journal("time.db", forge_time);
+    assert_int_equal(replay("verify", "--root", root_path, path, NULL), 1);
+    assert_says("records[4].signature");
+    assert_says("cert_expired");
     path = forged_journal("digest.db", forge_digest);
     assert_int_equal(replay("verify", "--root", root_path, path, NULL), 0);
     assert_int_equal(replay("replay", "--root", root_path, path, NULL), 1);
