@@ -179,9 +179,9 @@ static int check_bundle(struct audit *audit, uint64_t index, const Leadbus__Bund
         goto out;
     }
     if (trust_bundle_version(bundle) != record->version ||
-        strcmp(trust_bundle_bus(bundle), audit->root.bus) != 0) {
+        strcmp(trust_bundle_bus(bundle), audit->bus) != 0) {
         code = audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".version",
-                           "not the version or bus that the manifest states");
+                           "not the version that the manifest states, or not this journal's bus");
         goto out;
     }
     audit->root = *trust_bundle_root(bundle);
@@ -377,8 +377,11 @@ static int check_genesis(struct audit *audit, uint64_t index, const Leadbus__Gen
     struct bytes origin = bytes_of_str(record->origin);
     if (index != 0)
         return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, "", "a second genesis record");
-    if (!note_name_valid(origin) || record->root.len != 32)
-        return audit_fault(ret_error, E_BAD_FORM, index, ".genesis", "origin or root hash");
+    struct bytes bus = bytes_of_str(record->bus);
+    if (!note_name_valid(origin) || !note_name_valid(bus) || record->root.len != 32)
+        return audit_fault(ret_error, E_BAD_FORM, index, ".genesis", "origin, bus or root hash");
+    memcpy(audit->bus, bus.data, bus.len);
+    audit->bus[bus.len] = '\0';
     memcpy(audit->origin, origin.data, origin.len);
     audit->origin[origin.len] = '\0';
     memcpy(audit->genesis_root, record->root.data, 32);

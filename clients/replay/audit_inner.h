@@ -21,6 +21,7 @@ struct audit {
     struct arena arena;
     struct buf bytes, hashes, blob, note;
     char origin[LIMIT_NOTE_NAME_LEN_MAX + 1];
+    char bus[LIMIT_NOTE_NAME_LEN_MAX + 1];
     uint8_t genesis_root[32];
     bool root_known, anchored;
     struct trust_root root;
