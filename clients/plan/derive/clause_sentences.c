@@ -1,0 +1,194 @@
+#include "clients/plan/derive/clause_inner.h"
+
+/* ---- sentences --------------------------------------------------------------------------------
+ */
+
+/* 第1至3项任务由: which items it means is not for us to say. */
+static bool names_items(const struct finder *finder, size_t at)
+{
+    enum { BACK = 20 };
+    size_t from = outline_item(finder->outline, finder->item)->body;
+    if (at > from + BACK) from = at - BACK;
+    bool item = false;
+    for (size_t i = at; i > from; i--) {
+        uint32_t folded = finder->all.f[i - 1];
+        if (folded == U'。' || folded == ',' || folded == ';') return false;
+        bool number = i > from + 1 && words_digit(finder->all.f[i - 2]);
+        item = item || folded == U'项' || folded == U'条' || folded == U'款';
+        if (folded == U'第') return item;
+        if (number && item && (folded == U'项' || folded == U'条')) return true;
+    }
+    return false;
+}
+
+/* Only the last 由 before a word of a role can introduce the units of that word. */
+static bool introduces_word(struct finder *finder, size_t at)
+{
+    enum { NAMES_LEN_MAX = 200 };
+    if (finder->word <= at) {
+        finder->word = at + 1;
+        while (finder->word < finder->item_end && finder->all.f[finder->word] != U'由' &&
+               !words_role_at(finder->all, finder->word))
+            finder->word++;
+    }
+    size_t word = finder->word;
+    return word < finder->item_end && finder->all.f[word] != U'由' && word - at <= NAMES_LEN_MAX;
+}
+
+void clause_try_sentence(struct finder *finder, size_t at)
+{
+    static const uint32_t before[] = U"理自事经缘来";
+    struct roles roles;
+    for (size_t i = 0; at > 0 && before[i]; i++)
+        if (finder->all.f[at - 1] == before[i]) return;
+    if (!introduces_word(finder, at) || finder->word == at + 1) return;
+    size_t end = clause_sentence_end(finder, at);
+    struct span span = span_sub(finder->all, at + 1, end);
+    if (span_find(span, U"负责解释") != SPAN_NONE || span_find(span, U"负责日常工作") != SPAN_NONE)
+        return;
+    if (!roles_sentence(span, &roles)) return;
+    finder->sentence_until = end;
+    if (names_items(finder, at)) {
+        clause_note(finder, FINDING_SCOPE_ITEMS, at, end);
+        roles_fini(&roles);
+        return;
+    }
+    clause_add_found(finder, CLAUSE_SENTENCE, at, end, &roles);
+}
+
+/* L负责，C配合。 A whole sentence of nothing but units and their roles. */
+void clause_try_plain(struct finder *finder, size_t at)
+{
+    enum { PLAIN_LEN_MAX = 200 };
+    struct roles roles;
+    size_t good = 0, bad = 0;
+    uint32_t before = at > 0 ? finder->all.f[at - 1] : U'。';
+    bool starts =
+        before == U'。' || at == outline_item(finder->outline, finder->item)->body ||
+        ((finder->all.c[at] & WORDS_LINE) != 0 && !clause_ends_list(before) && before != U'由');
+    if (!starts || !words_ideograph(finder->all.f[at])) return;
+    size_t end = clause_sentence_end(finder, at);
+    if (end - at > PLAIN_LEN_MAX) return;
+    /* The unit's verb is near, or this is prose. */
+    size_t stop = span_find_any(span_sub(finder->all, at, end), U"、,;。");
+    struct span first = span_sub(finder->all, at, stop == SPAN_NONE ? end : at + stop);
+    if (words_verb(first).at == 0 && !words_unit(first)) return;
+    if (span_find(first, U"由") != SPAN_NONE) return;
+    roles_parse(span_sub(finder->all, at, end), ROLE_NONE, &roles);
+    roles_quality(&roles, &good, &bad);
+    bool plain = bad == 0 && good > 0 && roles_count(&roles) == good &&
+                 !(roles.flags & ROLES_DUTY_TEXT) &&
+                 (roles_has(&roles, ROLE_HEAD) || roles_has(&roles, ROLE_LEAD));
+    bool begins = false;
+    for (size_t i = 0; i < roles_count(&roles); i++)
+        begins = begins || words_begins(roles_name(&roles, i)->span);
+    if (!plain || !begins) {
+        roles_fini(&roles);
+        return;
+    }
+    finder->sentence_until = end;
+    clause_add_found(finder, CLAUSE_SENTENCE, at, end, &roles);
+}
+
+bool clause_is_prose(const struct finder *finder, size_t at)
+{
+    static const uint32_t *const words[] = {U"负责", U"牵头", U"配合"};
+    struct span span = span_sub(finder->all, at, finder->item_end);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (span_starts(span, words[i]))
+            return !span_starts(span_sub(span, 2, span.len), U"人") &&
+                   !span_starts(span_sub(span, 2, span.len), U"同志");
+    return false;
+}
+
+void clause_note_prose(struct finder *finder, size_t at)
+{
+    enum { BEFORE = 10, AFTER = 12 };
+    size_t body = outline_item(finder->outline, finder->item)->body;
+    size_t from = at > body + BEFORE ? at - BEFORE : body < at ? body : at;
+    size_t to = at + AFTER < finder->item_end ? at + AFTER : finder->item_end;
+    findings_add(finder->findings, FINDING_PROSE, text_line_of(finder->text, at),
+                 span_sub(finder->all, from, to));
+}
+
+/* ---- sentences that are prose -----------------------------------------------------------------
+ */
+
+static bool is_other(const struct clause *clause)
+{
+    return clause->form != CLAUSE_SENTENCE && clause->form != CLAUSE_SCOPE;
+}
+
+static bool leads(const struct roles *roles)
+{
+    return roles_has(roles, ROLE_HEAD) || roles_has(roles, ROLE_LEAD);
+}
+
+/* 由L牵头（C配合）: the bracket's units behind those of the sentence. */
+static void join(struct clause *sentence, struct clause *bracket)
+{
+    struct buf names = sentence->roles.names;
+    buf_append_bytes(&names, buf_bytes(&bracket->roles.names));
+    sentence->roles.names = (struct buf){0};
+    buf_fini(&bracket->roles.names);
+    bracket->roles.names = names;
+    bracket->roles.flags |= sentence->roles.flags;
+    bracket->line_first = sentence->line_first;
+}
+
+/* Does the first lead of a sentence begin like a unit's name? 刑侦部门 does not. */
+static bool is_named(const struct clause *clause)
+{
+    for (size_t i = 0; i < roles_count(&clause->roles); i++) {
+        const struct role_name *name = roles_name(&clause->roles, i);
+        if (name->role == ROLE_HEAD || name->role == ROLE_LEAD) return words_begins(name->span);
+    }
+    return false;
+}
+
+/* Of several sentences of an item those whose lead has no place of its own are prose, if another's
+ * has. */
+static void drop_unnamed(struct finder *finder, size_t from, size_t to)
+{
+    bool named = false;
+    if (outline_item(finder->outline, clauses_at(finder->clauses, from)->item)->form ==
+        OUTLINE_ROOT)
+        return;
+    for (size_t i = from; i < to; i++)
+        named = named || (clauses_at(finder->clauses, i)->form == CLAUSE_SENTENCE &&
+                          is_named(clauses_at(finder->clauses, i)));
+    for (size_t i = from; named && i < to; i++) {
+        struct clause *clause = clauses_at(finder->clauses, i);
+        if (clause->form != CLAUSE_SENTENCE || is_named(clause)) continue;
+        clause->dropped = true;
+        clause_note(finder, FINDING_PROSE, clause->from, clause->to);
+    }
+}
+
+/* Sentences of items that have a bracket or a label are prose. In a text without numbers, where all
+ * is one item, those that hold the bracket or stand right before it. */
+void clause_drop_sentences(struct finder *finder)
+{
+    struct clauses *clauses = finder->clauses;
+    size_t count = clauses_count(clauses);
+    for (size_t from = 0, to = 0; from < count; from = to) {
+        bool other = false;
+        uint32_t item = clauses_at(clauses, from)->item;
+        bool root = outline_item(finder->outline, item)->form == OUTLINE_ROOT;
+        for (to = from; to < count && clauses_at(clauses, to)->item == item; to++)
+            other = other || is_other(clauses_at(clauses, to));
+        drop_unnamed(finder, from, to);
+        struct clause *next = NULL; /* the bracket or label behind the sentence */
+        for (size_t i = to; other && i-- > from;) {
+            struct clause *clause = clauses_at(clauses, i);
+            if (is_other(clause)) next = clause;
+            bool beside = next && next->from <= clause->to;
+            if (clause->form != CLAUSE_SENTENCE || clause->dropped || (root && !beside)) continue;
+            clause->dropped = true;
+            if (beside && !leads(&next->roles) && leads(&clause->roles))
+                join(clause, next);
+            else
+                clause_note(finder, FINDING_PROSE, clause->from, clause->to);
+        }
+    }
+}
