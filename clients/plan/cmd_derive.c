@@ -65,6 +65,9 @@ static void add_name(struct work *work, const struct derive_row *row, const char
         [KEY_DOUBLE] = {"key-double", "括号内外两个名称对应不同单位，取括号外的",
                         "the names outside and inside the bracket are different units; the one "
                         "outside is taken"},
+        [KEY_ALIKE] =
+            {"key-alike", "单位表中没有这个名称，按职能相近的单位列出，请核对",
+             "no unit has this name; drafted as the one that is about the same, check it"},
     };
     const char *key = names[index];
     struct buf unknown = {0};

@@ -178,7 +178,7 @@ static void a_broken_numbering_is_told(void **unused)
     /* Numbers start anew while a bracket is open: two texts in one, and the bracket belongs to
      * none. */
     check_both("一、甲（区民政局负责\n一、乙，区残联配合）\n二、丙（区残联负责）\n",
-               "1|区民政局| / 101.2|区残联|", " bracket-open@1");
+               "1|区民政局| / 101.2|区残联|", " bracket-open@1 duty-prose@2");
     check_both("（一）甲（区民政局负责）\n（三）乙（区残联负责）\n", "1|区民政局| / 3|区残联|",
                " number-gap@2");
     check_both("（一）甲（区民政局负责）\n（一）乙（区残联负责）\n", "1|区民政局| / 1|区残联|",
@@ -385,6 +385,68 @@ static void sizes_are_bounded(void **unused)
     buf_fini(&text);
 }
 
+/* Sentences that begin with units, without 由: lists of them, with who joins in, and as the only
+ * grammar of a plan. Among brackets a lone one is left to a person. */
+static void duties_that_begin_with_units_are_clauses(void **unused)
+{
+    (void)unused;
+    check("（一）县教育局负责制定方案，每周提醒。\n（二）公安部门负责巡查，县水利局配合。\n",
+          "1|县教育局| / 2|公安部门|县水利局");
+    check("一、职责\n县公安局：负责侦办；县民政局、县妇联：牵头救助；各乡镇：负责走访。\n",
+          "1.1|县公安局| / 1.2|县民政局、县妇联| / 1.3|各乡镇|");
+    check_both("（一）县财政局：保障经费。\n", "1|县财政局|", " lead-assumed@1");
+    check("（一）县教育局会同县卫健局评估学生，结果存档。\n", "1|县教育局|县卫健局");
+    check_both("（一）宣传（县委宣传部负责）\n（二）保障。县财政局负责落实经费。\n",
+               "1|县委宣传部|", " duty-prose@2");
+    check_both("（一）县教育局负责测评。\n（二）县卫健局负责转介。\n（三）县财政局要保障经费。\n",
+               "1|县教育局| / 2|县卫健局|", " role-missing@3");
+    /* Nobody in particular, and bodies of the plan's own. */
+    check_both("（一）办公室负责日常协调。\n（二）领导小组负责指导。\n（三）各责任单位负责落实。\n",
+               "", " no-clause@0");
+}
+
+/* A name ends where it says what the unit shall do, also at the end of a list and of a line. */
+static void names_end_where_acts_begin(void **unused)
+{
+    (void)unused;
+    check("（一）由甲市公安局牵头，会同市妇联、市检察院研判。\n", "1|甲市公安局|市妇联、市检察院");
+    check("（一）由派出所会同社区卫生服务中心、平安办先期处置，并上报。\n",
+          "1|派出所|社区卫生服务中心、平安办");
+    check("（一）由市住房和城乡建设局会同市委组织部开展检查，报市政府同意。\n",
+          "1|市住房和城乡建设局|市委组织部");
+    check("（一）由司法所联合团工委、妇联组织，每个社区一场。\n", "1|司法所|团工委、妇联");
+    check_both("（一）办案（市公安局牵头侦办，市检察院、市法院做好起诉审判）\n",
+               "1|市公安局|市检察院、市法院", " coop-assumed@1 coop-assumed@1");
+    check_both("（一）走访（区民政局负责，区卫健委指导各医院、区残联配合）\n",
+               "1|区民政局|区卫健委指导各医院、区残联", " name-doubtful@1");
+}
+
+/* Names and words that look like roles, and roles that look like names. */
+static void names_and_roles_are_told_apart(void **unused)
+{
+    (void)unused;
+    check("（一）督导（市人民政府教育督导委员会办公室负责，区妇儿工委办配合）\n",
+          "1|市人民政府教育督导委员会办公室|区妇儿工委办");
+    check("（一）标准（市财政局负责制定标准，市教育局配合）\n", "1|市财政局|市教育局");
+    check("（一）平台（市大数据局牵头，市文旅局会同市财政局负责）\n",
+          "1|市大数据局|市文旅局、市财政局");
+    check("（一）服务（市文旅局为责任单位，市残联为配合单位）\n", "1|市文旅局|市残联");
+    check("（一）驻村（县委办负责，村“两委”配合）\n", "1|县委办|村“两委”");
+    check("（一）帮扶（縣殘聯、縣婦聯分別負責）\n", "1|縣殘聯、縣婦聯|");
+    check("（一）排查。牵头站所：镇水利站；协助站所：镇财政所\n", "1|镇水利站|镇财政所");
+    check_both("（一）实验（实验室与设备管理处负责）\n", "1|实验室、设备管理处|", " name-joint@1");
+}
+
+/* 以上2、3项 is about those two, whoever else has no units. */
+static void sentences_name_items_by_number(void **unused)
+{
+    (void)unused;
+    check_both("1.甲。\n2.乙。\n3.丙。\n（以上2、3项由区商务局负责，区妇联配合）\n",
+               "2|区商务局|区妇联 / 3|区商务局|区妇联", "");
+    check_both("1.甲。\n2.乙。（区民政局负责）\n3.丙。\n以上第1至2项由区商务局负责。\n",
+               "1|区商务局| / 2|区民政局|", " scope-items@4");
+}
+
 /* 3 MB each of what would cost a careless reader the square of it; the test's own time limit is the
  * bound, and nothing is made up. */
 static void hostile_texts_end(void **unused)
@@ -442,6 +504,56 @@ static void keys_are_found_by_name_prefix_and_bracket(void **unused)
     keys_free(keys);
 }
 
+/* A unit by what it is about, where no other unit could be meant; never one of another level. */
+static void keys_are_likened_to_names(void **unused)
+{
+    static const char table[] = "key\tname_zh\tfull_zh\n"
+                                "police\t公安长桥分局\t云山市公安局长桥分局\n"
+                                "traffic\t交警长桥支队\t-\n"
+                                "health\t区卫健委\t云山市长桥区卫生健康委员会\n"
+                                "league\t团区委\t-\n"
+                                "court\t区法院\t-\n"
+                                "market\t区市场监管局\t-\n"
+                                "culture\t区文化局\t-\n"
+                                "tourism\t区文旅局\t-\n"
+                                "government\t区政府\t-\n";
+    static const struct {
+        const char *name;
+        const char *key; /* "": none */
+    } wanted[] = {{"区公安分局", "police"},
+                  {"公安机关", "police"},
+                  {"公安局", "police"},
+                  {"长桥公安分局", "police"},
+                  {"市公安局", ""},
+                  {"县公安局", ""},
+                  {"区交警支队", "traffic"},
+                  {"交管部门", "traffic"},
+                  {"市公安局交警支队", ""},
+                  {"卫生健康部门", "health"},
+                  {"长桥区卫生健康委", "health"},
+                  {"市卫健委", ""},
+                  {"共青团长桥区委", "league"},
+                  {"团市委", ""},
+                  {"人民法院", "court"},
+                  {"区市场监督管理局", "market"},
+                  {"区文化和旅游局", ""},
+                  {"区政府办公室", ""},
+                  {"区水务局", ""},
+                  {"各部门", ""},
+                  {"区", ""}};
+    (void)unused;
+    struct keys *keys = keys_new();
+    assert_int_equal(keys_add(keys, bytes_of_str(table), "units.tsv", NULL), 0);
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        const char *key = NULL;
+        enum key_found found = keys_find(keys, &wanted[i].name, 0, &key);
+        if (strcmp(key ? key : "", wanted[i].key) != 0)
+            fail_msg("%s: wanted %s, got %s", wanted[i].name, wanted[i].key, key ? key : "none");
+        assert_int_equal(found, key ? KEY_ALIKE : KEY_UNKNOWN);
+    }
+    keys_free(keys);
+}
+
 static void a_table_without_keys_is_refused(void **unused)
 {
     static const char *const tables[] = {"", "# nothing\n", "key\tarea\n", "name_zh\tkind\n",
@@ -484,8 +596,13 @@ int main(void)
         cmocka_unit_test(a_duty_for_the_tasks_above_is_given_to_each),
         cmocka_unit_test(what_is_no_text_is_refused_with_its_line),
         cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(duties_that_begin_with_units_are_clauses),
+        cmocka_unit_test(names_end_where_acts_begin),
+        cmocka_unit_test(names_and_roles_are_told_apart),
+        cmocka_unit_test(sentences_name_items_by_number),
         cmocka_unit_test(hostile_texts_end),
         cmocka_unit_test(keys_are_found_by_name_prefix_and_bracket),
+        cmocka_unit_test(keys_are_likened_to_names),
         cmocka_unit_test(a_table_without_keys_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,21 @@ static bool try_bracket(struct finder *finder, const struct bracket *bracket, si
     return true;
 }
 
+/* Does what stands before `at`, back to a separator, end like a unit's name? */
+static bool follows_unit(const struct finder *finder, size_t at)
+{
+    enum { NAME_LEN_MAX = 20 };
+    size_t body = outline_item(finder->outline, finder->item)->body, from = at;
+    while (from > body && at - from < NAME_LEN_MAX && !clause_ends_list(finder->all.f[from - 1]) &&
+           finder->all.f[from - 1] != U'。')
+        from--;
+    for (; from + 2 < at; from++) {
+        struct span name = span_sub(finder->all, from, at);
+        if (words_begins(name) && words_unit(name)) return true;
+    }
+    return false;
+}
+
 /* （市教育局、市财政局） at the end of a sentence: units, but in which role? */
 static void look_at_bare(struct finder *finder, size_t at)
 {
@@ -140,17 +155,28 @@ static void look_at_bare(struct finder *finder, size_t at)
     if (!behind && next != finder->item_end && next < finder->all.len &&
         !(finder->all.c[next] & WORDS_LINE))
         return;
+    /* 市市场监管局（知识产权局）: a double name, in a list. */
+    if (next < finder->item_end &&
+        (clause_ends_list(finder->all.f[next]) || words_role_at(finder->all, next)))
+        return;
+    if (!behind && follows_unit(finder, at)) return;
     struct span inside = span_sub(finder->all, at + 1, at + close);
     size_t count = 0;
     for (struct span rest = inside; rest.len > 0;) {
         size_t stop = span_find_any(rest, U"、,;");
-        struct span name = span_sub(rest, 0, stop == SPAN_NONE ? rest.len : stop);
-        if (!words_unit(name) || (!behind && !words_begins(name))) return;
+        struct span name = span_trim(span_sub(rest, 0, stop == SPAN_NONE ? rest.len : stop));
+        bool time = count > 0 && words_deadline(name);
+        if (!time && (!words_unit(name) || (!behind && !words_begins(name)))) return;
         count++;
         if (stop == SPAN_NONE) break;
         rest = span_sub(rest, stop + 1, rest.len);
     }
-    if (count > 1 || words_prefix(inside) > 0) clause_note(finder, FINDING_BRACKET_BARE, at, next);
+    if (count == 1 && words_prefix(inside) == 0) return;
+    struct roles roles;
+    roles_parse(inside, ROLE_LEAD, &roles);
+    clause_note(finder, FINDING_BRACKET_BARE, at, next);
+    clause_add_found(finder, CLAUSE_BRACKET, at, next, &roles);
+    clauses_at(finder->clauses, clauses_count(finder->clauses) - 1)->bare = true;
 }
 
 /* ---- the walk ---------------------------------------------------------------------------------
@@ -204,6 +230,7 @@ static size_t step(struct finder *finder, size_t at)
     if (clause_try_label(finder, at, &to)) return to;
     if (folded == U'由' && at >= finder->sentence_until) clause_try_sentence(finder, at);
     if (at >= finder->sentence_until) clause_try_plain(finder, at);
+    if (at >= finder->sentence_until) clause_try_duty(finder, at);
     if (at >= finder->sentence_until && clause_is_prose(finder, at)) clause_note_prose(finder, at);
     return at + 1;
 }
@@ -221,5 +248,7 @@ void clauses_find(struct clauses *clauses, const struct text *text, const struct
     for (size_t at = enter_item(&finder, 0); at < finder.all.len; at = enter_item(&finder, at))
         at = step(&finder, at);
     clause_drop_sentences(&finder);
+    clause_settle_claims(&finder);
     buf_fini(&finder.brackets);
+    buf_fini(&finder.claims);
 }

@@ -21,8 +21,11 @@ struct clause {
     uint8_t scope; /* enum clause_scope */
     bool own_line; /* begins a line */
     bool dropped;
-    uint32_t named; /* CLAUSE_SCOPE: how many items it says it is about; 0: it does not say */
-    uint32_t row;   /* CLAUSE_TABLE: of the tables */
+    bool bare;        /* CLAUSE_BRACKET: no word says what the units in it do */
+    bool duty;        /* CLAUSE_SENTENCE: L负责X, without 由 */
+    uint32_t named;   /* CLAUSE_SCOPE: how many items it says it is about; 0: it does not say */
+    uint64_t numbers; /* CLAUSE_SCOPE: the items that it names, as bits; 0: all there are */
+    uint32_t row;     /* CLAUSE_TABLE: of the tables */
     struct roles roles;
 };
 
@@ -32,6 +35,11 @@ struct clauses {
 
 void clauses_find(struct clauses *clauses, const struct text *text, const struct outline *outline,
                   struct findings *findings);
+/* `L负责X` in running text, where the plan gives its tasks to units in another way, may be a task
+ * or say how the plan is run: leaves it to a person. Kept are those that name who cooperates, lists
+ * of them, and those of plans that have nothing else. Once all clauses are there. */
+void clauses_settle_duties(const struct clauses *clauses, const struct outline *outline,
+                           struct findings *findings, const struct text *text);
 void clauses_fini(struct clauses *clauses);
 size_t clauses_count(const struct clauses *clauses);
 struct clause *clauses_at(const struct clauses *clauses, size_t index);

@@ -6,6 +6,12 @@
 
 enum { SENTENCE_LEN_MAX = 400 };
 
+/* Words of a role in running text, said of what looks like a unit. */
+struct claim {
+    uint32_t at, item;
+    bool certain; /* the unit's name is beyond doubt */
+};
+
 struct finder {
     struct clauses *clauses;
     const struct text *text;
@@ -13,6 +19,7 @@ struct finder {
     struct findings *findings;
     struct span all;
     struct buf brackets;
+    struct buf claims;     /* struct claim */
     size_t bracket;        /* the next one */
     size_t item;           /* that `at` is in */
     size_t item_end;       /* where the next one starts */
@@ -38,9 +45,14 @@ bool clause_try_label(struct finder *finder, size_t at, size_t *ret_to);
 void clause_try_sentence(struct finder *finder, size_t at);
 /* L负责，C配合。 A whole sentence of nothing but units and their roles. */
 void clause_try_plain(struct finder *finder, size_t at);
+/* L负责X，C配合, L：负责X: a sentence that begins with units beyond doubt. */
+void clause_try_duty(struct finder *finder, size_t at);
 /* A word of a role that is no assignment. */
 bool clause_is_prose(const struct finder *finder, size_t at);
 void clause_note_prose(struct finder *finder, size_t at);
+/* What running text says of units: for a person to look at where nothing else of the item was
+ * taken, or where it stands among other duties. */
+void clause_settle_claims(struct finder *finder);
 /* Sentences of items that have a bracket or a label are prose. */
 void clause_drop_sentences(struct finder *finder);
 

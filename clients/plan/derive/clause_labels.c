@@ -97,7 +97,9 @@ static bool list_goes_on(const struct finder *finder, size_t from, size_t at, si
     /* A label that the line break cuts. */
     if (label_at(finder, tail, end, &role) > at - tail) return true;
     bool units = all_units(line);
-    if (finder->all.c[at] & WORDS_BLANK) return units && words_prefix(line) > 0;
+    /* Empty lines around a page number mean nothing. */
+    bool blank = (finder->all.c[at] & (WORDS_BLANK | WORDS_PAGE)) == WORDS_BLANK;
+    if (blank) return units && words_prefix(line) > 0;
     if (units) return true;
     /* A name that the line break cuts, or the next one of the list. */
     struct span first = span_sub(line, 0, head);

@@ -3,8 +3,41 @@
 /* ---- sentences about several items ------------------------------------------------------------
  */
 
+/* 第2、3项任务, 2至4项: the numbers as bits, behind 以上. The length; 0: no such list, or numbers
+ * above
+ * 63. A lone number without 第 counts items (scope_count). */
+static size_t numbers_of(struct span span, uint64_t *ret_numbers)
+{
+    enum { NUMBER_MAX = 63 };
+    uint64_t numbers = 0;
+    bool ordinal = span_starts(span, U"第"), range = false;
+    size_t at = ordinal, count = 0;
+    uint32_t value = 0, before = 0;
+    for (;;) {
+        size_t open = at < span.len && span.f[at] == '(';
+        struct span rest = span_sub(span, at + open, span.len);
+        size_t len = words_arabic(rest, &value);
+        if (len == 0) len = words_chinese(rest, &value);
+        if (len == 0 || value > NUMBER_MAX) return 0;
+        at += open + len;
+        if (open && (at >= span.len || span.f[at++] != ')')) return 0;
+        for (uint32_t i = range ? before : value; i <= value; i++) numbers |= 1ull << i;
+        count++;
+        before = value;
+        if (at >= span.len) return 0;
+        uint32_t next = span.f[at];
+        range = next == U'至' || next == U'到' || words_dash(next);
+        if (!range && next != U'、' && next != U'和' && next != U'及') break;
+        at++;
+    }
+    bool item = span.f[at] == U'项' || span.f[at] == U'条' || span.f[at] == U'款';
+    if (!item || (count == 1 && !ordinal)) return 0;
+    *ret_numbers = numbers;
+    return at + 1;
+}
+
 /* 以上任务, 以下各项工作: what it refers to; *ret_len is the length. */
-static enum clause_scope scope_start(struct span span, size_t *ret_len)
+static enum clause_scope scope_start(struct span span, size_t *ret_len, uint64_t *ret_numbers)
 {
     static const struct {
         const uint32_t *word;
@@ -17,6 +50,13 @@ static enum clause_scope scope_start(struct span span, size_t *ret_len)
     enum { REFERENCE_LEN_MAX = 16 };
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
         if (!span_starts(span, starts[i].word)) continue;
+        size_t word = words_len(starts[i].word);
+        size_t listed = numbers_of(span_sub(span, word, span.len), ret_numbers);
+        if (listed > 0) *ret_len = word + listed;
+        struct span rest = span_sub(span, *ret_len, span.len);
+        if (listed > 0)
+            *ret_len += span_starts(rest, U"任务") || span_starts(rest, U"工作") ? 2 : 0;
+        if (listed > 0) return starts[i].scope;
         size_t len = span.len < REFERENCE_LEN_MAX ? span.len : REFERENCE_LEN_MAX;
         size_t end = span_find_any(span_sub(span, 0, len), U",。;、:");
         struct span reference = span_sub(span, 0, end == SPAN_NONE ? len : end);
@@ -78,7 +118,8 @@ bool clause_try_scope(struct finder *finder, size_t at, size_t limit, size_t *re
 {
     size_t len = 0;
     struct roles roles = {0};
-    enum clause_scope scope = scope_start(span_sub(finder->all, at, limit), &len);
+    uint64_t numbers = 0;
+    enum clause_scope scope = scope_start(span_sub(finder->all, at, limit), &len, &numbers);
     if (scope == SCOPE_NONE) return false;
     size_t end = clause_sentence_end(finder, at);
     if (end > limit) end = limit;
@@ -86,6 +127,7 @@ bool clause_try_scope(struct finder *finder, size_t at, size_t limit, size_t *re
     clause_add_found(finder, CLAUSE_SCOPE, at, end, &roles);
     struct clause *clause = clauses_at(finder->clauses, clauses_count(finder->clauses) - 1);
     clause->scope = (uint8_t)scope;
+    clause->numbers = numbers;
     clause->named = scope_count(span_sub(finder->all, at, at + len));
     *ret_to = end;
     return true;

@@ -1,4 +1,7 @@
+#include <stdlib.h>
+
 #include "clients/plan/derive/clause_inner.h"
+#include "proto/base/check.h"
 
 /* ---- sentences --------------------------------------------------------------------------------
  */
@@ -35,6 +38,16 @@ static bool introduces_word(struct finder *finder, size_t at)
     return word < finder->item_end && finder->all.f[word] != U'由' && word - at <= NAMES_LEN_MAX;
 }
 
+/* 负责解释, 负责日常工作: duties of the plan's own, no task. */
+static bool is_own_duty(struct span span)
+{
+    static const uint32_t *const words[] = {U"负责解释", U"负责日常工作", U"负责日常事务",
+                                            U"牵头负责解释"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (span_find(span, words[i]) != SPAN_NONE) return true;
+    return false;
+}
+
 void clause_try_sentence(struct finder *finder, size_t at)
 {
     static const uint32_t before[] = U"理自事经缘来";
@@ -44,8 +57,7 @@ void clause_try_sentence(struct finder *finder, size_t at)
     if (!introduces_word(finder, at) || finder->word == at + 1) return;
     size_t end = clause_sentence_end(finder, at);
     struct span span = span_sub(finder->all, at + 1, end);
-    if (span_find(span, U"负责解释") != SPAN_NONE || span_find(span, U"负责日常工作") != SPAN_NONE)
-        return;
+    if (is_own_duty(span)) return;
     if (!roles_sentence(span, &roles)) return;
     finder->sentence_until = end;
     if (names_items(finder, at)) {
@@ -80,14 +92,45 @@ void clause_try_plain(struct finder *finder, size_t at)
                  !(roles.flags & ROLES_DUTY_TEXT) &&
                  (roles_has(&roles, ROLE_HEAD) || roles_has(&roles, ROLE_LEAD));
     bool begins = false;
-    for (size_t i = 0; i < roles_count(&roles); i++)
-        begins = begins || words_begins(roles_name(&roles, i)->span);
+    for (size_t i = 0; i < roles_count(&roles); i++) {
+        struct span name = roles_name(&roles, i)->span;
+        begins = begins || words_begins(name);
+        plain = plain && !words_role_noun(name);
+    }
     if (!plain || !begins) {
         roles_fini(&roles);
         return;
     }
     finder->sentence_until = end;
     clause_add_found(finder, CLAUSE_SENTENCE, at, end, &roles);
+}
+
+/* Is what stands between the item's number and `at` no more than its title? */
+static bool behind_title(const struct finder *finder, size_t at)
+{
+    enum { TITLE_LEN_MAX = 30 };
+    size_t body = outline_item(finder->outline, finder->item)->body, from = at;
+    while (from > body && at - from <= TITLE_LEN_MAX && finder->all.f[from - 1] != U'。') from--;
+    return from <= at && at - from <= TITLE_LEN_MAX &&
+           span_find_any(span_sub(finder->all, from, at), U",;、") == SPAN_NONE;
+}
+
+void clause_try_duty(struct finder *finder, size_t at)
+{
+    struct roles roles;
+    size_t len = 0;
+    uint32_t before = at > 0 ? finder->all.f[at - 1] : U'。';
+    bool body = at == outline_item(finder->outline, finder->item)->body;
+    bool line = (finder->all.c[at] & WORDS_LINE) != 0;
+    bool starts = body || before == U'。' || before == ';' || (line && behind_title(finder, at));
+    if (!starts || !words_ideograph(finder->all.f[at])) return;
+    size_t end = clause_sentence_end(finder, at);
+    struct span span = span_sub(finder->all, at, end);
+    bool numbered = outline_item(finder->outline, finder->item)->form != OUTLINE_ROOT;
+    if (is_own_duty(span) || !roles_duty(span, body && numbered, &len, &roles)) return;
+    finder->sentence_until = at + len;
+    clause_add_found(finder, CLAUSE_SENTENCE, at, at + len, &roles);
+    clauses_at(finder->clauses, clauses_count(finder->clauses) - 1)->duty = true;
 }
 
 bool clause_is_prose(const struct finder *finder, size_t at)
@@ -101,14 +144,67 @@ bool clause_is_prose(const struct finder *finder, size_t at)
     return false;
 }
 
-void clause_note_prose(struct finder *finder, size_t at)
+static void note_prose(struct finder *finder, size_t at, enum finding_code code)
 {
     enum { BEFORE = 10, AFTER = 12 };
     size_t body = outline_item(finder->outline, finder->item)->body;
     size_t from = at > body + BEFORE ? at - BEFORE : body < at ? body : at;
     size_t to = at + AFTER < finder->item_end ? at + AFTER : finder->item_end;
-    findings_add(finder->findings, FINDING_PROSE, text_line_of(finder->text, at),
+    findings_add(finder->findings, code, text_line_of(finder->text, at),
                  span_sub(finder->all, from, to));
+}
+
+/* The unit that running text says a word of a role of; false: none. */
+static bool claim_at(const struct finder *finder, size_t at, struct claim *ret)
+{
+    enum { NAME_LEN_MAX = 30 };
+    bool shared = false;
+    size_t body = outline_item(finder->outline, finder->item)->body, from = at;
+    while (from > body && at - from < NAME_LEN_MAX && !clause_ends_list(finder->all.f[from - 1]) &&
+           finder->all.f[from - 1] != U'。' && !words_opens(finder->all.f[from - 1]))
+        from--;
+    struct span name = words_strip(span_sub(finder->all, from, at), &shared);
+    uint32_t before = from > 0 ? finder->all.f[from - 1] : U'。';
+    /* The name may stand on a line of its own, or behind 由. */
+    for (size_t i = name.len; i-- > 1;)
+        if (name.f[i] == U'由' ||
+            ((name.c[i] & WORDS_LINE) && words_prefix(span_sub(name, i, name.len)) > 0))
+            return false;
+    ret->at = (uint32_t)at;
+    ret->item = (uint32_t)finder->item;
+    ret->certain = words_prefix(name) > 0 && words_certain(name);
+    return ret->certain || ((before == U'。' || before == U'、') && words_unit(name) &&
+                            !words_generic(name) && words_whole_unit(name));
+}
+
+void clause_note_prose(struct finder *finder, size_t at)
+{
+    struct claim claim;
+    if (claim_at(finder, at, &claim)) {
+        buf_append(&finder->claims, &claim, sizeof claim);
+        return;
+    }
+    note_prose(finder, at, FINDING_PROSE);
+}
+
+void clause_settle_claims(struct finder *finder)
+{
+    const struct claim *claims = (const struct claim *)(const void *)finder->claims.data;
+    size_t next = 0, count = clauses_count(finder->clauses);
+    bool taken = false, duty = false; /* of the item of the claim before */
+    for (size_t i = 0; i < finder->claims.len / sizeof *claims; i++) {
+        if (i == 0 || claims[i].item != claims[i - 1].item) taken = duty = false;
+        for (; next < count && clauses_at(finder->clauses, next)->item <= claims[i].item; next++) {
+            const struct clause *clause = clauses_at(finder->clauses, next);
+            if (clause->item != claims[i].item || clause->dropped) continue;
+            taken = true;
+            duty = duty || clause->duty;
+        }
+        bool unclear = claims[i].certain ? !taken || duty : duty;
+        finder->item = claims[i].item;
+        finder->item_end = outline_end(finder->outline, finder->item, finder->text);
+        note_prose(finder, claims[i].at, unclear ? FINDING_DUTY_PROSE : FINDING_PROSE);
+    }
 }
 
 /* ---- sentences that are prose -----------------------------------------------------------------
@@ -116,7 +212,7 @@ void clause_note_prose(struct finder *finder, size_t at)
 
 static bool is_other(const struct clause *clause)
 {
-    return clause->form != CLAUSE_SENTENCE && clause->form != CLAUSE_SCOPE;
+    return !clause->bare && clause->form != CLAUSE_SENTENCE && clause->form != CLAUSE_SCOPE;
 }
 
 static bool leads(const struct roles *roles)
@@ -141,7 +237,8 @@ static bool is_named(const struct clause *clause)
 {
     for (size_t i = 0; i < roles_count(&clause->roles); i++) {
         const struct role_name *name = roles_name(&clause->roles, i);
-        if (name->role == ROLE_HEAD || name->role == ROLE_LEAD) return words_begins(name->span);
+        if (name->role == ROLE_HEAD || name->role == ROLE_LEAD)
+            return words_begins(name->span) || words_certain(name->span);
     }
     return false;
 }
@@ -165,6 +262,17 @@ static void drop_unnamed(struct finder *finder, size_t from, size_t to)
     }
 }
 
+/* （市教育局） beside another assignment of the item explains something. In a text without numbers
+ * nothing is beside anything. */
+static void drop_bare(struct finder *finder, size_t from, size_t to, bool other)
+{
+    for (size_t i = from; i < to; i++) {
+        struct clause *clause = clauses_at(finder->clauses, i);
+        bool root = outline_item(finder->outline, clause->item)->form == OUTLINE_ROOT;
+        if (clause->bare && other && !root) clause->dropped = true;
+    }
+}
+
 /* Sentences of items that have a bracket or a label are prose. In a text without numbers, where all
  * is one item, those that hold the bracket or stand right before it. */
 void clause_drop_sentences(struct finder *finder)
@@ -178,6 +286,7 @@ void clause_drop_sentences(struct finder *finder)
         for (to = from; to < count && clauses_at(clauses, to)->item == item; to++)
             other = other || is_other(clauses_at(clauses, to));
         drop_unnamed(finder, from, to);
+        drop_bare(finder, from, to, other);
         struct clause *next = NULL; /* the bracket or label behind the sentence */
         for (size_t i = to; other && i-- > from;) {
             struct clause *clause = clauses_at(clauses, i);
@@ -191,4 +300,41 @@ void clause_drop_sentences(struct finder *finder)
                 clause_note(finder, FINDING_PROSE, clause->from, clause->to);
         }
     }
+}
+
+/* A duty of an item of its own counts with those of the items beside it. */
+static uint32_t duty_level(const struct clause *clause, const struct outline *outline)
+{
+    const struct outline_item *item = outline_item(outline, clause->item);
+    return item->form == OUTLINE_ROOT || item->children ? clause->item : item->parent;
+}
+
+void clauses_settle_duties(const struct clauses *clauses, const struct outline *outline,
+                           struct findings *findings, const struct text *text)
+{
+    bool other = false;
+    uint32_t *count = calloc(outline_count(outline), sizeof *count);
+    CHECK(count != NULL);
+    for (size_t i = 0; i < clauses_count(clauses); i++) {
+        const struct clause *clause = clauses_at(clauses, i);
+        if (clause->dropped) continue;
+        other = other || !clause->duty;
+        if (clause->duty) count[duty_level(clause, outline)]++;
+    }
+    for (size_t i = 0; other && i < clauses_count(clauses); i++) {
+        struct clause *clause = clauses_at(clauses, i);
+        const struct roles *roles = &clause->roles;
+        bool coop = roles_has(roles, ROLE_COOP) ||
+                    (roles_has(roles, ROLE_HEAD) && roles_has(roles, ROLE_LEAD));
+        /* An item that begins with who heads it is a task. */
+        bool heads = roles_has(roles, ROLE_HEAD) &&
+                     clause->from == outline_item(outline, clause->item)->body;
+        if (clause->dropped || !clause->duty || coop || heads ||
+            count[duty_level(clause, outline)] > 1)
+            continue;
+        clause->dropped = true;
+        findings_add(findings, FINDING_DUTY_PROSE, clause->line_first,
+                     text_span(text, clause->from, clause->to));
+    }
+    free(count);
 }

@@ -306,6 +306,7 @@ static int analyse(struct work *work, struct error *ret_error)
     for (size_t i = 0; i < tables_count(&work->tables); i++) add_row_clause(work, i);
     count = clauses_count(&work->clauses);
     if (count > 0) qsort(work->clauses.list.data, count, sizeof(struct clause), compare_clauses);
+    clauses_settle_duties(&work->clauses, &work->outline, work->findings, &work->text);
     work->name_flags = calloc(count + 1, sizeof *work->name_flags);
     CHECK(work->name_flags != NULL);
     names_refine(&work->clauses, work->findings, work->name_flags);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clients/plan/derive/encoding.h"
+#include "clients/plan/derive/keys_core.h"
 #include "clients/plan/derive/text.h"
 #include "proto/base/check.h"
 
@@ -13,6 +14,7 @@ struct entry {
     uint32_t name; /* characters of keys.names */
     uint32_t len;
     uint32_t key; /* offset in keys.strings */
+    struct key_core core;
 };
 
 struct keys {
@@ -20,6 +22,7 @@ struct keys {
     struct text asked;  /* the name looked for */
     struct buf strings; /* keys, each with a terminator */
     struct buf entries;
+    struct buf cores; /* the entries by what they are about; empty: not yet sorted */
     bool sorted;
 };
 
@@ -37,6 +40,7 @@ void keys_free(struct keys *keys)
     text_fini(&keys->asked);
     buf_fini(&keys->strings);
     buf_fini(&keys->entries);
+    buf_fini(&keys->cores);
     free(keys);
 }
 
@@ -93,8 +97,10 @@ static void add_name(struct keys *keys, struct bytes name, uint32_t key)
     text_append(&keys->names, name, 0, 1);
     struct span span = without_remark(text_span(&keys->names, from, text_len(&keys->names)));
     if (span.len == 0 || span_is(span, U"-")) return;
-    struct entry entry = {hash_of(span), (uint32_t)from, (uint32_t)span.len, key};
+    struct entry entry = {hash_of(span), (uint32_t)from, (uint32_t)span.len, key,
+                          key_core_of(span)};
     buf_append(&keys->entries, &entry, sizeof entry);
+    keys->cores.len = 0;
     keys->sorted = false;
 }
 
@@ -247,11 +253,47 @@ static enum key_found look_up_double(struct keys *keys, const char *name, const 
     return KEY_FOUND;
 }
 
+static int compare_cores(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    return a->core.hash < b->core.hash ? -1 : a->core.hash > b->core.hash;
+}
+
+/* The one unit that is about the same; NULL for none or several. */
+static const char *look_alike(struct keys *keys, const char *name)
+{
+    const char *found = NULL;
+    struct key_core core = key_core_of(ask(keys, NULL, 0, name));
+    size_t count = keys->entries.len / sizeof(struct entry), low = 0, high = count;
+    if (core.hash == 0) return NULL;
+    if (keys->cores.len == 0 && count > 0) {
+        buf_append_bytes(&keys->cores, buf_bytes(&keys->entries));
+        qsort(keys->cores.data, count, sizeof(struct entry), compare_cores);
+    }
+    const struct entry *cores = (const struct entry *)(const void *)keys->cores.data;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (cores[middle].core.hash < core.hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < count && cores[low].core.hash == core.hash; low++) {
+        if (!key_core_alike(core, cores[low].core)) continue;
+        const char *key = (const char *)keys->strings.data + cores[low].key;
+        if (found && strcmp(found, key) != 0) return NULL;
+        found = key;
+    }
+    return found;
+}
+
 enum key_found keys_find(struct keys *keys, const char *const *names, size_t index,
                          const char **ret_key)
 {
     enum key_found found = look_up(keys, ask(keys, NULL, 0, names[index]), ret_key);
     if (found == KEY_UNKNOWN) found = look_up_double(keys, names[index], ret_key);
     if (found == KEY_UNKNOWN) found = look_up_shared(keys, names, index, ret_key);
-    return found;
+    if (found != KEY_UNKNOWN) return found;
+    *ret_key = look_alike(keys, names[index]);
+    return *ret_key ? KEY_ALIKE : KEY_UNKNOWN;
 }

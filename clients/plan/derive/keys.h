@@ -19,11 +19,13 @@ void keys_free(struct keys *keys); /* NULL accepted */
 int keys_add(struct keys *keys, struct bytes table, const char *name,
              struct error *ret_error) MUST_USE;
 
-enum key_found { KEY_FOUND, KEY_UNKNOWN, KEY_AMBIGUOUS, KEY_DOUBLE };
+enum key_found { KEY_FOUND, KEY_UNKNOWN, KEY_AMBIGUOUS, KEY_DOUBLE, KEY_ALIKE };
 /* The key of names[index] among the names of one half of a clause: the name itself; then with the
  * prefix of a name before it (科技厅 behind 省教育厅); then without the bracket behind it, or what
  * is in it (宣传部（网信办）). KEY_DOUBLE: outside and inside are different units, *ret_key is the
- * one outside. KEY_AMBIGUOUS, KEY_UNKNOWN: *ret_key is NULL. Borrowed from the keys. */
+ * one outside. KEY_ALIKE: no unit has the name, and one alone is about the same (keys_core.h):
+ * 公安机关 for 公安河东分局; a person must look at it. KEY_AMBIGUOUS, KEY_UNKNOWN: *ret_key is
+ * NULL. Borrowed from the keys. */
 enum key_found keys_find(struct keys *keys, const char *const *names, size_t index,
                          const char **ret_key);
 

@@ -97,6 +97,17 @@ static size_t joint_in(struct span span, size_t *ret_len)
     return span.len;
 }
 
+/* 实验室与设备管理处: one name or two? Two, if the second half has a place of its own, or one of
+ * them stands in the text alone. */
+static void look_at_joint(struct refiner *refiner, struct span span, size_t at, size_t len)
+{
+    struct span left = span_sub(span, 0, at), right = span_sub(span, at + len, span.len);
+    bool sure = words_begins(right) || has(&refiner->vocabulary.whole, left) ||
+                has(&refiner->vocabulary.whole, right);
+    if (!sure)
+        findings_add(refiner->findings, FINDING_NAME_JOINT, refiner->clause->line_first, span);
+}
+
 static void split_joint(struct refiner *refiner, const struct role_name *name, size_t from,
                         size_t to)
 {
@@ -104,6 +115,7 @@ static void split_joint(struct refiner *refiner, const struct role_name *name, s
         size_t len = 0;
         struct span span = span_sub(name->span, from, to);
         size_t at = joint_in(span, &len);
+        if (at < span.len) look_at_joint(refiner, span, at, len);
         emit(refiner, name, from, from + at);
         from += at + len;
     }
@@ -156,8 +168,10 @@ static void rank(struct refiner *refiner)
     for (size_t i = 0; i < name_count(refiner); i++) {
         struct role_name name = *name_at(refiner, i);
         /* What units shall do goes on behind a comma: no name. */
-        bool prose = (refiner->clause->roles.flags & ROLES_DUTY_TEXT) && !words_unit(name.span);
+        bool prose = (refiner->clause->roles.flags & ROLES_DUTY_TEXT) && !words_unit(name.span) &&
+                     words_prefix(name.span) == 0 && !span_starts(name.span, U"各");
         if (name.role == ROLE_NONE && !prose) find(refiner, FINDING_ROLE_MISSING, name.span);
+        if (name.assumed && name.role == ROLE_COOP) find(refiner, FINDING_COOP_ASSUMED, name.span);
         if (name.role == ROLE_OTHER) find(refiner, FINDING_ROLE_OTHER, name.span);
         if (name.role == ROLE_LEAD && head) {
             name.role = ROLE_COOP;
@@ -276,7 +290,7 @@ static void judge(struct refiner *refiner)
             find(refiner, FINDING_NAME_GENERIC, span);
         } else if (words_group(span)) {
             refiner->flags |= NAMES_GROUP;
-        } else if (!words_unit(span)) {
+        } else if (!words_unit(span) || words_runs_on(span)) {
             find(refiner, FINDING_NAME_DOUBTFUL, span);
         }
         if (shares_prefix(refiner, i)) {

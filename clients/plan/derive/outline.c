@@ -347,7 +347,10 @@ static void take_new(struct builder *builder, const struct marker *marker, size_
     } else {
         uint8_t parent = builder->parent[marker->form];
         size_t depth = parent != OUTLINE_ROOT ? depth_of(builder, parent) : 0;
-        if (depth > 0)
+        /* 一、1. and then 二、（一）4.: numbers stand below what they stand behind. */
+        bool below = top(builder)->form != OUTLINE_DASH && top(builder)->form < marker->form &&
+                     !top(builder)->children;
+        if (depth > 0 && !below)
             builder->depth = depth + 1;
         else if (!nests)
             while (builder->depth > 1 && top(builder)->form == OUTLINE_DASH) builder->depth--;

@@ -1,14 +1,4 @@
-#include "clients/plan/derive/roles.h"
-
-struct parser {
-    struct roles *ret;
-    enum role fallback;
-    enum role label;     /* of the list we are in; ROLE_NONE: none yet */
-    bool with;           /* behind 会同: the names cooperate */
-    size_t pending_from; /* names from here on have no role yet */
-    size_t comma_at;     /* the first name behind the last ， */
-    unsigned depth;      /* of brackets behind names that are parsed themselves */
-};
+#include "clients/plan/derive/roles_inner.h"
 
 static void parse(struct span span, enum role fallback, unsigned depth, struct roles *ret);
 
@@ -50,7 +40,7 @@ void roles_quality(const struct roles *roles, size_t *ret_good, size_t *ret_bad)
 /* ---- giving roles -----------------------------------------------------------------------------
  */
 
-static void assign(struct parser *parser, size_t from, size_t to, enum role role)
+void roles_assign(struct parser *parser, size_t from, size_t to, enum role role)
 {
     for (size_t i = from; i < to; i++) {
         struct role_name *name = roles_name(parser->ret, i);
@@ -58,13 +48,31 @@ static void assign(struct parser *parser, size_t from, size_t to, enum role role
     }
 }
 
-/* Names that wait get what the label says, or the fallback. */
-static void flush(struct parser *parser)
+/* A牵头侦办，B、C做好起诉: who does something beside those who lead cooperates, it seems. */
+void roles_assume(struct parser *parser)
 {
     size_t count = roles_count(parser->ret);
+    roles_assign(parser, parser->pending_from, count, ROLE_COOP);
+    for (size_t i = parser->pending_from; i < count; i++)
+        roles_name(parser->ret, i)->assumed = !roles_name(parser->ret, i)->marked;
+    parser->pending_from = parser->comma_at = count;
+    parser->acts = false;
+}
+
+/* Names that wait get what the label says, or the fallback. */
+void roles_flush(struct parser *parser)
+{
+    size_t count = roles_count(parser->ret);
+    bool said = parser->with || (parser->label != ROLE_NONE && parser->label != ROLE_SKIP) ||
+                parser->fallback != ROLE_NONE;
+    if (parser->acts && !said) {
+        roles_assume(parser);
+        return;
+    }
+    parser->acts = false;
     enum role role = parser->with ? ROLE_COOP : parser->label;
     if (role == ROLE_NONE) role = parser->fallback;
-    assign(parser, parser->pending_from, count, role);
+    roles_assign(parser, parser->pending_from, count, role);
     parser->pending_from = parser->comma_at = count;
 }
 
@@ -73,7 +81,7 @@ static bool leads(enum role role)
     return role == ROLE_HEAD || role == ROLE_LEAD;
 }
 
-static bool any_lead(const struct parser *parser)
+bool roles_any_lead(const struct parser *parser)
 {
     for (size_t i = 0; i < parser->pending_from; i++)
         if (leads(roles_name(parser->ret, i)->role)) return true;
@@ -90,10 +98,10 @@ static void split_at_comma(struct parser *parser, enum role role)
     enum role label = parser->label;
     if (label != ROLE_NONE && label != ROLE_SKIP) {
         if (label == role || (leads(label) && leads(role))) return;
-        assign(parser, parser->pending_from, parser->comma_at, label);
+        roles_assign(parser, parser->pending_from, parser->comma_at, label);
         parser->pending_from = parser->comma_at;
-    } else if (role == ROLE_COOP && !any_lead(parser)) {
-        assign(parser, parser->pending_from, parser->comma_at, ROLE_LEAD);
+    } else if (role == ROLE_COOP && !roles_any_lead(parser)) {
+        roles_assign(parser, parser->pending_from, parser->comma_at, ROLE_LEAD);
         parser->pending_from = parser->comma_at;
         parser->ret->flags |= ROLES_LEAD_ASSUMED;
     }
@@ -115,25 +123,27 @@ static void drop_duty_text(struct parser *parser)
     parser->ret->names.len = kept * sizeof(struct role_name);
 }
 
-static void apply(struct parser *parser, const struct verb *verb)
+void roles_apply(struct parser *parser, const struct verb *verb)
 {
     enum role role = verb->role;
     drop_duty_text(parser);
     parser->ret->verb_count++;
     if (verb->kind == VERB_WITH) {
         /* Who stands before 会同 leads, unless a verb has said so already. */
-        if (parser->with)
-            assign(parser, parser->pending_from, roles_count(parser->ret), ROLE_COOP);
-        else
-            assign(parser, parser->pending_from, roles_count(parser->ret), ROLE_HEAD);
+        bool second = roles_has(parser->ret, ROLE_HEAD); /* A牵头，B会同C负责 */
+        roles_assign(parser, parser->pending_from, roles_count(parser->ret),
+                     parser->with ? ROLE_COOP
+                     : second     ? ROLE_LEAD
+                                  : ROLE_HEAD);
         parser->with = true;
     } else {
         split_at_comma(parser, role);
         if (parser->with && role != ROLE_OTHER) role = ROLE_COOP;
-        assign(parser, parser->pending_from, roles_count(parser->ret), role);
+        roles_assign(parser, parser->pending_from, roles_count(parser->ret), role);
         parser->with = false;
     }
     parser->pending_from = parser->comma_at = roles_count(parser->ret);
+    parser->acts = false;
     if (parser->label == ROLE_SKIP) parser->label = ROLE_NONE;
 }
 
@@ -141,7 +151,7 @@ static void apply(struct parser *parser, const struct verb *verb)
  */
 
 /* 由, 并由, 其余由: what introduces a name. */
-static struct span without_lead(struct span span)
+struct span roles_without_lead(struct span span)
 {
     static const uint32_t *const leads_in[] = {U"以及", U"同时", U"具体", U"其中", U"其余",
                                                U"主要", U"以",   U"并",   U"请",   U"及",
@@ -196,7 +206,7 @@ static void take_inner(struct parser *parser, struct span *span)
 static void add_one(struct parser *parser, struct span span)
 {
     span = span_trim(span);
-    if (span.len == 0) return;
+    if (span.len == 0 || span.f[0] == U'谁') return; /* 谁主管谁负责 names nobody */
     enum role marked = marked_role(&span);
     if (marked == ROLE_NONE) take_inner(parser, &span);
     if (words_deadline(span)) {
@@ -207,16 +217,16 @@ static void add_one(struct parser *parser, struct span span)
         parser->ret->flags |= ROLES_LEADER;
         return;
     }
-    struct role_name name = {span, marked, marked != ROLE_NONE};
+    struct role_name name = {span, marked, marked != ROLE_NONE, false};
     if (marked != ROLE_NONE) parser->ret->verb_count++;
     buf_append(&parser->ret->names, &name, sizeof name);
 }
 
 /* A name, or two with 等部门和 between them. */
-static void add_name(struct parser *parser, struct span span)
+void roles_add_name(struct parser *parser, struct span span)
 {
     size_t end = 0;
-    span = without_lead(span_trim(span));
+    span = roles_without_lead(span_trim(span));
     size_t at = words_etcetera(span, &end);
     if (at == SPAN_NONE) {
         add_one(parser, span);
@@ -236,7 +246,7 @@ static void add_name(struct parser *parser, struct span span)
 
 static void take_label(struct parser *parser, enum role role)
 {
-    flush(parser);
+    roles_flush(parser);
     parser->label = role;
     parser->with = false;
     if (role != ROLE_SKIP) parser->ret->verb_count++;
@@ -264,8 +274,8 @@ static void take_first(struct parser *parser)
     size_t count = roles_count(parser->ret);
     parser->ret->verb_count++;
     if (parser->pending_from < count)
-        assign(parser, parser->pending_from, parser->pending_from + 1, ROLE_HEAD);
-    assign(parser, parser->pending_from + 1, count, ROLE_LEAD);
+        roles_assign(parser, parser->pending_from, parser->pending_from + 1, ROLE_HEAD);
+    roles_assign(parser, parser->pending_from + 1, count, ROLE_LEAD);
     parser->pending_from = parser->comma_at = count;
 }
 
@@ -278,12 +288,21 @@ static void take_text(struct parser *parser, struct span span)
         struct verb verb = words_verb(span);
         if (verb.kind == VERB_NONE) {
             /* 会同区教育局开展: the name ends where the act begins. */
-            size_t len = parser->with ? words_unit_start(span) : 0;
-            if (len > 0 && len < span.len && span.f[len] != U'等') {
+            bool may = parser->with || roles_any_lead(parser);
+            size_t len = may ? words_unit_start(span) : 0;
+            bool cut = len > 0 && len < span.len && span.f[len] != U'等';
+            if (cut && !parser->with && !words_certain(span_sub(span, 0, len))) cut = false;
+            if (cut) {
+                parser->acts = parser->label != ROLE_SKIP;
                 span = span_sub(span, 0, len);
                 parser->ret->flags |= ROLES_DUTY_TEXT;
             }
-            if (parser->label != ROLE_SKIP) add_name(parser, span);
+            if (parser->label != ROLE_SKIP) roles_add_name(parser, span);
+            /* Behind the act the list of those who are to join is over. */
+            if (cut && parser->with) {
+                roles_flush(parser);
+                parser->with = false;
+            }
             return;
         }
         struct span after = span_sub(span, verb.at + verb.len, span.len);
@@ -291,12 +310,12 @@ static void take_text(struct parser *parser, struct span span)
             take_first(parser);
             return;
         }
-        add_name(parser, words_strip(span_sub(span, 0, verb.at), &shared));
+        roles_add_name(parser, words_strip(span_sub(span, 0, verb.at), &shared));
         if (shared) parser->ret->flags |= ROLES_SHARED;
         if (verb.kind == VERB_LABEL) {
             take_label(parser, verb.role);
         } else {
-            apply(parser, &verb);
+            roles_apply(parser, &verb);
             if (after.len == 0) return;
             if (verb.kind != VERB_WITH && !goes_on(after)) {
                 parser->ret->flags |= ROLES_DUTY_TEXT;
@@ -319,7 +338,7 @@ static void note_skipped(struct parser *parser, struct span label)
         parser->ret->flags |= ROLES_LEADER;
 }
 
-static void take_chunk(struct parser *parser, struct span span)
+void roles_take_chunk(struct parser *parser, struct span span)
 {
     for (;;) {
         size_t start = 0;
@@ -346,115 +365,18 @@ static void parse(struct span span, enum role fallback, unsigned depth, struct r
     while (span.len > 0) {
         size_t end = span_find_any(span, U"、,;。");
         size_t len = end == SPAN_NONE ? span.len : end;
-        take_chunk(&parser, span_sub(span, 0, len));
+        roles_take_chunk(&parser, span_sub(span, 0, len));
         if (end == SPAN_NONE) break;
         uint32_t separator = span.f[end];
+        if (separator == ',' && parser.acts) roles_flush(&parser);
         if (separator == ',') parser.comma_at = roles_count(ret);
-        if (separator == ';' || separator == U'。') flush(&parser);
+        if (separator == ';' || separator == U'。') roles_flush(&parser);
         span = span_sub(span, end + 1, span.len);
     }
-    flush(&parser);
+    roles_flush(&parser);
 }
 
 void roles_parse(struct span span, enum role fallback, struct roles *ret)
 {
     parse(span, fallback, 0, ret);
-}
-
-/* ---- sentences --------------------------------------------------------------------------------
- */
-
-/* Only what is said of units: a chunk whose names before the verb are units, or a unit alone. */
-static bool is_said_of_units(const struct parser *parser, struct span span)
-{
-    bool shared = false;
-    size_t end = 0;
-    struct verb verb = words_verb(span);
-    if (verb.kind == VERB_NONE) {
-        size_t at = words_etcetera(span, &end);
-        return words_unit(at == SPAN_NONE ? span : span_sub(span, 0, at));
-    }
-    struct span name = span_trim(words_strip(span_sub(span, 0, verb.at), &shared));
-    name = without_lead(name);
-    size_t at = words_etcetera(name, &end);
-    if (at != SPAN_NONE) name = span_sub(name, 0, at);
-    if (name.len == 0)
-        return verb.kind == VERB_WITH || parser->pending_from < roles_count(parser->ret);
-    return words_unit(name);
-}
-
-/* 会同区教育局制定办法: the unit alone. */
-static void take_cut(struct parser *parser, struct span span)
-{
-    struct verb verb = words_verb(span);
-    if (verb.kind == VERB_WITH && verb.at == 0) {
-        apply(parser, &verb);
-        span = span_sub(span, verb.len, span.len);
-    }
-    size_t len = words_unit_start(span);
-    if (len == 0 || !parser->with) return;
-    if (len < span.len && span.f[len] == U'等') {
-        parser->ret->flags |= ROLES_ET_CETERA;
-        parser->ret->et_cetera = span;
-    }
-    add_name(parser, span_sub(span, 0, len));
-}
-
-static void drop_pending(struct parser *parser)
-{
-    if (parser->with) {
-        flush(parser);
-    } else {
-        parser->ret->names.len = parser->pending_from * sizeof(struct role_name);
-    }
-    parser->with = false;
-    parser->comma_at = parser->pending_from;
-}
-
-/* Behind 会同 a name may run on into what is to be done. */
-static bool runs_on(const struct parser *parser, struct span span)
-{
-    struct verb verb = words_verb(span);
-    bool with = parser->with;
-    if (verb.kind == VERB_WITH && verb.at == 0) {
-        with = true;
-        span = span_sub(span, verb.len, span.len);
-    }
-    size_t len = words_unit_start(span);
-    if (!with || len == 0 || len == span.len) return false;
-    verb = words_verb(span_sub(span, len, span.len));
-    return verb.kind == VERB_NONE || verb.at > 0;
-}
-
-bool roles_sentence(struct span span, struct roles *ret)
-{
-    struct parser parser = {.ret = ret};
-    bool first = true;
-    *ret = (struct roles){0};
-    while (span.len > 0) {
-        size_t end = span_find_any(span, U"、,;。");
-        size_t len = end == SPAN_NONE ? span.len : end;
-        struct span chunk = span_trim(span_sub(span, 0, len));
-        if (end == SPAN_NONE) end = span.len - 1;
-        if (chunk.len > 0 && runs_on(&parser, chunk)) {
-            take_cut(&parser, chunk);
-            drop_pending(&parser);
-        } else if (chunk.len > 0 && is_said_of_units(&parser, chunk)) {
-            take_chunk(&parser, chunk);
-        } else if (first && parser.pending_from == 0) {
-            break;
-        } else {
-            drop_pending(&parser);
-        }
-        first = first && ret->verb_count == 0;
-        if (span.f[end] == U'。') break;
-        if (span.f[end] == ',') parser.comma_at = roles_count(ret);
-        if (span.f[end] == ';') drop_pending(&parser);
-        span = span_sub(span, end + 1, span.len);
-    }
-    drop_pending(&parser);
-    if (roles_has(ret, ROLE_HEAD) || roles_has(ret, ROLE_LEAD)) return true;
-    roles_fini(ret);
-    *ret = (struct roles){0};
-    return false;
 }

@@ -12,7 +12,8 @@
 struct role_name {
     struct span span; /* may still hold white space that separates, or 和: names.h */
     enum role role;
-    bool marked; /* by a bracket of its own: 市公安局（牵头） */
+    bool marked;  /* by a bracket of its own: 市公安局（牵头） */
+    bool assumed; /* no word says so: A牵头，B做好保障 */
 };
 
 enum {
@@ -42,6 +43,13 @@ void roles_parse(struct span span, enum role fallback, struct roles *ret);
  * prose, takes up again at a unit with a verb. False: no lead unit, or what 由 introduces is no
  * unit; *ret is empty then. */
 bool roles_sentence(struct span span, struct roles *ret);
+
+/* A sentence that begins with units and what they are responsible for: `L负责X，C配合`,
+ * `L牵头X，C做好Y`, `L会同C制定X`, `L：负责X`. Only units beyond doubt (words_certain) begin one.
+ * *ret_len is where it ends: behind the 。, or before the next `L：` of a list of them. With
+ * `listed` a colon alone says who is responsible, for a person to look at. False: no such sentence;
+ * *ret is empty then. */
+bool roles_duty(struct span span, bool listed, size_t *ret_len, struct roles *ret);
 
 /* Names that are like a unit's, and names that are not, among those with a role. */
 void roles_quality(const struct roles *roles, size_t *ret_good, size_t *ret_bad);

@@ -191,6 +191,8 @@ static void draft_scope(struct drafter *drafter, size_t index)
         }
         if (up != root || other->children || drafter->own[i] || other->form == OUTLINE_ROOT)
             continue;
+        bool named = other->values[0] < 64 && (clause->numbers >> other->values[0] & 1) != 0;
+        if (clause->numbers != 0 && !named) continue;
         /* An item that is nothing but the sentence is none of the tasks. */
         if (i == item && clause->from <= other->body + 1u) continue;
         (void)add_draft(drafter, index, i, other->at);
@@ -199,7 +201,10 @@ static void draft_scope(struct drafter *drafter, size_t index)
     }
     drafter->scope_to = from > to ? from : to;
     struct span excerpt = text_span(drafter->text, clause->from, clause->to);
-    if (clause->named > 0 && clause->named != drafted)
+    size_t wanted = clause->named;
+    for (uint64_t rest = clause->numbers; rest != 0; rest &= rest - 1)
+        wanted = rest == clause->numbers ? 1 : wanted + 1;
+    if (wanted > 0 && wanted != drafted)
         findings_add(drafter->findings, FINDING_SCOPE_ITEMS, clause->line_first, excerpt);
     findings_add(drafter->findings, drafted > 0 ? FINDING_SCOPE_APPLIED : FINDING_SCOPE_EMPTY,
                  clause->line_first, excerpt);
@@ -279,7 +284,13 @@ static void find_bare(struct drafter *drafter)
 {
     size_t count = outline_count(drafter->outline);
     bool *level = calloc(count, sizeof *level);
-    CHECK(level != NULL);
+    bool *duty = calloc(count, sizeof *duty);
+    CHECK(level != NULL && duty != NULL);
+    for (size_t i = 0; i < clauses_count(drafter->clauses); i++) {
+        const struct clause *clause = clauses_at(drafter->clauses, i);
+        if (clause->duty && !clause->dropped)
+            duty[outline_item(drafter->outline, clause->item)->parent] = true;
+    }
     for (size_t i = 0; i < count; i++)
         if (drafter->own[i] && !outline_item(drafter->outline, i)->children)
             level[outline_item(drafter->outline, i)->parent] = true;
@@ -288,10 +299,16 @@ static void find_bare(struct drafter *drafter)
         if (item->form == OUTLINE_ROOT || item->children || drafter->own[i] || item->clear ||
             !level[item->parent])
             continue;
-        findings_add(drafter->findings, FINDING_ITEM_BARE, line_of(drafter, i),
-                     title_of(drafter, i));
+        /* Among items that begin with who is responsible, one that begins with a unit. */
+        struct span body =
+            text_span(drafter->text, item->body, outline_end(drafter->outline, i, drafter->text));
+        size_t name = duty[item->parent] ? words_unit_start(body) : 0;
+        bool unit = name > 0 && words_certain(span_sub(body, 0, name));
+        findings_add(drafter->findings, unit ? FINDING_ROLE_MISSING : FINDING_ITEM_BARE,
+                     line_of(drafter, i), title_of(drafter, i));
     }
     free(level);
+    free(duty);
 }
 
 /* The deepest number that dashes with clauses stand under. */

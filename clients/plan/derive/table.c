@@ -349,6 +349,29 @@ static bool is_heading_line(const struct reader *reader, size_t line)
     return cells.count == 1 && is_heading(reader->source, &cells.cells[0]);
 }
 
+/* A remark or a heading between rows, and the next number behind it: the line of that; SIZE_MAX:
+ * the table is over. Its rows have as many cells as the head. */
+static size_t resumes_at(struct reader *reader, size_t line)
+{
+    enum { NEAR = 6 };
+    uint32_t numbers[TABLE_NUMBER_MAX];
+    size_t count = 0;
+    bool dotted = false;
+    if (reader->head.number != 0 || reader->head.closed || !reader->open ||
+        reader->row.number_count != 1)
+        return SIZE_MAX;
+    for (size_t i = line + 1; i <= line + NEAR && i < reader->source->line_count; i++) {
+        struct cells cells;
+        if (reader->source->lines[i].use != SOURCE_TEXT) continue;
+        cells_split(reader->source, &reader->source->lines[i], reader->head.by, &cells);
+        if (cells.more || cells.count + 1 < reader->head.count || cells.count < 3) continue;
+        if (table_starts_row(reader, &cells, numbers, &count, &dotted) && count == 1 &&
+            numbers[0] == reader->row.numbers[0] + 1)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
 /* Reads rows from `line` on; the index of the first line that is not of the table. */
 static size_t read_rows(struct reader *reader, size_t line)
 {
@@ -376,7 +399,10 @@ static size_t read_rows(struct reader *reader, size_t line)
             table_take(reader, line++);
             end = line;
         } else {
-            break;
+            size_t again_at = resumes_at(reader, line);
+            table_end_row(reader);
+            if (again_at == SIZE_MAX) break;
+            line = again_at;
         }
     }
     table_end_row(reader);
@@ -402,10 +428,43 @@ static size_t head_over_lines(const struct source *source, size_t line, struct h
     return lines > 1 && head_complete(ret) ? lines : 0;
 }
 
+/* Numbers that stand before the first column, which the head does not name: a column of their own.
+ */
+static void find_numbers(struct reader *reader, size_t line)
+{
+    enum { NEAR = 24 };
+    struct head *head = &reader->head;
+    struct cell number = {0};
+    uint32_t numbers[TABLE_NUMBER_MAX], wanted = 1;
+    bool dotted = false;
+    if (head->by != CELLS_BY_COLUMN || head->number != SIZE_MAX || head->count == TABLE_COLUMN_MAX)
+        return;
+    for (size_t i = line; i < line + NEAR && i < reader->source->line_count; i++) {
+        struct cells cells;
+        cells_split(reader->source, &reader->source->lines[i], CELLS_BY_SPACE, &cells);
+        if (cells.count < 2 || cells.cells[0].wide >= head->cells[0].wide ||
+            cell_number(reader->source, &cells.cells[0], numbers, &dotted) != 1 ||
+            numbers[0] != wanted)
+            continue;
+        if (wanted++ == 1) number = cells.cells[0];
+    }
+    if (wanted <= 2) return;
+    for (size_t i = head->count++; i > 0; i--) {
+        head->cells[i] = head->cells[i - 1];
+        head->roles[i] = head->roles[i - 1];
+    }
+    head->cells[0] = number;
+    head->roles[0] = ROLE_NONE;
+    head->number = 0;
+    head->first++;
+    if (head->title != SIZE_MAX) head->title++;
+}
+
 static size_t read_table(struct reader *reader, size_t line, size_t head_lines)
 {
     size_t number = reader->source->lines[line].number;
     for (size_t i = 0; i < head_lines; i++) table_take(reader, line + i);
+    find_numbers(reader, line + head_lines);
     memcpy(reader->starts, reader->head.cells, sizeof reader->starts);
     reader->open = reader->centred = false;
     reader->row_count = 0;

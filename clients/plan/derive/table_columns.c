@@ -72,7 +72,9 @@ static bool begins_name(const struct reader *reader, const struct piece *piece)
     size_t end = 0;
     while (end < span.len && span.f[end] != U'、' && span.f[end] != ',') end++;
     struct span name = span_sub(span, 0, end);
-    bool begins = words_starts_name(name);
+    /* A sign for nothing is a whole cell. */
+    bool begins = words_starts_name(name) || words_dash(span.f[0]) || span_is(span, U"无") ||
+                  span_is(span, U"/");
     text_fini(&text);
     return begins;
 }
@@ -170,7 +172,9 @@ static void split_columns(const struct reader *reader, size_t line, struct cells
     bool number = reader->head.number == 0 && words.count > 0 &&
                   cell_number(reader->source, &words.cells[0], numbers, &dotted) > 0;
     bool loose = reader->head.by == CELLS_BY_SPACE && ret->count <= 2;
-    if (words.count == reader->head.count && (number || loose) && !words.more) *ret = words;
+    /* 9 月底 in a line of wider gaps is no two cells. */
+    bool tight = number && ret->count <= 3;
+    if (words.count == reader->head.count && (tight || loose) && !words.more) *ret = words;
     /* The last column may be empty. */
     if (number && loose && words.count + 1 == reader->head.count) *ret = words;
 }

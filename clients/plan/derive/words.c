@@ -195,10 +195,21 @@ static bool is_ornament(uint32_t folded)
     return words_is_any(folded, set);
 }
 
+/* 村“两委”: a closing quotation mark whose opening one stands inside. */
+static bool ends_quoted(struct span span)
+{
+    static const uint32_t closing[] = U"”’」』》", opening[] = U"“‘「『《";
+    uint32_t last = span.f[span.len - 1];
+    for (size_t i = 0; closing[i]; i++)
+        for (size_t j = 0; closing[i] == last && j < span.len; j++)
+            if (span.f[j] == opening[i]) return true;
+    return false;
+}
+
 struct span span_trim(struct span span)
 {
     while (span.len > 0 && is_ornament(span.f[0])) span = span_sub(span, 1, span.len);
-    while (span.len > 0 && is_ornament(span.f[span.len - 1])) span.len--;
+    while (span.len > 0 && is_ornament(span.f[span.len - 1]) && !ends_quoted(span)) span.len--;
     return span;
 }
 

@@ -119,6 +119,8 @@ bool words_starts_name(struct span span);
 bool words_group(struct span span);
 /* Names nobody in particular: 有关部门. */
 bool words_generic(struct span span);
+/* 责任单位, 各牵头部门 in running text: whoever that is. */
+bool words_role_noun(struct span span);
 bool words_person(struct span span);
 bool words_deadline(struct span span);
 /* The length of the administrative prefix: 省, 市, 区委, 自治区; 0: none. */
@@ -130,7 +132,14 @@ bool words_begins(struct span span);
 struct span words_strip(struct span span, bool *ret_shared);
 /* 等, 等部门, 等有关单位 behind a name: where it begins; SPAN_NONE. *ret_end is where it ends. */
 size_t words_etcetera(struct span span, size_t *ret_end);
+/* A unit's name beyond doubt: one that running text may begin a duty with. Not a body that the plan
+ * itself sets up, nor one that names nobody in particular. */
+bool words_certain(struct span span);
 /* The unit at the start of a span that goes on with what it shall do: its length; 0: none. */
 size_t words_unit_start(struct span span);
+/* Ends like a name, but may be one that goes on with what it shall do: 市卫健委指导医院. */
+bool words_runs_on(struct span span);
+/* Begins like what a unit shall do: 开展, 依法. */
+bool words_acts(struct span span);
 
 #endif

@@ -29,8 +29,9 @@ static const struct role_word label_words[] = {
 };
 enum { LABEL_WORD_COUNT = sizeof label_words / sizeof label_words[0] };
 
-static const uint32_t *const label_nouns[] = {U"单位", U"部门", U"处室", U"科室",
-                                              U"机关", U"主体", U"机构"};
+static const uint32_t *const label_nouns[] = {U"单位", U"部门", U"处室", U"科室", U"机关",
+                                              U"主体", U"机构", U"站所", U"股室", U"站办",
+                                              U"办所", U"处所", U"队所", U"科所"};
 enum { LABEL_NOUN_COUNT = sizeof label_nouns / sizeof label_nouns[0] };
 
 /* What may stand before the word of a role in a label. */
@@ -162,21 +163,22 @@ static const struct {
     {U"主责", VERB_ROLE, ROLE_HEAD, false},      {U"负总责", VERB_ROLE, ROLE_HEAD, false},
     {U"负主责", VERB_ROLE, ROLE_HEAD, false},    {U"抓总", VERB_ROLE, ROLE_HEAD, false},
     {U"负责", VERB_ROLE, ROLE_LEAD, false},      {U"承办", VERB_ROLE, ROLE_LEAD, false},
+    {U"责任", VERB_IS, ROLE_LEAD, false},        {U"主要责任", VERB_IS, ROLE_HEAD, false},
     {U"配合", VERB_ROLE, ROLE_COOP, false},      {U"协助", VERB_ROLE, ROLE_COOP, false},
     {U"协办", VERB_ROLE, ROLE_COOP, false},      {U"参与", VERB_ROLE, ROLE_COOP, false},
-    {U"参加", VERB_ROLE, ROLE_COOP, false},      {U"会办", VERB_ROLE, ROLE_COOP, false},
+    {U"参加", VERB_ROLE, ROLE_COOP, false},      {U"会办", VERB_ROLE, ROLE_COOP, true},
     {U"会同", VERB_WITH, ROLE_COOP, false},      {U"分工落实", VERB_ROLE, ROLE_LEAD, true},
     {U"按职责分工", VERB_ROLE, ROLE_LEAD, true}, {U"按照职责分工", VERB_ROLE, ROLE_LEAD, true},
     {U"按职责", VERB_ROLE, ROLE_LEAD, true},     {U"各负其责", VERB_ROLE, ROLE_LEAD, true},
     {U"各司其职", VERB_ROLE, ROLE_LEAD, true},   {U"组织实施", VERB_ROLE, ROLE_LEAD, true},
     {U"实施", VERB_ROLE, ROLE_LEAD, true},       {U"落实", VERB_ROLE, ROLE_LEAD, true},
-    {U"承担", VERB_ROLE, ROLE_LEAD, true},       {U"主管", VERB_ROLE, ROLE_LEAD, true},
-    {U"协作", VERB_ROLE, ROLE_COOP, true},       {U"协同", VERB_WITH, ROLE_COOP, true},
-    {U"支持", VERB_ROLE, ROLE_COOP, true},       {U"支援", VERB_ROLE, ROLE_COOP, true},
-    {U"联合", VERB_WITH, ROLE_COOP, true},       {U"商", VERB_WITH, ROLE_COOP, true},
-    {U"会", VERB_WITH, ROLE_COOP, true},         {U"指导", VERB_ROLE, ROLE_OTHER, true},
-    {U"监督", VERB_ROLE, ROLE_OTHER, true},      {U"督办", VERB_ROLE, ROLE_OTHER, true},
-    {U"督导", VERB_ROLE, ROLE_OTHER, true},
+    {U"承担", VERB_ROLE, ROLE_LEAD, true},       {U"执行", VERB_ROLE, ROLE_LEAD, true},
+    {U"主管", VERB_ROLE, ROLE_LEAD, true},       {U"协作", VERB_ROLE, ROLE_COOP, true},
+    {U"协同", VERB_WITH, ROLE_COOP, true},       {U"支持", VERB_ROLE, ROLE_COOP, true},
+    {U"支援", VERB_ROLE, ROLE_COOP, true},       {U"联合", VERB_WITH, ROLE_COOP, true},
+    {U"商", VERB_WITH, ROLE_COOP, true},         {U"会", VERB_WITH, ROLE_COOP, true},
+    {U"指导", VERB_ROLE, ROLE_OTHER, true},      {U"监督", VERB_ROLE, ROLE_OTHER, true},
+    {U"督办", VERB_ROLE, ROLE_OTHER, true},      {U"督导", VERB_ROLE, ROLE_OTHER, true},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
@@ -190,11 +192,13 @@ static bool starts_noun(struct span span, size_t *ret_len)
     return false;
 }
 
-/* 负责人 and 负责同志 are people, 负责制 a system. */
+/* 负责人 and 负责同志 are people, 负责制 is a system; 负责制定 is a verb. */
 static bool is_no_verb(struct span rest)
 {
-    return span_starts(rest, U"人") || span_starts(rest, U"同志") || span_starts(rest, U"制") ||
-           span_starts(rest, U"领导") || span_starts(rest, U"科室");
+    static const uint32_t *const nouns[] = {U"人", U"同志", U"领导", U"科室"};
+    static const uint32_t acts[] = U"定订作发止造";
+    if (span_starts(rest, U"制")) return rest.len < 2 || !words_is_any(rest.f[1], acts);
+    return STARTS_ANY(rest, nouns) > 0;
 }
 
 /* A word that names have too counts where it ends the chunk behind a unit, or joins two units. One
@@ -219,8 +223,10 @@ static struct verb verb_at(struct span span, size_t at, size_t row)
     size_t noun = 0;
     bool person = verb.role == ROLE_LEAD || verb.role == ROLE_HEAD;
     if (person && is_no_verb(after)) return (struct verb){0};
-    if (starts_noun(after, &noun) && verb.kind == VERB_ROLE) {
+    bool nominal = verb.kind == VERB_IS; /* 责任 is no verb but in 为责任单位 */
+    if (starts_noun(after, &noun) && (verb.kind == VERB_ROLE || nominal)) {
         bool is = span_ends(before, U"为") || span_ends(before, U"是");
+        if (nominal && !is) return (struct verb){0};
         verb.kind = is ? VERB_IS : VERB_LABEL;
         verb.len += noun;
         if (is) {
@@ -229,6 +235,7 @@ static struct verb verb_at(struct span span, size_t at, size_t row)
         }
         return verb;
     }
+    if (nominal) return (struct verb){0};
     if (verb.weak && !weak_holds(before, after, verb.kind, verb.len)) return (struct verb){0};
     /* 协同 at the end of a chunk is no more than 配合. */
     if (verb.kind == VERB_WITH && after.len == 0) verb.kind = VERB_ROLE;
