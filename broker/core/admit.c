@@ -62,16 +62,16 @@ static int check_bundle(const struct core *core, const struct trust_bundle *bund
     if (strcmp(trust_bundle_bus(bundle), core->bus) != 0)
         return error_set(ret_error, E_ORIGIN_MISMATCH, "bus", "the bundle is of %s, this is %s",
                          trust_bundle_bus(bundle), core->bus);
+    if (core->now.bundle) {
+        int r = trust_bundle_check_successor(core->now.bundle, bundle, ret_error);
+        if (r != 0) return r;
+    }
     const struct trust_root *root = trust_bundle_root(bundle);
     bool same_root = memcmp(root->hash, core->root, sizeof core->root) == 0;
     if (!same_root && root->version <= core->root_version)
         return error_set(ret_error, E_BUNDLE_ROLLBACK, "root",
                          "root %llu is not a successor of the one in force (%llu)",
                          (unsigned long long)root->version, (unsigned long long)core->root_version);
-    if (core->now.bundle && trust_bundle_version(bundle) <= trust_bundle_version(core->now.bundle))
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "version", "%llu, %llu is in force",
-                         (unsigned long long)trust_bundle_version(bundle),
-                         (unsigned long long)trust_bundle_version(core->now.bundle));
     const struct plan *plan = trust_bundle_plan(bundle);
     size_t new_units = 0;
     for (size_t i = 0; i < plan_unit_count(plan); i++)

@@ -30,6 +30,8 @@ int engine_bundle_install(struct engine *engine, struct moment *moment, struct b
     else if (version < held)
         r = error_set(ret_error, E_BUNDLE_ROLLBACK, "version", "%llu, we hold %llu",
                       (unsigned long long)version, (unsigned long long)held);
+    if (r == 0 && version > held)
+        r = trust_bundle_check_successor(engine->bundle, bundle, ret_error);
     if (r < 0 || version == held) {
         trust_bundle_free(bundle);
         return r;

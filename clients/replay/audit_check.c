@@ -178,6 +178,13 @@ static int check_bundle(struct audit *audit, uint64_t index, const Leadbus__Bund
         code = audit_fault_from(ret_error, code, index, ".manifest", &cause);
         goto out;
     }
+    if (audit->bundle != NULL) {
+        code = trust_bundle_check_successor(audit->bundle, bundle, &cause);
+        if (code != 0) {
+            code = audit_fault_from(ret_error, code, index, ".manifest", &cause);
+            goto out;
+        }
+    }
     if (trust_bundle_version(bundle) != record->version ||
         strcmp(trust_bundle_bus(bundle), audit->bus) != 0) {
         code = audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".version",

@@ -92,7 +92,7 @@ class Verifier:
     def __init__(self, db, root_hash=None, root_note=None):
         self.db, self.root_hash, self.root_note = db, root_hash, root_note
         self.nodes, self.size, self.roots = [], 0, {}
-        self.time_ms, self.certificates, self.revoked = 0, {}, set()
+        self.time_ms, self.certificates, self.revoked, self.stated = 0, {}, {}, {}
         self.lanes, self.acked, self.leads, self.waiting, self.late = {}, {}, {}, {}, set()
         self.unkeyed, self.office, self.version, self.erased = set(), None, 0, 0
 
@@ -126,8 +126,8 @@ class Verifier:
     def speaker(self, serial, unit):
         certificate = self.certificates.get(serial)
         need(certificate and certificate["unit"] == unit, "no certificate %d of %s" % (serial, unit))
-        need(serial not in self.revoked, "certificate %d is revoked" % serial)
-        need(certificate["not_before_ms"] <= self.time_ms <= certificate["not_after_ms"],
+        need(self.time_ms < self.revoked.get(serial, self.time_ms + 1), "certificate %d is revoked" % serial)
+        need(certificate["not_before_ms"] <= self.time_ms < certificate["not_after_ms"],
              "certificate %d is expired" % serial)
         return certificate["identity"]
 
@@ -151,8 +151,19 @@ class Verifier:
         need(self.root_hash in (None, body["root"]), "another root of trust")
         self.root_hash = body["root"]
 
+    def follow(self, text, version):
+        """What a manifest states goes on from the one before."""
+        stated = dict(line.split(" ", 1) for line in text.split("\n")[1:10])
+        need(int(stated["version"]) == version, "another version than the manifest's")
+        for name in ("root", "issued", "revocation"):
+            need(int(stated[name]) >= int(self.stated.get(name, 0)), name + " goes back")
+        if version == self.version + 1 and self.stated:
+            need(stated["previous"] == self.stated["text"], "another manifest before it")
+        self.stated = dict(stated, text=sha256(text.encode()).hex())
+
     def bundle(self, i, body, leaf):
         need(body["version"] > self.version, "version")
+        self.follow(body["manifest"].decode().rpartition("\n\n")[0] + "\n", body["version"])
         self.version = body["version"]
         note = body["root"] or self.root_note
         lines = body["manifest"].decode().partition("\n\n")[0].split("\n")
@@ -172,7 +183,10 @@ class Verifier:
             parts[name] = content
         directory = wire.decode(DIRECTORY, parts["directory"])
         self.certificates = {c["serial"]: c for c in directory["certificates"]}
-        self.revoked = {r["serial"] for r in wire.decode(REVOCATIONS, parts["revocations"])["revoked"]}
+        revoked = {r["serial"]: r["time_ms"] for r in wire.decode(REVOCATIONS, parts["revocations"])["revoked"]}
+        need(all(revoked.get(serial, since + 1) <= since for serial, since in self.revoked.items()),
+             "a revocation is taken back")
+        self.revoked = revoked
         rows = [line.split("\t") for line in parts["plan/units.tsv"].decode().splitlines()
                 if line and not line.startswith("#")]
         key, duty = rows[0].index("key"), rows[0].index("duty")

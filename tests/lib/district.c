@@ -237,28 +237,38 @@ static void directory_part(const struct district *district, struct buf *ret_cont
     free(signatures);
 }
 
-static void revocations_part(const struct district *district, uint64_t number,
-                             struct buf *ret_content)
+/* Nobody is taken back: a unit that is enrolled again leaves its old serial revoked. */
+static void revoke_units(struct district *district)
 {
-    Leadbus__Revocation *rows = calloc(district->unit_count, sizeof *rows);
-    Leadbus__Revocation **list = calloc(district->unit_count, sizeof *list);
-    CHECK(rows && list);
+    for (size_t i = 0; i < district->unit_count; i++) {
+        const struct district_unit *unit = &district->units[i];
+        size_t at = 0;
+        while (at < district->revocation_count && district->revocations[at].serial != unit->serial)
+            at++;
+        if (!unit->revoked || at < district->revocation_count) continue;
+        CHECK(at < DISTRICT_REVOCATION_COUNT_MAX);
+        district->revocations[district->revocation_count].serial = unit->serial;
+        district->revocations[district->revocation_count++].time_ms = district->now_ms;
+    }
+}
+
+static void revocations_part(struct district *district, uint64_t number, struct buf *ret_content)
+{
+    Leadbus__Revocation rows[DISTRICT_REVOCATION_COUNT_MAX], *list[DISTRICT_REVOCATION_COUNT_MAX];
     static char reason[] = "key-lost";
+    revoke_units(district);
     Leadbus__Revocations revocations = LEADBUS__REVOCATIONS__INIT;
     revocations.number = number;
-    for (size_t i = 0; i < district->unit_count; i++) {
-        if (!district->units[i].revoked) continue;
-        Leadbus__Revocation *row = &rows[revocations.n_revoked];
+    for (size_t i = 0; i < district->revocation_count; i++) {
+        Leadbus__Revocation *row = &rows[i];
         leadbus__revocation__init(row);
-        row->serial = district->units[i].serial;
-        row->time_ms = district->now_ms;
+        row->serial = district->revocations[i].serial;
+        row->time_ms = district->revocations[i].time_ms;
         row->reason = reason;
         list[revocations.n_revoked++] = row;
     }
     revocations.revoked = list;
     message_encode(&revocations.base, ret_content);
-    free(rows);
-    free(list);
 }
 
 void district_bundle_bytes(struct district *district, uint64_t version, struct buf *ret_bytes)
@@ -268,6 +278,9 @@ void district_bundle_bytes(struct district *district, uint64_t version, struct b
     struct buf content[FIXED_PARTS] = {0}, text = {0}, note = {0};
     Leadbus__BundlePart parts[PARTS], *list[PARTS];
     static const char *const names[FIXED_PARTS] = {"directory", "revocations", "brokers"};
+    char previous[65];
+    CHECK(version > 0 && version < DISTRICT_VERSION_MAX);
+    hex_encode(bytes_of(district->manifest_hashes[version - 1], 32), previous);
     plan_files_load(&files);
     directory_part(district, &content[0]);
     revocations_part(district, version, &content[1]);
@@ -275,11 +288,11 @@ void district_bundle_bytes(struct district *district, uint64_t version, struct b
     message_encode(&brokers.base, &content[2]);
     buf_printf(&text,
                "leadbus/bundle/v1\nbus %s\nversion %llu\nissued %llu\nexpires %llu\n"
-               "hard-limit %llu\nmin-suite %llu\nrevocation %llu\nprevious %064d\nroot 1\n",
+               "hard-limit %llu\nmin-suite %llu\nrevocation %llu\nprevious %s\nroot 1\n",
                DISTRICT_BUS, (unsigned long long)version, (unsigned long long)DISTRICT_START_MS,
                (unsigned long long)district->expires_ms,
                (unsigned long long)district->hard_limit_ms, (unsigned long long)district->min_suite,
-               (unsigned long long)version, 0);
+               (unsigned long long)version, previous);
     for (size_t i = 0; i < PARTS; i++) {
         const char *name = i < FIXED_PARTS ? names[i] : files.parts[i - FIXED_PARTS].name;
         struct bytes bytes =
@@ -294,6 +307,7 @@ void district_bundle_bytes(struct district *district, uint64_t version, struct b
         hex_encode(bytes_of(hash, 32), hex);
         buf_printf(&text, "part %s %s %zu\n", name, hex, bytes.len);
     }
+    sha256(buf_bytes(&text), district->manifest_hashes[version]);
     sign_note(buf_bytes(&text), &note);
     Leadbus__Bundle bundle = LEADBUS__BUNDLE__INIT;
     bundle.manifest = data(note.data, note.len);

@@ -40,6 +40,8 @@ struct district_thread {
     size_t participant_count;
 };
 
+enum { DISTRICT_REVOCATION_COUNT_MAX = 16, DISTRICT_VERSION_MAX = 16 };
+
 struct district {
     uint64_t now_ms;
     uint64_t bundle_version;                       /* the newest made */
@@ -54,6 +56,12 @@ struct district {
     struct district_unit *units; /* by plan number */
     uint64_t *pair_seqs;         /* (from * unit_count + to) * 2 + lane: as if all were receipted */
     uint8_t (*pair_hashes)[32];
+    /* What a bundle carries on from the one before. */
+    size_t revocation_count;
+    struct {
+        uint64_t serial, time_ms;
+    } revocations[DISTRICT_REVOCATION_COUNT_MAX];
+    uint8_t manifest_hashes[DISTRICT_VERSION_MAX][32]; /* by version; zeros: not made yet */
     uint64_t letters; /* sealed so far: ids and entropy come from it */
     size_t thread_count;
     struct district_thread *threads;

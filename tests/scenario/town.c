@@ -126,6 +126,8 @@ void town_write_bundle(struct town *town, uint64_t version)
     Leadbus__Revocation revoked = LEADBUS__REVOCATION__INIT, *revoked_list = &revoked;
     Leadbus__Revocations all_revoked = LEADBUS__REVOCATIONS__INIT;
     Leadbus__Brokers no_brokers = LEADBUS__BROKERS__INIT;
+    char previous[65];
+    hex_encode(bytes_of(town->manifest_hash, 32), previous);
     revoked.serial = town->keyrings[TOWN_HEALTH].serial;
     revoked.time_ms = town->made_ms;
     revoked.reason = (char *)(uintptr_t) "superseded";
@@ -145,9 +147,9 @@ void town_write_bundle(struct town *town, uint64_t version)
     buf_printf(&text,
                "leadbus/bundle/v1\nbus %s\nversion %" PRIu64 "\nissued %" PRIu64
                "\nexpires %" PRIu64 "\nhard-limit %" PRIu64 "\nmin-suite 1\nrevocation %" PRIu64
-               "\nprevious %064d\nroot 1\n",
+               "\nprevious %s\nroot 1\n",
                TOWN_BUS, version, town->made_ms, town->made_ms + 100 * DAY_MS,
-               town->made_ms + 200 * DAY_MS, version - 1, 0);
+               town->made_ms + 200 * DAY_MS, version - 1, previous);
     Leadbus__BundlePart parts[PART_COUNT], *list[PART_COUNT];
     for (size_t i = 0; i < PART_COUNT; i++) {
         uint8_t hash[32];
@@ -160,6 +162,7 @@ void town_write_bundle(struct town *town, uint64_t version)
         parts[i].content = data_of(contents[i].content.data, contents[i].content.len);
         list[i] = &parts[i];
     }
+    sha256(buf_bytes(&text), town->manifest_hash);
     must(note_begin(&note, buf_bytes(&text), &error), &error);
     must(note_append_signature(&note, "authority", town->authority_secret, &error), &error);
     Leadbus__Bundle bundle = LEADBUS__BUNDLE__INIT;

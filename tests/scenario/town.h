@@ -25,6 +25,7 @@ struct town {
     char folder[PROCESS_PATH_LEN_MAX];
     struct keyring keyrings[TOWN_UNIT_COUNT];
     uint8_t authority_public[32], authority_secret[64];
+    uint8_t manifest_hash[32]; /* of the bundle written last */
     uint64_t made_ms;
     struct plan *plan;
     const char *program; /* leadbusd, or one in its place */

@@ -180,6 +180,20 @@ static void command_genesis(struct trace *trace, const struct words *words)
     (void)run(trace, &request, NULL, 0);
 }
 
+/* What a bundle must carry on from the one before, changed; and changed back. */
+static void bend_bundle(struct district *district, uint64_t version, const char *how)
+{
+    if (!how) return;
+    if (strcmp(how, "previous") == 0) {
+        district->manifest_hashes[version - 1][0] ^= 1;
+    } else if (strcmp(how, "revocations") == 0 && district->revocation_count > 0) {
+        district->revocations[0].time_ms ^= (uint64_t)1 << 45; /* later */
+    } else {
+        (void)fprintf(stderr, "bend %s?\n", how);
+        abort();
+    }
+}
+
 static void command_bundle(struct trace *trace, const struct words *words)
 {
     uint64_t version = number_of(words, "version", 1);
@@ -188,7 +202,9 @@ static void command_bundle(struct trace *trace, const struct words *words)
         trace->district->hard_limit_ms = moment_of(trace, words, "hard-limit");
         trace->district->expires_ms = trace->district->hard_limit_ms;
     }
+    bend_bundle(trace->district, version, value_of(words, "bend"));
     struct trust_bundle *bundle = district_bundle_open(trace->district, version);
+    bend_bundle(trace->district, version, value_of(words, "bend"));
     struct core_request request = {.type = CORE_BUNDLE, .now_ms = trace->district->now_ms};
     request.bundle = bundle;
     if (run(trace, &request, bundle, version) == 0) district_bundle_use(trace->district, version);

@@ -779,6 +779,38 @@ static void install(struct fake *fake, uint64_t version)
     buf_fini(&bytes);
 }
 
+static int try_install(struct fake *fake, uint64_t version)
+{
+    struct buf bytes = {0};
+    struct error error = {0};
+    district_bundle_bytes(fake->district, version, &bytes);
+    int r = engine_bundle_install(school->engine, fake_moment(fake), buf_bytes(&bytes), &error);
+    buf_fini(&bytes);
+    return r;
+}
+
+/* Authorities that sign another past, or take a revocation back, are not followed. */
+static void a_bundle_that_does_not_go_on_from_ours_is_refused(void **state)
+{
+    struct fake *fake = *state;
+    struct district *district = fake->district;
+    district->manifest_hashes[1][0] ^= 1;
+    assert_int_equal(try_install(fake, 2), E_BUNDLE_ROLLBACK);
+    assert_int_equal(trust_bundle_version(school->engine->bundle), 1);
+    district->manifest_hashes[1][0] ^= 1;
+    district_unit(district, "health")->revoked = true;
+    install(fake, 2);
+    assert_int_equal(trust_bundle_version(school->engine->bundle), 2);
+    assert_int_equal(district->revocation_count, 1);
+    uint64_t since_ms = district->revocations[0].time_ms;
+    district->revocations[0].time_ms = since_ms + 1;
+    assert_int_equal(try_install(fake, 3), E_BUNDLE_ROLLBACK);
+    assert_int_equal(trust_bundle_version(school->engine->bundle), 2);
+    district->revocations[0].time_ms = since_ms;
+    install(fake, 3);
+    assert_int_equal(trust_bundle_version(school->engine->bundle), 3);
+}
+
 /* Whoever holds a keyring that was revoked or replaced reads nothing that is sealed from then on.
  */
 static void nothing_is_sealed_to_a_keyring_that_is_lost(void **state)
@@ -1382,6 +1414,7 @@ int main(void)
         UNKEYED(a_refused_rewrap_is_made_again_or_given_up),
         UNKEYED(a_rewrap_without_an_answer_goes_again_as_it_is),
         ONLINE(a_stale_bundle_is_fetched_and_the_message_sealed_again),
+        ONLINE(a_bundle_that_does_not_go_on_from_ours_is_refused),
         ONLINE(nothing_is_sealed_to_a_keyring_that_is_lost),
         ONLINE(a_key_is_none_once_its_certificate_has_run_out),
         ONLINE(what_outlived_its_recipients_key_is_sealed_again_and_says_so),
