@@ -219,7 +219,9 @@ static int fold_record(struct audit *audit, uint64_t index, const Leadbus__Recor
                        const struct audit_seen *seen, struct error *ret_error)
 {
     struct error cause = {0};
-    int code = compare_decision(audit, index, record, seen, ret_error);
+    int code = 0;
+    if (audit->options->depth == AUDIT_DECIDE)
+        code = compare_decision(audit, index, record, seen, ret_error);
     if (code != 0) return code;
     struct trust_bundle *taken = audit->take_for_core;
     audit->take_for_core = NULL;
@@ -305,7 +307,7 @@ static int open_all(struct audit *audit, struct error *ret_error)
     }
     code = store_open_read(options->path, true, &audit->store, ret_error);
     if (code != 0) return code;
-    if (options->fold) {
+    if (options->depth != AUDIT_RECORDS) {
         audit->core = core_new(hash_key);
         CHECK(audit->core != NULL);
     }

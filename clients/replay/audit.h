@@ -3,9 +3,11 @@
  * Record by record, in order: leaf hash and stored tree nodes against the record's bytes; the
  * record's form; section ciphertexts and bundle parts against their digests; every signature
  * (envelopes, acknowledgements, epoch keys, rewraps, bundle manifests) under keys that the root's
- * threshold certified; every signed checkpoint against the root of the tree at its size. With
- * `fold`, every record is decided again by the broker's own core (the bytes must come out the same)
- * and folded; state digests that the broker wrote down are compared.
+ * threshold certified; every signed checkpoint against the root of the tree at its size. From
+ * AUDIT_FOLD on the records are folded by the broker's own core: acknowledgements must be of what
+ * stands in the unit's queue, with its running hash, ticks of what is due, nothing is taken twice.
+ * With AUDIT_DECIDE every record is decided again ahead of that (the bytes must come out the same),
+ * and state digests that the broker wrote down are compared.
  *
  * The walk stops at the first fault and names it. Erased sections and chunks of attachments are
  * counted, not faults: the record and every proof stay. No network, no keys, no clock. Impure:
@@ -28,11 +30,13 @@ struct audit_record {
     const Leadbus__Record *record;
     const struct envelope *envelope;     /* NULL unless the record is an accepted envelope */
     const Leadbus__AckBody *ack;         /* NULL unless it is an acknowledgement */
-    const struct core_effects *effects;  /* fold only; otherwise NULL */
+    const struct core_effects *effects;  /* from AUDIT_FOLD on, or NULL */
     const struct trust_bundle *bundle;   /* in force after this record; NULL before the first */
     const struct trust_bundle *previous; /* the one before it, or NULL */
-    const struct core *core;             /* fold only */
+    const struct core *core;             /* the same */
 };
+
+enum audit_depth { AUDIT_RECORDS, AUDIT_FOLD, AUDIT_DECIDE };
 
 struct audit_options {
     const char *path;
@@ -42,7 +46,7 @@ struct audit_options {
     struct bytes held;
     /* Folder with the chunks of attachments (proto/host/chunks.h); NULL: they are not looked at. */
     const char *chunks;
-    bool fold;
+    enum audit_depth depth;
     /* Called for each record; non-zero ends the walk and is returned. NULL: none. */
     int (*each)(void *ctx, const struct audit_record *record, struct error *ret_error);
     /* Called now and then with how far it is. NULL: none. */
@@ -76,7 +80,7 @@ void audit_free(struct audit *audit);
 
 const struct audit_totals *audit_totals(const struct audit *audit);
 const char *audit_origin(const struct audit *audit);      /* "" before record 0 */
-const struct core *audit_core(const struct audit *audit); /* NULL without fold */
+const struct core *audit_core(const struct audit *audit); /* NULL with AUDIT_RECORDS */
 const struct trust_bundle *audit_bundle(const struct audit *audit);
 void audit_root(const struct audit *audit, uint8_t ret_root[32]); /* of the tree walked */
 bool audit_anchored(const struct audit *audit); /* a root note was given and it is the journal's */

@@ -420,8 +420,14 @@ int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Recor
     case LEADBUS__RECORD__WHAT_REWRAPPED:
         return check_rewrap(audit, index, record->rewrapped, ret_seen, ret_error);
     case LEADBUS__RECORD__WHAT_CONFIGURED: audit->totals.configured++; return 0;
-    case LEADBUS__RECORD__WHAT_STARTED: audit->totals.starts++; return 0;
-    case LEADBUS__RECORD__WHAT_TICK: audit->totals.ticks++; return 0;
+    case LEADBUS__RECORD__WHAT_STARTED:
+        audit->totals.starts++;
+        if (record->started->state_digest.len == SUITE_HASH_LEN) return 0;
+        return audit_fault(ret_error, E_BAD_FORM, index, ".started.state_digest", "not 32 bytes");
+    case LEADBUS__RECORD__WHAT_TICK:
+        audit->totals.ticks++;
+        if (record->tick->n_expired > 0) return 0;
+        return audit_fault(ret_error, E_BAD_FORM, index, ".tick.expired", "names none");
     case LEADBUS__RECORD__WHAT__NOT_SET:
     default: return audit_fault(ret_error, E_BAD_FORM, index, "", "an unknown kind of record");
     }

@@ -16,7 +16,7 @@ enum {
 struct audit {
     const struct audit_options *options;
     struct store *store;
-    struct core *core; /* NULL without fold */
+    struct core *core; /* NULL with AUDIT_RECORDS */
     struct merkle_frontier frontier;
     struct arena arena;
     struct buf bytes, hashes, blob, note;

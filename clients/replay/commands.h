@@ -31,7 +31,7 @@ const char *command_chunks(const struct command_options *options, char ret_path[
 /* chunks: NULL: not looked at. The walk with this program's progress bar; errors and the warning
  * about a root that nobody gave are told. Exit status; 0: *ret_audit is the caller's to audit_free.
  */
-int command_walk(const struct command_options *options, bool fold, const char *chunks,
+int command_walk(const struct command_options *options, enum audit_depth depth, const char *chunks,
                  int (*each)(void *ctx, const struct audit_record *record, struct error *ret_error),
                  void *ctx, struct audit **ret_audit);
 

@@ -314,7 +314,7 @@ static int gather(struct command_options *options, struct story *story, struct a
         int status = out_error(code, &error, options->json);
         return code == E_NOT_FOUND ? EX_DATAERR : status;
     }
-    return command_walk(options, true, NULL, story_each, story, ret_audit);
+    return command_walk(options, AUDIT_DECIDE, NULL, story_each, story, ret_audit);
 }
 
 int command_explain(struct command_options *options)

@@ -37,7 +37,7 @@ const char *command_chunks(const struct command_options *options, char ret_path[
     return ret_path;
 }
 
-int command_walk(const struct command_options *options, bool fold, const char *chunks,
+int command_walk(const struct command_options *options, enum audit_depth depth, const char *chunks,
                  int (*each)(void *ctx, const struct audit_record *record, struct error *ret_error),
                  void *ctx, struct audit **ret_audit)
 {
@@ -46,7 +46,7 @@ int command_walk(const struct command_options *options, bool fold, const char *c
                                           .root_note = buf_bytes(&options->root_note),
                                           .held = buf_bytes(&options->checkpoint),
                                           .chunks = chunks,
-                                          .fold = fold,
+                                          .depth = depth,
                                           .each = pass_on,
                                           .progress = show_progress,
                                           .ctx = &walking};
@@ -147,7 +147,7 @@ int command_verify(struct command_options *options)
     struct audit *audit = NULL;
     char path[4096];
     const char *chunks = command_chunks(options, path);
-    int status = command_walk(options, false, chunks, NULL, NULL, &audit);
+    int status = command_walk(options, AUDIT_FOLD, chunks, NULL, NULL, &audit);
     if (status != 0) return status;
     if (options->json)
         out_json(totals_json(audit, chunks != NULL));
@@ -211,7 +211,7 @@ int command_replay(struct command_options *options)
     uint8_t digest[32];
     char hex[65], path[4096];
     const char *chunks = command_chunks(options, path);
-    int status = command_walk(options, true, chunks, NULL, NULL, &audit);
+    int status = command_walk(options, AUDIT_DECIDE, chunks, NULL, NULL, &audit);
     if (status != 0) return status;
     const struct core *core = audit_core(audit);
     const struct trust_bundle *bundle = audit_bundle(audit);
@@ -299,7 +299,7 @@ int command_list(struct command_options *options)
 {
     struct audit *audit = NULL;
     struct listing listing = {options->json, json_array()};
-    int status = command_walk(options, false, NULL, list_each, &listing, &audit);
+    int status = command_walk(options, AUDIT_RECORDS, NULL, list_each, &listing, &audit);
     if (status == 0 && options->json) out_json(json_incref(listing.messages));
     json_decref(listing.messages);
     audit_free(audit);

@@ -228,6 +228,10 @@ static uint64_t take_record(struct journal_maker *maker, struct bytes bytes,
     uint64_t index = core_size(maker->core);
     CHECK(maker->pending_count < MAKER_PENDING_MAX);
     must(core_apply(maker->core, index, bytes, take_bundle, NULL, &error), &error);
+    struct buf stored = {0};
+    buf_append_bytes(&stored, bytes);
+    if (maker->replace != NULL) maker->replace(&stored);
+    bytes = buf_bytes(&stored);
     merkle_leaf_hash(bytes, hashes[0]);
     size_t nodes = merkle_frontier_append(&maker->frontier, hashes[0], &hashes[1]);
     struct bytes *copies = calloc(blob_count + 1, sizeof *copies);
@@ -235,6 +239,7 @@ static uint64_t take_record(struct journal_maker *maker, struct bytes bytes,
     for (size_t i = 0; i < blob_count; i++) copies[i] = copy_of(blobs[i]);
     maker->pending[maker->pending_count++] = (struct store_record){
         copy_of(bytes), copy_of(bytes_of(hashes, 32 * (nodes + 1))), copies, blob_count};
+    buf_fini(&stored);
     return index;
 }
 

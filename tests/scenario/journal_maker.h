@@ -38,6 +38,9 @@ struct journal_maker {
     uint32_t entropy;
     /* Changes a record after it was decided: a broker that lies. NULL: an honest one. */
     void (*forge)(struct buf *record);
+    /* Changes what is stored and signed for once the core has folded the honest record. NULL: no.
+     */
+    void (*replace)(struct buf *record);
     bool names_false_head; /* senders say that they saw a root of size 1 that was never there */
 };
 

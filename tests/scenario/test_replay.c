@@ -511,6 +511,69 @@ static void forge_digest(struct buf *record)
     arena_fini(&arena);
 }
 
+/* A lead that nobody waited for in vain is called expired. */
+static void replace_by_tick(struct buf *record)
+{
+    struct arena arena;
+    uint64_t expired[] = {4};
+    arena_init(&arena, 1 << 20);
+    Leadbus__Record *decoded = (Leadbus__Record *)(uintptr_t)decode(buf_bytes(record), &arena);
+    Leadbus__Tick tick = LEADBUS__TICK__INIT;
+    if (decoded->what_case == LEADBUS__RECORD__WHAT_STARTED) {
+        tick.n_expired = 1;
+        tick.expired = expired;
+        decoded->what_case = LEADBUS__RECORD__WHAT_TICK;
+        decoded->tick = &tick;
+        encode_again(decoded, record);
+    }
+    arena_fini(&arena);
+}
+
+/* The lead stands in another place of the journal than when its recipient signed for its queue. */
+static void replace_lead_by_start(struct buf *record)
+{
+    struct arena arena;
+    uint8_t digest[32] = {0};
+    arena_init(&arena, 1 << 20);
+    Leadbus__Record *decoded = (Leadbus__Record *)(uintptr_t)decode(buf_bytes(record), &arena);
+    Leadbus__Started started = LEADBUS__STARTED__INIT;
+    if (decoded->what_case == LEADBUS__RECORD__WHAT_ACCEPTED) {
+        started.version = (char *)(uintptr_t) "test";
+        started.state_digest = (ProtobufCBinaryData){sizeof digest, digest};
+        decoded->what_case = LEADBUS__RECORD__WHAT_STARTED;
+        decoded->started = &started;
+        encode_again(decoded, record);
+    }
+    arena_fini(&arena);
+}
+
+static const char *replaced_journal(const char *name, void (*replace)(struct buf *record))
+{
+    const char *path = in_folder(name);
+    struct journal_maker made;
+    maker_open(&made, path);
+    made.replace = replace;
+    maker_submit(&made, "civil-affairs", "anomaly.marriage", "", "120102007", NULL, NULL);
+    maker_ack(&made, "police-hedong", 0, 0);
+    maker_restart(&made);
+    maker_close(&made);
+    fold_wal(path);
+    return path;
+}
+
+static void what_a_unit_signed_for_shows_a_queue_that_was_changed(void **state)
+{
+    (void)state;
+    const char *path = replaced_journal("tick.db", replace_by_tick);
+    assert_int_equal(replay("verify", "--root", root_path, path, NULL), 1);
+    assert_says("records[6]");
+    assert_says("journal_corrupt");
+    path = replaced_journal("withheld.db", replace_lead_by_start);
+    assert_int_equal(replay("verify", "--root", root_path, path, NULL), 1);
+    assert_says("records[5]");
+    assert_says("acknowledges what is not in the queue");
+}
+
 static const char *forged_journal(const char *name, void (*forge)(struct buf *record))
 {
     const char *path = in_folder(name);
@@ -669,6 +732,7 @@ int main(void)
         cmocka_unit_test(rows_added_removed_or_moved_are_found),
         cmocka_unit_test(a_journal_cut_at_a_signed_head_is_found_by_a_kept_one),
         cmocka_unit_test(a_log_that_signs_a_lie_is_found_by_signature_or_by_deciding_again),
+        cmocka_unit_test(what_a_unit_signed_for_shows_a_queue_that_was_changed),
         cmocka_unit_test(a_sender_who_saw_another_head_shows_a_fork),
         cmocka_unit_test(evidence_is_checked_with_the_roots_public_keys_alone),
         cmocka_unit_test(evidence_proves_exceptions_too),
