@@ -166,12 +166,14 @@ static void look_at_bare(struct finder *finder, size_t at)
         size_t stop = span_find_any(rest, U"、,;");
         struct span name = span_trim(span_sub(rest, 0, stop == SPAN_NONE ? rest.len : stop));
         bool time = count > 0 && words_deadline(name);
-        if (!time && (!words_unit(name) || (!behind && !words_begins(name)))) return;
+        if (!time &&
+            (!words_unit(name) || (!behind && !words_begins(name) && !words_certain(name))))
+            return;
         count++;
         if (stop == SPAN_NONE) break;
         rest = span_sub(rest, stop + 1, rest.len);
     }
-    if (count == 1 && words_prefix(inside) == 0) return;
+    if (count == 1 && words_prefix(inside) == 0) return; /* （住建局）: or what was said before */
     struct roles roles;
     roles_parse(inside, ROLE_LEAD, &roles);
     clause_note(finder, FINDING_BRACKET_BARE, at, next);
@@ -219,6 +221,10 @@ static size_t step(struct finder *finder, size_t at)
 {
     size_t to = at + 1;
     uint32_t folded = finder->all.f[at];
+    bool line = (finder->all.c[at] & WORDS_LINE) != 0 || at == 0 || finder->all.f[at - 1] == U'。';
+    if (line && (folded == '(' || folded == U'第') && at >= finder->sentence_until &&
+        clause_try_scope(finder, at, finder->item_end, &to))
+        return to;
     const struct bracket *bracket = bracket_here(finder, at);
     if (bracket && (try_bracket(finder, bracket, &to) || words_opens(folded))) return to;
     if (words_opens(folded)) look_at_bare(finder, at);

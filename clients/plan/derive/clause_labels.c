@@ -198,6 +198,8 @@ bool clause_try_label(struct finder *finder, size_t at, size_t *ret_to)
     if (!fresh) return false;
     size_t len = label_at(finder, at, finder->item_end, &role);
     if (len == 0 || role == ROLE_SKIP || role == ROLE_OTHER) return false;
+    /* 成员单位 of a body; only behind who heads it do they cooperate. */
+    if (span_starts(span_sub(finder->all, at, at + len), U"成员")) return false;
     struct region region = {at, at + len, role};
     return try_region(finder, &region, ret_to);
 }

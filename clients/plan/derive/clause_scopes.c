@@ -48,6 +48,12 @@ static enum clause_scope scope_start(struct span span, size_t *ret_len, uint64_t
     static const uint32_t *const things[] = {U"任务", U"工作", U"事项", U"措施", U"内容", U"项目",
                                              U"条款", U"各项", U"各条", U"职责", U"条目"};
     enum { REFERENCE_LEN_MAX = 16 };
+    /* （三）、（四）项由, 第2、3项由 */
+    if (span.f[0] == '(' || span.f[0] == U'第') {
+        *ret_len = numbers_of(span, ret_numbers);
+        bool one = (*ret_numbers & (*ret_numbers - 1)) == 0;
+        return *ret_len > 0 && !one ? SCOPE_ABOVE : SCOPE_NONE;
+    }
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
         if (!span_starts(span, starts[i].word)) continue;
         size_t word = words_len(starts[i].word);
@@ -119,6 +125,7 @@ bool clause_try_scope(struct finder *finder, size_t at, size_t limit, size_t *re
     size_t len = 0;
     struct roles roles = {0};
     uint64_t numbers = 0;
+    if (at >= limit) return false;
     enum clause_scope scope = scope_start(span_sub(finder->all, at, limit), &len, &numbers);
     if (scope == SCOPE_NONE) return false;
     size_t end = clause_sentence_end(finder, at);

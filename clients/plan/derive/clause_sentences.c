@@ -309,32 +309,69 @@ static uint32_t duty_level(const struct clause *clause, const struct outline *ou
     return item->form == OUTLINE_ROOT || item->children ? clause->item : item->parent;
 }
 
+static bool says_coop(const struct clause *clause)
+{
+    const struct roles *roles = &clause->roles;
+    return roles_has(roles, ROLE_COOP) ||
+           (roles_has(roles, ROLE_HEAD) && roles_has(roles, ROLE_LEAD));
+}
+
+/* Does the duty begin its item or a line, without a title before it? */
+static bool heads_item(const struct clause *clause, const struct outline *outline)
+{
+    return clause->own_line || clause->from == outline_item(outline, clause->item)->body;
+}
+
+/* Does a section about how the plan is run hold the item: 保障措施, 工作要求? */
+static bool is_about_plan(const struct clause *clause, const struct outline *outline,
+                          const struct text *text)
+{
+    static const uint32_t *const words[] = {U"保障",     U"组织领导", U"工作要求", U"组织实施",
+                                            U"有关要求", U"附则",     U"督导检查", U"督查考核"};
+    enum { TITLE_LEN_MAX = 14 };
+    for (uint32_t i = clause->item;;) {
+        const struct outline_item *item = outline_item(outline, i);
+        size_t end = item->body + TITLE_LEN_MAX, stop = outline_end(outline, i, text);
+        struct span title = text_span(text, item->body, end < stop ? end : stop);
+        for (size_t j = 1; j < title.len; j++)
+            if ((title.c[j] & WORDS_LINE) || title.f[j] == U'。') title.len = j;
+        for (size_t j = 0; item->form != OUTLINE_ROOT && j < sizeof words / sizeof words[0]; j++)
+            if (span_find(title, words[j]) != SPAN_NONE && item->children) return true;
+        if (item->form == OUTLINE_ROOT) return false;
+        i = item->parent;
+    }
+}
+
 void clauses_settle_duties(const struct clauses *clauses, const struct outline *outline,
                            struct findings *findings, const struct text *text)
 {
     bool other = false;
+    /* By level: duties that begin an item or a line; some that say who cooperates. */
     uint32_t *count = calloc(outline_count(outline), sizeof *count);
-    CHECK(count != NULL);
+    bool *coop = calloc(outline_count(outline), sizeof *coop);
+    CHECK(count != NULL && coop != NULL);
     for (size_t i = 0; i < clauses_count(clauses); i++) {
         const struct clause *clause = clauses_at(clauses, i);
         if (clause->dropped) continue;
         other = other || !clause->duty;
-        if (clause->duty) count[duty_level(clause, outline)]++;
+        if (!clause->duty) continue;
+        uint32_t level = duty_level(clause, outline);
+        count[level] += heads_item(clause, outline);
+        coop[level] = coop[level] || says_coop(clause);
     }
     for (size_t i = 0; other && i < clauses_count(clauses); i++) {
         struct clause *clause = clauses_at(clauses, i);
-        const struct roles *roles = &clause->roles;
-        bool coop = roles_has(roles, ROLE_COOP) ||
-                    (roles_has(roles, ROLE_HEAD) && roles_has(roles, ROLE_LEAD));
+        if (clause->dropped || !clause->duty) continue;
+        uint32_t level = duty_level(clause, outline);
+        bool heads = heads_item(clause, outline);
+        bool listed = says_coop(clause) || coop[level] || (heads && count[level] > 1);
         /* An item that begins with who heads it is a task. */
-        bool heads = roles_has(roles, ROLE_HEAD) &&
-                     clause->from == outline_item(outline, clause->item)->body;
-        if (clause->dropped || !clause->duty || coop || heads ||
-            count[duty_level(clause, outline)] > 1)
-            continue;
+        if (heads && roles_has(&clause->roles, ROLE_HEAD)) listed = true;
+        if (listed && !is_about_plan(clause, outline, text)) continue;
         clause->dropped = true;
         findings_add(findings, FINDING_DUTY_PROSE, clause->line_first,
                      text_span(text, clause->from, clause->to));
     }
     free(count);
+    free(coop);
 }

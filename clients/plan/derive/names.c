@@ -161,10 +161,18 @@ static void find(struct refiner *refiner, enum finding_code code, struct span sp
 /* Both 牵头 and 负责: the latter cooperate. Then there are two roles; other ones are left out. */
 static void rank(struct refiner *refiner)
 {
-    bool head = false, ranked = false;
+    bool head = false, ranked = false, late = false;
     size_t kept = 0;
-    for (size_t i = 0; i < name_count(refiner); i++)
-        head = head || name_at(refiner, i)->role == ROLE_HEAD;
+    uint8_t form = refiner->clause->form;
+    for (size_t i = 0; i < name_count(refiner); i++) {
+        const struct role_name *name = name_at(refiner, i);
+        if (name->role == ROLE_HEAD && !head && i > 0)
+            late = name_at(refiner, 0)->role == ROLE_LEAD;
+        head = head || name->role == ROLE_HEAD;
+    }
+    /* A负责X，B牵头Y: two tasks? Labels and columns come in any order. */
+    if (late && form != CLAUSE_LABEL && form != CLAUSE_TABLE)
+        find(refiner, FINDING_RANK_LATE, name_at(refiner, 0)->span);
     for (size_t i = 0; i < name_count(refiner); i++) {
         struct role_name name = *name_at(refiner, i);
         /* What units shall do goes on behind a comma: no name. */
@@ -319,6 +327,7 @@ static void refine(struct refiner *refiner, struct clause *clause)
     if (clause->roles.flags & ROLES_LEAD_ASSUMED)
         find(refiner, FINDING_LEAD_ASSUMED,
              name_count(refiner) > 0 ? name_at(refiner, 0)->span : (struct span){0});
+    if (clause->roles.flags & ROLES_OTHERS) find(refiner, FINDING_SCOPE_OTHERS, (struct span){0});
     if (clause->roles.flags & ROLES_LEADER) find(refiner, FINDING_LEADER, (struct span){0});
     buf_fini(&clause->roles.names);
     clause->roles.names = refiner->names;

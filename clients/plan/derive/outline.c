@@ -64,6 +64,10 @@ static struct marker marker_bracket(struct span span)
     len += 2;
     if (follows_any(span, len, U"项款条类中所至和、") && span.f[len] != U'、')
         return (struct marker){0};
+    /* （三）、（四）项 is no item. */
+    if (follows_any(span, len, U"、") && len + 3 < span.len && span.f[len + 1] == '(' &&
+        words_closes(span.f[len + 3]))
+        return (struct marker){0};
     if (follows_any(span, len, U"、.")) len++;
     return marker_of(form, value, len);
 }

@@ -1,4 +1,5 @@
 #include "clients/plan/derive/roles_inner.h"
+#include "clients/plan/derive/words_inner.h"
 
 static void parse(struct span span, enum role fallback, unsigned depth, struct roles *ret);
 
@@ -59,6 +60,13 @@ void roles_assume(struct parser *parser)
     parser->acts = false;
 }
 
+static bool all_units(const struct parser *parser)
+{
+    for (size_t i = parser->pending_from; i < roles_count(parser->ret); i++)
+        if (!words_unit(roles_name(parser->ret, i)->span)) return false;
+    return true;
+}
+
 /* Names that wait get what the label says, or the fallback. */
 void roles_flush(struct parser *parser)
 {
@@ -70,6 +78,12 @@ void roles_flush(struct parser *parser)
         return;
     }
     parser->acts = false;
+    /* A牵头，B、C: whoever stands beside who heads it. */
+    if (!said && parser->label == ROLE_NONE && roles_has(parser->ret, ROLE_HEAD) &&
+        all_units(parser)) {
+        roles_assume(parser);
+        return;
+    }
     enum role role = parser->with ? ROLE_COOP : parser->label;
     if (role == ROLE_NONE) role = parser->fallback;
     roles_assign(parser, parser->pending_from, count, role);
@@ -203,9 +217,21 @@ static void take_inner(struct parser *parser, struct span *span)
     roles_fini(&roles);
 }
 
+/* 市卫健委三部门: how many they are. */
+static struct span without_count(struct span span)
+{
+    static const uint32_t *const nouns[] = {U"部门", U"单位", U"家单位", U"个部门", U"个单位"};
+    static const uint32_t numbers[] = U"两二三四五六七八九十";
+    size_t noun = ENDS_ANY(span, nouns);
+    if (noun == 0 || span.len < noun + 3) return span;
+    bool number = words_is_any(span.f[span.len - noun - 1], numbers);
+    struct span name = span_sub(span, 0, span.len - noun - 1);
+    return number && words_whole_unit(name) ? name : span;
+}
+
 static void add_one(struct parser *parser, struct span span)
 {
-    span = span_trim(span);
+    span = without_count(span_trim(span));
     if (span.len == 0 || span.f[0] == U'谁') return; /* 谁主管谁负责 names nobody */
     enum role marked = marked_role(&span);
     if (marked == ROLE_NONE) take_inner(parser, &span);
@@ -358,6 +384,16 @@ void roles_take_chunk(struct parser *parser, struct span span)
     take_text(parser, span);
 }
 
+/* 以下各项均需…落实, in the bracket of the first of them. */
+static bool is_about_others(struct span span)
+{
+    static const uint32_t *const starts[] = {U"以下", U"以上",     U"上述",
+                                             U"下同", U"其他各项", U"其余"};
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
+        if (span_starts(span, starts[i])) return true;
+    return false;
+}
+
 static void parse(struct span span, enum role fallback, unsigned depth, struct roles *ret)
 {
     struct parser parser = {.ret = ret, .fallback = fallback, .depth = depth};
@@ -372,6 +408,10 @@ static void parse(struct span span, enum role fallback, unsigned depth, struct r
         if (separator == ',') parser.comma_at = roles_count(ret);
         if (separator == ';' || separator == U'。') roles_flush(&parser);
         span = span_sub(span, end + 1, span.len);
+        if (separator == U'。' && is_about_others(span)) {
+            ret->flags |= ROLES_OTHERS;
+            break;
+        }
     }
     roles_flush(&parser);
 }

@@ -23,6 +23,7 @@ enum {
     ROLES_DUTY_TEXT = 8,     /* a verb has an object: A负责宣传 */
     ROLES_LEAD_ASSUMED = 16, /* a first group without a verb before a group that cooperates */
     ROLES_SHARED = 32,       /* 按职责分工, 分别 */
+    ROLES_OTHERS = 64,       /* a further sentence is about other items: 以下均需各县落实 */
 };
 
 struct roles {

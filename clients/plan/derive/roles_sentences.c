@@ -63,7 +63,8 @@ static void drop_pending(struct parser *parser)
 /* A牵头，B做好保障: what B does serves A's task. */
 static bool serves(struct span span)
 {
-    static const uint32_t *const acts[] = {U"做好", U"提供", U"给予", U"予以", U"抓好", U"协同"};
+    static const uint32_t *const acts[] = {U"做好", U"提供", U"给予", U"予以",
+                                           U"抓好", U"协同", U"派员", U"派人"};
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
         if (span_starts(span, acts[i])) return true;
     return false;

@@ -114,18 +114,43 @@ static enum role column_role(struct span span)
     return role != ROLE_SKIP && start == 0 ? role : ROLE_NONE;
 }
 
+/* 任  务: a word whose characters are set apart is one cell. The index of the last of them. */
+static size_t spaced_word(const struct source *source, const struct cells *cells, size_t at,
+                          struct cell *ret, struct cell_text *ret_text)
+{
+    enum { CHARACTERS_MAX = 4 };
+    *ret = cells->cells[at];
+    cell_read(source, ret, ret_text);
+    size_t last = at;
+    while (ret_text->span.len == last - at + 1 && last + 1 < cells->count &&
+           last - at + 1 < CHARACTERS_MAX && !words_column(ret_text->span)) {
+        struct cell longer = cells->cells[at];
+        struct cell_text text;
+        cell_read(source, &cells->cells[last + 1], &text);
+        if (text.span.len != 1) break;
+        last++;
+        longer.len = cells->cells[last].at + cells->cells[last].len - longer.at;
+        *ret = longer;
+        cell_read(source, ret, ret_text);
+    }
+    return last;
+}
+
 bool head_take(const struct source *source, const struct cells *cells, struct head *head)
 {
     struct cell_text text;
     for (size_t i = 0; i < cells->count; i++) {
+        struct cell cell;
         if (cells->cells[i].len == 0) continue;
-        cell_read(source, &cells->cells[i], &text);
+        i = spaced_word(source, cells, i, &cell, &text);
         enum role role = column_role(text.span);
+        /* 序号 任务 are two columns. */
+        if (span_starts(text.span, U"序号") && text.span.len > 2) return false;
         if (role == ROLE_NONE && !words_column(text.span)) return false;
         if (head->count == TABLE_COLUMN_MAX) return false;
         size_t column = head->count++;
         bool number = span_is(text.span, U"序号") || span_is(text.span, U"编号");
-        head->cells[column] = cells->cells[i];
+        head->cells[column] = cell;
         head->roles[column] = role;
         if (number && column == 0) head->number = 0;
         if (role != ROLE_NONE && head->first == SIZE_MAX) head->first = column;
@@ -201,6 +226,9 @@ bool head_read(const struct source *source, const struct source_line *line,
         /* 牵头 and 配合 alone are the words of a head only with the rest of it below. */
         ret->closed = by == CELLS_BY_PIPE && ends_with_pipe(source, line);
         *ret_lines = next && is_second_half(source, next) ? 2 : 1;
+        /* 序号 and 任务 apart by one space, the others by more. */
+        cells_split(source, line, CELLS_BY_COLUMN, &cells);
+        if (by == CELLS_BY_SPACE && cells.count > 2) ret->by = CELLS_BY_COLUMN;
         head_title(source, ret);
         return true;
     }

@@ -1,4 +1,5 @@
-/* words_inner: what the vocabulary's files share. Nobody else includes it. */
+/* words_inner: sets of words, for the vocabulary's files and those with small vocabularies of their
+ * own. */
 #ifndef CLIENTS_PLAN_DERIVE_WORDS_INNER_H
 #define CLIENTS_PLAN_DERIVE_WORDS_INNER_H
 

@@ -39,10 +39,10 @@ static const uint32_t *const bare_nouns[] = {
 
 /* What no name begins with: the text has come to what shall be done. */
 static const uint32_t *const unit_not_starts[] = {
-    U"每",     U"将",     U"把",     U"并",     U"使",   U"为",   U"不得",
-    U"督促",   U"推动",   U"做好",   U"开展",   U"加强", U"落实", U"确保",
-    U"指导各", U"组织各", U"协调各", U"监督各", U"不断", U"谁",   U"形成",
-    U"报市",   U"报区",   U"报县",   U"报省",   U"报请", U"报经", U"报送"};
+    U"每",   U"将",   U"把",   U"并",   U"使",   U"为",     U"不得",   U"督促",   U"推动",
+    U"做好", U"开展", U"加强", U"落实", U"确保", U"指导各", U"组织各", U"协调各", U"监督各",
+    U"不断", U"推进", U"促进", U"提升", U"深化", U"打击",   U"健全",   U"优化",   U"谁",
+    U"形成", U"报市", U"报区", U"报县", U"报省", U"报请",   U"报经",   U"报送"};
 
 /* The name without a bracket behind it. */
 static struct span outer(struct span span)
@@ -396,7 +396,9 @@ size_t words_unit_start(struct span span)
         if (words_closes(span.f[len - 1]) && depth > 0) depth--;
         struct span name = span_sub(span, 0, len), rest = span_sub(span, len, span.len);
         if (depth > 0 || !words_unit(name)) continue;
-        bool plainly = STARTS_ANY(rest, plain_acts) > 0;
+        bool about =
+            span_starts(rest, U"对") && !span_starts(rest, U"对外") && !span_starts(rest, U"对口");
+        bool plainly = about || STARTS_ANY(rest, plain_acts) > 0;
         bool acts_on = plainly || STARTS_ANY(rest, other_acts) > 0;
         if (ends_surely(name) && words_whole_unit(name)) {
             if (plainly && whole) return len;
