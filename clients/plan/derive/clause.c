@@ -166,6 +166,13 @@ static void look_at_bare(struct finder *finder, size_t at)
         size_t stop = span_find_any(rest, U"、,;");
         struct span name = span_trim(span_sub(rest, 0, stop == SPAN_NONE ? rest.len : stop));
         bool time = count > 0 && words_deadline(name);
+        /* （市公安局、市应急局会商研判）: units, and what they do. */
+        size_t unit = words_unit_start(name);
+        bool acts = unit > 0 && unit < name.len && words_certain(span_sub(name, 0, unit));
+        if (acts && words_prefix(name) > 0) {
+            clause_note(finder, FINDING_ROLE_MISSING, at, next);
+            return;
+        }
         if (!time &&
             (!words_unit(name) || (!behind && !words_begins(name) && !words_certain(name))))
             return;
@@ -226,7 +233,7 @@ static size_t step(struct finder *finder, size_t at)
         clause_try_scope(finder, at, finder->item_end, &to))
         return to;
     const struct bracket *bracket = bracket_here(finder, at);
-    if (bracket && (try_bracket(finder, bracket, &to) || words_opens(folded))) return to;
+    if (bracket && try_bracket(finder, bracket, &to)) return to;
     if (words_opens(folded)) look_at_bare(finder, at);
     if (folded == U'首' || folded == U'第' || folded == U'排') look_at_first(finder, at);
     if (at >= finder->sentence_until && (folded == U'以' || folded == U'上' || folded == U'前' ||

@@ -151,7 +151,8 @@ static size_t region_end(const struct finder *finder, const struct region *regio
         }
         if (words_opens(folded)) depth++;
         if (words_closes(folded) && depth-- == 0) return at;
-        if (folded == U'」' || folded == U'』' || folded == U'”') return at;
+        bool quote = folded == U'」' || folded == U'』' || folded == U'”';
+        if (quote && depth == 0) return at;
         /* Behind a stop another label of the same clause may follow. */
         if (folded == U'。' && depth == 0 &&
             (label_at(finder, at + 1, limit, &role) == 0 || role == ROLE_OTHER ||

@@ -115,6 +115,52 @@ static bool behind_title(const struct finder *finder, size_t at)
            span_find_any(span_sub(finder->all, from, at), U",;、") == SPAN_NONE;
 }
 
+/* 区委农办要…，负责…: among duties it is one. */
+static void look_at_must(struct finder *finder, size_t at, struct span span)
+{
+    static const uint32_t *const words[] = {U"要", U"应", U"须", U"作为"};
+    size_t len = words_unit_start(span);
+    if (len == 0 || len >= span.len || !words_certain(span_sub(span, 0, len))) return;
+    bool must = false;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        must = must || span_starts(span_sub(span, len, span.len), words[i]);
+    struct claim claim = {(uint32_t)at, (uint32_t)finder->item, false};
+    if (must) buf_append(&finder->claims, &claim, sizeof claim);
+}
+
+/* The title of an item, up to a line break, a stop or `limit`. */
+static struct span title_of(const struct finder *finder, size_t index, size_t limit)
+{
+    enum { TITLE_LEN_MAX = 40 };
+    size_t from = outline_item(finder->outline, index)->body, to = from + 1;
+    while (to < limit && to - from < TITLE_LEN_MAX && !(finder->all.c[to] & WORDS_LINE) &&
+           finder->all.f[to] != U'。' && finder->all.f[to] != ':')
+        to++;
+    return span_trim(span_sub(finder->all, from < limit ? from : limit, to < limit ? to : limit));
+}
+
+/* 二、区卫健局 and below it 1.负责…: the heading is who is responsible. */
+static bool try_headed(struct finder *finder, size_t at)
+{
+    size_t index = finder->item;
+    const struct outline_item *item = outline_item(finder->outline, index);
+    struct span span = span_sub(finder->all, at, clause_sentence_end(finder, at));
+    struct verb verb = words_verb(span);
+    if (verb.kind != VERB_ROLE || verb.at != 0 || verb.weak || item->form == OUTLINE_ROOT)
+        return false;
+    if (at == item->body) index = item->parent;
+    if (outline_item(finder->outline, index)->form == OUTLINE_ROOT) return false;
+    struct span title = title_of(finder, index, at);
+    if (!words_certain(title)) return false;
+    struct roles roles = {.verb_count = 1};
+    struct role_name name = {title, verb.role == ROLE_COOP ? ROLE_COOP : ROLE_LEAD, true, false};
+    buf_append(&roles.names, &name, sizeof name);
+    finder->sentence_until = at + span.len;
+    clause_add_found(finder, CLAUSE_SENTENCE, at, at + span.len, &roles);
+    clauses_at(finder->clauses, clauses_count(finder->clauses) - 1)->duty = true;
+    return true;
+}
+
 void clause_try_duty(struct finder *finder, size_t at)
 {
     struct roles roles;
@@ -127,7 +173,12 @@ void clause_try_duty(struct finder *finder, size_t at)
     size_t end = clause_sentence_end(finder, at);
     struct span span = span_sub(finder->all, at, end);
     bool numbered = outline_item(finder->outline, finder->item)->form != OUTLINE_ROOT;
-    if (is_own_duty(span) || !roles_duty(span, body && numbered, &len, &roles)) return;
+    if (is_own_duty(span)) return;
+    if ((body || line) && try_headed(finder, at)) return;
+    if (!roles_duty(span, body && numbered, &len, &roles)) {
+        look_at_must(finder, at, span);
+        return;
+    }
     finder->sentence_until = at + len;
     clause_add_found(finder, CLAUSE_SENTENCE, at, at + len, &roles);
     clauses_at(finder->clauses, clauses_count(finder->clauses) - 1)->duty = true;

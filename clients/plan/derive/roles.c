@@ -191,6 +191,12 @@ static enum role marked_role(struct span *span)
     return role;
 }
 
+/* 排在首位的, 列第一位的: of the names before. */
+static bool says_first(struct span span)
+{
+    return span_find(span, U"首") != SPAN_NONE || span_find(span, U"第一") != SPAN_NONE;
+}
+
 /* A（B配合）, A（完成时限：年底）: what stands in the bracket is no part of the name. Its names are
  * added with the roles they have there. */
 static void take_inner(struct parser *parser, struct span *span)
@@ -201,6 +207,11 @@ static void take_inner(struct parser *parser, struct span *span)
     size_t open = span_open(*span, span->len - 1);
     if (open == SPAN_NONE || open == 0) return;
     struct span inner = span_sub(*span, open + 1, span->len - 1);
+    /* 市卫健委（除注明外，列第一位的为牵头单位）: a remark. */
+    if (says_first(inner) && span_find(inner, U"牵头") != SPAN_NONE) {
+        span->len = open;
+        return;
+    }
     bool colon = span_find_any(inner, U":") != SPAN_NONE;
     if (!colon && !words_deadline(inner) && words_verb(inner).at == 0) return;
     struct roles roles;
@@ -288,12 +299,6 @@ static bool goes_on(struct span after)
     return words_unit(span_trim(words_strip(span_sub(after, 0, next.at), &shared)));
 }
 
-/* 排在首位的, 列第一位的: of the names before. */
-static bool says_first(struct span span)
-{
-    return span_find(span, U"首") != SPAN_NONE || span_find(span, U"第一") != SPAN_NONE;
-}
-
 /* The first of the names that wait leads, the others are responsible with it. */
 static void take_first(struct parser *parser)
 {
@@ -372,8 +377,10 @@ void roles_take_chunk(struct parser *parser, struct span span)
         if (colon == SPAN_NONE) break;
         enum role role = words_label(span_sub(span, 0, colon), &start);
         if (role == ROLE_NONE) {
-            /* "各区县:" and the like: a heading inside a list, nobody's role. */
-            take_label(parser, ROLE_SKIP);
+            /* "各区县:" and the like: a heading inside a list, nobody's role. What a label says
+             * that is not known a person must see. */
+            bool units = words_label_noun(span_trim(span_sub(span, 0, colon)));
+            take_label(parser, units ? ROLE_OTHER : ROLE_SKIP);
         } else {
             take_text(parser, span_sub(span, 0, start));
             take_label(parser, role);

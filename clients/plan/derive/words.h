@@ -80,6 +80,8 @@ enum role {
 /* The label at the end of the span, which stands before a colon: "市级牵头单位". *ret_start is
  * where it begins; ROLE_NONE: no label. ROLE_SKIP for labels that name no unit. */
 enum role words_label(struct span span, size_t *ret_start);
+/* Ends like a label of units, whatever it says of them: 联系单位. */
+bool words_label_noun(struct span span);
 /* A label of units at the start of the span without a colon behind it ("牵头单位"); its length, 0:
  * none. */
 size_t words_label_start(struct span span, enum role *ret_role);

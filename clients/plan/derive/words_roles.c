@@ -10,23 +10,24 @@ struct role_word {
 
 /* Before 单位 and 部门; the longest that fits counts, so those that end in another stand first. */
 static const struct role_word label_words[] = {
-    {U"配合责任", ROLE_COOP}, {U"协助责任", ROLE_COOP},  {U"协同责任", ROLE_COOP},
-    {U"参与责任", ROLE_COOP}, {U"其他责任", ROLE_COOP},  {U"协同配合", ROLE_COOP},
-    {U"参与配合", ROLE_COOP}, {U"协助配合", ROLE_COOP},  {U"配合协助", ROLE_COOP},
-    {U"牵头责任", ROLE_HEAD}, {U"责任牵头", ROLE_HEAD},  {U"牵头负责", ROLE_HEAD},
-    {U"主要责任", ROLE_HEAD}, {U"第一责任", ROLE_HEAD},  {U"首要责任", ROLE_HEAD},
-    {U"主要负责", ROLE_HEAD}, {U"牵头主办", ROLE_HEAD},  {U"总牵头", ROLE_HEAD},
-    {U"牵头", ROLE_HEAD},     {U"主办", ROLE_HEAD},      {U"主责", ROLE_HEAD},
-    {U"承办", ROLE_LEAD},     {U"负责", ROLE_LEAD},      {U"责任", ROLE_LEAD},
-    {U"组织实施", ROLE_LEAD}, {U"实施", ROLE_LEAD},      {U"落实", ROLE_LEAD},
-    {U"主管", ROLE_LEAD},     {U"执行", ROLE_LEAD},      {U"配合", ROLE_COOP},
-    {U"协办", ROLE_COOP},     {U"协同", ROLE_COOP},      {U"协助", ROLE_COOP},
-    {U"协作", ROLE_COOP},     {U"参与", ROLE_COOP},      {U"参加", ROLE_COOP},
-    {U"支持", ROLE_COOP},     {U"会办", ROLE_COOP},      {U"联办", ROLE_COOP},
-    {U"组长", ROLE_HEAD},     {U"成员", ROLE_COOP},      {U"联动", ROLE_COOP},
-    {U"督办", ROLE_OTHER},    {U"督查", ROLE_OTHER},     {U"督导", ROLE_OTHER},
-    {U"指导", ROLE_OTHER},    {U"监督", ROLE_OTHER},     {U"验收", ROLE_OTHER},
-    {U"考核", ROLE_OTHER},    {U"业务指导", ROLE_OTHER},
+    {U"第二责任", ROLE_COOP}, {U"配合责任", ROLE_COOP}, {U"协助责任", ROLE_COOP},
+    {U"协同责任", ROLE_COOP}, {U"参与责任", ROLE_COOP}, {U"其他责任", ROLE_COOP},
+    {U"协同配合", ROLE_COOP}, {U"参与配合", ROLE_COOP}, {U"协助配合", ROLE_COOP},
+    {U"配合协助", ROLE_COOP}, {U"牵头责任", ROLE_HEAD}, {U"责任牵头", ROLE_HEAD},
+    {U"牵头负责", ROLE_HEAD}, {U"主要责任", ROLE_HEAD}, {U"第一责任", ROLE_HEAD},
+    {U"首要责任", ROLE_HEAD}, {U"主要负责", ROLE_HEAD}, {U"牵头主办", ROLE_HEAD},
+    {U"总牵头", ROLE_HEAD},   {U"牵头", ROLE_HEAD},     {U"主办", ROLE_HEAD},
+    {U"主责", ROLE_HEAD},     {U"承办", ROLE_LEAD},     {U"负责", ROLE_LEAD},
+    {U"责任", ROLE_LEAD},     {U"组织实施", ROLE_LEAD}, {U"实施", ROLE_LEAD},
+    {U"落实", ROLE_LEAD},     {U"主管", ROLE_LEAD},     {U"执行", ROLE_LEAD},
+    {U"配合", ROLE_COOP},     {U"协办", ROLE_COOP},     {U"协同", ROLE_COOP},
+    {U"协助", ROLE_COOP},     {U"协作", ROLE_COOP},     {U"参与", ROLE_COOP},
+    {U"参加", ROLE_COOP},     {U"支持", ROLE_COOP},     {U"会办", ROLE_COOP},
+    {U"联办", ROLE_COOP},     {U"协管", ROLE_COOP},     {U"支撑", ROLE_COOP},
+    {U"保障", ROLE_COOP},     {U"组长", ROLE_HEAD},     {U"成员", ROLE_COOP},
+    {U"联动", ROLE_COOP},     {U"督办", ROLE_OTHER},    {U"督查", ROLE_OTHER},
+    {U"督导", ROLE_OTHER},    {U"指导", ROLE_OTHER},    {U"监督", ROLE_OTHER},
+    {U"验收", ROLE_OTHER},    {U"考核", ROLE_OTHER},    {U"业务指导", ROLE_OTHER},
 };
 enum { LABEL_WORD_COUNT = sizeof label_words / sizeof label_words[0] };
 
@@ -117,6 +118,11 @@ enum role words_label(struct span span, size_t *ret_start)
     while ((len = ENDS_ANY(stem, label_leads)) > 0) stem.len -= len;
     *ret_start = skipped + stem.len;
     return role;
+}
+
+bool words_label_noun(struct span span)
+{
+    return ENDS_ANY(without_bracket(span), label_nouns) > 0;
 }
 
 size_t words_label_start(struct span span, enum role *ret_role)
