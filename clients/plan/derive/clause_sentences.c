@@ -324,6 +324,21 @@ static void drop_bare(struct finder *finder, size_t from, size_t to, bool other)
     }
 }
 
+/* 【牵头单位：L】【配合单位：C】 */
+static void join_brackets(struct finder *finder, size_t second)
+{
+    struct clause *left = clauses_at(finder->clauses, second - 1);
+    struct clause *right = clauses_at(finder->clauses, second);
+    bool beside = left->form == CLAUSE_BRACKET && right->form == CLAUSE_BRACKET &&
+                  right->from <= left->to + 1 && !left->dropped && !right->dropped;
+    if (!beside || !leads(&left->roles) || roles_has(&left->roles, ROLE_COOP) ||
+        leads(&right->roles) || !roles_has(&right->roles, ROLE_COOP))
+        return;
+    join(left, right);
+    right->from = left->from;
+    left->dropped = true;
+}
+
 /* Sentences of items that have a bracket or a label are prose. In a text without numbers, where all
  * is one item, those that hold the bracket or stand right before it. */
 void clause_drop_sentences(struct finder *finder)
@@ -338,6 +353,7 @@ void clause_drop_sentences(struct finder *finder)
             other = other || is_other(clauses_at(clauses, to));
         drop_unnamed(finder, from, to);
         drop_bare(finder, from, to, other);
+        for (size_t i = from + 1; i < to; i++) join_brackets(finder, i);
         struct clause *next = NULL; /* the bracket or label behind the sentence */
         for (size_t i = to; other && i-- > from;) {
             struct clause *clause = clauses_at(clauses, i);

@@ -422,7 +422,7 @@ static size_t head_over_lines(const struct source *source, size_t line, struct h
         if (memchr(source->bytes.data + source->lines[line + lines].at, '|',
                    source->lines[line + lines].len) == NULL)
             return 0;
-        if (!head_take(source, &cells, ret)) break;
+        if (!head_take(source, &cells, true, ret)) break;
     }
     ret->title = ret->number == 0 && ret->first > 1 ? 1 : 0;
     return lines > 1 && head_complete(ret) ? lines : 0;

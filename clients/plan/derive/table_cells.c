@@ -136,7 +136,8 @@ static size_t spaced_word(const struct source *source, const struct cells *cells
     return last;
 }
 
-bool head_take(const struct source *source, const struct cells *cells, struct head *head)
+bool head_take(const struct source *source, const struct cells *cells, bool strict,
+               struct head *head)
 {
     struct cell_text text;
     for (size_t i = 0; i < cells->count; i++) {
@@ -146,7 +147,11 @@ bool head_take(const struct source *source, const struct cells *cells, struct he
         enum role role = column_role(text.span);
         /* 序号 任务 are two columns. */
         if (span_starts(text.span, U"序号") && text.span.len > 2) return false;
-        if (role == ROLE_NONE && !words_column(text.span)) return false;
+        if (role == ROLE_NONE && !words_column(text.span)) {
+            enum { NAME_LEN_MAX = 8 };
+            if (strict || text.span.len == 0 || text.span.len > NAME_LEN_MAX) return false;
+            head->unknown++;
+        }
         if (head->count == TABLE_COLUMN_MAX) return false;
         size_t column = head->count++;
         bool number = span_is(text.span, U"序号") || span_is(text.span, U"编号");
@@ -160,7 +165,17 @@ bool head_take(const struct source *source, const struct cells *cells, struct he
 
 bool head_complete(const struct head *head)
 {
-    return head->first != SIZE_MAX && head->count >= 2;
+    return head->first != SIZE_MAX && head->count >= 2 && head->unknown == 0;
+}
+
+/* Columns of other names among those of a task table: 序号, 镇街, 数量, 责任单位. */
+static bool is_mostly_known(const struct head *head)
+{
+    size_t units = 0;
+    for (size_t i = 0; i < head->count; i++) units += head->roles[i] != ROLE_NONE;
+    bool table = (head->number == 0 && units > 0) || units > 1;
+    return table && head->by != CELLS_BY_SPACE && head->count > 2 &&
+           head->unknown * 2 <= head->count;
 }
 
 /* The column that says what the task is: the last of that sense before those of units, or else the
@@ -221,8 +236,8 @@ bool head_read(const struct source *source, const struct source_line *line,
     for (int by = 0; by < CELLS_BY_COUNT; by++) {
         *ret = (struct head){.by = (enum cells_by)by, .number = SIZE_MAX, .first = SIZE_MAX};
         cells_split(source, line, ret->by, &cells);
-        if (cells.more || cells.count < 2 || !head_take(source, &cells, ret)) continue;
-        if (!head_complete(ret)) continue;
+        if (cells.more || cells.count < 2 || !head_take(source, &cells, false, ret)) continue;
+        if (!head_complete(ret) && !is_mostly_known(ret)) continue;
         /* 牵头 and 配合 alone are the words of a head only with the rest of it below. */
         ret->closed = by == CELLS_BY_PIPE && ends_with_pipe(source, line);
         *ret_lines = next && is_second_half(source, next) ? 2 : 1;

@@ -39,9 +39,10 @@ struct head {
     enum cells_by by;
     bool closed; /* each cell ends with a pipe: cells may run over lines */
     size_t count;
-    size_t number; /* column of the row's number; SIZE_MAX: none */
-    size_t title;  /* first column that is neither number nor units; SIZE_MAX: none */
-    size_t first;  /* first column of units */
+    size_t unknown; /* columns whose names say nothing */
+    size_t number;  /* column of the row's number; SIZE_MAX: none */
+    size_t title;   /* first column that is neither number nor units; SIZE_MAX: none */
+    size_t first;   /* first column of units */
     enum role roles[TABLE_COLUMN_MAX]; /* ROLE_NONE: no column of units */
     struct cell cells[TABLE_COLUMN_MAX];
 };
@@ -49,9 +50,9 @@ struct head {
  * 1 or 2 then. */
 bool head_read(const struct source *source, const struct source_line *line,
                const struct source_line *next, struct head *ret, size_t *ret_lines);
-/* Cells as parts of a head that stand on lines of their own. False: not all are names of columns.
- */
-bool head_take(const struct source *source, const struct cells *cells, struct head *head);
+/* Cells as parts of a head. False: not all could be names of columns; strict: are such names. */
+bool head_take(const struct source *source, const struct cells *cells, bool strict,
+               struct head *head);
 bool head_complete(const struct head *head);
 /* Finds the column that says what the task is. */
 void head_title(const struct source *source, struct head *head);

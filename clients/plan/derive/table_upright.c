@@ -27,7 +27,7 @@ size_t upright_head(const struct source *source, size_t line, struct head *ret)
            source->lines[line + lines].use == SOURCE_TEXT) {
         struct cells cells = {.count = 1};
         cells.cells[0] = line_cell(source, line + lines);
-        if (cells.cells[0].len == 0 || !head_take(source, &cells, ret)) break;
+        if (cells.cells[0].len == 0 || !head_take(source, &cells, true, ret)) break;
         lines++;
     }
     if (lines < 3 || !head_complete(ret) || ret->number != 0) return 0;
