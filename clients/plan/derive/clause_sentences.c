@@ -313,14 +313,32 @@ static void drop_unnamed(struct finder *finder, size_t from, size_t to)
     }
 }
 
-/* （市教育局） beside another assignment of the item explains something. In a text without numbers
- * nothing is beside anything. */
+static bool says_coop(const struct clause *clause)
+{
+    const struct roles *roles = &clause->roles;
+    return roles_has(roles, ROLE_COOP) ||
+           (roles_has(roles, ROLE_HEAD) && roles_has(roles, ROLE_LEAD));
+}
+
+/* （市教育局） beside another assignment of the item, or a sentence that names both, explains
+ * something; beside a sentence that only makes somebody responsible it is the assignment. In a text
+ * without numbers nothing is beside anything. */
 static void drop_bare(struct finder *finder, size_t from, size_t to, bool other)
 {
+    bool both = other, bare = false;
+    if (outline_item(finder->outline, clauses_at(finder->clauses, from)->item)->form ==
+        OUTLINE_ROOT)
+        return;
     for (size_t i = from; i < to; i++) {
+        const struct clause *clause = clauses_at(finder->clauses, i);
+        bare = bare || clause->bare;
+        both = both || (!clause->bare && !clause->dropped && says_coop(clause));
+    }
+    for (size_t i = from; bare && i < to; i++) {
         struct clause *clause = clauses_at(finder->clauses, i);
-        bool root = outline_item(finder->outline, clause->item)->form == OUTLINE_ROOT;
-        if (clause->bare && other && !root) clause->dropped = true;
+        if (clause->bare != both || clause->dropped) continue;
+        clause->dropped = true;
+        if (!both) clause_note(finder, FINDING_PROSE, clause->from, clause->to);
     }
 }
 
@@ -374,13 +392,6 @@ static uint32_t duty_level(const struct clause *clause, const struct outline *ou
 {
     const struct outline_item *item = outline_item(outline, clause->item);
     return item->form == OUTLINE_ROOT || item->children ? clause->item : item->parent;
-}
-
-static bool says_coop(const struct clause *clause)
-{
-    const struct roles *roles = &clause->roles;
-    return roles_has(roles, ROLE_COOP) ||
-           (roles_has(roles, ROLE_HEAD) && roles_has(roles, ROLE_LEAD));
 }
 
 /* Does the duty begin its item or a line, without a title before it? */

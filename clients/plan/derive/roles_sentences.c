@@ -63,8 +63,8 @@ static void drop_pending(struct parser *parser)
 /* A牵头，B做好保障: what B does serves A's task. */
 static bool serves(struct span span)
 {
-    static const uint32_t *const acts[] = {U"做好", U"提供", U"给予", U"予以",
-                                           U"抓好", U"协同", U"派员", U"派人"};
+    static const uint32_t *const acts[] = {U"做好", U"提供", U"给予", U"予以", U"抓好",
+                                           U"协同", U"派员", U"派人", U"保障"};
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
         if (span_starts(span, acts[i])) return true;
     return false;
@@ -94,7 +94,7 @@ static bool take_act(struct parser *parser, struct span chunk)
     struct span name = span_sub(chunk, 0, len);
     struct span act = behind_shares(chunk, len);
     bool served = serves(act);
-    bool acts = words_acts(act);
+    bool acts = words_acts(act) || words_prefix(name) > 0;
     if (!served && (!acts || words_group(name) || !words_begins(name))) return false;
     if (!words_certain(name) && !(served && words_group(name))) return false;
     if (chunk.f[len] == U'等') {
@@ -119,8 +119,11 @@ static bool runs_on(const struct parser *parser, struct span span)
         with = true;
         span = span_sub(span, verb.len, span.len);
     }
-    size_t len = words_unit_start(span);
+    size_t len = words_unit_start(span), count = roles_count(parser->ret);
     if (!with || len == 0 || len == span.len) return false;
+    /* Behind a comma the list goes on only with what begins like a unit. */
+    if (with && parser->with && parser->comma_at == count && count > 0 && !words_begins(span))
+        return false;
     verb = words_verb(span_sub(span, len, span.len));
     return verb.kind == VERB_NONE || verb.at > 0;
 }

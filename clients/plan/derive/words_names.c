@@ -39,10 +39,12 @@ static const uint32_t *const bare_nouns[] = {
 
 /* What no name begins with: the text has come to what shall be done. */
 static const uint32_t *const unit_not_starts[] = {
-    U"每",   U"将",   U"把",   U"并",   U"使",   U"为",     U"不得",   U"督促",   U"推动",
-    U"做好", U"开展", U"加强", U"落实", U"确保", U"指导各", U"组织各", U"协调各", U"监督各",
-    U"不断", U"推进", U"促进", U"提升", U"深化", U"打击",   U"健全",   U"优化",   U"谁",
-    U"形成", U"报市", U"报区", U"报县", U"报省", U"报请",   U"报经",   U"报送"};
+    U"每",     U"将",     U"把",   U"并",   U"使",   U"为",   U"不得",   U"督促",
+    U"推动",   U"做好",   U"开展", U"加强", U"落实", U"确保", U"指导各", U"组织各",
+    U"协调各", U"监督各", U"不断", U"推进", U"促进", U"提升", U"深化",   U"打击",
+    U"健全",   U"优化",   U"谁",   U"依托", U"依靠", U"利用", U"结合",   U"针对",
+    U"根据",   U"按照",   U"由",   U"通过", U"面向", U"围绕", U"聚焦",   U"形成",
+    U"报市",   U"报区",   U"报县", U"报省", U"报请", U"报经", U"报送"};
 
 /* The name without a bracket behind it. */
 static struct span outer(struct span span)
@@ -370,9 +372,9 @@ bool words_certain(struct span span)
 
 /* What shall be done begins with these, also where it ends like a name. */
 static const uint32_t *const plain_acts[] = {
-    U"开展", U"检查", U"走访", U"排查", U"巡查", U"摸排", U"制定", U"制订", U"完善",
-    U"建立", U"推进", U"做好", U"及时", U"依法", U"共同", U"定期", U"逐户", U"逐一",
-    U"上门", U"入户", U"深入", U"加强", U"抓好", U"强化", U"设卡", U"严厉", U"严格",
+    U"约谈", U"开展", U"检查", U"走访", U"排查", U"巡查", U"摸排", U"制定", U"制订", U"完善",
+    U"建立", U"推进", U"做好", U"及时", U"依法", U"共同", U"定期", U"逐户", U"逐一", U"上门",
+    U"入户", U"深入", U"加强", U"抓好", U"强化", U"设卡", U"严厉", U"严格",
 };
 static const uint32_t *const other_acts[] = {
     U"联合", U"组织", U"落实", U"研究", U"负责", U"统一", U"按",   U"根据", U"具体",

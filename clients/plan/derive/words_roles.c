@@ -182,6 +182,7 @@ static const struct {
     {U"实施", VERB_ROLE, ROLE_LEAD, true},       {U"落实", VERB_ROLE, ROLE_LEAD, true},
     {U"承担", VERB_ROLE, ROLE_LEAD, true},       {U"执行", VERB_ROLE, ROLE_LEAD, true},
     {U"主管", VERB_ROLE, ROLE_LEAD, true},       {U"组成", VERB_ROLE, ROLE_COOP, true},
+    {U"联合开展", VERB_ROLE, ROLE_LEAD, true},   {U"共同开展", VERB_ROLE, ROLE_LEAD, true},
     {U"协作", VERB_ROLE, ROLE_COOP, true},       {U"协同", VERB_WITH, ROLE_COOP, true},
     {U"支持", VERB_ROLE, ROLE_COOP, true},       {U"支援", VERB_ROLE, ROLE_COOP, true},
     {U"联合", VERB_WITH, ROLE_COOP, true},       {U"商", VERB_WITH, ROLE_COOP, true},
