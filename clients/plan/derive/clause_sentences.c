@@ -68,6 +68,16 @@ void clause_try_sentence(struct finder *finder, size_t at)
     clause_add_found(finder, CLAUSE_SENTENCE, at, end, &roles);
 }
 
+/* Is what stands between the item's number and `at` no more than its title? */
+static bool behind_title(const struct finder *finder, size_t at)
+{
+    enum { TITLE_LEN_MAX = 30 };
+    size_t body = outline_item(finder->outline, finder->item)->body, from = at;
+    while (from > body && at - from <= TITLE_LEN_MAX && finder->all.f[from - 1] != U'。') from--;
+    return from <= at && at - from <= TITLE_LEN_MAX &&
+           span_find_any(span_sub(finder->all, from, at), U",;、") == SPAN_NONE;
+}
+
 /* L负责，C配合。 A whole sentence of nothing but units and their roles. */
 void clause_try_plain(struct finder *finder, size_t at)
 {
@@ -77,7 +87,8 @@ void clause_try_plain(struct finder *finder, size_t at)
     uint32_t before = at > 0 ? finder->all.f[at - 1] : U'。';
     bool starts =
         before == U'。' || at == outline_item(finder->outline, finder->item)->body ||
-        ((finder->all.c[at] & WORDS_LINE) != 0 && !clause_ends_list(before) && before != U'由');
+        ((finder->all.c[at] & WORDS_LINE) != 0 && !clause_ends_list(before) && before != U'由') ||
+        ((finder->all.c[at] & WORDS_GAP) != 0 && behind_title(finder, at));
     if (!starts || !words_ideograph(finder->all.f[at])) return;
     size_t end = clause_sentence_end(finder, at);
     if (end - at > PLAIN_LEN_MAX) return;
@@ -85,7 +96,7 @@ void clause_try_plain(struct finder *finder, size_t at)
     size_t stop = span_find_any(span_sub(finder->all, at, end), U"、,;。");
     struct span first = span_sub(finder->all, at, stop == SPAN_NONE ? end : at + stop);
     if (words_verb(first).at == 0 && !words_unit(first)) return;
-    if (span_find(first, U"由") != SPAN_NONE) return;
+    if (span_find(first, U"由") != SPAN_NONE || roles_begin_later(first)) return;
     roles_parse(span_sub(finder->all, at, end), ROLE_NONE, &roles);
     roles_quality(&roles, &good, &bad);
     bool plain = bad == 0 && good > 0 && roles_count(&roles) == good &&
@@ -103,16 +114,6 @@ void clause_try_plain(struct finder *finder, size_t at)
     }
     finder->sentence_until = end;
     clause_add_found(finder, CLAUSE_SENTENCE, at, end, &roles);
-}
-
-/* Is what stands between the item's number and `at` no more than its title? */
-static bool behind_title(const struct finder *finder, size_t at)
-{
-    enum { TITLE_LEN_MAX = 30 };
-    size_t body = outline_item(finder->outline, finder->item)->body, from = at;
-    while (from > body && at - from <= TITLE_LEN_MAX && finder->all.f[from - 1] != U'。') from--;
-    return from <= at && at - from <= TITLE_LEN_MAX &&
-           span_find_any(span_sub(finder->all, from, at), U",;、") == SPAN_NONE;
 }
 
 /* 区委农办要…，负责…: among duties it is one. */
@@ -168,7 +169,8 @@ void clause_try_duty(struct finder *finder, size_t at)
     uint32_t before = at > 0 ? finder->all.f[at - 1] : U'。';
     bool body = at == outline_item(finder->outline, finder->item)->body;
     bool line = (finder->all.c[at] & WORDS_LINE) != 0;
-    bool starts = body || before == U'。' || before == ';' || (line && behind_title(finder, at));
+    bool gap = (finder->all.c[at] & WORDS_GAP) != 0;
+    bool starts = body || before == U'。' || before == ';' || (gap && behind_title(finder, at));
     if (!starts || !words_ideograph(finder->all.f[at])) return;
     size_t end = clause_sentence_end(finder, at);
     struct span span = span_sub(finder->all, at, end);
@@ -442,7 +444,9 @@ void clauses_settle_duties(const struct clauses *clauses, const struct outline *
         if (clause->dropped || !clause->duty) continue;
         uint32_t level = duty_level(clause, outline);
         bool heads = heads_item(clause, outline);
-        bool listed = says_coop(clause) || coop[level] || (heads && count[level] > 1);
+        /* A负责X，B负责Y shares a task out. */
+        bool shares = clause->roles.verb_count > 1;
+        bool listed = says_coop(clause) || shares || coop[level] || (heads && count[level] > 1);
         /* An item that begins with who heads it is a task. */
         if (heads && roles_has(&clause->roles, ROLE_HEAD)) listed = true;
         if (listed && !is_about_plan(clause, outline, text)) continue;

@@ -88,8 +88,10 @@ static size_t joint_in(struct span span, size_t *ret_len)
         for (size_t j = 0; depth == 0 && j < sizeof joints / sizeof joints[0]; j++) {
             size_t len = words_len(joints[j]);
             if (!span_starts(span_sub(span, i, span.len), joints[j])) continue;
-            if (!words_unit(span_sub(span, 0, i))) continue;
-            if (!words_unit(span_sub(span, i + len, span.len))) continue;
+            /* 教育和体育局: the first half is no unit, unless both are 部门. */
+            struct span left = span_sub(span, 0, i), right = span_sub(span, i + len, span.len);
+            bool whole = words_whole_unit(left) || span_ends(right, U"部门");
+            if (!whole || !words_unit(left) || !words_unit(right)) continue;
             *ret_len = len;
             return i;
         }

@@ -52,6 +52,10 @@ bool roles_sentence(struct span span, struct roles *ret);
  * *ret is empty then. */
 bool roles_duty(struct span span, bool listed, size_t *ret_len, struct roles *ret);
 
+/* Does a unit begin behind white space in the middle of the chunk, so that what stands before it is
+ * a title? */
+bool roles_begin_later(struct span chunk);
+
 /* Names that are like a unit's, and names that are not, among those with a role. */
 void roles_quality(const struct roles *roles, size_t *ret_good, size_t *ret_bad);
 bool roles_has(const struct roles *roles, enum role role);

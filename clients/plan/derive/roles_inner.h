@@ -12,6 +12,7 @@ struct parser {
     size_t pending_from; /* names from here on have no role yet */
     size_t comma_at;     /* the first name behind the last ， */
     bool acts;           /* the last name went on with what it shall do */
+    bool broken;         /* the list of names began with what is no unit */
     unsigned depth;      /* of brackets behind names that are parsed themselves */
 };
 

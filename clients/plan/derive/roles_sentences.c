@@ -93,7 +93,10 @@ static bool take_act(struct parser *parser, struct span chunk)
     if (len == 0 || len == chunk.len || !roles_any_lead(parser)) return false;
     struct span name = span_sub(chunk, 0, len);
     struct span act = behind_shares(chunk, len);
-    bool served = serves(act);
+    /* Several that do it together behind who heads it: B、C、D建立机制. */
+    bool together = !parser->broken && parser->pending_from < roles_count(parser->ret) &&
+                    words_begins(name) && words_acts(act);
+    bool served = serves(act) || together;
     bool acts = words_acts(act) || words_prefix(name) > 0;
     if (!served && (!acts || words_group(name) || !words_begins(name))) return false;
     if (!words_certain(name) && !(served && words_group(name))) return false;
@@ -147,7 +150,9 @@ static void take_sentence(struct parser *parser, struct span span)
             break;
         } else if (chunk.len == 0 || !take_act(parser, chunk)) {
             drop_pending(parser);
+            parser->broken = true;
         }
+        if (span.f[end] != U'、') parser->broken = false;
         first = first && ret->verb_count == 0;
         if (span.f[end] == U'。') break;
         if (span.f[end] == ',') parser->comma_at = roles_count(ret);
@@ -176,11 +181,15 @@ bool roles_sentence(struct span span, struct roles *ret)
 /* ---- sentences that begin with units ----------------------------------------------------------
  */
 
-/* Does a name begin on the second line of a chunk? Then the first one is a title. */
-static bool breaks_line(struct span chunk)
+bool roles_begin_later(struct span chunk)
 {
     for (size_t i = 1; i < chunk.len; i++) {
-        if (!(chunk.c[i] & WORDS_LINE)) continue;
+        if (!(chunk.c[i] & WORDS_GAP)) continue;
+        /* White space everywhere is a dump's. */
+        bool line = (chunk.c[i] & WORDS_LINE) != 0;
+        bool lone = i > 1 && !(chunk.c[i - 1] & WORDS_GAP) &&
+                    (i + 1 == chunk.len || !(chunk.c[i + 1] & WORDS_GAP));
+        if (!line && (!lone || words_unit(span_sub(chunk, 0, i)))) continue;
         struct span rest = span_sub(chunk, i, chunk.len);
         struct verb verb = words_verb(rest);
         if (verb.kind != VERB_NONE) rest = span_sub(rest, 0, verb.at);
@@ -203,7 +212,7 @@ static struct verb leading_names(struct span span, size_t *ret_len)
         bool colon = stop < rest.len && rest.f[stop] == ':';
         bool shared = false;
         struct verb verb = words_verb(chunk);
-        if (breaks_line(chunk) || span_find(chunk, U"由") != SPAN_NONE) break;
+        if (roles_begin_later(chunk) || span_find(chunk, U"由") != SPAN_NONE) break;
         if (verb.kind == VERB_NONE) {
             if (!words_certain(chunk)) break;
             if (colon) {
