@@ -23,11 +23,15 @@ static void settle_entry(struct core *core, struct core_unit *unit, uint16_t uni
     if (!told) unit->delivered++;
     const struct core_message *message = &core->messages[item->message];
     struct core_party *party = core_party_find(core, message, unit_index);
+    if (!party || !(party->bits & CORE_PARTY_LEG)) return;
     struct lifecycle_step step;
-    if (party && (party->bits & CORE_PARTY_LEG) &&
-        lifecycle_next(&core->kinds[message->kind]->kind, (enum lifecycle_state)party->state,
-                       PLAN_ACT_DELIVER, LIFECYCLE_ROLE_BUS, &step, NULL) == 0)
-        party->state = (uint8_t)step.next;
+    struct lifecycle_query query = {
+        .kind = &core->kinds[message->kind]->kind,
+        .state = (enum lifecycle_state)party->state,
+        .act = PLAN_ACT_DELIVER,
+        .roles = LIFECYCLE_ROLE_BIT(LIFECYCLE_ROLE_BUS),
+    };
+    if (lifecycle_next(&query, &step, NULL) == 0) party->state = (uint8_t)step.next;
 }
 
 /* Pops the acknowledged entries; the senders of what could not be taken go to ret_told. */

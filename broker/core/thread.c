@@ -126,11 +126,16 @@ static int leg_act(const struct core *core, struct core *change, enum plan_act a
 {
     struct lifecycle_step step;
     const struct core_party *leg = &core->parties[message->party + party];
-    int r = lifecycle_next(&core->kinds[message->kind]->kind, (enum lifecycle_state)leg->state, act,
-                           role, &step, ret_error);
+    struct lifecycle_query query = {
+        .kind = &core->kinds[message->kind]->kind,
+        .state = (enum lifecycle_state)leg->state,
+        .act = act,
+        .roles = LIFECYCLE_ROLE_BIT(role),
+    };
+    int r = lifecycle_next(&query, &step, ret_error);
     if (r != 0 || !change) return r;
     change->parties[message->party + party].state = (uint8_t)step.next;
-    if (step.effects & LIFECYCLE_EFFECT_DELIVERED) leg_told(change, message, leg);
+    if (step.effects & LIFECYCLE_EFFECT_TELLS) leg_told(change, message, leg);
     return 0;
 }
 

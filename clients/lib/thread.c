@@ -280,8 +280,9 @@ static void apply_act(struct thread *thread, const struct plan *plan, enum plan_
         enum lifecycle_role role =
             all ? role_of(thread, plan, leg, head->from) : LIFECYCLE_ROLE_LEG;
         /* Its acknowledgement goes to the broker alone: an act proves that it was delivered. */
-        if (lifecycle_next(kind, (enum lifecycle_state)leg->state, act, role, &step, NULL) != 0)
-            continue;
+        struct lifecycle_query query = {kind, (enum lifecycle_state)leg->state, act,
+                                        LIFECYCLE_ROLE_BIT(role), 0};
+        if (lifecycle_next(&query, &step, NULL) != 0) continue;
         if (step.next != (enum lifecycle_state)leg->state) leg->changed_ms = time_ms;
         leg->state = (uint8_t)step.next;
         if (act == PLAN_ACT_CLOSE || act == PLAN_ACT_RETURN)
@@ -334,7 +335,9 @@ int thread_act_check(const struct thread *thread, const struct plan *plan,
             continue;
         struct error error = {0};
         enum lifecycle_role role = all ? role_of(thread, plan, leg, self) : LIFECYCLE_ROLE_LEG;
-        if (lifecycle_next(kind, (enum lifecycle_state)leg->state, act, role, &step, &error) == 0)
+        struct lifecycle_query query = {kind, (enum lifecycle_state)leg->state, act,
+                                        LIFECYCLE_ROLE_BIT(role), 0};
+        if (lifecycle_next(&query, &step, &error) == 0)
             return lifecycle_check_outcome(kind, acting, topic, ret_error);
         if (first.code == 0) first = error;
     }

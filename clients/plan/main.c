@@ -12,6 +12,7 @@ static const struct {
     {"explain", cmd_explain, "谁会收到、依据哪一条", "who receives it, and by which clause"},
     {"diff", cmd_diff, "两份方案之间谁多收、少收", "who gains or loses what between two plans"},
     {"graph", cmd_graph, "把方案画成一幅图", "a plan as a picture"},
+    {"lifecycle", cmd_lifecycle, "把办理流程画成一幅图", "the lifecycle as a picture"},
     {"stats", cmd_stats, "方案的数字", "a plan in figures"},
     {"derive", cmd_derive, "由方案原文草拟任务分工表", "draft the task table from a plan's text"},
 };
@@ -26,7 +27,7 @@ static void help(FILE *file)
                     "From a published plan to routes, off line.\n\n"
                     "Commands:\n"));
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(file, "  %-10s%s\n", commands[i].name, T(commands[i].zh, commands[i].en));
+        (void)fprintf(file, "  %-11s%s\n", commands[i].name, T(commands[i].zh, commands[i].en));
     (void)fprintf(file, "%s",
                   T("\n“leadbus-plan 命令 --help”说明各命令。退出码按 sysexits.h。\n",
                     "\n\"leadbus-plan COMMAND --help\" explains one. Exit codes: sysexits.h.\n"));

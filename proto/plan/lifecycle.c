@@ -5,54 +5,70 @@
 
 #include "proto/base/check.h"
 
-#define ROLE(role) (1u << LIFECYCLE_ROLE_##role)
-#define LEG        ROLE(LEG)
-#define BUS        ROLE(BUS)
-#define CHASE      (ROLE(ORIGINATOR) | ROLE(OFFICE))
-#define SENDER     ROLE(ORIGINATOR)
-#define TELLS      LIFECYCLE_EFFECT_DELIVERED
-#define ENDS       LIFECYCLE_EFFECT_ENDS_LEG
-#define BIT(act)   PLAN_ACT_BIT(PLAN_ACT_##act)
-#define ROW(state, act, roles, next, effects, wants, forbids)                                      \
-    {                                                                                              \
-        LIFECYCLE_##state, PLAN_ACT_##act, roles, LIFECYCLE_##next, effects, wants, forbids        \
-    }
+/* The words of the table: states, roles, facts and effects as bits. */
+enum {
+#define STATE(name, ...) name = 1u << LIFECYCLE_##name,
+#include "proto/plan/lifecycle.def"
+    FRESH = SUBMITTED | DELIVERED,
+    WORKING = ACCEPTED | PROGRESS | REOPENED,
+    OPEN = FRESH | SIGNED | WORKING | GONE_OUT,
+    ALL = (1u << LIFECYCLE_STATE_COUNT) - 1,
+    ENDED = ALL & ~OPEN,
+};
+enum {
+#define ROLE(name, ...) name = 1u << LIFECYCLE_ROLE_##name,
+#include "proto/plan/lifecycle.def"
+};
+enum {
+#define FACT(name, ...) name = LIFECYCLE_FACT_##name,
+#include "proto/plan/lifecycle.def"
+};
+enum {
+    TELLS = LIFECYCLE_EFFECT_TELLS,
+    ENDS = LIFECYCLE_EFFECT_ENDS,
+    RESUMES = LIFECYCLE_EFFECT_RESUMES,
+    BINDS = LIFECYCLE_EFFECT_BINDS,
+    JOINS = LIFECYCLE_EFFECT_JOINS,
+    MOVES = LIFECYCLE_EFFECT_MOVES,
+    ASKS = LIFECYCLE_EFFECT_ASKS,
+    ANSWERS = LIFECYCLE_EFFECT_ANSWERS,
+    LINKS = LIFECYCLE_EFFECT_LINKS,
+};
 
-/* Columns: state, act, roles, next, effects, the kind must expect, the kind must not expect. */
 static const struct lifecycle_row lifecycle_table[] = {
-    /* The machine's acknowledgement may come after the person's act; it changes nothing then. */
-    ROW(SUBMITTED, DELIVER, BUS, DELIVERED, TELLS, 0, 0),
-    ROW(DELIVERED, DELIVER, BUS, DELIVERED, 0, 0, 0),
-    ROW(SIGNED, DELIVER, BUS, SIGNED, 0, 0, 0),
-    ROW(ACCEPTED, DELIVER, BUS, ACCEPTED, 0, 0, 0),
-    ROW(RETURNED, DELIVER, BUS, RETURNED, 0, 0, 0),
-    ROW(PROGRESS, DELIVER, BUS, PROGRESS, 0, 0, 0),
-    ROW(CLOSED, DELIVER, BUS, CLOSED, 0, 0, 0),
-    ROW(STOOD_DOWN, DELIVER, BUS, STOOD_DOWN, 0, 0, 0),
-    /* The chain. */
-    ROW(SUBMITTED, SIGN, LEG, SIGNED, TELLS, BIT(SIGN), 0),
-    ROW(DELIVERED, SIGN, LEG, SIGNED, 0, BIT(SIGN), 0),
-    ROW(SIGNED, ACCEPT, LEG, ACCEPTED, 0, BIT(ACCEPT), 0),
-    ROW(SIGNED, RETURN, LEG, RETURNED, ENDS, BIT(ACCEPT), 0),
-    ROW(ACCEPTED, PROGRESS, LEG, PROGRESS, 0, 0, 0),
-    ROW(PROGRESS, PROGRESS, LEG, PROGRESS, 0, 0, 0),
-    ROW(SIGNED, CLOSE, LEG, CLOSED, ENDS, BIT(CLOSE), BIT(ACCEPT)),
-    ROW(ACCEPTED, CLOSE, LEG, CLOSED, ENDS, BIT(CLOSE), 0),
-    ROW(PROGRESS, CLOSE, LEG, CLOSED, ENDS, BIT(CLOSE), 0),
-    /* Chasing changes no state; a leg that has ended is not chased. */
-    ROW(SUBMITTED, URGE, CHASE, SUBMITTED, 0, 0, 0),
-    ROW(DELIVERED, URGE, CHASE, DELIVERED, 0, 0, 0),
-    ROW(SIGNED, URGE, CHASE, SIGNED, 0, 0, 0),
-    ROW(ACCEPTED, URGE, CHASE, ACCEPTED, 0, 0, 0),
-    ROW(PROGRESS, URGE, CHASE, PROGRESS, 0, 0, 0),
-    /* Only who issued an alert takes it back, whatever a leg has done so far. */
-    ROW(SUBMITTED, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
-    ROW(DELIVERED, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
-    ROW(SIGNED, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
-    ROW(ACCEPTED, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
-    ROW(PROGRESS, STAND_DOWN, SENDER, STOOD_DOWN, ENDS, 0, 0),
+#define ROW(states, act, roles, next, effects, needs, bars)                                        \
+    {(states), PLAN_ACT_##act, (roles), LIFECYCLE_##next, (effects), (needs), (bars)},
+#include "proto/plan/lifecycle.def"
 };
 enum { LIFECYCLE_ROW_COUNT = sizeof lifecycle_table / sizeof lifecycle_table[0] };
+
+static const struct {
+    const char *name;
+    int code;
+    const char *field, *zh, *en;
+} lifecycle_facts[LIFECYCLE_FACT_COUNT] = {
+#define FACT(name, code, field, zh, en) {#name, E_##code, field, zh, en},
+#include "proto/plan/lifecycle.def"
+};
+
+static const struct {
+    enum plan_act act;
+    const char *topic;
+    uint32_t fact;
+} lifecycle_topics[] = {
+#define TOPIC(act, topic, fact) {PLAN_ACT_##act, topic, fact},
+#include "proto/plan/lifecycle.def"
+};
+
+static const struct {
+    const char *zh, *en;
+    bool thread;
+} lifecycle_acts[PLAN_ACT_COUNT] = {
+#define SCOPE_LEG                              false
+#define SCOPE_THREAD                           true
+#define ACT(name, number, slug, zh, en, scope) [number] = {zh, en, SCOPE_##scope},
+#include "proto/plan/lifecycle.def"
+};
 
 const struct lifecycle_row *lifecycle_rows(size_t *ret_count)
 {
@@ -60,40 +76,55 @@ const struct lifecycle_row *lifecycle_rows(size_t *ret_count)
     return lifecycle_table;
 }
 
-static bool lifecycle_role_may(enum plan_act act, enum lifecycle_role role)
+uint32_t lifecycle_kind_facts(const struct plan_kind *kind)
 {
-    for (size_t i = 0; i < LIFECYCLE_ROW_COUNT; i++) {
-        if (lifecycle_table[i].act == act && (lifecycle_table[i].roles >> role & 1) != 0)
-            return true;
-    }
-    return false;
+    uint32_t facts = 0;
+    if (plan_kind_expects(kind, PLAN_ACT_SIGN)) facts |= SIGNS;
+    if (plan_kind_expects(kind, PLAN_ACT_ACCEPT)) facts |= ACCEPTS;
+    if (plan_kind_expects(kind, PLAN_ACT_CLOSE)) facts |= CLOSES;
+    if (kind->returnable) facts |= RETURNABLE;
+    if (kind->last_resort) facts |= LAST_RESORT;
+    if (kind->family == PLAN_FAMILY_ALERT) facts |= ALERT;
+    if (kind->exempt) facts |= EXEMPT;
+    return facts;
 }
 
-static const struct lifecycle_row *lifecycle_find(const struct plan_kind *kind,
-                                                  enum lifecycle_state state, enum plan_act act,
-                                                  enum lifecycle_role role)
+uint32_t lifecycle_topic_facts(enum plan_act act, const char *topic)
 {
-    for (size_t i = 0; i < LIFECYCLE_ROW_COUNT; i++) {
-        const struct lifecycle_row *row = &lifecycle_table[i];
-        if (row->state != state || row->act != act) continue;
-        if ((row->roles >> role & 1) == 0) continue;
-        if (row->wants != 0 && (row->wants & kind->expects) == 0) continue;
-        if ((row->forbids & kind->expects) != 0) continue;
-        return row;
+    uint32_t facts = 0;
+    for (size_t i = 0; topic && i < sizeof lifecycle_topics / sizeof *lifecycle_topics; i++) {
+        if (lifecycle_topics[i].act == act && strcmp(lifecycle_topics[i].topic, topic) == 0)
+            facts |= lifecycle_topics[i].fact;
     }
-    return NULL;
+    return facts;
+}
+
+bool lifecycle_act_on_thread(enum plan_act act)
+{
+    return (unsigned)act < PLAN_ACT_COUNT && lifecycle_acts[act].thread;
+}
+
+uint64_t lifecycle_release_wait_ms(unsigned urgency)
+{
+    const uint64_t hour_ms = 3600 * 1000;
+    return urgency == 1 ? hour_ms : 24 * hour_ms;
+}
+
+static bool lifecycle_ended(enum lifecycle_state state)
+{
+    return (ENDED >> state & 1) != 0;
 }
 
 /* What has to come first, or why nothing more may come: for who tried it. */
 static int lifecycle_refuse(const struct plan_kind *kind, enum lifecycle_state state,
                             enum plan_act act, struct error *ret_error)
 {
-    bool fresh = state == LIFECYCLE_SUBMITTED || state == LIFECYCLE_DELIVERED;
-    bool taken = state == LIFECYCLE_ACCEPTED || state == LIFECYCLE_PROGRESS;
+    bool fresh = (FRESH >> state & 1) != 0;
+    bool taken = ((WORKING | GONE_OUT) >> state & 1) != 0;
     bool accepts = plan_kind_expects(kind, PLAN_ACT_ACCEPT);
     int code = E_LIFECYCLE_ORDER;
-
-    if (state == LIFECYCLE_CLOSED || state == LIFECYCLE_RETURNED || state == LIFECYCLE_STOOD_DOWN) {
+    bool after = act == PLAN_ACT_OBJECT || act == PLAN_ACT_UPHOLD || act == PLAN_ACT_REOPEN;
+    if (lifecycle_ended(state) && !after) {
         (void)error_set(ret_error, code, NULL, "this unit's part is over: %s",
                         lifecycle_state_text(state, LANG_EN));
         (void)error_note_zh(ret_error, "本单位办理已结束：%s",
@@ -113,12 +144,12 @@ static int lifecycle_refuse(const struct plan_kind *kind, enum lifecycle_state s
                         lifecycle_act_text(act, LANG_EN));
         (void)error_note_zh(ret_error, "“%s”无须%s", kind->name_zh,
                             lifecycle_act_text(act, LANG_ZH));
-    } else if (fresh) {
+    } else if (fresh && !after) {
         bool then = accepts && (act == PLAN_ACT_PROGRESS || act == PLAN_ACT_CLOSE);
         (void)error_set(ret_error, code, NULL, "sign for it first%s",
                         then ? ", then accept it" : "");
         (void)error_note_zh(ret_error, "请先签收%s", then ? "，再受理" : "");
-    } else if (state == LIFECYCLE_SIGNED && accepts) {
+    } else if (state == LIFECYCLE_SIGNED && accepts && !after) {
         code = error_say(ret_error, code, NULL, "请先受理", "accept it first");
     } else {
         (void)error_set(ret_error, code, NULL, "%s: %s does not follow %s", kind->slug,
@@ -129,36 +160,79 @@ static int lifecycle_refuse(const struct plan_kind *kind, enum lifecycle_state s
     return code;
 }
 
-int lifecycle_next(const struct plan_kind *kind, enum lifecycle_state state, enum plan_act act,
-                   enum lifecycle_role role, struct lifecycle_step *ret_step,
+/* The facts that keep a row from fitting. */
+static uint32_t lifecycle_missing(const struct lifecycle_row *row, uint32_t facts)
+{
+    return (row->needs & ~facts) | (row->bars & facts);
+}
+
+static unsigned lifecycle_count(uint32_t bits)
+{
+    unsigned count = 0;
+    for (; bits; bits &= bits - 1) count++;
+    return count;
+}
+
+/* The row came closest, and this fact of it is in the way. */
+static int lifecycle_refuse_fact(const struct lifecycle_query *query, uint32_t missing,
+                                 struct error *ret_error)
+{
+    size_t fact = 0;
+    while ((missing >> fact & 1) == 0) fact++;
+    int code = lifecycle_facts[fact].code;
+    if (((SIGNS | ACCEPTS | CLOSES) >> fact & 1) != 0)
+        return lifecycle_refuse(query->kind, query->state, query->act, ret_error);
+    (void)error_set(ret_error, code, lifecycle_facts[fact].field, "%s: %s", query->kind->slug,
+                    lifecycle_facts[fact].en);
+    (void)error_note_zh(ret_error, "“%s”：%s", query->kind->name_zh, lifecycle_facts[fact].zh);
+    return code;
+}
+
+static int lifecycle_refuse_role(const struct lifecycle_query *query, struct error *ret_error)
+{
+    int role = 0;
+    while (role < LIFECYCLE_ROLE_NONE && (query->roles >> role & 1) == 0) role++;
+    (void)error_set(ret_error, E_LIFECYCLE_ROLE, NULL, "%s may not %s",
+                    lifecycle_role_text((enum lifecycle_role)role, LANG_EN),
+                    lifecycle_act_text(query->act, LANG_EN));
+    (void)error_note_zh(ret_error, "%s不能%s",
+                        lifecycle_role_text((enum lifecycle_role)role, LANG_ZH),
+                        lifecycle_act_text(query->act, LANG_ZH));
+    return E_LIFECYCLE_ROLE;
+}
+
+int lifecycle_next(const struct lifecycle_query *query, struct lifecycle_step *ret_step,
                    struct error *ret_error)
 {
-    if ((unsigned)state >= LIFECYCLE_STATE_COUNT || (unsigned)act >= PLAN_ACT_COUNT ||
-        (unsigned)role >= LIFECYCLE_ROLE_COUNT)
+    const struct lifecycle_row *closest = NULL;
+    uint32_t never = RETURNABLE | LAST_RESORT | ALERT; /* what keeps the kind from it for good */
+    bool role_may = false;
+    if ((unsigned)query->state >= LIFECYCLE_STATE_COUNT || (unsigned)query->act >= PLAN_ACT_COUNT ||
+        query->roles >> LIFECYCLE_ROLE_COUNT != 0)
         return error_set(ret_error, E_LIFECYCLE_ORDER, NULL, "no such state, act or role");
-    if (!lifecycle_role_may(act, role)) {
-        (void)error_set(ret_error, E_LIFECYCLE_ROLE, NULL, "%s may not %s",
-                        lifecycle_role_text(role, LANG_EN), lifecycle_act_text(act, LANG_EN));
-        (void)error_note_zh(ret_error, "%s不能%s", lifecycle_role_text(role, LANG_ZH),
-                            lifecycle_act_text(act, LANG_ZH));
-        return E_LIFECYCLE_ROLE;
+    uint32_t facts = query->facts | lifecycle_kind_facts(query->kind);
+    for (size_t i = 0; i < LIFECYCLE_ROW_COUNT; i++) {
+        const struct lifecycle_row *row = &lifecycle_table[i];
+        if (row->act != query->act || (row->roles & query->roles) == 0) continue;
+        role_may = true;
+        never &= lifecycle_missing(row, facts);
+        if ((row->states >> query->state & 1) == 0) continue;
+        uint32_t missing = lifecycle_missing(row, facts);
+        if (missing == 0) {
+            enum lifecycle_state next =
+                row->next == LIFECYCLE_SAME ? query->state : (enum lifecycle_state)row->next;
+            *ret_step = (struct lifecycle_step){next, row->effects};
+            return 0;
+        }
+        /* Of two that come as close, the later one is the narrower. */
+        if (!closest ||
+            lifecycle_count(missing) <= lifecycle_count(lifecycle_missing(closest, facts)))
+            closest = row;
     }
-    if (act == PLAN_ACT_RETURN && !kind->returnable) {
-        (void)error_set(ret_error, E_RETURN_NOT_ALLOWED, "kind", "%s may not be returned",
-                        kind->slug);
-        (void)error_note_zh(ret_error, "“%s”不得退回", kind->name_zh);
-        return E_RETURN_NOT_ALLOWED;
-    }
-    if (act == PLAN_ACT_STAND_DOWN && kind->family != PLAN_FAMILY_ALERT) {
-        (void)error_set(ret_error, E_LIFECYCLE_ORDER, "kind",
-                        "%s is no alert: there is nothing to stand down", kind->slug);
-        (void)error_note_zh(ret_error, "“%s”不是警报，无须解除", kind->name_zh);
-        return E_LIFECYCLE_ORDER;
-    }
-    const struct lifecycle_row *row = lifecycle_find(kind, state, act, role);
-    if (!row) return lifecycle_refuse(kind, state, act, ret_error);
-    *ret_step = (struct lifecycle_step){row->next, row->effects};
-    return 0;
+    if (!role_may) return lifecycle_refuse_role(query, ret_error);
+    if (never != 0) return lifecycle_refuse_fact(query, never, ret_error);
+    if (closest) return lifecycle_refuse_fact(query, lifecycle_missing(closest, facts), ret_error);
+    return lifecycle_refuse(query->kind, query->state, query->act, ret_error);
 }
 
 /* The furthest act of the chain that a state has behind it. */
@@ -168,11 +242,18 @@ static enum plan_act lifecycle_reached(enum lifecycle_state state)
     case LIFECYCLE_DELIVERED: return PLAN_ACT_DELIVER;
     case LIFECYCLE_SIGNED: return PLAN_ACT_SIGN;
     case LIFECYCLE_ACCEPTED: return PLAN_ACT_ACCEPT;
+    case LIFECYCLE_GONE_OUT:
+    case LIFECYCLE_REOPENED:
     case LIFECYCLE_PROGRESS: return PLAN_ACT_PROGRESS;
     case LIFECYCLE_SUBMITTED:
     case LIFECYCLE_RETURNED:
     case LIFECYCLE_CLOSED:
     case LIFECYCLE_STOOD_DOWN:
+    case LIFECYCLE_TRANSFERRED:
+    case LIFECYCLE_MERGED:
+    case LIFECYCLE_WITHDRAWN:
+    case LIFECYCLE_OBJECTED:
+    case LIFECYCLE_UPHELD:
     case LIFECYCLE_STATE_COUNT: break;
     }
     return PLAN_ACT_NONE;
@@ -209,8 +290,7 @@ int lifecycle_check_outcome(const struct plan_kind *kind, const struct plan_kind
 
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state)
 {
-    if (state == LIFECYCLE_CLOSED || state == LIFECYCLE_RETURNED || state == LIFECYCLE_STOOD_DOWN)
-        return true;
+    if (lifecycle_ended(state)) return true;
     if (plan_kind_expects(kind, PLAN_ACT_CLOSE)) return false;
     enum plan_act reached = lifecycle_reached(state);
     /* Nothing is expected beyond what is reached. */
@@ -243,29 +323,20 @@ enum lifecycle_thread lifecycle_thread(const struct lifecycle_leg *legs, size_t 
 }
 
 static const char *const lifecycle_state_names[LIFECYCLE_STATE_COUNT] = {
-    "submitted", "delivered", "signed", "accepted", "returned", "progress", "closed", "stood-down",
+#define STATE(name, number, slug, ...) [number] = slug,
+#include "proto/plan/lifecycle.def"
 };
 static const char *const lifecycle_state_texts[LIFECYCLE_STATE_COUNT][2] = {
-    {"已提交", "submitted"}, {"已送达", "delivered"},  {"已签收", "signed for"},
-    {"已受理", "accepted"},  {"已退回", "returned"},   {"办理中", "in progress"},
-    {"已办结", "closed"},    {"已解除", "stood down"},
-};
-static const char *const lifecycle_act_texts[PLAN_ACT_COUNT][2] = {
-    {"", ""},           {"送达", "deliver"}, {"签收", "sign for"},
-    {"受理", "accept"}, {"退回", "return"},  {"反馈", "report progress"},
-    {"办结", "close"},  {"催办", "urge"},    {"解除", "stand down"},
+#define STATE(name, number, slug, zh, en) [number] = {zh, en},
+#include "proto/plan/lifecycle.def"
 };
 static const char *const lifecycle_role_names[LIFECYCLE_ROLE_COUNT] = {
-    "leg", "originator", "copy", "office", "bus", "none",
+#define ROLE(name, slug, ...) slug,
+#include "proto/plan/lifecycle.def"
 };
-
 static const char *const lifecycle_role_texts[LIFECYCLE_ROLE_COUNT][2] = {
-    {"须签收单位", "a unit that must sign for it"},
-    {"发送单位", "the sender"},
-    {"抄送单位", "a unit that has a copy"},
-    {"联席会议办公室", "the joint-conference office"},
-    {"总线", "the bus"},
-    {"未参与该线索的单位", "a unit that is not on the thread"},
+#define ROLE(name, slug, zh, en) {zh, en},
+#include "proto/plan/lifecycle.def"
 };
 
 const char *lifecycle_state_name(enum lifecycle_state state)
@@ -282,7 +353,7 @@ const char *lifecycle_state_text(enum lifecycle_state state, enum lang lang)
 const char *lifecycle_act_text(enum plan_act act, enum lang lang)
 {
     if ((unsigned)act >= PLAN_ACT_COUNT) return lang == LANG_EN ? "unknown" : "未知";
-    return lifecycle_act_texts[act][lang == LANG_EN];
+    return lang == LANG_EN ? lifecycle_acts[act].en : lifecycle_acts[act].zh;
 }
 
 const char *lifecycle_role_name(enum lifecycle_role role)
@@ -294,4 +365,20 @@ const char *lifecycle_role_text(enum lifecycle_role role, enum lang lang)
 {
     if ((unsigned)role >= LIFECYCLE_ROLE_COUNT) return lang == LANG_EN ? "unknown" : "未知";
     return lifecycle_role_texts[role][lang == LANG_EN];
+}
+
+const char *lifecycle_fact_name(enum lifecycle_fact_number fact)
+{
+    return (unsigned)fact < LIFECYCLE_FACT_COUNT ? lifecycle_facts[fact].name : "unknown";
+}
+
+const char *lifecycle_fact_text(enum lifecycle_fact_number fact, enum lang lang)
+{
+    if ((unsigned)fact >= LIFECYCLE_FACT_COUNT) return lang == LANG_EN ? "unknown" : "未知";
+    return lang == LANG_EN ? lifecycle_facts[fact].en : lifecycle_facts[fact].zh;
+}
+
+int lifecycle_fact_code(enum lifecycle_fact_number fact)
+{
+    return (unsigned)fact < LIFECYCLE_FACT_COUNT ? lifecycle_facts[fact].code : E_LIFECYCLE_ORDER;
 }

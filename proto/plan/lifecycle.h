@@ -1,20 +1,18 @@
-/* lifecycle: what may follow what on a leg. One table (state x act x role), from which a picture
- * can be drawn.
+/* lifecycle: what may follow what on a leg: lifecycle.def as a function.
  *
  * A leg is what one unit owes for one message that it must sign for: the message's kind makes legs
  * (plan_kind_makes_legs) and the recipient's act is sign. Copies, the originator and the office
  * have no leg. An act is an envelope whose kind has `act` set: receipt.signed, receipt.accepted,
- * ... sent by the leg's unit with the leg's message as parent. supervision.urge and a stand-down
- * (alert cancel) act on the whole thread: ask for every leg, skip those that refuse with
- * E_LIFECYCLE_ORDER (a stand-down moves legs of alerts only).
+ * ... A transfer gives the leg to another unit: the new leg stands on the transfer's message and is
+ * about the kind that the old one was about.
  *
  *     submitted -> delivered -> signed -> accepted -> progress* -> closed
- *                                  |-> returned (ends the leg; re-routing is a new message)
+ *                                  |-> returned, transferred (end the leg)
  *
- * Signing implies delivery (a file link may bring the receipt first). A kind that expects only some
+ * The rest of it is the table; docs/lifecycle.en.svg is its picture. A kind that expects only some
  * acts (alerts: sign) ends its legs with the last one it expects; acts it does not expect are out
- * of order, except progress, which anybody who accepted may send. Pure, no allocation, thread-safe.
- */
+ * of order, except progress, which anybody who accepted may send. Pure, no allocation,
+ * thread-safe. */
 #ifndef PROTO_PLAN_LIFECYCLE_H
 #define PROTO_PLAN_LIFECYCLE_H
 
@@ -27,31 +25,49 @@
 
 /* Numbers are kept in the broker's state: never renumber. */
 enum lifecycle_state {
-    LIFECYCLE_SUBMITTED = 0,
-    LIFECYCLE_DELIVERED = 1,
-    LIFECYCLE_SIGNED = 2,
-    LIFECYCLE_ACCEPTED = 3,
-    LIFECYCLE_RETURNED = 4,
-    LIFECYCLE_PROGRESS = 5,
-    LIFECYCLE_CLOSED = 6,
-    LIFECYCLE_STOOD_DOWN = 7,
-    LIFECYCLE_STATE_COUNT = 8,
+#define STATE(name, number, ...) LIFECYCLE_##name = (number),
+#include "proto/plan/lifecycle.def"
+    LIFECYCLE_STATE_COUNT,
 };
 
-/* The acting unit with respect to the leg. */
+/* The acting unit with respect to the leg: the unit whose leg it is; who sent the message that the
+ * leg is about; a unit that had a copy; the joint-conference office; the machine; nobody on the
+ * thread. */
 enum lifecycle_role {
-    LIFECYCLE_ROLE_LEG = 0,    /* the unit that must sign: primary or not */
-    LIFECYCLE_ROLE_ORIGINATOR, /* sent the message */
-    LIFECYCLE_ROLE_COPY,
-    LIFECYCLE_ROLE_OFFICE, /* the joint-conference office, whatever else it is */
-    LIFECYCLE_ROLE_BUS,    /* the machine: delivery */
-    LIFECYCLE_ROLE_NONE,   /* not on the thread */
+#define ROLE(name, ...) LIFECYCLE_ROLE_##name,
+#include "proto/plan/lifecycle.def"
     LIFECYCLE_ROLE_COUNT,
+};
+#define LIFECYCLE_ROLE_BIT(role) (1u << (role))
+
+enum lifecycle_fact_number {
+#define FACT(name, ...) LIFECYCLE_FACT_NUMBER_##name,
+#include "proto/plan/lifecycle.def"
+    LIFECYCLE_FACT_COUNT,
+};
+/* What the table may ask beyond state, act and role. The first seven are the kind's own and added
+ * by lifecycle_next; those that an act's topic means come from lifecycle_topic_facts. The caller
+ * finds out the rest: BOUND: the thread is about a case of child trafficking and the leg is of who
+ * opened it; FREE: no release is needed, or it was given; ASKED: the parent is a request for a
+ * release that nobody has answered; WAITED: for at least lifecycle_release_wait_ms; IN_TIME: the
+ * leg ended at most LIFECYCLE_OBJECTION_DAYS working days ago; OTHER: `other` of the header names
+ * another thread that the acting unit is on; JOINABLE: where it has an open leg. */
+enum lifecycle_fact {
+#define FACT(name, ...) LIFECYCLE_FACT_##name = 1u << LIFECYCLE_FACT_NUMBER_##name,
+#include "proto/plan/lifecycle.def"
 };
 
 enum lifecycle_effect {
-    LIFECYCLE_EFFECT_DELIVERED = 1, /* counts as delivered from now on if it was not */
-    LIFECYCLE_EFFECT_ENDS_LEG = 2,
+    LIFECYCLE_EFFECT_TELLS = 1, /* counts as delivered from now on if it was not */
+    LIFECYCLE_EFFECT_ENDS = 2,
+    LIFECYCLE_EFFECT_RESUMES = 4, /* it is owed again */
+    LIFECYCLE_EFFECT_BINDS = 8,   /* the thread: BOUND from now on */
+    LIFECYCLE_EFFECT_JOINS = 16,  /* what binds this thread binds the other one too */
+    LIFECYCLE_EFFECT_MOVES = 32,  /* the target has the leg from now on */
+    LIFECYCLE_EFFECT_ASKS = 64,   /* the originator, and in the end the office, owes an answer */
+    LIFECYCLE_EFFECT_ANSWERS = 128,
+    LIFECYCLE_EFFECT_LINKS = 256,
+    LIFECYCLE_EFFECT_COUNT = 9,
 };
 
 struct lifecycle_step {
@@ -59,12 +75,18 @@ struct lifecycle_step {
     uint32_t effects;
 };
 
-/* `kind` is the kind of the message that made the leg. Errors, ret_step untouched:
- * E_LIFECYCLE_ROLE: this role may never do that act; E_LIFECYCLE_ORDER: not in this state, or the
- * kind does not expect it; E_RETURN_NOT_ALLOWED: the kind may not be returned (immediate, or last
- * resort): pass it on or handle it. */
-int lifecycle_next(const struct plan_kind *kind, enum lifecycle_state state, enum plan_act act,
-                   enum lifecycle_role role, struct lifecycle_step *ret_step,
+struct lifecycle_query {
+    const struct plan_kind *kind; /* of the message that the leg is about */
+    enum lifecycle_state state;
+    enum plan_act act;
+    uint32_t roles; /* LIFECYCLE_ROLE_BIT()s: all that the acting unit is */
+    uint32_t facts; /* enum lifecycle_fact; those of the kind are added */
+};
+
+/* Errors, ret_step untouched: E_LIFECYCLE_ROLE: none of these roles may ever do that act;
+ * E_LIFECYCLE_ORDER: not in this state, or the kind does not expect it; else the code of the fact
+ * that is in the way. */
+int lifecycle_next(const struct lifecycle_query *query, struct lifecycle_step *ret_step,
                    struct error *ret_error) MUST_USE;
 
 /* An act is a person's, apart from what the machines do: the header of a kind that acts names the
@@ -80,30 +102,38 @@ int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
 int lifecycle_check_outcome(const struct plan_kind *kind, const struct plan_kind *closing,
                             const char *outcome, struct error *ret_error) MUST_USE;
 
-/* Nothing more is owed on this leg: closed, returned, stood down, or the last act that the kind
- * expects is done. */
+uint32_t lifecycle_kind_facts(const struct plan_kind *kind);
+/* topic NULL or empty: none. */
+uint32_t lifecycle_topic_facts(enum plan_act act, const char *topic);
+/* An act on every leg of the thread that it fits, of which one must; else on one leg. */
+bool lifecycle_act_on_thread(enum plan_act act);
+
+enum { LIFECYCLE_OBJECTION_DAYS = 5 };
+/* How long the originator alone may answer a request for a release, by the urgency of the message
+ * that the leg is about. */
+uint64_t lifecycle_release_wait_ms(unsigned urgency);
+
+/* Nothing more is owed on this leg: it has ended, or the last act that the kind expects is done. */
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state);
 
 /* The next act that this leg owes: sign, accept or close; none when it is done. */
 enum plan_act lifecycle_owed(const struct plan_kind *kind, enum lifecycle_state state);
 
-/* One row of the table, for drawing and for the documents. `role` bits are 1 << enum
- * lifecycle_role. */
+/* One row of the table, for drawing and for tests. */
 struct lifecycle_row {
-    enum lifecycle_state state;
+    uint32_t states; /* bits 1 << enum lifecycle_state */
     enum plan_act act;
     uint32_t roles;
-    enum lifecycle_state next;
+    int next; /* enum lifecycle_state, or LIFECYCLE_SAME */
     uint32_t effects;
-    uint32_t wants;   /* PLAN_ACT_BIT()s, one of which the kind must expect; 0: any kind */
-    uint32_t forbids; /* PLAN_ACT_BIT()s that the kind must not expect (a step that may be skipped
-                         only then) */
+    uint32_t needs, bars; /* enum lifecycle_fact */
 };
+enum { LIFECYCLE_SAME = -1 };
 const struct lifecycle_row *lifecycle_rows(size_t *ret_count);
 
 /* A thread as its legs have it. Closed when every leg is done; the primary's leg decides the
- * outcome: a thread whose primary leg was returned stays open until somebody else signs as primary
- * of a new message. */
+ * outcome: a thread whose youngest primary leg was returned stays open until somebody else signs as
+ * primary of a new message. */
 struct lifecycle_leg {
     const struct plan_kind *kind;
     enum lifecycle_state state;
@@ -120,6 +150,9 @@ const char *lifecycle_state_name(enum lifecycle_state state); /* "signed" */
 const char *lifecycle_state_text(enum lifecycle_state state,
                                  enum lang lang);                  /* "已签收", "signed for" */
 const char *lifecycle_act_text(enum plan_act act, enum lang lang); /* "签收", "sign for" */
+const char *lifecycle_fact_name(enum lifecycle_fact_number fact);  /* "BOUND" */
+const char *lifecycle_fact_text(enum lifecycle_fact_number fact, enum lang lang);
+int lifecycle_fact_code(enum lifecycle_fact_number fact); /* the refusal where it is in the way */
 const char *lifecycle_role_name(enum lifecycle_role role);
 const char *lifecycle_role_text(enum lifecycle_role role,
                                 enum lang lang); /* "抄送单位", "a unit that has a copy" */

@@ -349,7 +349,8 @@ const char *plan_named_en(const struct plan *plan, struct plan_named named)
 const char *plan_act_name(enum plan_act act)
 {
     static const char *const names[PLAN_ACT_COUNT] = {
-        "none", "deliver", "sign", "accept", "return", "progress", "close", "urge", "stand-down",
+#define ACT(name, number, slug, ...) [number] = slug,
+#include "proto/plan/lifecycle.def"
     };
     return (unsigned)act < PLAN_ACT_COUNT ? names[act] : "unknown";
 }

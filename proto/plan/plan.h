@@ -163,17 +163,12 @@ enum plan_family {
     PLAN_FAMILY_RECEIPT,
 };
 
-/* Lifecycle acts; lifecycle.h says what may follow what. The order is that of the chain. */
+/* Lifecycle acts; lifecycle.def says what may follow what. The first ones are in the order of the
+ * chain: deliver (machine: the unit's cumulative acknowledgement covers it), sign, accept, return,
+ * progress, close. */
 enum plan_act {
-    PLAN_ACT_NONE,
-    PLAN_ACT_DELIVER,    /* machine: the unit's cumulative acknowledgement covers it */
-    PLAN_ACT_SIGN,       /* 签收 */
-    PLAN_ACT_ACCEPT,     /* 受理 */
-    PLAN_ACT_RETURN,     /* 退回 */
-    PLAN_ACT_PROGRESS,   /* 反馈 */
-    PLAN_ACT_CLOSE,      /* 办结 */
-    PLAN_ACT_URGE,       /* 催办 */
-    PLAN_ACT_STAND_DOWN, /* 解除 */
+#define ACT(name, number, ...) PLAN_ACT_##name = (number),
+#include "proto/plan/lifecycle.def"
     PLAN_ACT_COUNT,
 };
 #define PLAN_ACT_BIT(act) (1u << (act))

@@ -300,14 +300,11 @@ static int plan_kinds_words(const struct table *table, char **f, struct plan_kin
     static const char *const levels[] = {"0", "1", "2", "3", "4"};
     static const char *const topics[] = {"none", "optional", "required"};
     static const char *const positions[] = {"opens", "follows", "either"};
-    static const char *const acts[] = {"none",     "sign",  "accept", "return",
-                                       "progress", "close", "urge",   "stand-down"};
-    static const enum plan_act act_values[] = {PLAN_ACT_NONE,   PLAN_ACT_SIGN,      PLAN_ACT_ACCEPT,
-                                               PLAN_ACT_RETURN, PLAN_ACT_PROGRESS,  PLAN_ACT_CLOSE,
-                                               PLAN_ACT_URGE,   PLAN_ACT_STAND_DOWN};
+    const char *acts[PLAN_ACT_COUNT];
     char family_word[16] = "";
     size_t family = 0, urgency = 0, level = 0, topic = 0, position = 0, act = 0;
 
+    for (int i = 0; i < PLAN_ACT_COUNT; i++) acts[i] = plan_act_name((enum plan_act)i);
     size_t len = strcspn(f[K_SLUG], ".");
     if (len >= sizeof family_word || f[K_SLUG][len] != '.')
         return table_refuse(table, ret_error, "slug %.60s: family.name wanted", f[K_SLUG]);
@@ -319,14 +316,16 @@ static int plan_kinds_words(const struct table *table, char **f, struct plan_kin
     if (r == 0) r = plan_reader_word(table, f[K_TOPIC], topics, 3, "topic", &topic, ret_error);
     if (r == 0)
         r = plan_reader_word(table, f[K_POSITION], positions, 3, "position", &position, ret_error);
-    if (r == 0) r = plan_reader_word(table, f[K_ACT], acts, 8, "act", &act, ret_error);
+    if (r == 0) r = plan_reader_word(table, f[K_ACT], acts, PLAN_ACT_COUNT, "act", &act, ret_error);
     if (r < 0) return r;
     kind->family = (enum plan_family)family;
     kind->urgency = (uint8_t)(urgency + 1);
     kind->level = (uint8_t)level;
     kind->topic_required = topic == 2;
     kind->position = (enum plan_position)position;
-    kind->act = act_values[act];
+    kind->act = (enum plan_act)act;
+    if (kind->act == PLAN_ACT_DELIVER)
+        return table_refuse(table, ret_error, "deliver: the machine's act, no message's");
     if (kind->act != PLAN_ACT_NONE && kind->position != PLAN_FOLLOWS)
         return table_refuse(table, ret_error, "an act refers to something: position follows");
     return 0;

@@ -14,9 +14,9 @@ static void expect_never_held_up(const struct scene *scene, const char *kind)
     struct lifecycle_step step;
     assert_true(found->exempt);
     assert_false(found->may_expire);
-    assert_int_equal(
-        lifecycle_next(found, LIFECYCLE_SIGNED, PLAN_ACT_RETURN, LIFECYCLE_ROLE_LEG, &step, NULL),
-        E_RETURN_NOT_ALLOWED);
+    struct lifecycle_query query = {found, LIFECYCLE_SIGNED, PLAN_ACT_RETURN,
+                                    LIFECYCLE_ROLE_BIT(LIFECYCLE_ROLE_LEG), 0};
+    assert_int_equal(lifecycle_next(&query, &step, NULL), E_RETURN_NOT_ALLOWED);
 }
 
 static void row_001_any_unit_sends_a_lead_and_the_police_alone_sign(void **state)
@@ -72,9 +72,9 @@ static void row_002_a_person_signs_apart_from_the_machine_and_both_are_kept(void
     expect_draft_refused(scene, &nobodys, E_MISSING_FIELD);
     (void)scene_send(scene, "receipt.accepted", "", "police-hedong", lead);
     struct lifecycle_step step;
-    assert_int_equal(lifecycle_next(scene_kind(scene, LEAD), LIFECYCLE_DELIVERED, PLAN_ACT_SIGN,
-                                    LIFECYCLE_ROLE_BUS, &step, NULL),
-                     E_LIFECYCLE_ROLE);
+    struct lifecycle_query query = {scene_kind(scene, LEAD), LIFECYCLE_DELIVERED, PLAN_ACT_SIGN,
+                                    LIFECYCLE_ROLE_BIT(LIFECYCLE_ROLE_BUS), 0};
+    assert_int_equal(lifecycle_next(&query, &step, NULL), E_LIFECYCLE_ROLE);
     expect_section(scene, "receipt.accepted", "", "receipt", "{'reference_number':'2026-88'}", 0,
                    "");
 }
@@ -509,7 +509,7 @@ static void row_026_silence_is_no_consent_to_an_adoption(void **state)
     size_t count;
     const struct lifecycle_row *rows = lifecycle_rows(&count);
     for (size_t i = 0; i < count; i++)
-        if (rows[i].effects & LIFECYCLE_EFFECT_ENDS_LEG)
+        if (rows[i].effects & LIFECYCLE_EFFECT_ENDS)
             assert_int_equal(rows[i].roles & 1u << LIFECYCLE_ROLE_BUS, 0);
 }
 

@@ -72,7 +72,7 @@ runs 65 lint text
 complains '既不是方案数据表目录，也不是方案包'
 runs 64 nonsense
 runs 0 --version
-for command in lint explain diff graph stats derive; do
+for command in lint explain diff graph lifecycle stats derive; do
     runs 0 "$command" --help
     says '用法'
     LANG=en runs 0 "$command" --help
@@ -274,6 +274,30 @@ for lang in zh en; do
     cmp -s out "$docs/plan-graph.$lang.svg" ||
         fail "docs/plan-graph.$lang.svg is of other tables; mend: cmake --build BUILD --target plan_graph"
 done
+
+# ---- lifecycle: the picture in docs is of the table that the programs decide by
+runs 0 lifecycle --lang en
+python3 - <<'CHECK' || fail "the picture of the lifecycle: $(head -c 300 out)"
+import xml.etree.ElementTree as tree
+
+SVG = "{http://www.w3.org/2000/svg}"
+root = tree.parse("out").getroot()
+width, height = int(root.get("width")), int(root.get("height"))
+rows = [e for e in root.iter(SVG + "g") if e.get("class") == "row"]
+titles = [e.find(SVG + "title").text for e in rows]
+assert len(titles) == len(set(titles)) > 30, titles
+assert "sign for (a unit that must sign for it): submitted → signed for; needs SIGNS" in titles
+assert any(t.startswith("reopen (the joint-conference office): ") and t.endswith("→ reopened") for t in titles)
+assert len([e for e in root.iter(SVG + "rect") if (e.get("class") or "").startswith("box")]) == 15
+for e in root.iter(SVG + "text"):
+    assert 0 <= int(e.get("x")) <= width and 0 <= int(e.get("y")) <= height and e.text
+CHECK
+for lang in zh en; do
+    runs 0 lifecycle --lang "$lang"
+    cmp -s out "$docs/lifecycle.$lang.svg" ||
+        fail "docs/lifecycle.$lang.svg is of another table; mend: cmake --build BUILD --target plan_graph"
+done
+runs 64 lifecycle nonsense
 
 # ---- a bundle: its tables and its directory
 printf '\376%.0s' {1..32} >key

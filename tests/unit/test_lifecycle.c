@@ -32,6 +32,15 @@ static const struct plan_kind *kind_of(const char *slug)
     return kind;
 }
 
+/* One step by one role; the facts are the kind's own. */
+static int step_of(const struct plan_kind *kind, enum lifecycle_state state, enum plan_act act,
+                   enum lifecycle_role role, struct lifecycle_step *ret_step,
+                   struct error *ret_error)
+{
+    struct lifecycle_query query = {kind, state, act, LIFECYCLE_ROLE_BIT(role), 0};
+    return lifecycle_next(&query, ret_step, ret_error);
+}
+
 /* Walks acts given as letters: d s a r p c u x(stand down). Returns the first error, or 0. */
 static int walk(const char *slug, const char *acts, enum lifecycle_state *ret_state)
 {
@@ -48,7 +57,7 @@ static int walk(const char *slug, const char *acts, enum lifecycle_state *ret_st
         if (*acts == 'd') role = LIFECYCLE_ROLE_BUS;
         if (*acts == 'u') role = LIFECYCLE_ROLE_OFFICE;
         if (*acts == 'x') role = LIFECYCLE_ROLE_ORIGINATOR;
-        int r = lifecycle_next(kind_of(slug), state, values[index], role, &step, NULL);
+        int r = step_of(kind_of(slug), state, values[index], role, &step, NULL);
         if (r < 0) return r;
         state = step.next;
     }
@@ -116,18 +125,18 @@ static void lifecycle_refuses_other_roles(void **unused)
 
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         for (int role = LIFECYCLE_ROLE_ORIGINATOR; role < LIFECYCLE_ROLE_COUNT; role++)
-            assert_int_equal(lifecycle_next(kind, LIFECYCLE_DELIVERED, own[i],
-                                            (enum lifecycle_role)role, &step, NULL),
-                             E_LIFECYCLE_ROLE);
+            assert_int_equal(
+                step_of(kind, LIFECYCLE_DELIVERED, own[i], (enum lifecycle_role)role, &step, NULL),
+                E_LIFECYCLE_ROLE);
     }
     assert_int_equal(
-        lifecycle_next(kind, LIFECYCLE_DELIVERED, PLAN_ACT_URGE, LIFECYCLE_ROLE_COPY, &step, NULL),
+        step_of(kind, LIFECYCLE_DELIVERED, PLAN_ACT_URGE, LIFECYCLE_ROLE_COPY, &step, NULL),
         E_LIFECYCLE_ROLE);
-    assert_int_equal(lifecycle_next(kind, LIFECYCLE_DELIVERED, PLAN_ACT_DELIVER, LIFECYCLE_ROLE_LEG,
-                                    &step, NULL),
-                     E_LIFECYCLE_ROLE);
-    assert_int_equal(lifecycle_next(kind_of("alert.missing-child"), LIFECYCLE_DELIVERED,
-                                    PLAN_ACT_STAND_DOWN, LIFECYCLE_ROLE_OFFICE, &step, NULL),
+    assert_int_equal(
+        step_of(kind, LIFECYCLE_DELIVERED, PLAN_ACT_DELIVER, LIFECYCLE_ROLE_LEG, &step, NULL),
+        E_LIFECYCLE_ROLE);
+    assert_int_equal(step_of(kind_of("alert.missing-child"), LIFECYCLE_DELIVERED,
+                             PLAN_ACT_STAND_DOWN, LIFECYCLE_ROLE_OFFICE, &step, NULL),
                      E_LIFECYCLE_ROLE);
     assert_int_equal(step.effects, 99); /* untouched */
 }
@@ -138,11 +147,10 @@ static void lifecycle_takes_any_number(void **unused)
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         for (int state = -1; state <= LIFECYCLE_STATE_COUNT; state++) {
             for (int act = -1; act <= PLAN_ACT_COUNT; act++) {
-                for (int role = -1; role <= LIFECYCLE_ROLE_COUNT; role++) {
+                for (int role = 0; role <= LIFECYCLE_ROLE_COUNT; role++) {
                     struct lifecycle_step step;
-                    int r =
-                        lifecycle_next(plan_kind(plan, k), (enum lifecycle_state)state,
-                                       (enum plan_act)act, (enum lifecycle_role)role, &step, NULL);
+                    int r = step_of(plan_kind(plan, k), (enum lifecycle_state)state,
+                                    (enum plan_act)act, (enum lifecycle_role)role, &step, NULL);
                     assert_true(r <= 0);
                     if (r == 0) assert_in_range(step.next, 0, LIFECYCLE_STATE_COUNT - 1);
                 }
@@ -155,27 +163,199 @@ static void lifecycle_signing_implies_delivery(void **unused)
 {
     (void)unused;
     struct lifecycle_step step;
-    assert_int_equal(lifecycle_next(kind_of("handoff.victim"), LIFECYCLE_SUBMITTED, PLAN_ACT_SIGN,
-                                    LIFECYCLE_ROLE_LEG, &step, NULL),
+    assert_int_equal(step_of(kind_of("handoff.victim"), LIFECYCLE_SUBMITTED, PLAN_ACT_SIGN,
+                             LIFECYCLE_ROLE_LEG, &step, NULL),
                      0);
-    assert_int_equal(step.effects, LIFECYCLE_EFFECT_DELIVERED);
-    assert_int_equal(lifecycle_next(kind_of("handoff.victim"), LIFECYCLE_DELIVERED, PLAN_ACT_SIGN,
-                                    LIFECYCLE_ROLE_LEG, &step, NULL),
+    assert_int_equal(step.effects, LIFECYCLE_EFFECT_TELLS);
+    assert_int_equal(step_of(kind_of("handoff.victim"), LIFECYCLE_DELIVERED, PLAN_ACT_SIGN,
+                             LIFECYCLE_ROLE_LEG, &step, NULL),
                      0);
     assert_int_equal(step.effects, 0);
 }
 
+/* Two rows never fit one case: what one needs, the other bars. */
 static void lifecycle_rows_decide_once(void **unused)
 {
     (void)unused;
     size_t count = 0;
     const struct lifecycle_row *rows = lifecycle_rows(&count);
     for (size_t i = 0; i < count; i++) {
+        assert_true(rows[i].states != 0 && rows[i].roles != 0);
+        assert_int_equal(rows[i].needs & rows[i].bars, 0);
         for (size_t j = i + 1; j < count; j++) {
-            bool same = rows[i].state == rows[j].state && rows[i].act == rows[j].act &&
+            bool same = rows[i].act == rows[j].act && (rows[i].states & rows[j].states) != 0 &&
                         (rows[i].roles & rows[j].roles) != 0;
-            assert_false(same);
+            bool apart = (rows[i].needs & rows[j].bars) != 0 || (rows[i].bars & rows[j].needs) != 0;
+            if (same && !apart) fail_msg("rows %zu and %zu fit one case", i, j);
         }
+    }
+}
+
+/* What the table says of one case, read off row by row. */
+static const struct lifecycle_row *row_of(int state, int act, uint32_t roles, uint32_t facts,
+                                          bool *ret_role_may)
+{
+    size_t count = 0;
+    const struct lifecycle_row *rows = lifecycle_rows(&count), *found = NULL;
+    *ret_role_may = false;
+    for (size_t i = 0; i < count; i++) {
+        if ((int)rows[i].act != act || (rows[i].roles & roles) == 0) continue;
+        *ret_role_may = true;
+        bool fits = (rows[i].states >> state & 1) != 0 &&
+                    (rows[i].needs & facts) == rows[i].needs && (rows[i].bars & facts) == 0;
+        if (fits && !found) found = &rows[i];
+    }
+    return found;
+}
+
+/* Every state, act and role, with every set of facts that some row of the act asks about: what the
+ * table allows passes and leads where it says, everything else is refused with a code. */
+static void lifecycle_is_its_table(void **unused)
+{
+    (void)unused;
+    static const char *const slugs[] = {"lead.suspected-trafficking",
+                                        "handoff.victim",
+                                        "handoff.service-referral",
+                                        "notice.verify",
+                                        "alert.missing-child",
+                                        "alert.risk",
+                                        "receipt.signed"};
+    size_t count = 0, allowed = 0, refused = 0;
+    const struct lifecycle_row *rows = lifecycle_rows(&count);
+    for (size_t k = 0; k < sizeof slugs / sizeof *slugs; k++) {
+        const struct plan_kind *kind = kind_of(slugs[k]);
+        for (int act = 0; act < PLAN_ACT_COUNT; act++) {
+            uint32_t asked = 0, own = lifecycle_kind_facts(kind);
+            for (size_t i = 0; i < count; i++)
+                if ((int)rows[i].act == act) asked |= rows[i].needs | rows[i].bars;
+            asked &=
+                ~(uint32_t)(LIFECYCLE_FACT_EXEMPT * 2 - 1); /* the kind's own are as they are */
+            for (uint32_t facts = asked;; facts = (facts - 1) & asked) {
+                for (int state = 0; state < LIFECYCLE_STATE_COUNT; state++) {
+                    for (uint32_t roles = 1; roles < 1u << LIFECYCLE_ROLE_COUNT; roles++) {
+                        bool role_may;
+                        struct lifecycle_query query = {kind, (enum lifecycle_state)state,
+                                                        (enum plan_act)act, roles, facts};
+                        struct lifecycle_step step = {LIFECYCLE_STATE_COUNT, 0};
+                        struct error error = {0};
+                        const struct lifecycle_row *row =
+                            row_of(state, act, roles, facts | own, &role_may);
+                        int r = lifecycle_next(&query, &step, &error);
+                        if (row) {
+                            int next = row->next == LIFECYCLE_SAME ? state : row->next;
+                            assert_int_equal(r, 0);
+                            assert_int_equal(step.next, next);
+                            assert_int_equal(step.effects, row->effects);
+                            allowed++;
+                            continue;
+                        }
+                        assert_true(r < 0 && error.code == r);
+                        assert_int_equal(step.next, LIFECYCLE_STATE_COUNT); /* untouched */
+                        assert_int_equal(r == E_LIFECYCLE_ROLE, !role_may);
+                        assert_true(error_detail(&error, LANG_ZH)[0] & 0x80);
+                        refused++;
+                    }
+                }
+                if (facts == 0) break;
+            }
+        }
+    }
+    assert_true(allowed > 10000 && refused > 10000);
+}
+
+/* The table is read as it is meant, too: what stands in words about it, case by case. */
+static void lifecycle_keeps_its_promises(void **unused)
+{
+    (void)unused;
+    enum {
+        LEG = 1 << LIFECYCLE_ROLE_LEG,
+        ORIGINATOR = 1 << LIFECYCLE_ROLE_ORIGINATOR,
+        OFFICE = 1 << LIFECYCLE_ROLE_OFFICE,
+        COPY = 1 << LIFECYCLE_ROLE_COPY,
+        BUS = 1 << LIFECYCLE_ROLE_BUS
+    };
+    static const struct {
+        const char *kind;
+        enum lifecycle_state state;
+        enum plan_act act;
+        uint32_t roles, facts;
+        int code;
+        enum lifecycle_state next;
+    } cases[] = {
+        /* Only the leg's unit closes it. */
+        {"lead.street-minor", LIFECYCLE_ACCEPTED, PLAN_ACT_CLOSE, COPY, 0, E_LIFECYCLE_ROLE, 0},
+        {"lead.street-minor", LIFECYCLE_ACCEPTED, PLAN_ACT_CLOSE, OFFICE, 0, E_LIFECYCLE_ROLE, 0},
+        {"lead.street-minor", LIFECYCLE_ACCEPTED, PLAN_ACT_CLOSE, BUS, 0, E_LIFECYCLE_ROLE, 0},
+        {"lead.street-minor", LIFECYCLE_ACCEPTED, PLAN_ACT_CLOSE, ORIGINATOR, 0, E_LIFECYCLE_ROLE,
+         0},
+        {"lead.street-minor", LIFECYCLE_ACCEPTED, PLAN_ACT_CLOSE, LEG | OFFICE, 0, 0,
+         LIFECYCLE_CLOSED},
+        /* A misdirected immediate lead is passed on, never back; a last resort is neither. */
+        {"lead.street-minor", LIFECYCLE_SIGNED, PLAN_ACT_RETURN, LEG, 0, E_RETURN_NOT_ALLOWED, 0},
+        {"lead.street-minor", LIFECYCLE_SIGNED, PLAN_ACT_TRANSFER, LEG, 0, E_RELEASE_NEEDED, 0},
+        {"lead.street-minor", LIFECYCLE_SIGNED, PLAN_ACT_TRANSFER, LEG, LIFECYCLE_FACT_FREE, 0,
+         LIFECYCLE_TRANSFERRED},
+        {"handoff.victim", LIFECYCLE_SIGNED, PLAN_ACT_TRANSFER, LEG, LIFECYCLE_FACT_FREE,
+         E_RETURN_NOT_ALLOWED, 0},
+        {"lead.street-minor", LIFECYCLE_DELIVERED, PLAN_ACT_TRANSFER, LEG, LIFECYCLE_FACT_FREE,
+         E_LIFECYCLE_ORDER, 0},
+        /* The originator answers, the office when it has waited. */
+        {"lead.street-minor", LIFECYCLE_SIGNED, PLAN_ACT_RELEASE, ORIGINATOR, LIFECYCLE_FACT_ASKED,
+         0, LIFECYCLE_SIGNED},
+        {"lead.street-minor", LIFECYCLE_SIGNED, PLAN_ACT_RELEASE, OFFICE, LIFECYCLE_FACT_ASKED,
+         E_NOT_YET, 0},
+        {"lead.street-minor", LIFECYCLE_SIGNED, PLAN_ACT_RELEASE, OFFICE,
+         LIFECYCLE_FACT_ASKED | LIFECYCLE_FACT_WAITED, 0, LIFECYCLE_SIGNED},
+        {"lead.street-minor", LIFECYCLE_SIGNED, PLAN_ACT_RELEASE, LEG, LIFECYCLE_FACT_ASKED,
+         E_LIFECYCLE_ROLE, 0},
+        {"lead.street-minor", LIFECYCLE_SIGNED, PLAN_ACT_RELEASE, ORIGINATOR, 0, E_LIFECYCLE_ORDER,
+         0},
+        /* A case of child trafficking: only solved, or merged with another that it binds too. */
+        {"lead.street-minor", LIFECYCLE_PROGRESS, PLAN_ACT_CLOSE, LEG, LIFECYCLE_FACT_BOUND,
+         E_OUTCOME_NOT_ALLOWED, 0},
+        {"lead.street-minor", LIFECYCLE_PROGRESS, PLAN_ACT_CLOSE, LEG,
+         LIFECYCLE_FACT_BOUND | LIFECYCLE_FACT_SOLVES, 0, LIFECYCLE_CLOSED},
+        {"lead.street-minor", LIFECYCLE_PROGRESS, PLAN_ACT_CLOSE, LEG,
+         LIFECYCLE_FACT_BOUND | LIFECYCLE_FACT_MERGES | LIFECYCLE_FACT_JOINABLE, 0,
+         LIFECYCLE_MERGED},
+        {"lead.street-minor", LIFECYCLE_PROGRESS, PLAN_ACT_TRANSFER, LEG,
+         LIFECYCLE_FACT_BOUND | LIFECYCLE_FACT_FREE, E_OUTCOME_NOT_ALLOWED, 0},
+        {"lead.street-minor", LIFECYCLE_PROGRESS, PLAN_ACT_CLOSE, LEG, LIFECYCLE_FACT_MERGES,
+         E_OTHER_THREAD, 0},
+        {"lead.street-minor", LIFECYCLE_PROGRESS, PLAN_ACT_CLOSE, LEG, LIFECYCLE_FACT_LEAVES,
+         E_OUTCOME_NOT_ALLOWED, 0},
+        {"lead.street-minor", LIFECYCLE_GONE_OUT, PLAN_ACT_CLOSE, LEG, LIFECYCLE_FACT_LEAVES, 0,
+         LIFECYCLE_CLOSED},
+        /* A withdrawal is a note where nothing may be held up, and where it was accepted. */
+        {"lead.street-minor", LIFECYCLE_DELIVERED, PLAN_ACT_WITHDRAW, ORIGINATOR, 0, 0,
+         LIFECYCLE_DELIVERED},
+        {"handoff.service-referral", LIFECYCLE_DELIVERED, PLAN_ACT_WITHDRAW, ORIGINATOR, 0, 0,
+         LIFECYCLE_WITHDRAWN},
+        {"handoff.service-referral", LIFECYCLE_ACCEPTED, PLAN_ACT_WITHDRAW, ORIGINATOR, 0, 0,
+         LIFECYCLE_ACCEPTED},
+        /* After the end. */
+        {"lead.street-minor", LIFECYCLE_CLOSED, PLAN_ACT_OBJECT, ORIGINATOR, 0, E_OBJECTION_LATE,
+         0},
+        {"lead.street-minor", LIFECYCLE_CLOSED, PLAN_ACT_OBJECT, ORIGINATOR, LIFECYCLE_FACT_IN_TIME,
+         0, LIFECYCLE_OBJECTED},
+        {"lead.street-minor", LIFECYCLE_CLOSED, PLAN_ACT_OBJECT, COPY, LIFECYCLE_FACT_IN_TIME,
+         E_LIFECYCLE_ROLE, 0},
+        {"lead.street-minor", LIFECYCLE_UPHELD, PLAN_ACT_OBJECT, ORIGINATOR, LIFECYCLE_FACT_IN_TIME,
+         E_LIFECYCLE_ORDER, 0},
+        {"lead.street-minor", LIFECYCLE_OBJECTED, PLAN_ACT_REOPEN, OFFICE, 0, 0,
+         LIFECYCLE_REOPENED},
+        {"lead.street-minor", LIFECYCLE_CLOSED, PLAN_ACT_REOPEN, ORIGINATOR, 0, E_LIFECYCLE_ROLE,
+         0},
+        {"lead.street-minor", LIFECYCLE_REOPENED, PLAN_ACT_CLOSE, LEG, 0, 0, LIFECYCLE_CLOSED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct lifecycle_query query = {kind_of(cases[i].kind), cases[i].state, cases[i].act,
+                                        cases[i].roles, cases[i].facts};
+        struct lifecycle_step step = {LIFECYCLE_SUBMITTED, 0};
+        struct error error = {0};
+        int r = lifecycle_next(&query, &step, &error);
+        if (r != cases[i].code || (r == 0 && step.next != cases[i].next))
+            fail_msg("case %zu: %s, %s", i, error_name(r), lifecycle_state_name(step.next));
     }
 }
 
@@ -284,8 +464,8 @@ static void lifecycle_says_what_comes_first(void **unused)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct lifecycle_step step;
         struct error error = {0};
-        assert_int_equal(lifecycle_next(kind_of(rows[i].kind), rows[i].state, rows[i].act,
-                                        LIFECYCLE_ROLE_LEG, &step, &error),
+        assert_int_equal(step_of(kind_of(rows[i].kind), rows[i].state, rows[i].act,
+                                 LIFECYCLE_ROLE_LEG, &step, &error),
                          E_LIFECYCLE_ORDER);
         assert_string_equal(error_detail(&error, LANG_ZH), rows[i].zh);
         assert_string_equal(error_detail(&error, LANG_EN), rows[i].en);
@@ -302,6 +482,8 @@ int main(void)
         cmocka_unit_test(lifecycle_takes_any_number),
         cmocka_unit_test(lifecycle_signing_implies_delivery),
         cmocka_unit_test(lifecycle_rows_decide_once),
+        cmocka_unit_test(lifecycle_is_its_table),
+        cmocka_unit_test(lifecycle_keeps_its_promises),
         cmocka_unit_test(lifecycle_closes_a_thread_when_all_legs_are_done),
         cmocka_unit_test(lifecycle_knows_when_a_leg_owes_nothing_more),
         cmocka_unit_test(lifecycle_names_every_state_in_both_languages),
