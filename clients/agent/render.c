@@ -113,6 +113,28 @@ static bool signable(const struct agent *agent, const struct leadbus_item *item)
     return !kind || plan_kind_expects(kind, PLAN_ACT_SIGN);
 }
 
+/* Other threads that have a number of this message. Nothing where there are none. */
+static void set_same(const struct agent *agent, json_t *object, const uint8_t id[16])
+{
+    enum { SAME_COUNT_MAX = 8 };
+    struct leadbus_same same[SAME_COUNT_MAX];
+    size_t count = 0;
+    int more = 0;
+    if (leadbus_same_numbers(agent->lb, id, same, SAME_COUNT_MAX, &count, &more, NULL) || !count)
+        return;
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *one = json_object();
+        render_set_id(one, "thread", same[i].thread);
+        render_set(one, "what", same[i].what);
+        render_set(one, "what_zh", same[i].what_zh);
+        render_set(one, "what_en", same[i].what_en);
+        json_array_append_new(list, one);
+    }
+    json_object_set_new(object, "same_number", list);
+    if (more) json_object_set_new(object, "same_number_more", json_true());
+}
+
 json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
 {
     static const char *const types[] = {"none",      "message",   "notice",
@@ -157,6 +179,8 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     render_set_time(object, "expires_at", item->expires_ms);
     render_set_time(object, "recorded_at", item->record_ms);
     render_set_time(object, "received_at", item->received_ms);
+    if (item->type == LEADBUS_ITEM_MESSAGE || item->type == LEADBUS_ITEM_SENT)
+        set_same(agent, object, item->id);
     return object;
 }
 

@@ -300,6 +300,21 @@ void cli_print_attachments(const json_t *list)
     }
 }
 
+/* Threads that have one of its numbers too: perhaps the same matter. */
+static void print_same(const json_t *message)
+{
+    const json_t *list = json_object_get(message, "same_number");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        char text[160];
+        snprintf(text, sizeof text, T("%.60s 也见于线索 %.40s", "%.60s: also in thread %.40s"),
+                 cli_label(one, "what"), cli_get(one, "thread"));
+        line(T("同号", "same number"), text);
+    }
+    if (cli_true(message, "same_number_more"))
+        line(T("同号", "same number"), T("还有其他线索", "and in others"));
+}
+
 void cli_print_message(const json_t *message, const json_t *kind)
 {
     char head[256];
@@ -331,6 +346,7 @@ void cli_print_message(const json_t *message, const json_t *kind)
                  (long long)cli_number(message, "missing_before"));
         line(T("注意", "note"), head);
     }
+    print_same(message);
     if (*cli_get(message, "recorded_at") && *cli_get(message, "type") == 'm' &&
         !cli_true(message, "proved"))
         line(T("注意", "note"), T("入账尚未验证", "its place in the journal is not proved yet"));

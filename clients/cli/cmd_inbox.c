@@ -48,6 +48,11 @@ static void print_row(const json_t *item)
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
     printf(" %s", cli_time(item, "received_at"));
     if (*code) printf("  %s", error_text(error_code_of(code), i18n_lang()));
+    size_t same = json_array_size(json_object_get(item, "same_number"));
+    if (same)
+        printf(T("  同号线索 %zu%s", "  same number in %zu%s"), same,
+               cli_true(item, "same_number_more") ? T(" 条以上", " threads or more")
+                                                  : T(" 条", same == 1 ? " thread" : " threads"));
     if (missing) printf(T("  此前有 %lld 条未到", "  %lld before it have not arrived"), missing);
     putchar('\n');
 }

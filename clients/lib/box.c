@@ -86,9 +86,29 @@ static const char box_schema_5[] =
     "CREATE INDEX early_hash ON early(hash);"
     "CREATE INDEX inbox_unopened ON inbox(hash) WHERE type=4;"
     "CREATE INDEX outbox_index ON outbox(idx) WHERE state=3;";
+/* Numbers that messages have in common, blind. An entry goes with its message's content, however
+ * that is erased. Messages that an older store has are not in it. */
+static const char box_schema_6[] =
+    "CREATE TABLE same(blind BLOB NOT NULL, thread BLOB NOT NULL, message BLOB NOT NULL,"
+    " what TEXT NOT NULL, PRIMARY KEY(blind,thread,message)) WITHOUT ROWID;"
+    "CREATE INDEX same_message ON same(message);"
+    "CREATE TRIGGER same_in AFTER DELETE ON inbox WHEN old.type<>2 BEGIN"
+    " DELETE FROM same WHERE message=old.id; END;"
+    "CREATE TRIGGER same_out AFTER DELETE ON outbox BEGIN"
+    " DELETE FROM same WHERE message=old.id; END;"
+    "CREATE TRIGGER same_in_body AFTER DELETE ON inbody BEGIN"
+    " DELETE FROM same WHERE message=(SELECT id FROM inbox WHERE number=old.number AND type<>2);"
+    " END;"
+    "CREATE TRIGGER same_out_body AFTER DELETE ON outbody BEGIN"
+    " DELETE FROM same WHERE message=(SELECT id FROM outbox WHERE number=old.number); END;"
+    "CREATE TRIGGER same_in_empty AFTER UPDATE OF sealed ON inbody WHEN length(new.sealed)=0 BEGIN"
+    " DELETE FROM same WHERE message=(SELECT id FROM inbox WHERE number=new.number AND type<>2);"
+    " END;"
+    "CREATE TRIGGER same_out_empty AFTER UPDATE OF sealed ON outbody WHEN length(new.sealed)=0"
+    " BEGIN DELETE FROM same WHERE message=(SELECT id FROM outbox WHERE number=new.number); END;";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3, box_schema_4,
-                                        box_schema_5};
+static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3,
+                                        box_schema_4, box_schema_5, box_schema_6};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

@@ -203,6 +203,25 @@ int box_attachment_count(struct box *box, const uint8_t root[32], uint64_t *ret_
 /* Padded sizes of all whose chunks are kept or will be, together. */
 int box_attachment_bytes(struct box *box, uint64_t *ret_bytes, struct error *ret_error) MUST_USE;
 
+/* ---- numbers that messages have in common ------------------------------------------------------
+ *
+ * Blind: the caller's keyed hash of what a number is and of the number. Entries go with the content
+ * of their message. */
+enum { BOX_BLIND_LEN = 16, BOX_SAME_COUNT_MAX = 512 /* of one message */ };
+
+struct box_same {
+    uint8_t thread[16];
+    char what[16];
+};
+int box_same_add(struct box *box, const uint8_t blind[BOX_BLIND_LEN], const uint8_t thread[16],
+                 const uint8_t message[16], const char *what, struct error *ret_error) MUST_USE;
+/* Other threads than the message's own in which one of its numbers stands, each once for each
+ * `what`; at most cap of them, in the order of `what`. *ret_more: there are further ones. Its cost
+ * grows with the numbers of the message and with cap, not with the store. */
+int box_same_of(struct box *box, const uint8_t message[16], struct box_same *ret, size_t cap,
+                size_t *ret_count, bool *ret_more, struct error *ret_error) MUST_USE;
+int box_same_drop(struct box *box, const uint8_t message[16], struct error *ret_error) MUST_USE;
+
 /* ---- threads ----------------------------------------------------------------------------------
  */
 struct box_thread {

@@ -66,6 +66,10 @@
                      "ORDER BY position")                                                          \
     X(IN_COUNT, "SELECT count(*) FROM inbox WHERE type=?1")                                        \
     X(IN_LAST, "SELECT coalesce(max(number),0) FROM inbox")                                        \
+    X(SAME_ADD, "INSERT OR IGNORE INTO same(blind,thread,message,what) VALUES(?1,?2,?3,?4)")       \
+    X(SAME_OF, "SELECT blind,thread,what FROM same WHERE message=?1 ORDER BY what,blind LIMIT ?2") \
+    X(SAME_NEXT, "SELECT thread FROM same WHERE blind=?1 AND thread>?2 ORDER BY thread LIMIT 1")   \
+    X(SAME_DROP, "DELETE FROM same WHERE message=?1")                                              \
     X(THREAD_GET, "SELECT key,state FROM thread WHERE thread=?1")                                  \
     X(THREAD_PUT, "INSERT INTO thread(thread,key,state,changed_ms) VALUES(?1,?2,?3,?4) "           \
                   "ON CONFLICT(thread) DO UPDATE SET state=?3,changed_ms=?4")                      \

@@ -6,6 +6,7 @@
 
 #include "clients/lib/client_view.h"
 #include "proto/base/check.h"
+#include "proto/payload/payload_same.h"
 
 struct leadbus_message {
     struct leadbus_item item;
@@ -131,6 +132,30 @@ void leadbus_message_free(leadbus_message *message)
 const struct leadbus_item *leadbus_message_item(const leadbus_message *message)
 {
     return &message->item;
+}
+
+int leadbus_same_numbers(leadbus *lb, const uint8_t *id, struct leadbus_same *ret_same, size_t cap,
+                         size_t *ret_count, int *ret_more, struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    bool more = false;
+    size_t count = 0;
+    struct box_same *found = calloc(cap + 1, sizeof *found);
+    CHECK(found != NULL);
+    int r = box_same_of(lb->box, id, found, cap, &count, &more, &error);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        /* The table may have lost its row. */
+        const struct payload_same *same = payload_same_find(found[i].what);
+        memcpy(ret_same[i].thread, found[i].thread, 16);
+        ret_same[i].what = same ? same->what : "number";
+        ret_same[i].what_zh = same ? same->text_zh : "编号";
+        ret_same[i].what_en = same ? same->text_en : "number";
+    }
+    free(found);
+    if (r < 0) return client_failed(ret_error, &error);
+    *ret_count = count;
+    *ret_more = more;
+    return 0;
 }
 
 size_t leadbus_message_section_count(const leadbus_message *message)

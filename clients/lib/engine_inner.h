@@ -139,6 +139,17 @@ void engine_content_of(struct moment *moment, const uint8_t thread_key[32], cons
                        const struct envelope *envelope, const struct opened *opened,
                        struct buf *ret_sealed);
 
+/* ---- engine_same.c: numbers that messages have in common ----------------------------------------
+ *
+ * Into the blind index: those of our own message, and of what we may open of one that came. Errors:
+ * of the store. */
+int engine_same_note(struct engine *engine, const uint8_t id[16], const uint8_t thread[16],
+                     const char *kind_slug, const struct seal_section *sections, size_t count,
+                     struct error *ret_error) MUST_USE;
+int engine_same_opened(struct engine *engine, const struct box_in *row,
+                       const struct envelope *envelope, const struct opened *opened,
+                       struct error *ret_error) MUST_USE;
+
 /* ---- engine_keys.c: epoch keys, peers, sessions, KEKs -------------------------------------------
  */
 void engine_keys_load(struct engine *engine);

@@ -122,6 +122,7 @@ int engine_row_refused(struct engine *engine, struct moment *moment, struct engi
     engine_row_why(&row, why);
     r = box_out_update(engine->box, &row, ret_error);
     if (r == 0) r = engine_thread_rebuild(engine, moment, row.thread, ret_error);
+    if (r == 0) r = box_same_drop(engine->box, id, ret_error); /* nobody else has it */
     if (r < 0) return r;
     engine_transfers_cancel(engine, id);
     engine_pending_settle(engine, pending);

@@ -81,6 +81,8 @@ static int store_message(struct engine *engine, struct moment *moment, struct in
                        buf_bytes(&encoded), ret_error);
     if (r == 0 && row->type == BOX_IN_MESSAGE)
         r = engine_attach_received(engine, moment, &in->envelope, &in->opened, row, ret_error);
+    if (r == 0 && row->type == BOX_IN_MESSAGE)
+        r = engine_same_opened(engine, row, &in->envelope, &in->opened, ret_error);
     buf_fini(&sealed);
     buf_fini(&encoded);
     engine_thread_fini(&thread);

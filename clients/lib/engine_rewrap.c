@@ -391,6 +391,7 @@ static int opening_store(struct engine *engine, struct moment *moment, struct op
     buf_fini(&sealed);
     if (r == 0)
         r = engine_attach_received(engine, moment, original, &opening->opened, row, ret_error);
+    if (r == 0) r = engine_same_opened(engine, row, original, &opening->opened, ret_error);
     if (r == 0) r = engine_thread_rebuild(engine, moment, row->thread, ret_error);
     if (r < 0) return r;
     engine->stats.in_type[BOX_IN_EXCEPTION]--;

@@ -71,6 +71,9 @@ static int stage_write(struct engine *engine, struct seal_job *job, struct engin
     memcpy(row->hash, job->sealed.hash, 32);
     r = box_out_add(engine->box, row, buf_bytes(&job->sealed.bytes), buf_bytes(&job->content),
                     ret_error);
+    if (r == 0)
+        r = engine_same_note(engine, row->id, row->thread, row->kind, job->draft->sections,
+                             job->draft->section_count, ret_error);
     if (r < 0) goto out;
     thread_apply(&thread->thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
                  envelope.head, THREAD_PENDING, row->created_ms);

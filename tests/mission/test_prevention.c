@@ -1,6 +1,7 @@
 /* Rows 1 to 40: prevention (part 2.1 of the plan). docs/MISSION.md says which row asks for what. */
 #include <stdio.h>
 
+#include "proto/payload/payload_same.h"
 #include "tests/mission/scene.h"
 
 #define LEAD   "lead.suspected-trafficking"
@@ -584,6 +585,23 @@ static void row_032_a_certificate_number_is_checked_and_travels_as_stated(void *
                    "{'certificate_number':'T120000001'}", 0, "");
     expect_section(scene, "anomaly.birth", "certificate-forged", "full",
                    "{'certificate_number':'12-34'}", 0, "full.certificate_number");
+    /* The same number in two threads is noticed by who may open both: each kind's is compared. */
+    static const char *const kinds[] = {"anomaly.birth", "anomaly.adoption", "anomaly.household",
+                                        "lead.illegal-adoption"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct payload_message *message = scene_message(scene, kinds[i], "full");
+        size_t row = 0;
+        while (payload_same_at(row) && (payload_same_at(row)->message != message->descriptor ||
+                                        strcmp(payload_same_at(row)->what, "certificate") != 0))
+            row++;
+        assert_non_null(payload_same_at(row));
+        assert_int_equal(scene_field(message, payload_same_at(row)->field)->check,
+                         PAYLOAD_CERTIFICATE);
+    }
+    char stated[PAYLOAD_SAME_LEN_MAX + 1], again[PAYLOAD_SAME_LEN_MAX + 1];
+    assert_true(payload_same_fold("T120000001", stated) > 0);
+    assert_true(payload_same_fold("Ｔ12 000 0001", again) > 0);
+    assert_string_equal(stated, again);
     /* where nothing is urgent it is refused */
     expect_section(scene, "anomaly.adoption", "", "full", "{'certificate_number':'12-34'}",
                    E_BAD_VALUE, "full.certificate_number");

@@ -433,6 +433,70 @@ static void an_agent_killed_keeps_what_it_took(void **state)
     assert_non_null(strstr(output, "journal index"));
 }
 
+/* The inbox number of a message once it is there. */
+static long wait_for_id(size_t agent, const char *id)
+{
+    static char output[OUTPUT_LEN];
+    char arguments[96];
+    long after = 0;
+    for (int turn = 0; turn < 100; turn++) {
+        snprintf(arguments, sizeof arguments, "inbox --json --wait 20 --after %ld", after);
+        json_t *answer = must_json(agent, arguments, output);
+        const json_t *items = json_object_get(answer, "items");
+        bool found = false;
+        if (!json_array_size(items)) fail_msg("%s did not arrive", id);
+        for (size_t i = 0; i < json_array_size(items) && !found; i++) {
+            const json_t *item = json_array_get(items, i);
+            const char *own = json_string_value(json_object_get(item, "id"));
+            found = own && strcmp(own, id) == 0;
+            after = (long)json_integer_value(json_object_get(item, "number"));
+        }
+        json_decref(answer);
+        if (found) return after;
+    }
+    fail();
+    return 0;
+}
+
+/* Two reports about one child: whoever reads both is told, also after a restart; who has the
+ * summaries alone is not. */
+static void the_same_number_in_two_threads_is_told(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char ids[2][37], arguments[128], wanted[128];
+    for (size_t i = 0; i < 2; i++) {
+        json_t *sent = must_json(SCHOOL,
+                                 "send lead.mandatory-report --json --wait 20 --file report.json "
+                                 "--set full.persons[0].id_number=11010519491231002X",
+                                 output);
+        snprintf(ids[i], sizeof ids[i], "%s", json_string_value(json_object_get(sent, "id")));
+        json_decref(sent);
+    }
+    snprintf(wanted, sizeof wanted, "identity number: also in thread %s", ids[0]);
+    snprintf(arguments, sizeof arguments, "show %s", ids[1]);
+    must(SCHOOL, arguments, output);
+    assert_non_null(strstr(output, wanted));
+    snprintf(arguments, sizeof arguments, "show %ld", wait_for_id(POLICE, ids[1]));
+    for (size_t i = 0; i < 2; i++) {
+        must(POLICE, arguments, output);
+        assert_non_null(strstr(output, ids[1]));
+        assert_non_null(strstr(output, wanted));
+        must(POLICE, "inbox", output);
+        assert_non_null(strstr(output, "same number in 1 thread"));
+        assert_int_equal(agents_run_in(&agents, POLICE, "zh", "inbox", output), 0);
+        assert_non_null(strstr(output, "同号线索 1 条"));
+        if (i > 0) break;
+        process_kill(&agents.processes[POLICE]);
+        agents_start(&agents, POLICE);
+    }
+    snprintf(arguments, sizeof arguments, "show %ld --json", wait_for_id(PROCURATORATE, ids[1]));
+    json_t *copy = must_json(PROCURATORATE, arguments, output);
+    assert_string_equal(json_string_value(json_object_get(copy, "id")), ids[1]);
+    assert_null(json_object_get(copy, "same_number"));
+    json_decref(copy);
+}
+
 static void configuration_is_checked(void **state)
 {
     (void)state;
@@ -501,6 +565,7 @@ int main(void)
         cmocka_unit_test(the_api_is_as_documented),
         cmocka_unit_test(a_token_opens_the_port_and_nothing_else_does),
         cmocka_unit_test(an_agent_killed_keeps_what_it_took),
+        cmocka_unit_test(the_same_number_in_two_threads_is_told),
         cmocka_unit_test(configuration_is_checked),
         cmocka_unit_test(a_wrong_bundle_file_is_named),
     };

@@ -1087,6 +1087,49 @@ static void check_full(struct fake_unit *unit, const uint8_t id[16])
     buf_fini(&sealed);
 }
 
+/* A report about a person with that identity number. */
+static void stage_about(struct fake *fake, const char *number, uint8_t id[16])
+{
+    Leadbus__Payload__Person person = LEADBUS__PAYLOAD__PERSON__INIT, *persons[] = {&person};
+    Leadbus__Payload__MandatoryFull full = LEADBUS__PAYLOAD__MANDATORY_FULL__INIT;
+    struct buf bytes = {0};
+    person.id_number = (char *)(uintptr_t)number;
+    full.n_persons = 1;
+    full.persons = persons;
+    message_encode(&full.base, &bytes);
+    const struct seal_section sections[] = {report_sections[0], {"full", buf_bytes(&bytes)}};
+    const struct engine_draft draft = {.kind = REPORT,
+                                       .topic = "",
+                                       .area = "",
+                                       .officer = "",
+                                       .purpose = "",
+                                       .sections = sections,
+                                       .section_count = 2};
+    assert_int_equal(engine_stage(school->engine, fake_moment(fake), &draft, id, NULL), 0);
+    buf_fini(&bytes);
+}
+
+/* What both reports have in common is not known before they are open. */
+static void what_a_rewrap_opens_is_compared_then(void **state)
+{
+    struct fake *fake = *state;
+    struct box_same found[2];
+    size_t count = 9;
+    bool more;
+    uint8_t ids[2][16];
+    fake_online(fake, police);
+    fake_online(fake, school);
+    for (int i = 0; i < 2; i++) stage_about(fake, "11010519491231002X", ids[i]);
+    fake_run(fake);
+    assert_int_equal(box_same_of(police->box, ids[0], found, 2, &count, &more, NULL), 0);
+    assert_int_equal(count, 0);
+    publish_police(fake, 2);
+    assert_int_equal(box_same_of(police->box, ids[0], found, 2, &count, &more, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(found[0].what, "identity");
+    assert_memory_equal(found[0].thread, ids[1], 16);
+}
+
 static void who_had_no_key_reads_it_once_there_is_one(void **state)
 {
     struct fake *fake = *state;
@@ -1408,6 +1451,7 @@ int main(void)
         ONLINE(what_was_acknowledged_and_lost_comes_again),
         ONLINE(what_comes_again_is_held_against_what_was_acknowledged),
         ONLINE(a_gap_in_what_comes_again_is_asked_for),
+        UNKEYED(what_a_rewrap_opens_is_compared_then),
         UNKEYED(who_had_no_key_reads_it_once_there_is_one),
         UNKEYED(a_rewrap_that_comes_first_waits_for_what_it_opens),
         ONLINE(what_a_lost_keyring_could_have_opened_is_rewrapped),

@@ -434,6 +434,23 @@ LEADBUS_API size_t leadbus_message_recipient_count(const leadbus_message *messag
 LEADBUS_API const struct leadbus_recipient *
 leadbus_message_recipient(const leadbus_message *message, size_t i);
 
+/* ---- the same number elsewhere
+ * -------------------------------------------------------------------
+ *
+ * Two leads about one person or thing often share a number: identity, birth certificate, number
+ * plate, case. The store has a blind index of them, keyed by the unit's secrets, of what this unit
+ * may open and of what it sent itself. Nobody else learns of a match; it goes with the content. */
+
+struct leadbus_same {
+    uint8_t thread[16];
+    const char *what, *what_zh, *what_en; /* which number: "certificate"; static */
+};
+/* Other threads that have a number of message `id`, at most cap of them; *ret_more: there are more.
+ * A message that is not here has none. */
+LEADBUS_API int leadbus_same_numbers(leadbus *lb, const uint8_t *id, struct leadbus_same *ret_same,
+                                     size_t cap, size_t *ret_count, int *ret_more,
+                                     struct leadbus_error *ret_error);
+
 /* ---- files of messages --------------------------------------------------------------------------
  *
  * Files of a message that arrived are fetched behind it, a few chunks at a time; each chunk is held
