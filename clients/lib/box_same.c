@@ -46,8 +46,9 @@ static int own_entries(struct box *box, const uint8_t message[16], struct own **
     while ((r = box_step(box, statement, ret_error)) == 1) {
         if (count == cap) {
             cap = cap ? cap * 2 : 8;
-            all = realloc(all, cap * sizeof *all);
-            CHECK(all != NULL);
+            struct own *more = realloc(all, cap * sizeof *all);
+            CHECK(more != NULL);
+            all = more;
         }
         box_fixed(statement, 0, all[count].blind, BOX_BLIND_LEN);
         box_fixed(statement, 1, all[count].thread, 16);

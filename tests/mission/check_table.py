@@ -10,7 +10,7 @@ import sys
 ROWS = range(1, 105)
 # What no software sees to; whoever moves a row in here or out of here changes this line and its reviewers see it.
 BY_PEOPLE = {19, 40, 48, 70, 73, 82, 87, 94, 103, 104}
-PARTS = {"clocks", "console", "custody", "chains", "supervision", "figures", "exports"}
+PARTS = {"clocks", "console", "custody", "chains", "supervision", "figures", "exports", "links"}
 STATES = {"enforced": "enforced", "by people": "people", "not enforced": "not"}
 ROW = re.compile(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$")
 TEST = re.compile(r"`([a-z_/]+\.c):(\w+)`")
@@ -89,7 +89,7 @@ def main():
             continue
         if int(top.group(1)) != len(sets[state]):
             say(f"{words}: {top.group(1)} at the top, {len(sets[state])} in the table")
-        if state != "enforced" and top.group(2) is None:
+        if state != "enforced" and sets[state] and top.group(2) is None:
             say(f"{words}: the top does not list them")
         if top.group(2) and {int(n) for n in top.group(2).split(",")} != sets[state]:
             say(f"{words}: the top lists others than the table")

@@ -346,9 +346,35 @@ static void row_097_a_foreign_victims_data_stays_in_the_district(void **state)
     assert_int_equal(plan_unit_find(scene->plan, "embassy"), PLAN_UNIT_NONE);
 }
 
-static void row_098_a_bulletin_on_cooperation_has_no_case_in_it(void **state)
+static void row_098_intelligence_stays_among_three_and_is_references_alone(void **state)
 {
     struct scene *scene = *state;
+    const char *kind = "notice.cooperation";
+    assert_int_equal(scene_kind(scene, kind)->level, 4);
+    assert_int_equal(scene_kind(scene, kind)->attachments, 0);
+    expect_senders(scene, kind, "intelligence", "police-hedong foreign-affairs justice");
+    expect_route(scene, kind, "intelligence", "police-hedong", "foreign-affairs!full justice!full");
+    expect_route(scene, kind, "reply", "justice", "police-hedong!full foreign-affairs!full");
+    expect_route(scene, kind, "inquiry", "court", "sender_not_allowed");
+    expect_section(scene, kind, "inquiry", "full", "{}", 0, "");
+    expect_section(scene, kind, "inquiry", "full", "{'text':'x'}", E_UNKNOWN_FIELD, "full.text");
+    expect_section(scene, kind, "inquiry", "full", "{'name':'x'}", E_UNKNOWN_FIELD, "full.name");
+    expect_section(scene, kind, "inquiry", "full", "{'matter':'reply'}", E_BAD_VALUE,
+                   "full.matter");
+    expect_section(scene, kind, "reply", "full", "{'matter':'reply'}", E_MISSING_FIELD,
+                   "full.answers");
+    expect_section(scene, kind, "inquiry", "full", "{'answer_by':'2026-03-01'}", E_BAD_VALUE,
+                   "full.answer_by");
+    const struct payload_message *message = scene_message(scene, kind, "full");
+    assert_false(scene_has_check(message, PAYLOAD_TEXT));
+    assert_false(scene_has_check(message, PAYLOAD_NAME));
+    assert_false(scene_has_check(message, PAYLOAD_ID_NUMBER));
+    assert_false(scene_has_check(message, PAYLOAD_MESSAGE));
+    struct district_letter *sent = scene_send(scene, kind, "intelligence", "police-hedong", NULL);
+    assert_int_equal(scene_waits(scene, sent, "procuratorate"), -1);
+    assert_int_equal(scene_waits(scene, sent, "joint-conference-office"), -1);
+    (void)scene_send(scene, "receipt.signed", "", "justice", sent);
+    /* what is for everybody has no case in it */
     assert_int_equal(scene_role(scene, "notice.bulletin", "", "police-hedong", "foreign-affairs"),
                      '!');
     assert_int_equal(scene_role(scene, "notice.bulletin", "", "police-hedong", "justice"), '!');
@@ -427,7 +453,7 @@ int main(void)
         scene_test(row_095_every_reporter_is_answered_on_a_thread_of_its_own),
         scene_test(row_096_a_victim_from_abroad_comes_with_the_citys_reference),
         scene_test(row_097_a_foreign_victims_data_stays_in_the_district),
-        scene_test(row_098_a_bulletin_on_cooperation_has_no_case_in_it),
+        scene_test(row_098_intelligence_stays_among_three_and_is_references_alone),
         scene_test(row_099_figures_name_the_journal_they_come_from),
         scene_test(row_100_the_office_alone_lifts_what_is_listed),
         scene_test(row_101_members_report_on_themselves_to_the_office),

@@ -328,6 +328,43 @@ static void who_sends_twice_is_told_too(void **state)
     assert_memory_equal(found[0].thread, first, 16);
 }
 
+/* Two tips about one vehicle by one person: that it is one vehicle is told. */
+static void what_a_tip_shares_is_told_and_never_who_told_it(void **state)
+{
+    struct fake *fake = *state;
+    struct box_same found[4];
+    uint8_t ids[2][16];
+    struct buf full = {0}, who = {0};
+    Leadbus__Payload__Vehicle vehicle = LEADBUS__PAYLOAD__VEHICLE__INIT, *vehicles[] = {&vehicle};
+    Leadbus__Payload__TipFull tip = LEADBUS__PAYLOAD__TIP_FULL__INIT;
+    Leadbus__Payload__Reporter reporter = LEADBUS__PAYLOAD__REPORTER__INIT;
+    vehicle.plate = (char *)(uintptr_t) "津A12345";
+    tip.n_vehicles = 1;
+    tip.vehicles = vehicles;
+    reporter.id_number = (char *)(uintptr_t) "11010519491231002X";
+    message_encode(&tip.base, &full);
+    message_encode(&reporter.base, &who);
+    const struct seal_section sections[] = {{"summary", buf_bytes(&summary)},
+                                            {"full", buf_bytes(&full)},
+                                            {"reporter", buf_bytes(&who)}};
+    const struct engine_draft draft = {.kind = "lead.public-tip",
+                                       .topic = "",
+                                       .area = "",
+                                       .officer = "",
+                                       .purpose = "",
+                                       .sections = sections,
+                                       .section_count = 3};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(engine_stage(health->engine, fake_moment(fake), &draft, ids[i], NULL), 0);
+        fake_run(fake);
+    }
+    assert_int_equal(same_of(police, ids[1], found), 1);
+    assert_string_equal(found[0].what, "plate");
+    assert_memory_equal(found[0].thread, ids[0], 16);
+    buf_fini(&full);
+    buf_fini(&who);
+}
+
 /* What the bus refused is nobody's lead. */
 static void what_was_refused_is_not_pointed_at(void **state)
 {
@@ -414,6 +451,7 @@ int main(void)
         cmocka_unit_test(erased_content_leaves_no_number),
         ONLINE(each_unit_finds_it_in_what_it_may_open_itself),
         ONLINE(who_sends_twice_is_told_too),
+        ONLINE(what_a_tip_shares_is_told_and_never_who_told_it),
         ONLINE(what_was_refused_is_not_pointed_at),
         ONLINE(the_index_is_blind_and_survives_a_restart),
     };
