@@ -118,6 +118,8 @@ void engine_rest_seal(struct engine *engine, struct moment *moment, const uint8_
                       struct bytes plain, struct buf *ret_sealed);
 int engine_rest_open(struct engine *engine, const uint8_t id[16], struct bytes sealed,
                      struct buf *ret_plain, struct error *ret_error) MUST_USE;
+/* Another key out of the unit's sealed secrets, for one purpose. The caller wipes it. */
+void engine_rest_key(const struct engine *engine, const char *purpose, uint8_t ret_key[32]);
 /* Thread and its key from the box; a new one when it is not there. */
 struct engine_thread {
     struct thread thread;

@@ -43,6 +43,11 @@ int engine_rest_open(struct engine *engine, const uint8_t id[16], struct bytes s
     return rest_open(engine->storage_key, id, sealed, ret_plain, ret_error);
 }
 
+void engine_rest_key(const struct engine *engine, const char *purpose, uint8_t ret_key[32])
+{
+    engine->suite->expand(engine->storage_key, bytes_of_str(purpose), ret_key, 32);
+}
+
 /* ---- threads ----------------------------------------------------------------------------------
  */
 

@@ -28,8 +28,7 @@ static void blind_of(const struct noting *noting, const struct payload_same *sam
                                    hash);
     memcpy(ret_blind, hash, BOX_BLIND_LEN);
     sodium_memzero(hash, sizeof hash);
-    sodium_memzero(text.data, text.len);
-    buf_fini(&text);
+    buf_wipe_fini(&text);
 }
 
 /* A library that checks no payloads may be handed more numbers than the schema has. */
@@ -50,8 +49,7 @@ int engine_same_note(struct engine *engine, const uint8_t id[16], const uint8_t 
     const struct plan_kind *kind = plan_kind_find(trust_bundle_plan(engine->bundle), kind_slug);
     struct noting noting = {.engine = engine, .id = id, .thread = thread, .error = ret_error};
     int r = 0;
-    engine->suite->expand(engine->storage_key, bytes_of_str("leadbus/1 same number"), noting.key,
-                          sizeof noting.key);
+    engine_rest_key(engine, "leadbus/1 same number", noting.key);
     for (size_t i = 0; kind && i < count && r == 0; i++) {
         int index = plan_section_find(kind, sections[i].name);
         const struct payload_message *message =
