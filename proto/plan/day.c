@@ -45,19 +45,39 @@ bool day_parse(const char *text, uint64_t *ret_ms)
         return false;
     uint64_t days = day_year_start(year) + day - 1;
     for (unsigned i = 1; i < month; i++) days += day_month_len(year, i);
-    /* A day in China starts 8 hours before it does in UTC; the first one of 1970 is clamped. */
-    *ret_ms = days > 0 ? days * DAY_MS - DAY_EAST_MS : 0;
+    *ret_ms = day_start_ms((uint32_t)days);
     return true;
+}
+
+/* A day in China starts 8 hours before it does in UTC; the first one of 1970 is clamped. */
+uint64_t day_start_ms(uint32_t number)
+{
+    return number > 0 ? (uint64_t)number * DAY_MS - DAY_EAST_MS : 0;
+}
+
+uint32_t day_number(uint64_t at_ms)
+{
+    uint64_t days = at_ms / DAY_MS + (at_ms % DAY_MS >= DAY_MS - DAY_EAST_MS);
+    return days < DAY_NUMBER_MAX ? (uint32_t)days : DAY_NUMBER_MAX;
+}
+
+unsigned day_year(uint32_t number)
+{
+    unsigned year = DAY_YEAR_MIN + number / 366;
+    while (year < DAY_YEAR_MAX && day_year_start(year + 1) <= number) year++;
+    return year;
+}
+
+unsigned day_weekday(uint32_t number)
+{
+    return (number + 4) % 7; /* 1970-01-01 was a Thursday */
 }
 
 void day_text(uint64_t at_ms, char ret_text[DAY_TEXT_LEN])
 {
-    uint64_t last = day_year_start(DAY_YEAR_MAX + 1) - 1;
-    uint64_t days = at_ms / DAY_MS + (at_ms % DAY_MS >= DAY_MS - DAY_EAST_MS);
-    if (days > last) days = last;
-    unsigned year = DAY_YEAR_MIN + (unsigned)(days / 366);
-    while (year < DAY_YEAR_MAX && day_year_start(year + 1) <= days) year++;
-    days -= day_year_start(year);
+    uint32_t number = day_number(at_ms);
+    unsigned year = day_year(number);
+    uint64_t days = number - day_year_start(year);
     unsigned month = 1;
     while (days >= day_month_len(year, month)) days -= day_month_len(year, month++);
     (void)snprintf(ret_text, DAY_TEXT_LEN, "%04u-%02u-%02u", year % 10000, month % 100,

@@ -5,12 +5,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DAY_TEXT_LEN = 11 };
+/* A day's number counts from 1970-01-01; the last one is the end of 2999. */
+enum { DAY_TEXT_LEN = 11, DAY_NUMBER_MAX = 376199 };
 
 /* "2022-03-10" as the start of that day, UTC ms. False, *ret_ms untouched: no day that exists
  * within 1970..2999. */
 bool day_parse(const char *text, uint64_t *ret_ms);
 /* The day on which a moment falls; after 2999 that year's last. */
 void day_text(uint64_t at_ms, char ret_text[DAY_TEXT_LEN]);
+
+uint32_t day_number(uint64_t at_ms); /* on which a moment falls; at most DAY_NUMBER_MAX */
+/* Its first moment, UTC ms (of 1970-01-01, which begins before that: 0). Up to DAY_NUMBER_MAX + 1.
+ */
+uint64_t day_start_ms(uint32_t number);
+unsigned day_year(uint32_t number);
+unsigned day_weekday(uint32_t number); /* 0 = Sunday .. 6 */
 
 #endif

@@ -7,8 +7,9 @@
 #include "proto/plan/plan_inner.h"
 
 const char *const plan_part_names[PLAN_PART_COUNT_MAX] = {
-    "plan/about.tsv",  "plan/units.tsv", "plan/areas.tsv",  "plan/groups.tsv", "plan/tasks.tsv",
-    "plan/duties.tsv", "plan/kinds.tsv", "plan/topics.tsv", "plan/routes.tsv", "plan/waivers.tsv",
+    "plan/about.tsv",  "plan/units.tsv",   "plan/areas.tsv",  "plan/groups.tsv",
+    "plan/tasks.tsv",  "plan/duties.tsv",  "plan/kinds.tsv",  "plan/topics.tsv",
+    "plan/routes.tsv", "plan/waivers.tsv", "plan/clocks.tsv", "plan/calendar.tsv",
 };
 
 /* ---- memory: one list of blocks, freed together ---------------------------------------------- */

@@ -23,13 +23,15 @@
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/base/limits.h"
+#include "proto/plan/calendar.h"
 
 /* The parts. The first PLAN_PART_COUNT are required: "plan/about.tsv", "plan/units.tsv",
  * "plan/areas.tsv", "plan/groups.tsv", "plan/tasks.tsv", "plan/duties.tsv", "plan/kinds.tsv",
  * "plan/topics.tsv", "plan/routes.tsv". The rest may be missing: "plan/waivers.tsv", which no route
- * depends on. plan_parse ignores parts of other names, so a caller may hand over all parts of a
- * bundle. File of a part: what follows "plan/". */
-enum { PLAN_PART_COUNT = 9, PLAN_PART_COUNT_MAX = 10 };
+ * depends on; "plan/clocks.tsv" and "plan/calendar.tsv": without them nothing is ever overdue, and
+ * every Monday to Friday is worked. plan_parse ignores parts of other names, so a caller may hand
+ * over all parts of a bundle. File of a part: what follows "plan/". */
+enum { PLAN_PART_COUNT = 9, PLAN_PART_COUNT_MAX = 12 };
 extern const char *const plan_part_names[PLAN_PART_COUNT_MAX];
 
 struct plan_part {
@@ -46,6 +48,7 @@ enum {
     PLAN_TASK_UNIT_COUNT_MAX = 64, /* in one half of a clause's brackets */
     PLAN_GROUP_COUNT_MAX = 16,
     PLAN_WAIVER_COUNT_MAX = 2048,
+    PLAN_CLOCK_ROW_COUNT_MAX = 1024,
     PLAN_RETENTION_DAYS_MAX = 36500,
     PLAN_UNIT_SET_WORDS = LIMIT_UNIT_COUNT_MAX / 64,
 };
@@ -315,6 +318,48 @@ struct plan_waiver {
     size_t line;
 };
 
+/* What runs out, for one leg of a message. */
+enum plan_clock_index {
+    PLAN_CLOCK_DELIVER,  /* the unit's agent has it */
+    PLAN_CLOCK_SIGN,     /* signed for */
+    PLAN_CLOCK_ACCEPT,   /* accepted or returned */
+    PLAN_CLOCK_PROGRESS, /* first word on it */
+    PLAN_CLOCK_CLOSE,
+    PLAN_CLOCK_RELEASE, /* the originator's answer to a unit that asks to pass it on */
+    PLAN_CLOCK_COUNT,
+};
+/* From when: the message's record, or that of the leg's act; `asked`: of the request. */
+enum plan_clock_start {
+    PLAN_CLOCK_FROM_SUBMITTED,
+    PLAN_CLOCK_FROM_SIGNED,
+    PLAN_CLOCK_FROM_ACCEPTED,
+    PLAN_CLOCK_FROM_ASKED,
+};
+
+/* A row of clocks.tsv. The plan of 2022 sets no figures: all are configuration with their source.
+ */
+struct plan_clock {
+    enum plan_clock_index clock;
+    enum plan_clock_start from;
+    uint8_t urgency;  /* 1 .. 4, or 0: of a kind */
+    const char *kind; /* or empty */
+    uint32_t limit;   /* 1 .. CALENDAR_LIMIT_MAX */
+    enum calendar_unit unit;
+    const char *source_zh, *source_en; /* the rule that it follows, or that there is none */
+    const char *to_confirm;
+    size_t line;
+};
+
+/* A row of calendar.tsv as it was written. */
+struct plan_calendar_row {
+    bool hours; /* from and to are times of the day, else days */
+    const char *from, *to;
+    const char *name_zh, *name_en;
+    const char *source;
+    const char *to_confirm;
+    size_t line;
+};
+
 struct plan;
 
 /* Parses and compiles the parts; they are borrowed during the call only. ret_plan is untouched on
@@ -387,6 +432,17 @@ const char *plan_named_zh(const struct plan *plan, struct plan_named named);
 const char *plan_named_en(const struct plan *plan, struct plan_named named);
 const char *plan_act_name(enum plan_act act); /* "sign", "accept", ...: as in kinds.tsv */
 const char *plan_family_name(enum plan_family family);
+
+/* Empty when the plan has none. */
+const struct calendar *plan_calendar(const struct plan *plan);
+size_t plan_clock_count(const struct plan *plan);
+const struct plan_clock *plan_clock(const struct plan *plan, size_t index);
+/* The clock of a message of this kind and topic: the kind's own, or that of its urgency. NULL: none
+ * runs. `kind` is of this plan. */
+const struct plan_clock *plan_clock_of(const struct plan *plan, const struct plan_kind *kind,
+                                       const char *topic, enum plan_clock_index clock);
+const char *plan_clock_name(enum plan_clock_index clock); /* "sign": as in clocks.tsv */
+const char *plan_clock_zh(enum plan_clock_index clock);   /* "签收" */
 
 size_t plan_waiver_count(const struct plan *plan);
 const struct plan_waiver *plan_waiver(const struct plan *plan, size_t index);

@@ -27,6 +27,15 @@ struct plan {
     size_t fallback_count;
     struct plan_waiver *waivers;
     size_t waiver_count;
+    struct plan_clock *clocks;
+    size_t clock_count;
+    int16_t clock_of_urgency[5][PLAN_CLOCK_COUNT]; /* index + 1; 0: none */
+    int16_t *clock_of_kind;                        /* the same, kind_count rows of them */
+    struct calendar calendar;
+    struct calendar_exception *calendar_days;
+    uint16_t *calendar_years;
+    struct plan_calendar_row *calendar_rows;
+    size_t calendar_row_count;
     uint16_t police;
     uint16_t office;
     uint16_t

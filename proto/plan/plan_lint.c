@@ -293,6 +293,38 @@ static void plan_lint_tasks(struct plan_lint_work *work)
     }
 }
 
+/* ---- clocks -----------------------------------------------------------------------------------
+ */
+
+/* A plan without clocks is whole; one with some of them is not. */
+static void plan_lint_clocks(struct plan_lint_work *work)
+{
+    const struct plan *plan = work->plan;
+    bool days = false, hours = false;
+    if (plan->clock_count == 0) return;
+    for (unsigned urgency = 1; urgency <= 4; urgency++) {
+        for (unsigned clock = 0; clock < PLAN_CLOCK_COUNT; clock++) {
+            char subject[32];
+            if (plan->clock_of_urgency[urgency][clock] != 0) continue;
+            (void)snprintf(subject, sizeof subject, "%u/%s", urgency,
+                           plan_clock_name((enum plan_clock_index)clock));
+            plan_lint_tell(work, PLAN_LINT_CLOCK_MISSING, PLAN_PART_CLOCKS, 0, subject,
+                           plan_clock_zh((enum plan_clock_index)clock),
+                           plan_clock_name((enum plan_clock_index)clock));
+        }
+    }
+    for (size_t i = 0; i < plan->clock_count; i++) {
+        hours = hours || plan->clocks[i].unit == CALENDAR_WORK_HOURS;
+        days = days || plan->clocks[i].unit >= CALENDAR_DAYS;
+    }
+    if (days && plan->calendar.year_count == 0)
+        plan_lint_tell(work, PLAN_LINT_CALENDAR_WITHOUT_YEAR, PLAN_PART_CALENDAR, 0, "calendar",
+                       NULL, NULL);
+    if (hours && plan->calendar.hours_count == 0)
+        plan_lint_tell(work, PLAN_LINT_CALENDAR_WITHOUT_HOURS, PLAN_PART_CALENDAR, 0, "calendar",
+                       NULL, NULL);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
@@ -325,6 +357,7 @@ size_t plan_lint(const struct plan *plan,
     plan_lint_names_twice(&work);
     plan_lint_tasks(&work);
     plan_lint_kinds(&work);
+    plan_lint_clocks(&work);
     (void)plan_open(plan, plan_lint_open_item, &work);
     plan_lint_waivers(&work);
     return work.grave_count;

@@ -144,6 +144,49 @@ static void plan_open_kinds(struct plan_open_work *work, const struct plan *plan
     }
 }
 
+static void plan_open_clocks(struct plan_open_work *work, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->clock_count; i++) {
+        const struct plan_clock *clock = &plan->clocks[i];
+        char subject[LIMIT_SLUG_LEN_MAX + 16], value_zh[PLAN_OPEN_VALUE_LEN_MAX + 1],
+            value_en[PLAN_OPEN_VALUE_LEN_MAX + 1];
+        const char *unit = calendar_unit_name(clock->unit);
+        if (clock->urgency)
+            (void)snprintf(subject, sizeof subject, "%u/%s", clock->urgency,
+                           plan_clock_name(clock->clock));
+        else
+            (void)snprintf(subject, sizeof subject, "%s/%s", clock->kind,
+                           plan_clock_name(clock->clock));
+        (void)snprintf(value_zh, sizeof value_zh, "%u %s（%s）", clock->limit,
+                       calendar_unit_zh(clock->unit), clock->source_zh);
+        (void)snprintf(value_en, sizeof value_en, "%u %s (%s)", clock->limit, unit,
+                       clock->source_en);
+        struct plan_open_item item = {.line = clock->line,
+                                      .subject = subject,
+                                      .name_zh = plan_clock_zh(clock->clock),
+                                      .name_en = plan_clock_name(clock->clock),
+                                      .value_zh = value_zh,
+                                      .value_en = value_en};
+        plan_open_field(work, PLAN_PART_CLOCKS, item, clock->to_confirm);
+    }
+}
+
+static void plan_open_calendar(struct plan_open_work *work, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->calendar_row_count; i++) {
+        const struct plan_calendar_row *row = &plan->calendar_rows[i];
+        char subject[2 * PLAN_FIELD_LEN_MAX + 2];
+        (void)snprintf(subject, sizeof subject, "%s/%s", row->from, row->to);
+        struct plan_open_item item = {.line = row->line,
+                                      .subject = subject,
+                                      .name_zh = row->name_zh,
+                                      .name_en = row->name_en,
+                                      .value_zh = row->source,
+                                      .value_en = row->source};
+        plan_open_field(work, PLAN_PART_CALENDAR, item, row->to_confirm);
+    }
+}
+
 size_t plan_open(const struct plan *plan,
                  void (*item)(void *ctx, const struct plan_open_item *item), void *ctx)
 {
@@ -153,5 +196,7 @@ size_t plan_open(const struct plan *plan,
     for (size_t i = 0; i < plan->group_count; i++) plan_open_group(&work, plan, &plan->groups[i]);
     plan_open_duties(&work, plan);
     plan_open_kinds(&work, plan);
+    plan_open_clocks(&work, plan);
+    plan_open_calendar(&work, plan);
     return work.count;
 }

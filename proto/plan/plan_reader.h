@@ -18,6 +18,8 @@ enum plan_part_index {
     PLAN_PART_TOPICS,
     PLAN_PART_ROUTES,
     PLAN_PART_WAIVERS,
+    PLAN_PART_CLOCKS,
+    PLAN_PART_CALENDAR,
 };
 
 struct plan_reader {
@@ -59,5 +61,8 @@ int plan_kinds_parse(struct plan_reader *reader, struct error *ret_error) MUST_U
 int plan_rows_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
 /* waivers, where the part is there. */
 int plan_waivers_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
+/* clocks (kinds have been read) and the calendar, where the parts are there. */
+int plan_clocks_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
+int plan_calendar_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
 
 #endif

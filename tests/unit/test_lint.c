@@ -185,6 +185,8 @@ static const struct {
     {"units.tsv", "天津市河东区人民法院\tcourt\t-\t-\t-\t-",
      "天津市河东区人民法院\tcourt\t-\t-\t-\tfull_zh", PLAN_FINDING_OPEN, "to-confirm", "court",
      NULL, "\ncourt\t"},
+    {"clocks.tsv", "\n4\t-\trelease", "\n-\tnotice.campaign\trelease", PLAN_FINDING_GRAVE,
+     "clock-missing", "4/release", NULL, NULL},
     {"waivers.tsv", "\nduty-unused\tp3.2\t", "\nduty-unused\tp3.9\t", PLAN_FINDING_NOTE,
      "waiver-unused", "p3.9", NULL, "\nduty-unused\tp3.9\t"},
     {"waivers.tsv", "\nduty-unused\tp3.2\t", "\nkind-without-sign\tp3.2\t", PLAN_FINDING_NOTE,
@@ -325,12 +327,30 @@ static void a_route_wider_than_the_limit_is_found(void **unused)
     plan_files_free(&files);
 }
 
+static void an_empty_calendar_is_found(void **unused)
+{
+    (void)unused;
+    static struct seen seen;
+    static const char empty[] = "from\tto\tis\tname_zh\tname_en\tsource\tto_confirm\n";
+    struct plan_files files;
+    struct error error = {0};
+    size_t at = 0;
+    plan_files_load(&files);
+    plan_files_set(&files, "calendar.tsv", empty, strlen(empty));
+    if (!lint(&files, &seen, &error)) fail_msg("%s: %s", error.field, error.detail);
+    assert_true(has(&seen, PLAN_FINDING_NOTE, "calendar-without-year", "calendar", &at));
+    assert_true(has(&seen, PLAN_FINDING_NOTE, "calendar-without-hours", "calendar", &at));
+    plan_files_free(&files);
+}
+
 static void every_code_has_a_case(void **unused)
 {
     (void)unused;
     const char *code = NULL;
     for (size_t i = 0; (code = plan_lint_code_at(i, NULL)) != NULL; i++) {
-        bool found = strcmp(code, "route-too-wide") == 0 || strncmp(code, "unit-without-", 13) == 0;
+        bool found = strcmp(code, "route-too-wide") == 0 ||
+                     strncmp(code, "unit-without-", 13) == 0 ||
+                     strncmp(code, "calendar-without-", 17) == 0;
         for (size_t j = 0; j < BROKEN_COUNT && !found; j++)
             found = strcmp(broken[j].code, code) == 0;
         if (!found) fail_msg("no broken plan shows %s", code);
@@ -518,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_finding_says_what_to_do),
         cmocka_unit_test(parsing_refuses_what_lint_need_not_find),
         cmocka_unit_test(a_route_wider_than_the_limit_is_found),
+        cmocka_unit_test(an_empty_calendar_is_found),
         cmocka_unit_test(every_code_has_a_case),
         cmocka_unit_test(the_manual_page_lists_every_code),
         cmocka_unit_test(rows_that_do_something_are_not_called_shadowed),
