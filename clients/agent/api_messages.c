@@ -7,6 +7,7 @@
 #include "clients/agent/render.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_json.h"
+#include "proto/plan/lifecycle.h"
 
 int api_string(const json_t *object, const char *key, const char **ret_text,
                struct error *ret_error)
@@ -368,6 +369,37 @@ static json_t *preview_json(const leadbus_preview *preview)
                      flags);
 }
 
+/* What each section says, read back from the bytes that would be sealed: as its readers' agents
+ * will show it. */
+static int contents_json(const struct api_draft *draft, json_t **ret, struct error *ret_error)
+{
+    json_t *contents = json_object();
+    int status = 0;
+    for (size_t i = 0; i < draft->draft.section_count && !status; i++) {
+        const struct leadbus_section *section = &draft->sections[i];
+        int index = plan_section_find(draft->kind, section->name);
+        json_t *object = NULL;
+        status = payload_json_write(payload_find(draft->kind->sections[index].message),
+                                    bytes_of(section->data, section->len), &object, ret_error);
+        if (!status) json_object_set_new(contents, section->name, object);
+    }
+    if (status)
+        json_decref(contents);
+    else
+        *ret = contents;
+    return status;
+}
+
+static int read_complete(const struct http_request *request, bool *ret_complete,
+                         struct error *ret_error)
+{
+    const char *complete = http_query(request, "complete");
+    *ret_complete = complete && strcmp(complete, "true") == 0;
+    if (complete && !*ret_complete && strcmp(complete, "false") != 0)
+        return error_say(ret_error, E_BAD_VALUE, "complete", "应为 true 或 false", "true or false");
+    return 0;
+}
+
 int api_preview(struct agent *agent, struct http_request *request, struct http_reply *reply,
                 struct error *ret_error)
 {
@@ -375,11 +407,20 @@ int api_preview(struct agent *agent, struct http_request *request, struct http_r
     struct leadbus_error trouble = {0};
     leadbus_preview *preview = NULL;
     json_t *body = NULL;
-    int status = read_draft(agent, request, false, &body, &draft, ret_error);
+    json_t *contents = NULL;
+    bool complete = false;
+    int status = read_complete(request, &complete, ret_error);
+    if (!status) status = read_draft(agent, request, complete, &body, &draft, ret_error);
     if (!status && leadbus_preview_make(agent->lb, &draft.draft, &preview, &trouble))
         status = agent_error(&trouble, ret_error);
+    if (!status && complete)
+        status = lifecycle_check_officer(draft.kind, draft.draft.officer, ret_error);
+    if (!status) status = contents_json(&draft, &contents, ret_error);
     if (!status) {
+        int files = draft.draft.attachment_count ? plan_attachment_section(draft.kind) : -1;
         reply->json = preview_json(preview);
+        json_object_set_new(reply->json, "contents", contents);
+        if (files >= 0) render_set(reply->json, "files_with", draft.kind->sections[files].name);
         json_object_set(reply->json, "as_stated", draft.remarks);
         if (draft.area_differs)
             json_array_append_new(json_object_get(reply->json, "flags"),

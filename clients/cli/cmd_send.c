@@ -13,7 +13,7 @@ struct what {
     const char *parent;
     const char *wait;
     struct options_list sets, files;
-    bool form, confirmed;
+    bool form, confirmed, preview;
 };
 
 /* --set paths start at a section. */
@@ -93,6 +93,8 @@ static int read_what(struct cli *cli, struct what *what, bool sends, int argc, c
          "idempotency key: sent again, it is not sent twice", NULL, &cli->idempotency_key, NULL},
         {"wait", 'w', "秒", "SECONDS", "等待总线回执", "wait for the receipt of the bus", NULL,
          &what->wait, NULL},
+        {"preview", 'p', NULL, NULL, "只显示每个接收单位将读到的内容，不发送",
+         "show what each recipient will read; send nothing", &what->preview, NULL, NULL},
         {"attach", 'A', "文件", "FILE", "附上一个文件，可重复", "attach a file; may be repeated",
          NULL, NULL, &what->files},
         {"confirm-no-dna", 0, NULL, NULL, "本人已查看：图片和录音录像中没有 DNA 分型数据",
@@ -108,7 +110,7 @@ static int read_what(struct cli *cli, struct what *what, bool sends, int argc, c
         .about_en = sends ? "Sends a message; get a template with --template first."
                           : "Shows who would receive it and why; sends nothing.",
         .rows = rows,
-        .row_count = sizeof rows / sizeof *rows - (sends ? 0 : 3),
+        .row_count = sizeof rows / sizeof *rows - (sends ? 0 : 4),
     };
     return cli_options(cli, &spec, argc, argv, ret_first);
 }
@@ -232,6 +234,60 @@ static void tell_preview(struct cli *cli, const char *slug, const json_t *answer
     }
 }
 
+static bool same_sections(const json_t *one, const json_t *other)
+{
+    return json_equal(json_object_get(one, "sections"), json_object_get(other, "sections")) == 1;
+}
+
+/* All who open the same sections, in one line. */
+static void name_readers(const json_t *recipients, size_t first)
+{
+    const char *between = "";
+    for (size_t i = first; i < json_array_size(recipients); i++) {
+        const json_t *one = json_array_get(recipients, i);
+        if (!same_sections(one, json_array_get(recipients, first))) continue;
+        printf("%s%s", between, cli_safe(cli_label(one, "name")));
+        between = T("、", ", ");
+    }
+}
+
+/* For each recipient the contents of the sections that it will open; those that open the same
+ * stand together. */
+static void tell_contents(struct cli *cli, const struct what *what, const char *slug,
+                          const json_t *answer)
+{
+    struct error ignored = {0};
+    json_t *kind = NULL;
+    const json_t *recipients = json_object_get(answer, "recipients");
+    if (cli_kind(cli, slug, NULL, &kind, &ignored)) kind = NULL;
+    const json_t *schemas = json_object_get(json_object_get(kind, "schema"), "properties");
+    for (size_t i = 0; i < json_array_size(recipients); i++) {
+        const json_t *sections = json_object_get(json_array_get(recipients, i), "sections");
+        size_t before = 0;
+        while (before < i &&
+               !same_sections(json_array_get(recipients, before), json_array_get(recipients, i)))
+            before++;
+        if (before < i) continue;
+        putchar('\n');
+        name_readers(recipients, i);
+        printf("%s\n", json_array_size(sections)
+                           ? T(" 将读到：", " will read:")
+                           : T(" 只看到信头，没有内容", " will see the header alone"));
+        for (size_t s = 0; s < json_array_size(sections); s++) {
+            const char *name = json_string_value(json_array_get(sections, s));
+            const json_t *schema = json_object_get(schemas, name);
+            printf("  %s\n", cli_safe(schema ? cli_title(schema) : name));
+            cli_print_fields(json_object_get(json_object_get(answer, "contents"), name), schema, 4);
+            for (size_t f = 0; f < what->files.count; f++)
+                if (strcmp(cli_get(answer, "files_with"), name) == 0)
+                    printf(T("    附件：%s\n", "    attachment: %s\n"),
+                           cli_safe(what->files.items[f]));
+        }
+    }
+    json_decref(kind);
+    puts(T("\n以上未发送。", "\nNothing was sent."));
+}
+
 /* The template of a kind, on stdout. */
 static int print_template(struct cli *cli, const char *slug, const char *topic)
 {
@@ -245,7 +301,7 @@ static int print_template(struct cli *cli, const char *slug, const char *topic)
     return status;
 }
 
-/* Uploads the files, then the body that names them. */
+/* Uploads the files, then the body that names them; a preview leaves none behind. */
 static int submit(struct cli *cli, const struct what *what, const char *path, json_t *take_body,
                   json_t **ret_answer, struct error *ret_error)
 {
@@ -256,7 +312,7 @@ static int submit(struct cli *cli, const struct what *what, const char *path, js
     }
     json_t *files = json_incref(json_object_get(take_body, "attachments"));
     status = cli_call(cli, "POST", path, take_body, ret_answer, NULL, ret_error);
-    if (status && what->files.count) drop_files(cli, files);
+    if ((status || what->preview) && what->files.count) drop_files(cli, files);
     json_decref(files);
     return status;
 }
@@ -276,23 +332,29 @@ static int run(struct cli *cli, bool sends, int argc, char **argv)
         return cli_misuse(cli, first + 1 < argc ? argv[first + 1] : NULL, "请给出一个种类",
                           "give one kind");
     if (what.form) return print_template(cli, kind, what.topic);
+    if (what.preview && what.wait)
+        return cli_misuse(cli, "--wait", "不能与 --preview 同用", "does not go with --preview");
     if (what.wait && !cli_count(what.wait, 0, 60))
         return cli_misuse(cli, "--wait", "应在 0 到 60 秒之间", "0 to 60 seconds");
     if (what.wait)
         snprintf(path, sizeof path, "/v1/messages?wait=receipt&timeout=%s", what.wait);
     else
-        snprintf(path, sizeof path, "%s", sends ? "/v1/messages" : "/v1/preview");
+        snprintf(path, sizeof path, "%s",
+                 what.preview ? "/v1/preview?complete=true"
+                 : sends      ? "/v1/messages"
+                              : "/v1/preview");
     status = make_body(cli, &what, kind, &body, &error);
     char slug[64];
     snprintf(slug, sizeof slug, "%.60s", status ? "" : cli_get(body, "kind"));
     if (!status) status = submit(cli, &what, path, body, &answer, &error);
     if (status) return cli_fail(cli, status, &error);
-    if (sends)
+    if (sends && !what.preview)
         status = cli_tell_outgoing(cli, NULL, answer, what.wait != NULL);
     else if (cli->json)
         status = cli_print_json(answer);
     else
         tell_preview(cli, slug, answer);
+    if (what.preview && !cli->json) tell_contents(cli, &what, slug, answer);
     json_decref(answer);
     return status;
 }

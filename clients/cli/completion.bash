@@ -80,7 +80,7 @@ _leadbus() {
         own="--topic"
         [[ $command == kinds ]] && own+=" --example"
         [[ $command != kinds ]] && own+=" --file --set --area --thread --parent --template --key"
-        [[ $command == send ]] && own+=" --wait --attach --confirm-no-dna"
+        [[ $command == send ]] && own+=" --wait --preview --attach --confirm-no-dna"
         if [[ $current != -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_leadbus_ask kinds)" -- "$current")
             return

@@ -274,6 +274,10 @@ for target, name, code in (("/v1/inbox?aftre=5", "aftre", "unknown_field"),
                            ("/v1/inbox?after", "after", "bad_value")):
     problem = check_problem(call("GET", target), 400, code, target)
     check(problem.get("field") == name, f"{target}: {problem}")
+check_problem(call("POST", "/v1/preview?complete=yes", {"kind": "lead.mandatory-report"}), 422, "bad_value",
+              "preview: complete")
+check_problem(call("POST", "/v1/preview?complete=true", {"kind": "lead.mandatory-report"}), 422, "missing_field",
+              "preview: complete, without sections")
 check_problem(call("POST", "/v1/preview?wait=receipt", {}), 400, "unknown_field", "preview waits")
 
 # Headers above their bound.

@@ -497,6 +497,78 @@ static void the_same_number_in_two_threads_is_told(void **state)
     json_decref(copy);
 }
 
+/* The sections that a preview promises to a unit. */
+static json_t *promised(const json_t *preview, const char *unit)
+{
+    json_t *sections = json_object();
+    const json_t *recipients = json_object_get(preview, "recipients");
+    const json_t *contents = json_object_get(preview, "contents");
+    for (size_t i = 0; i < json_array_size(recipients); i++) {
+        const json_t *one = json_array_get(recipients, i);
+        const json_t *names = json_object_get(one, "sections");
+        if (strcmp(json_string_value(json_object_get(one, "unit")), unit) != 0) continue;
+        for (size_t s = 0; s < json_array_size(names); s++) {
+            const char *name = json_string_value(json_array_get(names, s));
+            assert_non_null(json_object_get(contents, name));
+            json_object_set(sections, name, json_object_get(contents, name));
+        }
+    }
+    return sections;
+}
+
+/* What the sender is shown before is what each recipient has afterwards, to the letter. */
+static void what_a_preview_shows_is_what_each_recipient_reads(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char arguments[128];
+    must(SCHOOL, "outbox --json", output);
+    json_t *before = json_loads(output, 0, NULL);
+    json_t *preview =
+        must_json(SCHOOL, "send lead.mandatory-report --preview --json -f report.json", output);
+    must(SCHOOL, "send --preview -f report.json", output);
+    const char *full = strstr(output, "will read:");
+    assert_non_null(full);
+    const char *copies = strstr(full + 1, "will read:");
+    assert_non_null(copies);
+    assert_null(strstr(copies + 1, "will read:")); /* those who read the same stand together */
+    json_t *said = json_object_get(json_object_get(preview, "contents"), "full");
+    const char *what = json_string_value(json_object_get(said, "what"));
+    const char *place = strstr(full, what);
+    assert_true(place && place < copies); /* and the copies have no such words */
+    assert_null(strstr(copies, what));
+    assert_non_null(strstr(output, "Nothing was sent."));
+    assert_int_equal(agents_run_in(&agents, SCHOOL, "zh", "send --preview -f report.json", output),
+                     0);
+    assert_non_null(strstr(output, "将读到："));
+    /* It refuses what sending would. */
+    assert_int_equal(leadbus(SCHOOL, "send lead.mandatory-report --preview", output), 65);
+    assert_int_equal(leadbus(SCHOOL, "send --preview --wait 5 -f report.json", output), 64);
+    must(SCHOOL, "outbox --json", output);
+    json_t *after = json_loads(output, 0, NULL);
+    assert_true(json_equal(before, after)); /* nothing left */
+    json_t *sent = must_json(SCHOOL, "send --json --wait 20 -f report.json", output);
+    const char *id = json_string_value(json_object_get(sent, "id"));
+    static const struct {
+        size_t agent;
+        const char *unit;
+        size_t sections;
+    } readers[] = {{POLICE, "police-hedong", 3}, {PROCURATORATE, "procuratorate", 1}};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(arguments, sizeof arguments, "show %ld --json", wait_for_id(readers[i].agent, id));
+        json_t *shown = must_json(readers[i].agent, arguments, output);
+        json_t *wanted = promised(preview, readers[i].unit);
+        assert_int_equal(json_object_size(wanted), readers[i].sections);
+        assert_true(json_equal(wanted, json_object_get(shown, "sections")));
+        json_decref(wanted);
+        json_decref(shown);
+    }
+    json_decref(sent);
+    json_decref(before);
+    json_decref(after);
+    json_decref(preview);
+}
+
 static void configuration_is_checked(void **state)
 {
     (void)state;
@@ -566,6 +638,7 @@ int main(void)
         cmocka_unit_test(a_token_opens_the_port_and_nothing_else_does),
         cmocka_unit_test(an_agent_killed_keeps_what_it_took),
         cmocka_unit_test(the_same_number_in_two_threads_is_told),
+        cmocka_unit_test(what_a_preview_shows_is_what_each_recipient_reads),
         cmocka_unit_test(configuration_is_checked),
         cmocka_unit_test(a_wrong_bundle_file_is_named),
     };
