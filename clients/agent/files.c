@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/base/check.h"
+#include "proto/content/personal.h"
 #include "proto/host/file.h"
 #include "proto/payload/attached.h"
 
@@ -17,6 +18,7 @@ struct files_intake {
     char kind[LIMIT_SLUG_LEN_MAX + 1];
     char name[LIMIT_ATTACHMENT_NAME_BYTES_MAX + 1];
     uint32_t attachments;   /* of the kind */
+    bool no_numbers;        /* the kind has no personal data */
     struct buf whole;       /* of what is collected */
     size_t held;            /* of agent->files_bytes */
     leadbus_upload *upload; /* of a recording */
@@ -28,9 +30,28 @@ static const struct plan_kind *kind_of(const struct agent *agent, const char *sl
     return agent->plan && slug ? plan_kind_find(agent->plan, slug) : NULL;
 }
 
-static struct content_rule rule_of(uint32_t attachments, bool confirmed)
+/* Levels C0 and C1 have no personal data, in files as in words. */
+static bool takes_no_numbers(const struct plan_kind *kind)
 {
-    struct content_rule rule = {.path = "attachment", .confirm_no_dna = confirmed};
+    return kind->level <= 1;
+}
+
+/* A file's name is read like its words. */
+static int check_name(const char *name, bool no_numbers, struct error *ret_error)
+{
+    struct bytes text = bytes_of_str(name);
+    if (!no_numbers || (!personal_has_id_number(text) && !personal_has_phone(text))) return 0;
+    return error_say(
+        ret_error, E_FORBIDDEN_CONTENT, "name",
+        "文件名含公民身份号码或电话号码：此种类不得含个人信息，请改名",
+        "an identity or telephone number in the file's name: this kind has no personal "
+        "data; rename it");
+}
+
+static struct content_rule rule_of(uint32_t attachments, bool no_numbers, bool confirmed)
+{
+    struct content_rule rule = {
+        .path = "attachment", .no_numbers = no_numbers, .confirm_no_dna = confirmed};
     if (attachments & PLAN_ATTACHMENT_PHOTO) rule.classes |= CONTENT_PHOTO;
     if (attachments & PLAN_ATTACHMENT_DOCUMENT) rule.classes |= CONTENT_DOCUMENT;
     if (attachments & PLAN_ATTACHMENT_MEDIA) rule.classes |= CONTENT_MEDIA;
@@ -60,6 +81,8 @@ int files_begin(struct agent *agent, const char *slug, const char *name, uint64_
         return error_say(ret_error, E_BAD_VALUE, "name", "1 至 %d 字节 UTF-8，一行，不含目录",
                          "1 to %d bytes of UTF-8, one line, no folders",
                          LIMIT_ATTACHMENT_NAME_BYTES_MAX);
+    int status = check_name(name, takes_no_numbers(kind), ret_error);
+    if (status) return status;
     if (agent->files_bytes + HEAD_LEN > FILES_HELD_BYTES_MAX)
         return error_say(ret_error, E_BUSY, NULL, "正在检查其他文件",
                          "other files are being looked into");
@@ -67,6 +90,7 @@ int files_begin(struct agent *agent, const char *slug, const char *name, uint64_
     CHECK(intake != NULL);
     intake->agent = agent;
     intake->attachments = kind->attachments;
+    intake->no_numbers = takes_no_numbers(kind);
     (void)snprintf(intake->kind, sizeof intake->kind, "%s", kind->slug);
     (void)snprintf(intake->name, sizeof intake->name, "%s", name);
     /* At once, so that growing leaves no copies behind; pages that nothing is put into cost
@@ -129,7 +153,7 @@ static void let_go(struct files_intake *intake)
 /* What is collected turns out to be a recording: it is sealed from here on. */
 static int start_stream(struct files_intake *intake, struct error *ret_error)
 {
-    struct content_rule rule = rule_of(intake->attachments, true);
+    struct content_rule rule = rule_of(intake->attachments, intake->no_numbers, true);
     int status = content_check_outgoing(buf_bytes(&intake->whole), &rule, NULL, NULL, ret_error);
     if (!status) status = begin_upload(intake, true, &intake->upload, ret_error);
     if (!status) status = write_piece(intake->upload, buf_bytes(&intake->whole), ret_error);
@@ -158,7 +182,7 @@ static int end_upload(leadbus_upload *take_upload, struct files_taken *ret, stru
 
 static int end_whole(struct files_intake *intake, struct files_taken *ret, struct error *ret_error)
 {
-    struct content_rule rule = rule_of(intake->attachments, true);
+    struct content_rule rule = rule_of(intake->attachments, intake->no_numbers, true);
     struct content_report report = {0};
     struct buf clean = {0};
     leadbus_upload *upload = NULL;
@@ -237,14 +261,18 @@ static int check_incoming(const struct agent *agent, const char *slug,
                           struct error *ret_error)
 {
     const struct plan_kind *kind = kind_of(agent, slug);
-    struct content_rule rule = rule_of(kind ? kind->attachments : 0, attachment->confirmed != 0);
+    bool no_numbers = kind && takes_no_numbers(kind);
+    struct content_rule rule =
+        rule_of(kind ? kind->attachments : 0, no_numbers, attachment->confirmed != 0);
     struct content_type type;
     struct buf bytes = {0};
     if (!kind)
         return error_say(ret_error, E_KIND_UNKNOWN, "kind", "方案中没有这个种类",
                          "none of the plan's kinds");
+    int status = check_name(attachment->name, no_numbers, ret_error);
+    if (status) return status;
     uint64_t head = attachment->bytes < HEAD_LEN ? attachment->bytes : HEAD_LEN;
-    int status = read_into(reader, head, &bytes, ret_error);
+    status = read_into(reader, head, &bytes, ret_error);
     if (status) goto out;
     type = content_type_detect(buf_bytes(&bytes));
     if (type.class != CONTENT_MEDIA && attachment->bytes > CONTENT_DOCUMENT_BYTES_MAX) {

@@ -1,13 +1,15 @@
 /* content: what a file or a text really is and holds, looked at by both ends.
  *
  * The sending agent looks before it seals, the receiving agent after it has opened; the broker sees
- * ciphertext only. Three things are decided here, by content and never by a file's name:
+ * ciphertext only. Four things are decided here, by content and never by a file's name:
  *
  * - **What it is**: content_type_detect.
  * - **No DNA profile travels.** Laboratory formats (ABIF traces, CODIS and NIEM XML, ...) and
  * results of STR typing (str_scan.h) are refused from anybody: in plain text of UTF-8, UTF-16 and
  * GB 18030, HTML, XML, RTF, office files (docx, xlsx, pptx, odt, ods, odp, ofd), PDF, and files
  * inside a zip.
+ * - **No numbers of people where a kind has no personal data** (content_rule.no_numbers): identity
+ * and telephone numbers (personal.h) in the same texts, and in the names of files inside a zip.
  * - **A photo tells nothing but what it shows.** content_image_strip takes place, time, device,
  * author, embedded thumbnails, and whatever hangs behind the end of the picture.
  *
@@ -113,6 +115,7 @@ struct content_rule {
     const char *path;    /* of the attachment, for errors */
     unsigned classes;    /* allowed enum content_class, or-ed */
     bool keep_location;  /* the kind asks for the place: GPS data of photos stay */
+    bool no_numbers;     /* the kind has no personal data: no identity and telephone numbers */
     bool confirm_no_dna; /* a named person says that pictures and recordings show no DNA profile */
 };
 

@@ -37,6 +37,13 @@ void *examine_alloc(struct examine *examine, size_t len)
     return arena_alloc(examine->arena, len);
 }
 
+int examine_numbers_end(struct examine *examine)
+{
+    personal_scan_break(&examine->numbers);
+    if (examine->numbers.id_number) return examine_refuse(examine, REFUSAL_ID_NUMBER);
+    return examine->numbers.phone ? examine_refuse(examine, REFUSAL_PHONE) : 0;
+}
+
 static bool printable(struct bytes name)
 {
     if (!name.len) return false;
@@ -96,6 +103,14 @@ static bool scan_encoded(struct bytes data, enum text_encoding encoding)
     return str_scan_found(&scan);
 }
 
+static int number_encoded(struct examine *examine, struct bytes data, enum text_encoding encoding)
+{
+    uint32_t c = 0;
+    while (examine->wants_numbers && text_take(&data, encoding, &c))
+        examine_number(examine, plain_of(c));
+    return examine_numbers_end(examine);
+}
+
 int examine_text(struct examine *examine, struct bytes data, enum text_encoding encoding)
 {
     int status = examine_charge(examine, data.len);
@@ -104,7 +119,7 @@ int examine_text(struct examine *examine, struct bytes data, enum text_encoding 
     /* a stray byte makes GB 18030 of ASCII and may swallow a letter */
     if (encoding == TEXT_GB18030 && scan_encoded(data, TEXT_UTF8))
         return examine_refuse(examine, REFUSAL_TYPED);
-    return 0;
+    return number_encoded(examine, data, encoding);
 }
 
 /* Text as it lies between other bytes: printable characters, and the marks by which old programs
@@ -257,6 +272,8 @@ int examine_zip(struct examine *examine, struct bytes data)
     for (size_t i = 0; i < zip.count && !status; i++) {
         struct arena part;
         size_t len = examine_enter(examine, zip.entries[i].name, i);
+        status = number_encoded(examine, zip.entries[i].name, TEXT_UTF8);
+        if (status) break;
         arena_init(&part, whole->cap_bytes - whole->used_bytes);
         examine->arena = &part;
         status = examine_entry(examine, &zip.entries[i]);
@@ -270,12 +287,14 @@ int examine_zip(struct examine *examine, struct bytes data)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-int content_examine(struct bytes data, const char *path, struct content_report *ret_report,
-                    struct error *ret_error)
+static int examine_whole(struct bytes data, const char *path, bool wants_numbers,
+                         struct content_report *ret_report, struct error *ret_error)
 {
     struct arena arena;
-    struct examine examine = {
-        .error = ret_error, .arena = &arena, .work_left_bytes = CONTENT_WORK_BYTES_MAX};
+    struct examine examine = {.error = ret_error,
+                              .arena = &arena,
+                              .work_left_bytes = CONTENT_WORK_BYTES_MAX,
+                              .wants_numbers = wants_numbers};
     struct content_type type = content_type_detect(data);
     path_append(&examine, bytes_of_str(path));
     if (data.len > CONTENT_DOCUMENT_BYTES_MAX && type.format != FORMAT_MEDIA)
@@ -287,6 +306,12 @@ int content_examine(struct bytes data, const char *path, struct content_report *
     arena_fini(&arena);
     if (!status && ret_report) *ret_report = examine.report;
     return status;
+}
+
+int content_examine(struct bytes data, const char *path, struct content_report *ret_report,
+                    struct error *ret_error)
+{
+    return examine_whole(data, path, false, ret_report, ret_error);
 }
 
 static int check_class(const struct content_rule *rule, const struct content_type *type,
@@ -322,7 +347,7 @@ static int check(struct bytes data, const struct content_rule *rule,
     struct content_type type = content_type_detect(data);
     int status = 0;
     if (type.format != FORMAT_LABORATORY) status = check_class(rule, &type, ret_error);
-    if (!status) status = content_examine(data, rule->path, ret_report, ret_error);
+    if (!status) status = examine_whole(data, rule->path, rule->no_numbers, ret_report, ret_error);
     return status ? status : check_confirmed(rule, ret_report, ret_error);
 }
 

@@ -10,6 +10,7 @@
 
 #include "proto/base/arena.h"
 #include "proto/content/content.h"
+#include "proto/content/personal.h"
 #include "proto/content/refusal.h"
 #include "proto/content/str_scan.h"
 #include "proto/content/text_decode.h"
@@ -19,6 +20,8 @@ struct examine {
     struct error *error;
     struct arena *arena; /* lives as long as the look */
     uint64_t work_left_bytes;
+    bool wants_numbers; /* of people, which may not stand in it */
+    struct personal_scan numbers;
     size_t depth; /* containers around what is looked at */
     char path[ERROR_FIELD_LEN_MAX + 1];
 };
@@ -29,6 +32,14 @@ int examine_refuse(struct examine *examine, enum refusal refusal) MUST_USE;
 int examine_charge(struct examine *examine, size_t len) MUST_USE;
 /* Memory of the look; NULL at its bound: the caller refuses with REFUSAL_NO_ROOM. */
 void *examine_alloc(struct examine *examine, size_t len);
+
+/* Of the text in which words are whole: every character, and what stands between two texts. */
+static inline void examine_number(struct examine *examine, char plain)
+{
+    if (examine->wants_numbers) personal_scan_put(&examine->numbers, plain);
+}
+/* At the end of a part: an identity or telephone number stood in it. */
+int examine_numbers_end(struct examine *examine) MUST_USE;
 
 /* Puts " > name" behind the path; a name that is not printable UTF-8 becomes "#index". What does
  * not fit is cut. Returns what examine_leave takes. */

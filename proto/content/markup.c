@@ -235,7 +235,7 @@ static void laboratory_see(struct laboratory *seen, const struct markup *markup)
 
 /* Twice: with a border at every tag, and with one only where a line or cell ends, because a word
  * processor cuts words into pieces. */
-static bool scan_elements(struct bytes utf8, struct laboratory *seen)
+static bool scan_elements(struct examine *examine, struct bytes utf8, struct laboratory *seen)
 {
     struct markup markup;
     struct str_scan parted = {0};
@@ -247,11 +247,13 @@ static bool scan_elements(struct bytes utf8, struct laboratory *seen)
             char c = plain_of(markup.character);
             str_scan_put(&parted, c);
             str_scan_put(&joined, c);
+            examine_number(examine, c);
             continue;
         }
         if (event == MARKUP_OPEN) laboratory_see(seen, &markup);
         str_scan_put(&parted, '\t');
         str_scan_put(&joined, border_of(&markup));
+        examine_number(examine, border_of(&markup));
     }
     return str_scan_found(&parted) || str_scan_found(&joined);
 }
@@ -271,8 +273,8 @@ int examine_markup(struct examine *examine, struct bytes data)
     int status = examine_charge(examine, data.len);
     if (!status) status = examine_utf8(examine, data, &utf8);
     if (status) return status;
-    bool found = scan_elements(utf8, &seen);
+    bool found = scan_elements(examine, utf8, &seen);
     if (seen.codis || (seen.locus && seen.allele)) return examine_refuse(examine, REFUSAL_DATABASE);
     if (found || scan_source(utf8)) return examine_refuse(examine, REFUSAL_TYPED);
-    return 0;
+    return examine_numbers_end(examine);
 }

@@ -76,15 +76,22 @@ static int strings_read(struct examine *examine, struct bytes utf8, struct strin
     return 0;
 }
 
-static void put_string(struct str_scan *scan, const struct strings *strings, size_t index)
+static void put(struct examine *examine, struct str_scan *scan, char c)
+{
+    str_scan_put(scan, c);
+    examine_number(examine, c);
+}
+
+static void put_string(struct examine *examine, struct str_scan *scan,
+                       const struct strings *strings, size_t index)
 {
     if (index >= strings->count) return;
     size_t from = index ? strings->ends[index - 1] : 0;
-    for (size_t i = from; i < strings->ends[index]; i++) str_scan_put(scan, strings->text[i]);
+    for (size_t i = from; i < strings->ends[index]; i++) put(examine, scan, strings->text[i]);
 }
 
 /* The cells of a sheet from left to right, rows from top to bottom. */
-static bool sheet_found(struct bytes utf8, const struct strings *strings)
+static bool sheet_found(struct examine *examine, struct bytes utf8, const struct strings *strings)
 {
     struct markup markup;
     struct str_scan scan = {0};
@@ -97,19 +104,20 @@ static bool sheet_found(struct bytes utf8, const struct strings *strings)
         if (event == MARKUP_CHARACTER) {
             if (!in_value) continue;
             if (!shared)
-                str_scan_put(&scan, plain_of(markup.character));
+                put(examine, &scan, plain_of(markup.character));
             else if (markup.character >= '0' && markup.character <= '9' && index < 100000000)
                 index = index * 10 + (markup.character - '0');
         } else if (markup_named(&markup, "v") || markup_named(&markup, "t")) {
-            if (event == MARKUP_CLOSE && in_value && shared) put_string(&scan, strings, index);
+            if (event == MARKUP_CLOSE && in_value && shared)
+                put_string(examine, &scan, strings, index);
             in_value = event == MARKUP_OPEN && !markup.empty;
             index = 0;
         } else if (markup_named(&markup, "c")) {
             shared = event == MARKUP_OPEN &&
                      bytes_equal(markup_attribute(&markup, "t"), bytes_of_str("s"));
-            str_scan_put(&scan, '\t');
+            put(examine, &scan, '\t');
         } else if (markup_named(&markup, "row")) {
-            str_scan_put(&scan, '\n');
+            put(examine, &scan, '\n');
         }
     }
     return str_scan_found(&scan);
@@ -121,7 +129,8 @@ static int examine_sheet(struct examine *examine, struct bytes data, const struc
     int status = examine_charge(examine, data.len);
     if (!status) status = examine_utf8(examine, data, &utf8);
     if (status) return status;
-    return sheet_found(utf8, strings) ? examine_refuse(examine, REFUSAL_TYPED) : 0;
+    if (sheet_found(examine, utf8, strings)) return examine_refuse(examine, REFUSAL_TYPED);
+    return examine_numbers_end(examine);
 }
 
 static bool is_encrypted_manifest(struct bytes data)

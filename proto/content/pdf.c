@@ -225,7 +225,13 @@ static int check_encrypted(struct pdf *pdf)
     return 0;
 }
 
-static void scan_string(struct str_scan *scan, const struct pdf_token *token)
+static void put(struct pdf *pdf, struct str_scan *scan, char c)
+{
+    str_scan_put(scan, c);
+    examine_number(pdf->examine, c);
+}
+
+static void scan_string(struct pdf *pdf, struct str_scan *scan, const struct pdf_token *token)
 {
     struct pdf_string string = pdf_string_of(token);
     uint8_t pair[2] = {0, 0};
@@ -236,10 +242,10 @@ static void scan_string(struct str_scan *scan, const struct pdf_token *token)
         if (i < 2) pair[i] = byte;
         if (i == 1) wide = pair[0] == 0xfe && pair[1] == 0xff;
         if (!wide) {
-            str_scan_put(scan, plain_of(byte < 0x80 ? byte : 0xfffd));
+            put(pdf, scan, plain_of(byte < 0x80 ? byte : 0xfffd));
         } else if (i > 1) {
             pair[count++] = byte;
-            if (count == 2) str_scan_put(scan, plain_of(load_u16(pair)));
+            if (count == 2) put(pdf, scan, plain_of(load_u16(pair)));
             count %= 2;
         }
     }
@@ -256,12 +262,12 @@ static int examine_strings(struct pdf *pdf)
         if (status) return status;
         while (pdf_next(&lex, &token)) {
             if (token.kind != PDF_STRING && token.kind != PDF_HEX) continue;
-            scan_string(&scan, &token);
-            str_scan_put(&scan, '\n');
+            scan_string(pdf, &scan, &token);
+            put(pdf, &scan, '\n');
         }
     }
-    if (!str_scan_found(&scan)) return 0;
-    return examine_refuse(pdf->examine, REFUSAL_TYPED);
+    if (str_scan_found(&scan)) return examine_refuse(pdf->examine, REFUSAL_TYPED);
+    return examine_numbers_end(pdf->examine);
 }
 
 /* The dictionary of fonts of a page or form; a page may have it from its parents. */
@@ -283,8 +289,8 @@ static int finish(struct pdf *pdf, struct pdf_text *text, int status)
 {
     if (status) return status;
     if (text->unread) pdf->examine->report.unread_count++;
-    if (!pdf_text_found(text)) return 0;
-    return examine_refuse(pdf->examine, REFUSAL_TYPED);
+    if (pdf_text_found(text)) return examine_refuse(pdf->examine, REFUSAL_TYPED);
+    return examine_numbers_end(pdf->examine);
 }
 
 static int run_stream(struct pdf *pdf, struct pdf_object *object, struct pdf_text *text)

@@ -65,6 +65,7 @@ static void border(struct pdf_text *text)
                  x < text->end_x;
     if (text->moved) str_scan_put(&text->parted, '\t');
     str_scan_put(&text->joined, mark);
+    examine_number(text->pdf->examine, mark);
     if (!wraps) str_scan_put(&text->wrapped, mark);
     if (mark || !text->shown) text->start_x = x;
     text->moved = false;
@@ -74,6 +75,7 @@ static void put_all(struct pdf_text *text, char c)
 {
     str_scan_put(&text->parted, c);
     str_scan_put(&text->joined, c);
+    examine_number(text->pdf->examine, c);
     str_scan_put(&text->wrapped, c);
 }
 

@@ -4,20 +4,7 @@
 
 #include "proto/content/plain.h"
 
-enum { DIGITS_MAX = 64, GROUPS_MAX = 64, SEPARATORS_MAX = 2, REACH_MAX = 18 };
-
-/* Groups of digits with separators between; the older half goes when it is full. */
-struct run {
-    size_t len;
-    char digits[DIGITS_MAX];
-    size_t group_count;
-    size_t starts[GROUPS_MAX + 1]; /* of each group; starts[group_count] == len */
-    bool hyphens;                  /* every separator so far is a hyphen */
-    bool whole;                    /* nothing has gone: group 0 began the run */
-};
-
-/* Looks at the numbers that end where the run ends now. `last`: nothing follows. */
-typedef bool (*run_test)(const struct run *run, bool last, bool lenient);
+enum { SEPARATORS_MAX = 2, REACH_MAX = 18 };
 
 static int number_of(const char *digits, size_t len)
 {
@@ -67,9 +54,8 @@ static bool is_id_number(const char *number, size_t len, bool lenient)
     return lenient && province(number);
 }
 
-static bool ends_with_id_number(const struct run *run, bool last, bool lenient)
+static bool ends_with_id_number(const struct personal_run *run, bool lenient)
 {
-    (void)last;
     for (size_t i = run->group_count; i > 0; i--) {
         const char *number = run->digits + run->starts[i - 1];
         size_t len = run->len - run->starts[i - 1];
@@ -82,7 +68,7 @@ static bool ends_with_id_number(const struct run *run, bool last, bool lenient)
 }
 
 /* Whether the groups from `first` on have these lengths. */
-static bool shaped(const struct run *run, size_t first, const char *lengths)
+static bool shaped(const struct personal_run *run, size_t first, const char *lengths)
 {
     size_t count = strlen(lengths);
     if (run->group_count - first != count) return false;
@@ -92,7 +78,7 @@ static bool shaped(const struct run *run, size_t first, const char *lengths)
     return true;
 }
 
-static bool is_mobile(const struct run *run, size_t first, bool last)
+static bool is_mobile(const struct personal_run *run, size_t first, bool last)
 {
     const char *number = run->digits + run->starts[first];
     size_t len = run->len - run->starts[first];
@@ -112,7 +98,7 @@ static bool is_mobile(const struct run *run, size_t first, bool last)
 }
 
 /* An area code of three or four digits and a number of seven or eight. */
-static bool is_landline(const struct run *run, size_t first)
+static bool is_landline(const struct personal_run *run, size_t first)
 {
     static const char *const shapes[] = {"38", "344", "47", "434", "48", "444", "37", "334"};
     const char *number = run->digits + run->starts[first];
@@ -124,9 +110,9 @@ static bool is_landline(const struct run *run, size_t first)
     return false;
 }
 
-static bool ends_with_phone(const struct run *run, bool last, bool lenient)
+/* `last`: nothing follows. */
+static bool ends_with_phone(const struct personal_run *run, bool last)
 {
-    (void)lenient;
     for (size_t i = run->group_count; i > 0; i--) {
         if (run->len - run->starts[i - 1] > REACH_MAX) break;
         if (is_mobile(run, i - 1, last) || is_landline(run, i - 1)) return true;
@@ -134,7 +120,7 @@ static bool ends_with_phone(const struct run *run, bool last, bool lenient)
     return false;
 }
 
-static void run_start(struct run *run)
+static void run_start(struct personal_run *run)
 {
     run->len = run->group_count = 0;
     run->starts[0] = 0;
@@ -143,7 +129,7 @@ static void run_start(struct run *run)
 
 /* Forgets the older groups. Of one group that fills everything so much stays that it is still too
  * long to be any number. */
-static void run_shift(struct run *run)
+static void run_shift(struct personal_run *run)
 {
     size_t gone = 0;
     while (gone < run->group_count && run->len - run->starts[gone] > REACH_MAX) gone++;
@@ -156,9 +142,9 @@ static void run_shift(struct run *run)
     run->whole = false;
 }
 
-static void run_put(struct run *run, char digit, bool new_group)
+static void run_put(struct personal_run *run, char digit, bool new_group)
 {
-    if (run->len == DIGITS_MAX) run_shift(run);
+    if (run->len == PERSONAL_DIGITS_MAX) run_shift(run);
     if (new_group || !run->group_count) run->starts[run->group_count++] = run->len;
     run->digits[run->len++] = digit;
     run->starts[run->group_count] = run->len;
@@ -169,41 +155,55 @@ static bool is_separator(char c)
     return c == ' ' || c == '-' || c == ')';
 }
 
-/* Whether the digit or X after `reader` goes on with the run; separators before it are taken. */
-static bool goes_on(struct plain_reader *reader, struct run *run, char *ret_next, bool *ret_gap)
+/* Looks at the numbers that end where the run ends now. */
+static void look(struct personal_scan *scan, bool last)
 {
-    struct plain_reader ahead = *reader;
-    size_t count = 0;
-    bool hyphens = true;
-    char c = plain_read(&ahead);
-    for (; is_separator(c) && count < SEPARATORS_MAX; count++) {
-        hyphens = hyphens && c == '-';
-        c = plain_read(&ahead);
-    }
-    if (!plain_is_digit(c) && !(c == 'X' && run->len >= 17)) return false;
-    *reader = ahead;
-    *ret_next = c;
-    *ret_gap = count > 0;
-    if (count && !hyphens) run->hyphens = false;
-    return true;
+    scan->id_number = scan->id_number || ends_with_id_number(&scan->run, scan->lenient);
+    scan->phone = scan->phone || ends_with_phone(&scan->run, last);
 }
 
-static bool any_number(struct bytes utf8, run_test test, bool lenient)
+void personal_scan_break(struct personal_scan *scan)
+{
+    if (scan->inside) look(scan, true);
+    scan->inside = false;
+}
+
+/* A run goes on over one or two separators; the X of an identity number ends it. */
+void personal_scan_put(struct personal_scan *scan, char plain)
+{
+    if (plain == PLAIN_NONE) return;
+    bool digit = plain_is_digit(plain);
+    if (scan->inside && is_separator(plain) && scan->separators < SEPARATORS_MAX) {
+        scan->separators++;
+        scan->hyphens = scan->hyphens && plain == '-';
+        return;
+    }
+    if (scan->inside && !digit && !(plain == 'X' && scan->run.len >= 17)) {
+        personal_scan_break(scan);
+        return;
+    }
+    if (!scan->inside && !digit) return;
+    bool gap = !scan->inside || scan->separators > 0;
+    if (!scan->inside) run_start(&scan->run);
+    if (scan->inside && gap) {
+        scan->run.hyphens = scan->run.hyphens && scan->hyphens;
+        look(scan, false);
+    }
+    run_put(&scan->run, plain, gap);
+    scan->inside = true;
+    scan->separators = 0;
+    scan->hyphens = true;
+    if (plain == 'X') personal_scan_break(scan);
+}
+
+static struct personal_scan scan_of(struct bytes utf8, bool lenient)
 {
     struct plain_reader reader = {utf8};
-    struct run run;
-    for (char c = plain_read(&reader); c != PLAIN_NONE; c = plain_read(&reader)) {
-        if (!plain_is_digit(c)) continue;
-        bool gap = true;
-        bool more = true;
-        run_start(&run);
-        while (more) {
-            run_put(&run, c, gap);
-            more = c != 'X' && goes_on(&reader, &run, &c, &gap);
-            if ((!more || gap) && test(&run, !more, lenient)) return true;
-        }
-    }
-    return false;
+    struct personal_scan scan = {.lenient = lenient};
+    for (char c = plain_read(&reader); c != PLAIN_NONE; c = plain_read(&reader))
+        personal_scan_put(&scan, c);
+    personal_scan_break(&scan);
+    return scan;
 }
 
 static bool mentions(struct bytes utf8, const char *word)
@@ -216,10 +216,10 @@ static bool mentions(struct bytes utf8, const char *word)
 
 bool personal_has_id_number(struct bytes utf8)
 {
-    return any_number(utf8, ends_with_id_number, mentions(utf8, "身份") || mentions(utf8, "证件"));
+    return scan_of(utf8, mentions(utf8, "身份") || mentions(utf8, "证件")).id_number;
 }
 
 bool personal_has_phone(struct bytes utf8)
 {
-    return any_number(utf8, ends_with_phone, false);
+    return scan_of(utf8, false).phone;
 }

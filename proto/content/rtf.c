@@ -9,6 +9,7 @@ enum { WORD_LEN_MAX = 31, GROUP_DEPTH_MAX = 256 };
 struct rtf {
     struct bytes rest;
     struct str_scan scan;
+    struct examine *examine;
     size_t depth;
     size_t skipped_from; /* depth of the group that is no text; 0: none */
     bool picture;
@@ -20,7 +21,9 @@ struct rtf {
 
 static void put(struct rtf *rtf, char c)
 {
-    if (!rtf->skipped_from) str_scan_put(&rtf->scan, c);
+    if (rtf->skipped_from) return;
+    str_scan_put(&rtf->scan, c);
+    examine_number(rtf->examine, c);
 }
 
 /* A byte of the document's code page: ASCII, or half of a pair. */
@@ -139,7 +142,7 @@ static void take_control(struct rtf *rtf)
 
 int examine_rtf(struct examine *examine, struct bytes data)
 {
-    struct rtf rtf = {.rest = data, .fallback = 1};
+    struct rtf rtf = {.rest = data, .examine = examine, .fallback = 1};
     int status = examine_charge(examine, data.len);
     if (status) return status;
     while (rtf.rest.len && !rtf.scan.found) {
@@ -158,5 +161,5 @@ int examine_rtf(struct examine *examine, struct bytes data)
     if (str_scan_found(&rtf.scan)) return examine_refuse(examine, REFUSAL_TYPED);
     if (rtf.object) return examine_refuse(examine, REFUSAL_OBJECT);
     if (rtf.picture) examine->report.picture_count++;
-    return 0;
+    return examine_numbers_end(examine);
 }

@@ -17,5 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (status) CHECK(error.code == status && error.field[0] == 'f' && error.detail[0]);
     /* a file of a laboratory is one whatever follows its head */
     if (type.format == FORMAT_LABORATORY) CHECK(status == E_FORBIDDEN_CONTENT);
+    /* of a kind without personal data: no more is let through */
+    const struct content_rule rule = {
+        .path = "file", .classes = CONTENT_DOCUMENT, .no_numbers = true, .confirm_no_dna = true};
+    int public = content_check_outgoing(input, &rule, NULL, NULL, NULL);
+    if (status && type.class == CONTENT_DOCUMENT) CHECK(public != 0);
     return 0;
 }

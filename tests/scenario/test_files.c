@@ -26,6 +26,7 @@ enum { SCHOOL, POLICE, PROCURATORATE, AGENT_COUNT };
 static const enum town_unit UNITS[AGENT_COUNT] = {TOWN_EDUCATION, TOWN_POLICE, TOWN_PROCURATORATE};
 enum { OUTPUT_LEN = AGENTS_OUTPUT_LEN, RSS_GROWTH_KIB_MAX = 16384, TRIES = 200 };
 #define REPORT   "lead.mandatory-report"
+#define PUBLIC   "supervision.assessment"
 #define NEEDLE   "qingluan-7391 stands at the north gate"
 #define PASSWORD "a passphrase for tests"
 
@@ -57,6 +58,7 @@ static int set_up(void **state)
     agents_init(&agents, UNITS, AGENT_COUNT);
     agents_must(&agents, SCHOOL, "kinds " REPORT " --example > " REPORT, output);
     agents_must(&agents, SCHOOL, "kinds notice.bulletin --example > notice.bulletin", output);
+    agents_must(&agents, SCHOOL, "kinds " PUBLIC " --example > " PUBLIC, output);
     make("open(\"photo.jpg\", \"wb\").write(jpeg(segment(0xe1, b\"Exif\\0\\0\" + exif())))\n"
          "open(\"clean.jpg\", \"wb\").write(jpeg())\n"
          "open(\"note.txt\", \"wb\").write((\"" NEEDLE "\\n\" * 400).encode())\n"
@@ -64,6 +66,9 @@ static int set_up(void **state)
          "\"D3S1358 15,16 vWA 14,18 FGA 21,24 TH01 7,9\")))\n"
          "open(\"iphone.heic\", \"wb\").write(heic())\n"
          "open(\"empty.txt\", \"wb\").close()\n"
+         "open(\"plain.docx\", \"wb\").write(docx(paragraph(\"call 24311234\")))\n"
+         "open(\"numbers.docx\", \"wb\").write(docx(paragraph(\"of 11010519491231002X\")))\n"
+         "open(\"13912345678.txt\", \"wb\").write(b\"fine\")\n"
          "import os, random\n"
          "r = random.Random(1)\n"
          "f = open(\"video.mp4\", \"wb\")\n"
@@ -199,6 +204,8 @@ static void what_may_not_travel_is_refused_before_it_is_sealed(void **state)
         {REPORT, "given/profile.docx", "forbidden_content", 77},
         {REPORT, "given/iphone.heic", "content_unexaminable", 77},
         {REPORT, "given/empty.txt", "bad_value", 65},
+        {PUBLIC, "given/numbers.docx", "forbidden_content", 77},
+        {PUBLIC, "given/13912345678.txt", "forbidden_content", 77},
         {"notice.bulletin", "given/note.txt", "attachment_not_allowed", 65},
         {REPORT, "given", "io", 74},
         {REPORT, "given/no-such-file", "io", 74},
@@ -213,6 +220,30 @@ static void what_may_not_travel_is_refused_before_it_is_sealed(void **state)
         assert_int_equal(status, rows[i].code);
         assert_non_null(strstr(output, rows[i].name));
     }
+}
+
+/* A preview says who gets the file too, and leaves nothing behind. */
+static void a_preview_names_the_files_and_keeps_none(void **state)
+{
+    (void)state;
+    agents_must(&agents, SCHOOL, "outbox --json", output);
+    char *before = strdup(output);
+    assert_non_null(before);
+    agents_must(&agents, SCHOOL,
+                "send " REPORT " --file " REPORT " --preview --attach given/note.txt", output);
+    const char *file = strstr(output, "attachment: given/note.txt");
+    const char *reads = strstr(output, "will read:");
+    assert_true(file && reads && reads < file);
+    assert_null(strstr(file + 1, "attachment: ")); /* copies do not get it */
+    /* What has no personal data in it may go with a kind that has none. */
+    agents_must(&agents, SCHOOL,
+                "send " PUBLIC " --file " PUBLIC " --preview --attach given/plain.docx", output);
+    assert_int_equal(leadbus_of(SCHOOL, "send " REPORT " --file " REPORT
+                                        " --preview --attach given/profile.docx"),
+                     77);
+    agents_must(&agents, SCHOOL, "outbox --json", output);
+    assert_string_equal(output, before);
+    free(before);
 }
 
 /* Kills and starts again what `which` says while the attachment is on its way in that state. */
@@ -541,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_photo_arrives_without_its_place),
         cmocka_unit_test(what_may_not_travel_is_refused_before_it_is_sealed),
+        cmocka_unit_test(a_preview_names_the_files_and_keeps_none),
         cmocka_unit_test(a_large_recording_goes_through_kills_on_every_side),
         cmocka_unit_test(nothing_of_a_file_lies_readable_on_any_disk),
         cmocka_unit_test(a_byte_that_our_disk_flipped_is_fetched_again),

@@ -437,6 +437,92 @@ class Zip(Case):
                 self.assertNotEqual(line[3], "application/zip", name)
 
 
+ID = "11010519491231002X"
+MOBILE = "13912345678"
+
+
+class Numbers(Case):
+    """Identity and telephone numbers, which files of kinds without personal data may not have."""
+
+    def numbers(self, name, data):
+        path = self.write(name, data.encode() if isinstance(data, str) else data)
+        [line] = probe("numbers", path)
+        return line
+
+    def found(self, name, data, word, path=None):
+        """In a public kind it is refused, and only there."""
+        line = self.numbers(name, data)
+        self.assertEqual(line[0], "forbidden_content", (name, line))
+        self.assertIn(word, line[2])
+        if path:
+            self.assertEqual(line[1], f'"{name}" > {path}')
+        self.assertEqual(self.examine(name, data)[0], "fine", name)
+
+    def passes(self, name, data):
+        line = self.numbers(name, data)
+        self.assertEqual(line[0], "fine", (name, line))
+
+    def each(self, make, name, path=None):
+        self.found(name, make(f"联系人证件 {ID} 。"), "identity", path)
+        self.found(name, make(f"请电 {MOBILE} 。"), "phone", path)
+        self.found(name, make("tel. 022-24311234, room 5"), "phone", path)
+        self.passes(name, make("举报电话 24311234、110、12338，2026-03-02 14:26，河公〔2026〕88号，120102002001。"))
+
+    def test_text(self):
+        for encoding in ("utf-8", "utf-16", "gb18030"):
+            with self.subTest(encoding):
+                self.each(lambda text, e=encoding: ("一行\r\n" + text + "\r\n").encode(e), "a.txt")
+        self.found("b.csv", f"姓名,电话\n甲,{MOBILE}\n", "phone")
+        self.passes("c.csv", f"编号,数\n{MOBILE[:6]},{MOBILE[6:]}\n1,2026\n")
+        wide = "".join(chr(ord(c) + 0xfee0) for c in MOBILE)
+        self.found("d.txt", wide.encode("gb18030") + "打来".encode("gb18030"), "phone")
+
+    def test_html_and_rtf(self):
+        self.each(lambda text: f"<!DOCTYPE html><html><body><p>{text}</p></body></html>", "a.html")
+        self.found("b.html", "<html><body><p>1391<b>234</b>5678</p></body></html>", "phone")
+        self.passes("c.html", "<html><body><table><tr><td>139123</td><td>45678</td></tr></table></body></html>")
+        self.found("a.rtf", r"{\rtf1\ansi call " + MOBILE[:4] + r"{\b " + MOBILE[4:] + "} today}", "phone")
+        self.found("b.rtf", r"{\rtf1\ansi " + ID + r"\par}", "identity")
+
+    def test_office(self):
+        self.each(lambda text: f.docx(f.paragraph("正文") + f.paragraph(text)), "a.docx", "word/document.xml")
+        self.each(lambda text: f.docx(f.pieces(text)), "b.docx", "word/document.xml")
+        self.each(lambda text: f.xlsx([["事项", "说明"], ["一", text]]), "a.xlsx")
+        self.each(lambda text: f.xlsx([["事项", "说明"], ["一", text]], shared=False), "b.xlsx")
+        self.found("c.xlsx", f.xlsx([["电话"], [int(MOBILE)]]), "phone", "xl/worksheets/sheet1.xml")
+        self.passes("d.xlsx", f.xlsx([[139123, 45678], [13900000, 12345678]]))
+        self.each(f.odt, "a.odt")
+        self.each(f.pptx, "a.pptx")
+        self.each(f.ofd, "a.ofd")
+
+    def test_pdf(self):
+        for at, make in enumerate((f.kerned, f.glyph_by_glyph, lambda text: f.lines([["Name", "Number"], ["A", text]]))):
+            with self.subTest(at):
+                self.found("a.pdf", f.page_pdf(make(f"call {MOBILE} now")), "phone")
+                self.found("b.pdf", f.page_pdf(make(f"paper {ID} of")), "identity")
+                self.passes("c.pdf", f.page_pdf(make("call 24311234 or 110 since 2026-03-02")))
+        title = f.page_pdf(f.lines([["x"]]), extra={9: f"<< /Title (call {MOBILE}) >>"})
+        self.found("d.pdf", title, "phone")
+        self.passes("e.pdf", f.page_pdf(f.lines([["139123", "45678"]])))
+
+    def test_zip_one_level(self):
+        inner = f.docx(f.paragraph(f"证件 {ID}"))
+        self.found("a.zip", f.zipped([("one.txt", "fine"), ("two.docx", inner)]), "identity",
+                   "two.docx > word/document.xml")
+        self.found("b.zip", f.zipped([("one.txt", f"电话 {MOBILE}")]), "phone", "one.txt")
+        self.found("c.zip", f.zipped([(f"{MOBILE}.txt", "fine")]), "phone")
+        self.passes("d.zip", f.zipped([("one.txt", "fine"), ("1391234.txt", "5678")]))
+
+    def test_a_profile_is_said_first(self):
+        line = self.numbers("a.txt", f"{MOBILE}\n{f.PROFILE}\n")
+        self.assertEqual(line[0], "forbidden_content")
+        self.assertIn("STR", line[2])
+
+    def test_long_texts_take_linear_time(self):
+        self.passes("a.txt", "7 " * 2000000)
+        self.found("b.txt", "7" * 3000000 + " " + "汉" * 1000 + MOBILE, "phone")
+
+
 class Hostile(Case):
     def test_time_is_linear(self):
         """Inputs made to be read again and again; the probe's time limit is the test."""

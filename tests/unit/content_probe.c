@@ -1,5 +1,6 @@
 /* content_probe: what the examination of contents says of files, for check_content.py.
  *
+ * content_probe numbers FILE...: the same as of a kind without personal data.
  * content_probe examine FILE...: a line per file: verdict, path, detail, media type, class,
  * pictures, unread, separated by tabs. content_probe strip|strip-location IN OUT: the picture
  * without what it need not have; a line with the verdict, path, detail and bytes removed. */
@@ -35,7 +36,7 @@ static struct bytes exact(const struct buf *data, uint8_t **ret_memory)
     return bytes_of(*ret_memory, data->len);
 }
 
-static int examine(const char *path)
+static int examine(const char *path, bool no_numbers)
 {
     struct buf data = {0};
     uint8_t *memory = NULL;
@@ -46,7 +47,14 @@ static int examine(const char *path)
     if (read_file(path, &data)) return 1;
     snprintf(label, sizeof label, "\"%s\"", name ? name + 1 : path);
     struct bytes bytes = exact(&data, &memory);
-    int status = content_examine(bytes, label, &report, &error);
+    const struct content_rule rule = {
+        .path = label,
+        .classes = CONTENT_PHOTO | CONTENT_DOCUMENT | CONTENT_MEDIA,
+        .no_numbers = true,
+        .confirm_no_dna = true,
+    };
+    int status = no_numbers ? content_check_outgoing(bytes, &rule, NULL, &report, &error)
+                            : content_examine(bytes, label, &report, &error);
     struct content_type type = content_type_detect(bytes);
     printf("%s\t%s\t%s\t%s\t%s\t%zu\t%zu\n", verdict(status), error.field, error.detail,
            type.media_type, content_class_name(type.class), report.picture_count,
@@ -104,9 +112,10 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "strip") == 0) return strip(argv[2], argv[3], false);
     if (argc == 4 && strcmp(argv[1], "strip-location") == 0) return strip(argv[2], argv[3], true);
     bool pictures = argc > 2 && strcmp(argv[1], "strips") == 0;
-    if (argc < 3 || (!pictures && strcmp(argv[1], "examine") != 0)) return 2;
+    bool numbers = argc > 2 && strcmp(argv[1], "numbers") == 0;
+    if (argc < 3 || (!pictures && !numbers && strcmp(argv[1], "examine") != 0)) return 2;
     for (int i = 2; i < argc; i++)
-        if (pictures ? strips(argv[i]) : examine(argv[i])) {
+        if (pictures ? strips(argv[i]) : examine(argv[i], numbers)) {
             fprintf(stderr, "%s: not readable, or not the same twice\n", argv[i]);
             return 1;
         }

@@ -46,6 +46,27 @@ static int incoming(struct bytes data, struct content_rule rule, struct error *r
     return content_check_incoming(data, &rule, NULL, ret_error);
 }
 
+/* Both ends look, and only where the kind has no personal data. */
+static void numbers_of_people_are_found_at_both_ends(void **state)
+{
+    (void)state;
+    struct error error;
+    struct content_report report;
+    struct content_rule rule = {.path = "attachment", .classes = CONTENT_DOCUMENT};
+    static const char *const texts[] = {"证件 11010519491231002X", "请电 13912345678"};
+    for (size_t i = 0; i < 2; i++) {
+        struct bytes data = bytes_of_str(texts[i]);
+        rule.no_numbers = false;
+        assert_int_equal(outgoing(data, rule, NULL, &report, &error), 0);
+        assert_int_equal(incoming(data, rule, &error), 0);
+        rule.no_numbers = true;
+        assert_int_equal(outgoing(data, rule, NULL, &report, &error), E_FORBIDDEN_CONTENT);
+        assert_int_equal(incoming(data, rule, &error), E_FORBIDDEN_CONTENT);
+        assert_string_equal(error.field, "attachment");
+        assert_non_null(strstr(error_detail(&error, LANG_ZH), i ? "电话号码" : "公民身份号码"));
+    }
+}
+
 static void a_photo_leaves_clean_and_arrives_only_so(void **state)
 {
     (void)state;
@@ -166,6 +187,7 @@ static void classes_are_the_plans(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_of_people_are_found_at_both_ends),
         cmocka_unit_test(a_photo_leaves_clean_and_arrives_only_so),
         cmocka_unit_test(other_files_are_sealed_as_they_are),
         cmocka_unit_test(pictures_and_recordings_need_a_person),
