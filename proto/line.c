@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "proto/base/utf8.h"
+
 bool line_next(struct bytes *rest, struct bytes *ret_line)
 {
     const uint8_t *end = rest->len > 0 ? memchr(rest->data, '\n', rest->len) : NULL;
@@ -46,35 +48,12 @@ bool line_hash(struct bytes line, uint8_t ret_hash[static 32])
     return good;
 }
 
-/* Length of the sequence that starts at data[0], 0 when it is none. The table is that of the
- * Unicode standard, chapter 3 (well-formed UTF-8 byte sequences). */
-static size_t utf8_sequence(const uint8_t *data, size_t len)
-{
-    uint8_t first = data[0];
-    uint8_t low = 0x80;
-    uint8_t high = 0xbf;
-    size_t need;
-    if (first < 0x80) return 1;
-    if (first < 0xc2 || first > 0xf4) return 0;
-    need = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (first == 0xe0) low = 0xa0;
-    if (first == 0xed) high = 0x9f;
-    if (first == 0xf0) low = 0x90;
-    if (first == 0xf4) high = 0x8f;
-    if (len < need) return 0;
-    for (size_t i = 1; i < need; i++) {
-        if (data[i] < low || data[i] > high) return 0;
-        low = 0x80;
-        high = 0xbf;
-    }
-    return need;
-}
-
 bool line_text_valid(struct bytes text)
 {
     for (size_t i = 0; i < text.len;) {
         if (text.data[i] < 0x20 && text.data[i] != '\n') return false;
-        size_t len = utf8_sequence(text.data + i, text.len - i);
+        uint32_t character = 0;
+        size_t len = utf8_next(bytes_of(text.data + i, text.len - i), &character);
         if (len == 0) return false;
         i += len;
     }

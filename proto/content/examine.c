@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "proto/base/utf8.h"
 #include "proto/content/image.h"
 #include "proto/content/plain.h"
 #include "proto/content/zip.h"
@@ -49,7 +50,7 @@ static bool printable(struct bytes name)
     if (!name.len) return false;
     while (name.len) {
         uint32_t c = 0;
-        size_t len = plain_utf8(name, &c);
+        size_t len = utf8_next(name, &c);
         if (!len || c < 0x20 || (c >= 0x7f && c < 0xa0) || plain_of(c) == PLAIN_NONE ||
             plain_of(c) == '\n' || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x206f))
             return false;

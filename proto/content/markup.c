@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "proto/base/utf8.h"
 #include "proto/content/examine.h"
 #include "proto/content/plain.h"
 
@@ -146,7 +147,7 @@ enum markup_event markup_next(struct markup *markup)
         } else if (data[0] == '&') {
             len = reference(markup->rest, &markup->character);
         }
-        if (!len) len = plain_utf8(markup->rest, &markup->character);
+        if (!len) len = utf8_next(markup->rest, &markup->character);
         if (!len) markup->character = 0xfffd;
         skip(markup, len ? len : 1);
         return MARKUP_CHARACTER;

@@ -19,10 +19,6 @@ enum {
     PLAIN_STOP = 3,    /* the end of a sentence */
 };
 
-/* The character at the start of a UTF-8 text, and how many bytes it takes; 0: not UTF-8 (overlong
- * forms and surrogates included), or the text is empty. */
-size_t plain_utf8(struct bytes text, uint32_t *ret_character);
-
 /* The plain character: '\t', '\n', ' ' to '~' without small letters, or a mark of above. */
 char plain_of(uint32_t character);
 

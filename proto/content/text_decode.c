@@ -1,5 +1,6 @@
 #include "proto/content/text_decode.h"
 
+#include "proto/base/utf8.h"
 #include "proto/content/plain.h"
 
 enum { REPLACEMENT = 0xfffd };
@@ -56,7 +57,7 @@ enum text_encoding text_encoding_of(struct bytes data)
         return only_utf16(data, false) ? TEXT_UTF16LE : TEXT_BINARY;
     if (data.len >= 2 && data.data[0] == 0xfe && data.data[1] == 0xff)
         return only_utf16(data, true) ? TEXT_UTF16BE : TEXT_BINARY;
-    if (all_fit(data, plain_utf8)) return TEXT_UTF8;
+    if (all_fit(data, utf8_next)) return TEXT_UTF8;
     if (mostly_utf16(data, false)) return TEXT_UTF16LE;
     if (mostly_utf16(data, true)) return TEXT_UTF16BE;
     if (all_fit(data, plain_gb18030)) return TEXT_GB18030;
@@ -89,7 +90,7 @@ bool text_take(struct bytes *text, enum text_encoding encoding, uint32_t *ret_ch
     else if (encoding == TEXT_GB18030)
         len = plain_gb18030(*text, ret_character);
     else
-        len = plain_utf8(*text, ret_character);
+        len = utf8_next(*text, ret_character);
     if (!len) {
         *ret_character = REPLACEMENT;
         len = 1;

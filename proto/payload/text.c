@@ -1,6 +1,6 @@
 #include "proto/payload/text.h"
 
-#include "proto/content/plain.h"
+#include "proto/base/utf8.h"
 
 static bool forbidden(uint32_t c)
 {
@@ -19,7 +19,7 @@ enum text_fault text_check(struct bytes text, bool many_lines, size_t *ret_count
     *ret_count = 0;
     while (text.len) {
         uint32_t character = 0;
-        size_t len = plain_utf8(text, &character);
+        size_t len = utf8_next(text, &character);
         if (!len) return TEXT_NOT_UTF8;
         if (forbidden(character)) return TEXT_CONTROL;
         if (!many_lines && character < 0x20) return TEXT_MANY_LINES;

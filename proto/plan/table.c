@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/check.h"
+#include "proto/base/utf8.h"
 #include "proto/plan/day.h"
 #include "proto/plan/plan.h"
 
@@ -22,34 +23,6 @@ int table_note(const struct table *table, struct error *ret_error, const char *f
     return error_set(ret_error, E_BAD_TABLE, field, "%s", detail);
 }
 
-/* Length of the well-formed UTF-8 sequence at data (Unicode table 3-7), 0 if there is none. */
-static size_t table_utf8_len(const uint8_t *data, size_t len)
-{
-    uint8_t low = 0x80;
-    uint8_t high = 0xbf;
-    size_t want = 0;
-
-    if (data[0] < 0x80) return 1;
-    if (data[0] >= 0xc2 && data[0] <= 0xdf)
-        want = 2;
-    else if (data[0] >= 0xe0 && data[0] <= 0xef)
-        want = 3;
-    else if (data[0] >= 0xf0 && data[0] <= 0xf4)
-        want = 4;
-    else
-        return 0;
-    if (len < want) return 0;
-    if (data[0] == 0xe0) low = 0xa0;
-    if (data[0] == 0xed) high = 0x9f;
-    if (data[0] == 0xf0) low = 0x90;
-    if (data[0] == 0xf4) high = 0x8f;
-    if (data[1] < low || data[1] > high) return 0;
-    for (size_t i = 2; i < want; i++) {
-        if (data[i] < 0x80 || data[i] > 0xbf) return 0;
-    }
-    return want;
-}
-
 static int table_check_text(struct table *table, struct error *ret_error)
 {
     const uint8_t *data = (const uint8_t *)table->text;
@@ -58,7 +31,8 @@ static int table_check_text(struct table *table, struct error *ret_error)
     table->line = 1;
     while (at < table->len) {
         uint8_t byte = data[at];
-        size_t len = table_utf8_len(data + at, table->len - at);
+        uint32_t character = 0;
+        size_t len = utf8_next(bytes_of(data + at, table->len - at), &character);
         if (len == 0) return table_refuse(table, ret_error, "not well-formed UTF-8");
         if ((byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7f)
             return table_refuse(table, ret_error, "control character 0x%02x", byte);

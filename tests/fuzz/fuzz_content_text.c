@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/base/check.h"
+#include "proto/base/utf8.h"
 #include "proto/content/personal.h"
 #include "proto/content/plain.h"
 #include "proto/content/str_scan.h"
@@ -21,7 +22,7 @@ static void hide(struct bytes text, struct buf *ret)
 {
     while (text.len) {
         uint32_t character = 0;
-        size_t len = plain_utf8(text, &character);
+        size_t len = utf8_next(text, &character);
         if (!len) len = 1;
         buf_append(ret, text.data, len);
         buf_append_str(ret, "\u200b");

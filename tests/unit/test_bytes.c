@@ -1,4 +1,5 @@
-/* bytes: hex, base64, ids, slugs and the growing buffer, hostile inputs first. */
+/* bytes and utf8: hex, base64, ids, slugs, the growing buffer and characters, hostile inputs first.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/limits.h"
+#include "proto/base/utf8.h"
 
 static void hex_refuses_wrong_length_and_foreign_characters(void **state)
 {
@@ -224,6 +226,47 @@ static void views_are_equal_by_content(void **state)
     assert_false(bytes_equal(bytes_of("ab", 2), bytes_of("ab", 1)));
 }
 
+/* Of all sequences of three bytes and less, and of those of four that begin at an edge, exactly as
+ * many are characters as Unicode has: each in one spelling. */
+static void utf8_has_one_spelling_for_each_character(void **state)
+{
+    (void)state;
+    size_t counts[5] = {0};
+    uint8_t text[4];
+    uint32_t character, last = 0;
+    for (uint32_t i = 0; i < 1u << 24; i++) {
+        text[0] = (uint8_t)(i >> 16);
+        text[1] = (uint8_t)(i >> 8);
+        text[2] = (uint8_t)i;
+        size_t len = utf8_next(bytes_of(text, 3), &character);
+        assert_true(len <= 3);
+        if (len == 3) {
+            assert_true(character > last && character <= 0xffff);
+            last = character;
+        }
+        if (len == 3 || (len == 2 && text[2] == 0) || (len == 1 && text[1] == 0 && text[2] == 0))
+            counts[len]++;
+    }
+    assert_int_equal(counts[1], 0x80);
+    assert_int_equal(counts[2], 0x800 - 0x80);
+    assert_int_equal(counts[3], 0x10000 - 0x800 - 0x800); /* surrogates are none */
+    static const struct {
+        const char *text;
+        size_t len;
+        uint32_t character;
+    } rows[] = {{"\xf0\x8f\xbf\xbf", 0, 0},        {"\xf0\x90\x80\x80", 4, 0x10000},
+                {"\xf4\x8f\xbf\xbf", 4, 0x10ffff}, {"\xf4\x90\x80\x80", 0, 0},
+                {"\xf5\x80\x80\x80", 0, 0},        {"\xff\xff\xff\xff", 0, 0},
+                {"\xf0\x9f\x98\x80", 4, 0x1f600},  {"\xf0\x9f\x98\xc0", 0, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        character = 7;
+        assert_int_equal(utf8_next(bytes_of(rows[i].text, 4), &character), rows[i].len);
+        assert_int_equal(character, rows[i].len ? rows[i].character : 7);
+        assert_int_equal(utf8_next(bytes_of(rows[i].text, 3), &character), 0); /* cut */
+    }
+    assert_int_equal(utf8_next(bytes_of(NULL, 0), &character), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_buffer_keeps_what_was_appended_while_it_grows),
         cmocka_unit_test(a_prefixed_field_carries_its_length),
         cmocka_unit_test(views_are_equal_by_content),
+        cmocka_unit_test(utf8_has_one_spelling_for_each_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

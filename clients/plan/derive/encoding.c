@@ -3,30 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-size_t encoding_utf8_len(const uint8_t *data, size_t len)
-{
-    uint8_t low = 0x80, high = 0xbf;
-    size_t want;
-    if (len == 0) return 0;
-    if (data[0] < 0x80) return 1;
-    if (data[0] >= 0xc2 && data[0] <= 0xdf)
-        want = 2;
-    else if (data[0] >= 0xe0 && data[0] <= 0xef)
-        want = 3;
-    else if (data[0] >= 0xf0 && data[0] <= 0xf4)
-        want = 4;
-    else
-        return 0;
-    if (len < want) return 0;
-    if (data[0] == 0xe0) low = 0xa0;
-    if (data[0] == 0xed) high = 0x9f;
-    if (data[0] == 0xf0) low = 0x90;
-    if (data[0] == 0xf4) high = 0x8f;
-    if (data[1] < low || data[1] > high) return 0;
-    for (size_t i = 2; i < want; i++)
-        if (data[i] < 0x80 || data[i] > 0xbf) return 0;
-    return want;
-}
+#include "proto/base/utf8.h"
 
 /* Files that people hand over in place of their text, by their first bytes. */
 static const struct {
@@ -47,7 +24,8 @@ int encoding_check(struct bytes text, struct error *ret_error)
         if (text.len >= others[i].len && memcmp(text.data, others[i].magic, others[i].len) == 0)
             return error_set(ret_error, E_BAD_FORM, "1", "%s: UTF-8 text wanted", others[i].what);
     for (size_t at = 0; at < text.len;) {
-        size_t len = encoding_utf8_len(text.data + at, text.len - at);
+        uint32_t character = 0;
+        size_t len = utf8_next(bytes_of(text.data + at, text.len - at), &character);
         if (len == 0 || text.data[at] == 0) {
             (void)snprintf(field, sizeof field, "%zu", line);
             if (text.data[at] == 0)

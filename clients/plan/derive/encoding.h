@@ -5,10 +5,6 @@
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 
-/* The length of the UTF-8 sequence that data starts with (shortest form, no surrogates); 0: none.
- */
-size_t encoding_utf8_len(const uint8_t *data, size_t len);
-
 /* 0, or E_BAD_FORM with the line as field and what was found as detail: UTF-16 or UTF-32 (by mark
  * or by NULs), a PDF or an office file instead of its text, a NUL, bytes that are no UTF-8. Linear.
  */
