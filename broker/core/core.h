@@ -157,6 +157,12 @@ struct core_entry {
 /* The entry after `position`; false when there is none. Serial order, O(1) amortised. */
 bool core_entry_after(const struct core *core, const char *unit, unsigned lane, uint64_t position,
                       struct core_entry *ret_entry);
+/* The journal indexes of a thread's messages behind `after`, in order: fills at most cap, *ret_more
+ * says whether there are others. For the joint-conference office, which sees the headers of all
+ * threads; to every other unit, and of what is no thread, E_THREAD_UNKNOWN. */
+int core_thread_messages(const struct core *core, const char *unit, struct bytes id, uint64_t after,
+                         uint64_t *ret_indexes, size_t cap, size_t *ret_count, bool *ret_more,
+                         struct error *ret_error) MUST_USE;
 /* The journal indexes of what a lane held before it was acknowledged, from the position after
  * `after` on: fills at most cap, returns how many. For a unit that lost what it had acknowledged.
  */

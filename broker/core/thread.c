@@ -41,6 +41,28 @@ struct core_thread *core_thread_find(const struct core *core, struct bytes id)
     return &core->messages[thread->first] == message ? thread : NULL;
 }
 
+int core_thread_messages(const struct core *core, const char *unit, struct bytes id, uint64_t after,
+                         uint64_t *ret_indexes, size_t cap, size_t *ret_count, bool *ret_more,
+                         struct error *ret_error)
+{
+    const struct core_thread *thread = core_thread_find(core, id);
+    uint16_t asking = core_unit_find(core, unit);
+    *ret_count = 0;
+    *ret_more = false;
+    /* Nobody else learns which threads there are. */
+    if (!thread || asking == CORE_UNIT_NONE ||
+        !core_unit_same(core, asking, core_unit_office(core)))
+        return error_set(ret_error, E_THREAD_UNKNOWN, "get_thread.id",
+                         "no such thread of this unit");
+    for (uint32_t m = thread->first; m != CORE_NONE; m = core->messages[m].next) {
+        if (core->messages[m].index <= after) continue;
+        *ret_more = *ret_count == cap;
+        if (*ret_more) break;
+        ret_indexes[(*ret_count)++] = core->messages[m].index;
+    }
+    return 0;
+}
+
 bool core_thread_has(const struct core *core, const struct core_thread *thread, uint16_t unit)
 {
     for (size_t i = 0; i < thread->participant_count; i++)

@@ -123,6 +123,9 @@ void session_credit(struct engine *engine, struct session *session, uint32_t lan
 /* E_BUSY: the session has had its share of large answers for now. */
 int session_take_bulk(struct session *session, size_t bytes, struct error *ret_error) MUST_USE;
 
+/* engine_thread.c: the records of a thread, for the joint-conference office. */
+void thread_answer(struct engine *engine, struct session *session, const struct job *job);
+
 /* engine_deliver.c: sends what credit allows. True: there is more to send now. */
 bool deliver_pump(struct engine *engine, struct session *session);
 /* Sends acknowledged entries of the session's own lane again, at most count behind a position. What

@@ -47,6 +47,7 @@ static const char *request_name(const struct job *job)
     case LEADBUS__FRAME__BODY_GET_LEAVES: return "get_leaves";
     case LEADBUS__FRAME__BODY_GET_CHUNK: return "get_chunk";
     case LEADBUS__FRAME__BODY_GET_DELIVERED: return "get_delivered";
+    case LEADBUS__FRAME__BODY_GET_THREAD: return "get_thread";
     default: return "frame";
     }
 }

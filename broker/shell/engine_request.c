@@ -375,6 +375,7 @@ static bool handle_greeted(struct engine *engine, struct session *session, struc
     case LEADBUS__FRAME__BODY_GET_DELIVERED:
         handle_get_delivered(engine, session, job);
         return false;
+    case LEADBUS__FRAME__BODY_GET_THREAD: thread_answer(engine, session, job); return false;
     case LEADBUS__FRAME__BODY_PING: handle_ping(engine, job); return false;
     default: break;
     }

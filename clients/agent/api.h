@@ -59,6 +59,15 @@ int api_draft_submit(struct agent *agent, struct http_request *request, struct a
 int api_submitted(struct agent *agent, struct http_request *request, struct http_reply *reply,
                   struct error *ret_error) MUST_USE;
 
+/* Of an act on the whole thread: is something wrong only because this unit does not know the
+ * thread, or not all of its legs? */
+bool api_thread_elsewhere(const struct api_draft *draft, int status);
+/* May the bus be asked for a thread that is not here, and the request wait for it? True: the reply
+ * waits. False: it is as fresh as it gets, or cannot be asked for; where that is the trouble of the
+ * moment (no connection, say), *ret_error says so and *status is its code. */
+bool api_thread_waits(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                      const uint8_t id[16], int *status, struct error *ret_error);
+
 /* E_TOPIC_UNKNOWN with the codes there are; *ret_topic NULL where none is named, which is an error
  * where one is `wanted` and the kind requires it. */
 int api_topic(const struct plan_kind *kind, const char *slug, bool wanted,

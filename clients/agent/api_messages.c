@@ -317,6 +317,8 @@ int api_draft_submit(struct agent *agent, struct http_request *request, struct a
     if (leadbus_submit(agent->lb, &draft->draft, request->submitted_id, &trouble))
         return agent_error(&trouble, ret_error);
     request->submitted = true;
+    if (request->wait_until_ms > 1)
+        request->wait_until_ms = 0; /* it waits for something else now */
     request->remarks = json_incref(draft->remarks);
     agent->counts.submitted++;
     return api_submitted(agent, request, reply, ret_error);
@@ -330,6 +332,10 @@ int api_submit(struct agent *agent, struct http_request *request, struct http_re
     json_t *body = NULL;
     int status = read_draft(agent, request, true, &body, &draft, ret_error);
     if (!status) status = api_draft_submit(agent, request, &draft, reply, ret_error);
+    const uint8_t *thread = draft.draft.thread ? draft.draft.thread : draft.draft.parent;
+    if (thread && api_thread_elsewhere(&draft, status) &&
+        api_thread_waits(agent, request, reply, thread, &status, ret_error))
+        status = 0;
     api_draft_fini(&draft);
     json_decref(body);
     return status;

@@ -7,6 +7,8 @@
 #include "proto/plan/lifecycle.h"
 #include "proto/plan/route.h"
 
+enum { THREAD_WAIT_MS = 10000 };
+
 static int path_id(const struct http_request *request, uint8_t ret_id[16], struct error *ret_error)
 {
     if (uuid_parse_text(request->id, ret_id, NULL))
@@ -98,6 +100,22 @@ static json_t *timeline_json(const struct agent *agent, const struct leadbus_ite
     return object;
 }
 
+bool api_thread_waits(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                      const uint8_t id[16], int *status, struct error *ret_error)
+{
+    struct leadbus_error trouble = {0};
+    int asked = leadbus_thread_ask(agent->lb, id, &trouble);
+    if (asked == 1 || asked == E_ROLE_NOT_ALLOWED || asked == E_THREAD_UNKNOWN) return false;
+    /* What is busy with another thread is free within seconds. */
+    if ((asked == 0 || asked == E_BUSY) && http_wait(request, reply, THREAD_WAIT_MS)) return true;
+    if (asked == 0)
+        *status = error_say(ret_error, E_NETWORK, "thread", "总线未在 %d 秒内答复",
+                            "the bus did not answer within %d s", THREAD_WAIT_MS / 1000);
+    else
+        *status = agent_error(&trouble, ret_error);
+    return false;
+}
+
 int api_thread(struct agent *agent, struct http_request *request, struct http_reply *reply,
                struct error *ret_error)
 {
@@ -107,7 +125,14 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
     int status = path_id(request, id, ret_error);
     if (status) return status;
     if (leadbus_thread_get(agent->lb, id, &thread, &trouble))
-        return agent_error(&trouble, ret_error);
+        status = agent_error(&trouble, ret_error);
+    /* A thread that this unit has no message of is known by what the bus said of it. */
+    if ((status == E_NOT_FOUND || (thread && leadbus_thread_item_count(thread) == 0)) &&
+        api_thread_waits(agent, request, reply, id, &status, ret_error)) {
+        leadbus_thread_free(thread);
+        return 0;
+    }
+    if (!thread) return status;
     json_t *timeline = json_array();
     json_t *legs = json_array();
     for (size_t i = 0; i < leadbus_thread_item_count(thread); i++)
@@ -159,6 +184,7 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
         if (!found || (own && !found_open)) found = item->id;
         if (own) found_open = true;
     }
+    if (whole && !found && leadbus_thread_leg_count(thread) > 0) found = thread_id; /* asked for */
     if (found) memcpy(ret_parent, found, 16);
     leadbus_thread_free(thread);
     if (found) return 0;
@@ -250,6 +276,14 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     return status;
 }
 
+bool api_thread_elsewhere(const struct api_draft *draft, int status)
+{
+    if (!draft->kind) return false;
+    if (draft->kind->act != PLAN_ACT_URGE && draft->kind->act != PLAN_ACT_STAND_DOWN) return false;
+    return status == E_NOT_FOUND || status == E_THREAD_UNKNOWN || status == E_PARENT_UNKNOWN ||
+           status == E_LIFECYCLE_ROLE;
+}
+
 int api_act(struct agent *agent, struct http_request *request, struct http_reply *reply,
             struct error *ret_error)
 {
@@ -258,7 +292,11 @@ int api_act(struct agent *agent, struct http_request *request, struct http_reply
     json_t *body = NULL;
     int status = payload_json_parse(buf_bytes(&request->body), &body, ret_error);
     if (!status) status = read_act(agent, request, body, &draft, ret_error);
-    if (!status) status = api_draft_submit(agent, request, &draft, reply, ret_error);
+    if (api_thread_elsewhere(&draft, status) &&
+        api_thread_waits(agent, request, reply, draft.thread, &status, ret_error))
+        status = 0;
+    else if (!status)
+        status = api_draft_submit(agent, request, &draft, reply, ret_error);
     api_draft_fini(&draft);
     json_decref(body);
     return status;

@@ -110,6 +110,17 @@ int leadbus_thread_get(leadbus *lb, const uint8_t *id, leadbus_thread **ret_thre
     return 0;
 }
 
+int leadbus_thread_ask(leadbus *lb, const uint8_t *id, struct leadbus_error *ret_error)
+{
+    const struct moment now = {.now_ms = client_now_ms(lb)};
+    struct error error = {0};
+    if (lb->dead) return client_failed(ret_error, &lb->death);
+    int r = engine_thread_ask(lb->engine, &now, id, &error);
+    if (r < 0) return client_failed(ret_error, &error);
+    lb->more = true; /* the question goes with the next turn, which is due */
+    return r;
+}
+
 void leadbus_thread_free(leadbus_thread *thread)
 {
     if (!thread) return;

@@ -54,6 +54,8 @@ static int on_frame(struct engine *engine, struct moment *moment, const Leadbus_
     case LEADBUS__FRAME__BODY_KEYS:
         return engine_keys_reply(engine, moment, frame->keys, ret_error);
     case LEADBUS__FRAME__BODY_PROOF: return engine_proof(engine, moment, frame->proof, ret_error);
+    case LEADBUS__FRAME__BODY_THREAD:
+        return engine_thread_reply(engine, moment, frame->thread, ret_error);
     case LEADBUS__FRAME__BODY_REWRAP_DONE:
         return engine_rewrap_done(engine, frame->rewrap_done, ret_error);
     case LEADBUS__FRAME__BODY_ACKED:
@@ -83,6 +85,7 @@ static int on_frame(struct engine *engine, struct moment *moment, const Leadbus_
     case LEADBUS__FRAME__BODY_GET_LEAVES:
     case LEADBUS__FRAME__BODY_GET_CHUNK:
     case LEADBUS__FRAME__BODY_GET_DELIVERED:
+    case LEADBUS__FRAME__BODY_GET_THREAD:
     default: break;
     }
     struct error error;
@@ -244,6 +247,7 @@ void engine_free(struct engine *engine)
     buf_fini(&engine->latest.note);
     buf_fini(&engine->answer.note);
     buf_fini(&engine->rewrap.frame);
+    thread_fini(&engine->watch.anew);
     trust_bundle_free(engine->bundle);
     trust_bundle_free(engine->previous);
     free(engine->peers);

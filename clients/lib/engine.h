@@ -195,6 +195,16 @@ struct engine_kek {
     uint64_t serial, epoch, used;
 };
 
+/* A thread that the joint-conference office asks the broker for, one at a time. */
+struct engine_watch {
+    bool active;
+    uint8_t id[16];
+    uint64_t after, asked_ms;
+    uint64_t answered_ms; /* 0: never */
+    int code;             /* of that answer */
+    struct thread anew;
+};
+
 struct engine_frame_out {
     STAILQ_ENTRY(engine_frame_out) link;
     struct buf bytes;
@@ -266,6 +276,7 @@ struct engine {
     bool late; /* there may be some of which the bus has not heard */
 
     struct engine_rewrap rewrap;
+    struct engine_watch watch;
 
     struct buf *held; /* deliveries that wait for a bundle */
     size_t held_count, held_cap;
@@ -323,6 +334,14 @@ int engine_bundle_install(struct engine *engine, struct moment *moment, struct b
 /* Own receiving keys that the bus does not have yet are published; call after the keyring changed
  * and was saved. */
 int engine_publish(struct engine *engine, struct moment *moment, struct error *ret_error) MUST_USE;
+
+/* Asks the broker for the headers of a thread that this unit need not be on: what is known of the
+ * thread is then what they say, and acts on the whole thread may be sent. 0: asked, and
+ * ENGINE_CHANGED_THREAD tells when it is here; 1: answered a few seconds ago. E_ROLE_NOT_ALLOWED:
+ * this is not the joint-conference office; E_NETWORK: there is no connection; E_BUSY: another one
+ * is on its way; E_THREAD_UNKNOWN: the broker said so just now. */
+int engine_thread_ask(struct engine *engine, const struct moment *moment, const uint8_t id[16],
+                      struct error *ret_error) MUST_USE;
 
 /* Acknowledges what was taken, fills the window, writes counters. The last thing before a commit.
  */

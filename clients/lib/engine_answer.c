@@ -212,6 +212,8 @@ static int other_refused(struct engine *engine, struct moment *moment,
     engine_note(engine, moment, why);
     if (strncmp(refusal->field, "get_delivered", 13) == 0)
         engine_again_refused(engine, moment, refusal->retry_after_ms);
+    if (strncmp(refusal->field, "get_thread", 10) == 0)
+        engine_watch_refused(engine, moment, why->code);
     if (engine->link == ENGINE_CONNECTED) {
         engine->reset = true;
         engine->reset_after_ms = moment->now_ms + (refusal->retry_after_ms ? refusal->retry_after_ms

@@ -61,6 +61,7 @@ static void forget(struct engine *engine)
     engine_held_forget(engine);
     engine->asked_count = engine->answered_count = 0;
     engine_again_forget(engine);
+    engine_watch_forget(engine);
     engine_rewrap_forget(engine);
     engine->keys_asked_ms = engine->bundle_asked_ms = 0;
     engine->keys_known = false;

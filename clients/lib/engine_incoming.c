@@ -173,3 +173,24 @@ int incoming_judge(struct engine *engine, struct incoming *in, struct error *ret
     if (r == 0) r = engine_attach_check(envelope, &in->opened, ret_error);
     return r;
 }
+
+int incoming_accepted(struct engine *engine, const Leadbus__Record *record, struct envelope *ret,
+                      struct error *ret_error)
+{
+    const Leadbus__Accepted *accepted = record->accepted;
+    const struct trust_certificate *certificate = NULL;
+    struct bytes commits[LIMIT_SECTION_COUNT_MAX];
+    if (accepted->n_commits > LIMIT_SECTION_COUNT_MAX)
+        return error_set(ret_error, E_BAD_FORM, "commits", "%zu", accepted->n_commits);
+    for (size_t i = 0; i < accepted->n_commits; i++)
+        commits[i] = engine_bytes(accepted->commits[i]);
+    int r = envelope_from_record(engine_bytes(accepted->header), engine_bytes(accepted->wraps),
+                                 commits, accepted->n_commits, engine_bytes(accepted->manifest),
+                                 engine_bytes(accepted->signature), &engine->arena, ret, ret_error);
+    if (r == 0)
+        r = trust_verdict(engine->bundle, ret->head->serial, ret->head->from, record->time_ms,
+                          ret->head->suite, &certificate, ret_error);
+    if (r < 0) return r;
+    r = envelope_verify(ret, certificate->identity);
+    return r < 0 ? error_set(ret_error, r, "signature", "of %s", ret->head->from) : 0;
+}

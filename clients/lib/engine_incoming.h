@@ -20,6 +20,10 @@ int incoming_read(struct engine *engine, struct incoming *in, struct error *ret_
 /* In the journal, and next in our lane's history: fills running. What comes again is held against
  * the history when all of it is here. */
 int incoming_prove(struct engine *engine, struct incoming *in, struct error *ret_error) MUST_USE;
+/* The message of a record, its signature held against its sender's certificate at the record's
+ * time. E_UNKNOWN_SENDER: the bundle has no such certificate; *ret is filled all the same. */
+int incoming_accepted(struct engine *engine, const Leadbus__Record *record, struct envelope *ret,
+                      struct error *ret_error) MUST_USE;
 /* Everything a recipient checks of the message itself; opens it. 0, or the code of the exception.
  */
 int incoming_judge(struct engine *engine, struct incoming *in, struct error *ret_error) MUST_USE;

@@ -363,6 +363,14 @@ int engine_fetch_check(struct engine *engine, struct moment *moment,
 int engine_fetches_pump(struct engine *engine, struct moment *moment,
                         struct error *ret_error) MUST_USE;
 
+/* ---- engine_watch.c: engine_thread_ask of engine.h
+ * ------------------------------------------------
+ */
+int engine_thread_reply(struct engine *engine, struct moment *moment,
+                        const Leadbus__ThreadReply *reply, struct error *ret_error) MUST_USE;
+void engine_watch_refused(struct engine *engine, const struct moment *moment, int code);
+void engine_watch_forget(struct engine *engine); /* the connection is gone */
+
 /* ---- engine_answer.c ----------------------------------------------------------------------------
  */
 int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__Receipt *receipt,

@@ -87,7 +87,10 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
     if (rebuild.count > 0) qsort(rebuild.rows, rebuild.count, sizeof *rebuild.rows, rebuild_order);
     for (size_t i = 0; i < rebuild.count && r == 0; i++)
         r = rebuild_fold(engine, &rebuild.rows[i], &anew, ret_error);
-    if (r == 0) {
+    /* What was asked of the broker is known without its messages: they are not here to be folded.
+     */
+    bool asked = thread.thread.kind[0] && !anew.kind[0];
+    if (r == 0 && !asked) {
         /* What the broker said of participants stays. */
         struct thread_participant *participants = thread.thread.participants;
         size_t count = thread.thread.participant_count, cap = thread.thread.participant_cap;

@@ -150,20 +150,8 @@ static int take_message(struct engine *engine, struct moment *moment, struct inc
 /* What expired carries its signature and everything that it covers. */
 static bool tombstone_genuine(struct engine *engine, struct incoming *in)
 {
-    if (!in->notice || in->notice->what_case != LEADBUS__RECORD__WHAT_ACCEPTED) return false;
-    const Leadbus__Accepted *accepted = in->notice->accepted;
-    const struct trust_certificate *certificate = NULL;
-    struct bytes commits[LIMIT_SECTION_COUNT_MAX];
-    if (accepted->n_commits > LIMIT_SECTION_COUNT_MAX) return false;
-    for (size_t i = 0; i < accepted->n_commits; i++)
-        commits[i] = engine_bytes(accepted->commits[i]);
-    return envelope_from_record(engine_bytes(accepted->header), engine_bytes(accepted->wraps),
-                                commits, accepted->n_commits, engine_bytes(accepted->manifest),
-                                engine_bytes(accepted->signature), &engine->arena, &in->envelope,
-                                NULL) == 0 &&
-           trust_verdict(engine->bundle, in->head->serial, in->head->from, in->notice->time_ms,
-                         in->head->suite, &certificate, NULL) == 0 &&
-           envelope_verify(&in->envelope, certificate->identity) == 0;
+    return in->notice && in->notice->what_case == LEADBUS__RECORD__WHAT_ACCEPTED &&
+           incoming_accepted(engine, in->notice, &in->envelope, NULL) == 0;
 }
 
 static int take_tombstone(struct engine *engine, struct incoming *in, struct box_in *row,

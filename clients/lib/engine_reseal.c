@@ -69,7 +69,6 @@ int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pe
     struct engine_thread thread = {0};
     struct seal_job *job = calloc(1, sizeof *job);
     struct error error = {0};
-    struct box_in parent;
     CHECK(job != NULL);
     arena_init(&arena, ENGINE_ARENA_BYTES_MAX);
     int r = box_out_find(engine->box, pending->id, &row, &error);
@@ -90,9 +89,9 @@ int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pe
         job->place.follows = true;
         memcpy(job->place.thread, row.thread, 16);
         memcpy(job->place.parent, row.parent, 16);
-        bool received = box_in_find(engine->box, row.parent, &parent, NULL) == 0;
-        engine_copy(job->place.reference, BOX_NAME_LEN,
-                    received ? parent.from : engine->keyring->unit);
+        uint8_t of[16];
+        r = seal_parent_find(engine, row.parent, job->place.reference, of, &error);
+        if (r != 0) goto out;
     }
     r = seal_job_run(engine, job, &thread.thread, &error);
     if (r < 0 && !engine_own_trouble(r)) {

@@ -6,8 +6,20 @@
 /* ---- routing ----------------------------------------------------------------------------------
  */
 
-/* Who sent the message answered, and its thread. */
-static int parent_of(struct engine *engine, const uint8_t *parent, char ret_from[BOX_NAME_LEN],
+/* The message that opened a thread which we know and did not get it of. */
+static int opener_of(struct engine *engine, const uint8_t *id, char ret_from[BOX_NAME_LEN],
+                     struct error *ret_error)
+{
+    struct engine_thread held;
+    int r = engine_thread_load(engine, NULL, id, &held, NULL);
+    if (r == E_NOT_FOUND) return r;
+    if (r < 0) return error_set(ret_error, r, "store", "reading a thread");
+    engine_copy(ret_from, BOX_NAME_LEN, held.thread.from);
+    engine_thread_fini(&held);
+    return ret_from[0] ? 0 : E_NOT_FOUND;
+}
+
+int seal_parent_find(struct engine *engine, const uint8_t *parent, char ret_from[BOX_NAME_LEN],
                      uint8_t ret_thread[16], struct error *ret_error)
 {
     struct box_in in;
@@ -24,10 +36,12 @@ static int parent_of(struct engine *engine, const uint8_t *parent, char ret_from
         memcpy(ret_thread, out.thread, 16);
         return 0;
     }
-    if (r == E_NOT_FOUND)
-        return error_say(ret_error, E_PARENT_UNKNOWN, "parent", "不在收件箱或发件箱中",
-                         "not in the inbox or outbox");
-    return error_set(ret_error, r, "store", "reading the parent");
+    if (r != E_NOT_FOUND) return error_set(ret_error, r, "store", "reading the parent");
+    r = opener_of(engine, parent, ret_from, ret_error);
+    if (r == 0) memcpy(ret_thread, parent, 16);
+    if (r != E_NOT_FOUND) return r;
+    return error_say(ret_error, E_PARENT_UNKNOWN, "parent", "不在收件箱或发件箱中",
+                     "not in the inbox or outbox");
 }
 
 static int check_position(const struct engine_draft *draft, const struct plan_kind *kind,
@@ -62,7 +76,7 @@ int seal_place_find(struct engine *engine, const struct engine_draft *draft, str
     if (!draft->parent && !draft->thread) return 0;
     ret->follows = true;
     memcpy(ret->parent, draft->parent ? draft->parent : draft->thread, 16);
-    r = parent_of(engine, ret->parent, ret->reference, thread, ret_error);
+    r = seal_parent_find(engine, ret->parent, ret->reference, thread, ret_error);
     if (r < 0)
         return draft->parent ? r
                              : error_say(ret_error, E_THREAD_UNKNOWN, "thread",

@@ -24,6 +24,10 @@ struct seal_job {
     struct sealed sealed;
     struct buf content;
 };
+/* Who sent the message answered, and its thread. A thread that was asked for goes by the message
+ * that opened it. E_PARENT_UNKNOWN. */
+int seal_parent_find(struct engine *engine, const uint8_t *parent, char ret_from[BOX_NAME_LEN],
+                     uint8_t ret_thread[16], struct error *ret_error) MUST_USE;
 /* Where a draft goes: the thread and parent that it names, resolved; all zero for what opens one.
  */
 int seal_place_find(struct engine *engine, const struct engine_draft *draft, struct seal_place *ret,

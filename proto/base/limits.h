@@ -40,7 +40,8 @@ enum {
     LIMIT_EXCEPTION_COUNT_MAX = 64, /* in one acknowledgement */
     LIMIT_CREDIT_MAX = 4096,        /* deliveries in flight to one unit and lane */
     LIMIT_SEQ_WINDOW = 1024,
-    LIMIT_AGAIN_COUNT_MAX = 64, /* acknowledged entries that one request brings again */
+    LIMIT_THREAD_PAGE_COUNT_MAX = 16, /* records of a thread in one answer */
+    LIMIT_AGAIN_COUNT_MAX = 64,       /* acknowledged entries that one request brings again */
     /* keys */
     LIMIT_EPOCH_STEP = 64,         /* above the last number of the certificate */
     LIMIT_EPOCH_KEYS_PER_DAY = 32, /* published under one certificate in a day of the bus */

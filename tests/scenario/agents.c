@@ -144,9 +144,13 @@ long agents_port(const struct agents *agents)
 
 long agents_wait_for(const struct agents *agents, size_t which, const char *kind)
 {
+    return agents_wait_after(agents, which, kind, 0);
+}
+
+long agents_wait_after(const struct agents *agents, size_t which, const char *kind, long after)
+{
     static char output[AGENTS_OUTPUT_LEN];
     char arguments[96];
-    long after = 0;
     for (int turn = 0; turn < 100; turn++) {
         snprintf(arguments, sizeof arguments, "inbox --json --wait 20 --after %ld", after);
         json_t *answer = agents_must_json(agents, which, arguments, output);

@@ -40,5 +40,7 @@ json_t *agents_must_json(const struct agents *agents, size_t which, const char *
 long agents_port(const struct agents *agents);
 /* Waits until the inbox has a message of that kind; its number. */
 long agents_wait_for(const struct agents *agents, size_t which, const char *kind);
+/* The same behind a number. */
+long agents_wait_after(const struct agents *agents, size_t which, const char *kind, long after);
 
 #endif

@@ -300,6 +300,49 @@ static void copies_of_a_thread_get_copies_of_an_urge(void **state)
     assert_int_equal(leadbus(PROCURATORATE, arguments, output), 77);
 }
 
+/* The joint-conference office has no message of the thread: its agent asks the bus for the headers,
+ * shows how far each unit is, nothing of what was said, and urges. */
+static void the_office_urges_on_a_thread_that_it_is_not_on(void **state)
+{
+    (void)state;
+    static const char nowhere[] = "00000000-0000-4000-8000-000000000001";
+    static char output[OUTPUT_LEN];
+    char arguments[256], thread[37];
+    long before = wait_for(POLICE, "supervision.urge"); /* the one of the test before */
+    json_t *report = must_json(
+        SCHOOL,
+        "send lead.mandatory-report --json --wait 20 --file report.json --set full.what=unheard",
+        output);
+    snprintf(thread, sizeof thread, "%s", json_string_value(json_object_get(report, "id")));
+    json_decref(report);
+
+    snprintf(arguments, sizeof arguments, "thread %s --json", thread);
+    json_t *seen = must_json(OFFICE, arguments, output);
+    assert_null(strstr(output, "unheard"));
+    assert_int_equal(json_array_size(json_object_get(seen, "timeline")), 0);
+    const json_t *legs = json_object_get(seen, "legs");
+    assert_int_equal(json_array_size(legs), 1);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(legs, 0), "unit")),
+                        "police-hedong");
+    json_decref(seen);
+
+    snprintf(arguments, sizeof arguments, "urge %s --reason sign --wait 20", thread);
+    must(OFFICE, arguments, output);
+    long number = agents_wait_after(&agents, POLICE, "supervision.urge", before);
+    snprintf(arguments, sizeof arguments, "show %ld --json", number);
+    json_t *urge = must_json(POLICE, arguments, output);
+    assert_string_equal(json_string_value(json_object_get(urge, "from")),
+                        "joint-conference-office");
+    assert_string_equal(json_string_value(json_object_get(urge, "thread")), thread);
+    json_decref(urge);
+
+    /* There is no more than there is. */
+    snprintf(arguments, sizeof arguments, "thread %s", nowhere);
+    assert_int_equal(leadbus(OFFICE, arguments, output), 66);
+    snprintf(arguments, sizeof arguments, "urge %s --reason sign", nowhere);
+    assert_int_equal(leadbus(OFFICE, arguments, output), 66);
+}
+
 /* The street office is that of the area; contents about another street are remarked on. */
 static void another_street_in_the_contents_is_told(void **state)
 {
@@ -630,6 +673,7 @@ int main(void)
         cmocka_unit_test(wrong_input_is_refused_with_its_path),
         cmocka_unit_test(a_clerk_reads_errors_in_chinese),
         cmocka_unit_test(copies_of_a_thread_get_copies_of_an_urge),
+        cmocka_unit_test(the_office_urges_on_a_thread_that_it_is_not_on),
         cmocka_unit_test(another_street_in_the_contents_is_told),
         cmocka_unit_test(who_cannot_read_yet_is_named),
         cmocka_unit_test(a_clerk_finds_kinds_lists_and_the_next_step),

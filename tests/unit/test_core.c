@@ -232,6 +232,62 @@ static void what_was_acknowledged_is_still_known(void **state)
     assert_int_equal(core_past(journal->core, "nobody", 0, 0, got, COUNT), 0);
 }
 
+/* The office sees the headers of all threads, in pages; everybody else is told of none. */
+static void only_the_office_is_told_of_a_thread(void **state)
+{
+    struct journal *journal = *state;
+    struct district *district = journal->district;
+    uint64_t indexes[4];
+    size_t count = 9;
+    bool more = true;
+    struct district_letter *first = marriage(district), *other = marriage(district);
+    assert_int_equal(put_letter(district, journal->core, first, NULL, NULL), 0);
+    district_accepted(district, first, core_size(journal->core) - 1);
+    assert_int_equal(put_letter(district, journal->core, other, NULL, NULL), 0);
+    struct district_letter *urge =
+        district_seal(district,
+                      &(struct district_draft){
+                          .kind = "supervision.urge", .from = "civil-affairs", .parent = first},
+                      &(int){0});
+    assert_non_null(urge);
+    assert_int_equal(put_letter(district, journal->core, urge, NULL, NULL), 0);
+    struct bytes id = bytes_of(first->envelope.head->id.data, 16);
+    uint64_t at = core_size(journal->core) - 3;
+    static const char *const others[] = {"civil-affairs", "police-hedong", "court", "nobody", ""};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_int_equal(
+            core_thread_messages(journal->core, others[i], id, 0, indexes, 4, &count, &more, NULL),
+            E_THREAD_UNKNOWN);
+    const char *office = "joint-conference-office";
+    assert_int_equal(
+        core_thread_messages(journal->core, office, id, 0, indexes, 4, &count, &more, NULL), 0);
+    assert_int_equal(count, 2);
+    assert_false(more);
+    assert_int_equal(indexes[0], at);
+    assert_int_equal(indexes[1], at + 2);
+    assert_int_equal(
+        core_thread_messages(journal->core, office, id, 0, indexes, 1, &count, &more, NULL), 0);
+    assert_true(count == 1 && more && indexes[0] == at);
+    assert_int_equal(
+        core_thread_messages(journal->core, office, id, at, indexes, 1, &count, &more, NULL), 0);
+    assert_true(count == 1 && !more && indexes[0] == at + 2);
+    assert_int_equal(
+        core_thread_messages(journal->core, office, id, at + 2, indexes, 4, &count, &more, NULL),
+        0);
+    assert_true(count == 0 && !more);
+    /* Only the first message's id is a thread's. */
+    assert_int_equal(core_thread_messages(journal->core, office,
+                                          bytes_of(urge->envelope.head->id.data, 16), 0, indexes, 4,
+                                          &count, &more, NULL),
+                     E_THREAD_UNKNOWN);
+    assert_int_equal(core_thread_messages(journal->core, office, bytes_of("short", 5), 0, indexes,
+                                          4, &count, &more, NULL),
+                     E_THREAD_UNKNOWN);
+    district_letter_free(urge);
+    district_letter_free(first);
+    district_letter_free(other);
+}
+
 static void effects_name_the_receipt_and_every_queue(void **state)
 {
     struct journal *journal = *state;
@@ -449,6 +505,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_of_keys_do_not_jump, setup, teardown),
         cmocka_unit_test_setup_teardown(old_keys_are_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_acknowledged_is_still_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_the_office_is_told_of_a_thread, setup, teardown),
         cmocka_unit_test_setup_teardown(effects_name_the_receipt_and_every_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_records_are_corruption_and_never_a_crash, setup,
                                         teardown),

@@ -512,8 +512,16 @@ struct leadbus_leg {
     uint64_t changed_ms;             /* record time of the last act on it */
     const char *outcome;             /* closed: its topic; else "" */
 };
-/* What this unit knows of the thread; each fact was in a message that it sent or got. not_found. */
+/* What this unit knows of the thread; each fact was in a message that it sent or got, or in what
+ * leadbus_thread_ask brought. not_found. */
 LEADBUS_API int leadbus_thread_get(leadbus *lb, const uint8_t *thread, leadbus_thread **ret_thread,
+                                   struct leadbus_error *ret_error);
+/* For the joint-conference office, which may see the headers of threads that it is not on: asks the
+ * bus for them. 0: asked, LEADBUS_CHANGED_THREAD tells when the answer is stored (without messages:
+ * legs only; then the office may urge); 1: answered a few seconds ago, nothing newer is asked for.
+ * role_not_allowed: another unit; network: not connected; busy: another thread is being asked for;
+ * thread_unknown: the bus has just said so. */
+LEADBUS_API int leadbus_thread_ask(leadbus *lb, const uint8_t *thread,
                                    struct leadbus_error *ret_error);
 LEADBUS_API void leadbus_thread_free(leadbus_thread *thread);
 LEADBUS_API int leadbus_thread_status(const leadbus_thread *thread); /* leadbus_thread_state */
