@@ -28,7 +28,10 @@ int examine_refuse(struct examine *examine, enum refusal refusal)
 
 int examine_charge(struct examine *examine, size_t len)
 {
-    if (len > examine->work_left_bytes) return examine_refuse(examine, REFUSAL_NO_ROOM);
+    if (len > examine->work_left_bytes) {
+        examine->work_left_bytes = 0; /* nor for anything smaller */
+        return examine_refuse(examine, REFUSAL_NO_ROOM);
+    }
     examine->work_left_bytes -= len;
     return 0;
 }

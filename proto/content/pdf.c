@@ -89,9 +89,10 @@ static int take_object(struct pdf *pdf, size_t at, uint32_t number, size_t *ret_
         return lex.rest.len ? 0 : examine_refuse(pdf->examine, REFUSAL_PDF_DAMAGED);
     }
     *ret_end = pdf->data.len - lex.rest.len;
-    if (pdf_is_dictionary(object.value) && pdf_next(&lex, &token) &&
+    struct pdf_lex ahead = pdf_ahead(&lex);
+    if (pdf_is_dictionary(object.value) && pdf_next(&ahead, &token) &&
         pdf_is(&token, PDF_WORD, "stream"))
-        *ret_end = take_stream(pdf, pdf->data.len - lex.rest.len, &object);
+        *ret_end = take_stream(pdf, (size_t)(ahead.rest.data - pdf->data.data), &object);
     return object_add(pdf, &object);
 }
 
@@ -153,7 +154,7 @@ bool pdf_get(struct pdf *pdf, struct bytes dictionary, const char *key, struct b
     if (!pdf_find(dictionary, key, &value)) return false;
     value = pdf_resolve(pdf, value);
     *ret_value = value;
-    return value.len > 0;
+    return value.len > 0 && !examine_charge(pdf->examine, value.len);
 }
 
 static bool has_name(struct pdf *pdf, struct bytes dictionary, const char *key, const char *name)
@@ -184,9 +185,10 @@ static int open_object_stream(struct pdf *pdf, const struct pdf_object *containe
         if (!pdf_next(&pairs, &token) || !pdf_integer(token.text, &place)) break;
         if (place > data.len - first) return examine_refuse(pdf->examine, REFUSAL_PDF_DAMAGED);
         struct pdf_lex lex = {bytes_of(data.data + first + place, data.len - first - place)};
-        if (!pdf_value(&lex, &object.value)) continue;
-        status = examine_charge(pdf->examine, object.value.len);
-        if (!status) status = object_add(pdf, &object);
+        size_t before = lex.rest.len;
+        bool whole = pdf_value(&lex, &object.value);
+        status = examine_charge(pdf->examine, before - lex.rest.len);
+        if (!status && whole) status = object_add(pdf, &object);
     }
     return status;
 }
@@ -314,9 +316,12 @@ static int examine_page(struct pdf *pdf, struct bytes page)
     int status = 0;
     pdf->page_count++;
     if (!pdf_find(page, "Contents", &contents)) return 0;
+    status = examine_charge(pdf->examine, page.len);
+    if (status) return status;
     pdf->fonts = fonts_of(pdf, page);
     pdf_text_init(&text, pdf, pdf->fonts);
     struct bytes list = pdf_resolve(pdf, contents);
+    status = examine_charge(pdf->examine, list.len);
     struct pdf_lex lex = {pdf_is_array(list) ? list : contents};
     struct pdf_token token;
     if (pdf_is_array(list)) pdf_next(&lex, &token);
@@ -349,6 +354,7 @@ static void mark_files(struct pdf *pdf)
         struct pdf_object *object = &pdf->objects[i];
         if (object->has_stream && pdf_is_name(object->type, "EmbeddedFile")) object->is_file = true;
         if (!pdf_get(pdf, object->value, "EF", &files)) continue;
+        if (examine_charge(pdf->examine, files.len * (sizeof keys / sizeof *keys))) return;
         for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
             if (!pdf_find(files, keys[k], &value) || !pdf_reference(value, &number)) continue;
             struct pdf_object *file = pdf_object_of(pdf, number);

@@ -234,15 +234,22 @@ static bool is_end(const struct pdf_token *token)
     return token->kind == PDF_END || token->kind == PDF_ARRAY_END || token->kind == PDF_DICT_END;
 }
 
+struct pdf_lex pdf_ahead(const struct pdf_lex *lex)
+{
+    struct pdf_lex ahead = *lex;
+    if (ahead.rest.len > PDF_AHEAD_BYTES) ahead.rest.len = PDF_AHEAD_BYTES;
+    return ahead;
+}
+
 /* The two tokens that make a reference of a number, if they are there. */
 static void take_reference(struct pdf_lex *lex)
 {
-    struct pdf_lex ahead = *lex;
+    struct pdf_lex ahead = pdf_ahead(lex);
     struct pdf_token generation;
     struct pdf_token word;
     if (pdf_next(&ahead, &generation) && generation.kind == PDF_NUMBER && pdf_next(&ahead, &word) &&
         pdf_is(&word, PDF_WORD, "R"))
-        *lex = ahead;
+        skip(lex, (size_t)(ahead.rest.data - lex->rest.data));
 }
 
 bool pdf_value(struct pdf_lex *lex, struct bytes *ret_value)

@@ -45,6 +45,11 @@ struct pdf_string {
 struct pdf_string pdf_string_of(const struct pdf_token *token);
 bool pdf_string_take(struct pdf_string *string, uint8_t *ret_byte);
 
+/* What is near, for a look that takes nothing off: an unclosed string there would be read to the
+ * end of the file at every look. */
+enum { PDF_AHEAD_BYTES = 256 };
+struct pdf_lex pdf_ahead(const struct pdf_lex *lex);
+
 /* Takes one value off the front: a scalar, a reference of three tokens, or a whole array or
  * dictionary. ret_value is all of it. False at the end, where a bracket closes what is around, and
  * where one is never closed. */

@@ -344,6 +344,17 @@ class Pdf(Case):
         self.cannot("d.pdf", b"%PDF-1.7\n1 0 obj\n<< /Type /Page ", "damaged")
         self.fine("e.pdf", b"junk before\n" + f.page_pdf(b""))
 
+    def test_what_is_read_again_and_again_is_bounded(self):
+        """Each took hours when a look ahead, or a value that does not end, cost nothing."""
+        page = b"%PDF-1.5\n2 0 obj<</Type/Page>>endobj\n"
+        pairs = b"1 0 " * 200000
+        endless = f.stream(pairs + b"[" + b"1 " * 2000000, f"/Type /ObjStm /N 200000 /First {len(pairs)}")
+        self.cannot("a.pdf", page + b"1 0 obj" + endless + b"endobj", "looked into")
+        self.cannot("b.pdf", page + b"4 0 obj<<" + b"/A 1" * 1000000 + b">>endobj"
+                    + b" 3 0 obj<</EF 4 0 R>>endobj" * 20000, "looked into")
+        self.fine("c.pdf", page + b"trailer 1(" * 100000 + b"x" * 4000000)
+        self.fine("d.pdf", page + b" 3 0 obj<<>>(" * 100000 + b"x" * 4000000)
+
 
 class Noise(Case):
     def test_what_lies_far_apart_in_other_bytes_is_no_table(self):
