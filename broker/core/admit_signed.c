@@ -258,10 +258,12 @@ static int check_rewrap(const struct core *core, const Leadbus__RewrapBody *body
     if (!reader)
         return error_set(ret_error, E_NOT_A_RECIPIENT, "unit", "%.64s is not on the original",
                          body->unit);
-    uint32_t allowed = held & ((uint32_t)reader->bits >> CORE_PARTY_SECTION_SHIFT);
-    if (body->sections == 0 || (body->sections & ~allowed) != 0)
-        return error_set(ret_error, E_ROUTE_MISMATCH, "sections", "%x, at most %x",
-                         (unsigned)body->sections, (unsigned)allowed);
+    /* All that the reader may open, or nothing: with a part it would hold the message for whole. */
+    uint32_t whole = (uint32_t)reader->bits >> CORE_PARTY_SECTION_SHIFT;
+    if (body->sections == 0 || body->sections != whole || (whole & ~held) != 0)
+        return error_set(ret_error, E_ROUTE_MISMATCH, "sections",
+                         "%x; %.64s reads %x and %.64s holds %x of it", (unsigned)body->sections,
+                         body->unit, (unsigned)whole, body->from, (unsigned)(whole & held));
     /* Sent before? Asked ahead of what changes with time. */
     int r = core_rewrap_check(core, body, raw, from, unit, verdict);
     if (r == 0) r = check_rewrap_key(core, body, unit, now_ms, ret_error);

@@ -353,6 +353,11 @@ static int opening_unwrap(struct engine *engine, const Leadbus__Rewrapped *rewra
     r = envelope_decode(buf_bytes(&opening->encoded), &opening->arena, &opening->original,
                         ret_error);
     if (r < 0) return r;
+    int at = envelope_recipient_find(&opening->original, engine->keyring->unit);
+    /* A part would stand for the whole for good. */
+    if (at < 0 || opening->original.head->recipients[at]->sections != body->sections)
+        return error_set(ret_error, E_ROUTE_MISMATCH, "rewrap.sections", "%x by %s",
+                         (unsigned)body->sections, body->from);
     r = envelope_kek(&(struct envelope_kek_input){.suite = body->suite,
                                                   .own_secret = epoch->secret,
                                                   .peer_public = body->session_key.data,
