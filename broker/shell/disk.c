@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "proto/attachment.h"
@@ -66,6 +67,20 @@ int disk_settle(const char *folder, const uint8_t root[32], struct error *ret_er
 /* ---- tasks --------------------------------------------------------------------------------------
  */
 
+/* The journal is on the same disk and must go on: files leave it a twentieth, 1 GiB at most. Where
+ * the folder is not made yet nothing is said. */
+static int check_reserve(const char *folder, uint64_t wanted_bytes, struct error *ret_error)
+{
+    struct statvfs state;
+    if (statvfs(folder, &state) != 0) return 0;
+    uint64_t all = (uint64_t)state.f_blocks * state.f_frsize;
+    uint64_t free_bytes = (uint64_t)state.f_bavail * state.f_frsize;
+    uint64_t reserve = all / 20 < DISK_RESERVE_BYTES_MAX ? all / 20 : DISK_RESERVE_BYTES_MAX;
+    if (free_bytes >= reserve && free_bytes - reserve >= wanted_bytes) return 0;
+    return error_set(ret_error, E_DISK_FULL, "attachment",
+                     "what is left on the broker's disk is kept for the journal");
+}
+
 static int do_open(const char *folder, struct disk_task *task)
 {
     struct buf leaves = {0};
@@ -77,7 +92,8 @@ static int do_open(const char *folder, struct disk_task *task)
         return E_DUPLICATE;
     }
     if (code != E_NOT_FOUND) return code;
-    code = mark_write(folder, task, &task->error);
+    code = check_reserve(folder, task->stream_len, &task->error);
+    if (!code) code = mark_write(folder, task, &task->error);
     if (!code) code = chunks_begin(folder, task->root, buf_bytes(&task->leaves), &task->error);
     return code;
 }
@@ -89,7 +105,8 @@ static int do_put(const char *folder, struct disk_task *task)
     if (memcmp(leaf, task->leaf, sizeof leaf) != 0)
         return error_set(&task->error, E_CHUNK_INVALID, "put_chunk.data",
                          "chunk %u is not the announced one", task->number);
-    return chunks_put(folder, task->root, task->number, task->data, &task->error);
+    int code = check_reserve(folder, task->data.len, &task->error);
+    return code ? code : chunks_put(folder, task->root, task->number, task->data, &task->error);
 }
 
 /* Not found means erased: the header that was looked at says that it was there. */

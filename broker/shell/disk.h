@@ -15,6 +15,7 @@
 #include "proto/base/limits.h"
 #include "proto/host/chunks.h"
 
+#define DISK_RESERVE_BYTES_MAX ((uint64_t)1 << 30)
 enum { DISK_TASK_COUNT_MAX = 128, DISK_PUT_COUNT_MAX = 16, DISK_READ_COUNT_MAX = 16 };
 
 enum disk_what {

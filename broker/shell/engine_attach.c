@@ -251,7 +251,8 @@ uint32_t attach_durable(struct engine *engine, const struct envelope *envelope)
     for (size_t i = 0; i < envelope->contents->n_attachments; i++) {
         const Leadbus__Attachment *one = envelope->contents->attachments[i];
         const struct upload *upload = uploads_find(engine->parts.uploads, one->root.data);
-        bool whole = upload ? upload->stream_len == one->size && is_complete(upload)
+        bool whole = upload ? upload->stream_len == one->size && is_complete(upload) &&
+                                  strcmp(upload->unit, envelope->head->from) == 0
                             : disk_whole(engine->parts.chunks, one->root.data, one->size);
         if (whole) durable |= 1u << i;
     }

@@ -155,7 +155,11 @@ static int examine_part(struct examine *examine, const struct zip_entry *entry, 
     struct content_type type = content_type_detect(data);
     if (zip_named(entry, "META-INF/manifest.xml") && is_encrypted_manifest(data))
         return examine_refuse(examine, REFUSAL_ENCRYPTED);
-    if (is_thumbnail(entry)) return 0;
+    if (is_thumbnail(entry) &&
+        (type.class == CONTENT_PHOTO || name_ends(entry, ".emf") || name_ends(entry, ".wmf"))) {
+        examine->report.picture_count += type.class != CONTENT_PHOTO;
+        return 0;
+    }
     bool vector = name_ends(entry, ".emf") || name_ends(entry, ".wmf");
     if (vector) examine->report.picture_count++;
     bool object = type.format == FORMAT_OLE && !name_ends(entry, "vbaProject.bin");

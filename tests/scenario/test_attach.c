@@ -451,6 +451,24 @@ static void only_units_that_may_open_the_section_may_fetch(void **state)
     parcel_fini(&other);
 }
 
+/* Whose upload it is decides who may send it: another unit's envelope would settle it. */
+static void nobody_sends_what_another_unit_uploads(void **state)
+{
+    (void)state;
+    struct caller school, police;
+    struct parcel parcel;
+    const struct parcel *list[] = {&parcel};
+    parcel_make(900, 15, &parcel);
+    greet(&school, TOWN_EDUCATION);
+    greet(&police, TOWN_POLICE);
+    upload(&police, &parcel);
+    submit(&school, list, 1, 1);
+    assert_int_equal(refusal(&school), E_ATTACHMENT_MISSING);
+    caller_close(&school);
+    caller_close(&police);
+    parcel_fini(&parcel);
+}
+
 static void a_unit_has_room_again_when_its_envelope_is_accepted(void **state)
 {
     (void)state;
@@ -628,6 +646,7 @@ int main(void)
         TEST(what_is_not_the_announced_chunk_is_refused),
         TEST(an_upload_goes_on_where_kill_9_cut_it_off),
         TEST(only_units_that_may_open_the_section_may_fetch),
+        TEST(nobody_sends_what_another_unit_uploads),
         TEST(a_unit_has_room_again_when_its_envelope_is_accepted),
         TEST_FORGETS(what_nobody_continues_is_given_up),
         TEST(damage_and_erasure_are_told_apart),

@@ -138,6 +138,9 @@ class Office(Case):
         self.profile("a.docx", f.docx(f.paragraph(f.PROFILE)), "word/document.xml")
         self.profile("b.docx", f.docx(f.pieces(f.PROFILE)), "word/document.xml")
         self.profile("c.docx", f.docx(f.word_table(f.ROWS)), "word/document.xml")
+        text = "\n".join(" ".join(row) for row in f.ROWS)
+        self.profile("t.docx", f.docx(f.paragraph("x"), [("docProps/thumbnail.jpeg", text)]), "docProps/thumbnail.jpeg")
+        self.fine("p.docx", f.docx(f.paragraph("x"), [("docProps/thumbnail.jpeg", f.jpeg())]))
         wide = [["样本", *f.LOCI], ["S-1", *(f"{a},{b}" for a, b in f.ALLELES)]]
         self.profile("d.docx", f.docx(f.word_table(wide)), "word/document.xml")
         foot = [("word/footnotes.xml", f.XML + "<w:f xmlns:w='w'>" + f.paragraph(f.PROFILE) + "</w:f>")]
