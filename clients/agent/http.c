@@ -231,7 +231,10 @@ static enum MHD_Result step(struct http *http, bool over_tcp, const char *url, c
     request->over_tcp = over_tcp;
     request->method = method;
     request->path = url;
-    if (!request->begun) return begin(http, request);
+    if (!request->begun) {
+        http_peer_headed(http, request->connection);
+        return begin(http, request);
+    }
     return upload.len ? take(request, upload) : answer(http, request);
 }
 
@@ -262,8 +265,8 @@ void http_completed(void *ctx, struct MHD_Connection *connection, void **state,
 {
     struct http *http = ctx;
     struct http_request *request = *state;
-    (void)connection;
     (void)code;
+    http_peer_again(http, connection);
     if (!request) return;
     if (request->waiting) unlink_waiting(http, request);
     release_place(http, request);
@@ -302,6 +305,8 @@ int http_timeout_ms(struct http *http)
         uint64_t rest = at->wait_until_ms > now_ms ? at->wait_until_ms - now_ms : 0;
         if (rest < least) least = rest;
     }
+    uint64_t rest_ms = http_peers_rest_ms(http);
+    if (rest_ms < least) least = rest_ms;
     if (least == UINT64_MAX) return -1;
     return least > 60000 ? 60000 : (int)least;
 }
@@ -341,6 +346,7 @@ static void run_daemon(struct MHD_Daemon *daemon)
 void http_run(struct http *http)
 {
     resume(http, false);
+    http_peers_sweep(http);
     run_daemon(http->local);
     run_daemon(http->tcp);
 }

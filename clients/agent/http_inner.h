@@ -17,6 +17,14 @@
 
 enum { HTTP_CROWDED_COUNT = HTTP_CONNECTION_COUNT_MAX / 4 * 3 };
 
+/* A connection; in the list, oldest first, while the head of a request is missing. */
+struct http_peer {
+    struct http_peer *next, *previous;
+    int fd;
+    bool over_tcp, listed;
+    uint64_t since_ms; /* monotonic: connected, or answered the request before */
+};
+
 struct http {
     struct agent *agent;
     struct MHD_Daemon *local; /* the unix socket */
@@ -29,7 +37,19 @@ struct http {
     unsigned intake_count;
     unsigned place_count; /* of those who wait, or were woken and are not answered yet */
     bool stopping;
+    struct http_peer *first_peer, *last_peer;
 };
+
+/* http_peers.c: connected and closed; the head of a request is whole; the request is done. */
+void http_peer_new(struct http *http, struct MHD_Connection *connection, bool over_tcp,
+                   void **ret_context);
+void http_peer_free(struct http *http, void **context);
+void http_peer_headed(struct http *http, struct MHD_Connection *connection);
+void http_peer_again(struct http *http, struct MHD_Connection *connection);
+/* Cuts off those whose head takes longer than HTTP_REQUEST_MS_MAX; where most connections are
+ * taken, than HTTP_CROWDED_IDLE_S_MAX. */
+void http_peers_sweep(struct http *http);
+uint64_t http_peers_rest_ms(struct http *http); /* until that is due; UINT64_MAX: nothing is */
 
 /* libmicrohttpd's callbacks, with the http as context. */
 void *http_uri(void *ctx, const char *uri, struct MHD_Connection *connection);

@@ -92,11 +92,15 @@ static void connected(void *ctx, struct MHD_Connection *connection, void **socke
                       enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = ctx;
-    (void)socket_context;
-    if (code != MHD_CONNECTION_NOTIFY_STARTED) return;
+    if (code != MHD_CONNECTION_NOTIFY_STARTED) {
+        http_peer_free(http, socket_context);
+        return;
+    }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
-    if (info && http_crowded(http, info->daemon == http->tcp))
+    bool over_tcp = info && info->daemon == http->tcp;
+    http_peer_new(http, connection, over_tcp, socket_context);
+    if (info && http_crowded(http, over_tcp))
         (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                         (unsigned)HTTP_CROWDED_IDLE_S_MAX);
 }

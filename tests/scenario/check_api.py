@@ -5,6 +5,7 @@ usage: check_api.py SOURCE_DIR SOCKET THREAD_ID PORT TOKEN
 
 Only the standard library: the parts of the YAML that are needed are read by their indentation.
 """
+import contextlib
 import hashlib
 import http.client
 import json
@@ -12,6 +13,7 @@ import pathlib
 import re
 import socket
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -318,6 +320,28 @@ for one in silent:
     one.connect(SOCKET)
 check(call("GET", "/livez")[0] == 200, "livez behind a crowd of the silent")
 for one in silent:
+    one.close()
+
+# Nor does who sends a head byte by byte keep a place for ever.
+slow, enough = [socket.socket(socket.AF_UNIX) for _ in range(256)], threading.Event()
+for one in slow:
+    one.connect(SOCKET)
+    one.sendall(b"GET /livez HTTP/1.1\r\nX-Slow: ")
+
+
+def trickle():
+    while not enough.wait(0.2):
+        for one in slow:
+            with contextlib.suppress(OSError):
+                one.send(b"x")
+
+
+trickler = threading.Thread(target=trickle)
+trickler.start()
+check(call("GET", "/livez")[0] == 200, "livez behind a crowd that trickles")
+enough.set()
+trickler.join()
+for one in slow:
     one.close()
 
 # A file: taken in pieces, listed, handed out as it is, taken back.
