@@ -104,6 +104,7 @@ static int start(struct broker *broker, struct error *ret_error)
                                        .counters = &broker->counters,
                                        .log_public = broker->keyring->witness_public,
                                        .checkpoint = buf_bytes(&broker->journal.checkpoint),
+                                       .wal_bytes_alarm = settings->wal_bytes_alarm,
                                        .credit_max = settings->limits.credit_max,
                                        .session_count_max = settings->connection_count_max};
     code = engine_start(&parts, &broker->engine, ret_error);

@@ -189,6 +189,7 @@ static void every_second(struct engine *engine, uint64_t monotonic_ms)
     engine->status_at_ms = monotonic_ms + 1000;
     watch_clock(engine);
     attach_tidy(engine);
+    status_watch_wal(engine, monotonic_ms);
     status_refresh(engine);
     if (monotonic_ms >= engine->validity_at_ms) {
         engine->validity_at_ms = monotonic_ms + VALIDITY_MS;

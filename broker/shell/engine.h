@@ -36,6 +36,7 @@ struct engine_parts {
     struct counters *counters;
     const uint8_t *log_public; /* the key that signs checkpoints; borrowed */
     struct bytes checkpoint;   /* the newest durable one, over all of the journal */
+    uint64_t wal_bytes_alarm;  /* a WAL of so much is alarmed */
     uint32_t credit_max;
     uint32_t session_count_max;
 };

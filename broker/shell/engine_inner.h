@@ -73,6 +73,8 @@ struct engine {
     uint64_t last_bundle_index; /* plus one */
     uint64_t keys_index;        /* of the newest durable epoch key */
     bool ticks_stopped;
+    bool wal_large;
+    uint64_t wal_said_ms;
     uint64_t status_at_ms, minute_at_ms, validity_at_ms;
     uint32_t logged[COUNTERS_CODE_MAX]; /* refusals of a code logged in this minute */
     int control_bell;
@@ -159,5 +161,8 @@ _Noreturn void engine_fatal(const char *event, int code, const struct error *err
 void status_refresh(struct engine *engine);
 /* Says hourly what has run out or is about to: the bundle, the broker's own certificate. */
 void status_watch_validity(struct engine *engine, uint64_t now_ms);
+/* Has the journal's WAL passed its bound, or come back? Said at once, and every minute meanwhile.
+ */
+void status_watch_wal(struct engine *engine, uint64_t monotonic_ms);
 
 #endif

@@ -87,6 +87,7 @@ void status_refresh(struct engine *engine)
         {"acknowledged", counters_get(&counters->acknowledged)},
         {"chunks_in", counters_get(&counters->chunks_in)},
         {"chunks_out", counters_get(&counters->chunks_out)},
+        {"wal_bytes", writer_wal_bytes(engine->parts.writer)},
         {"uploads", uploads.count},
         {"upload_bytes", uploads.bytes},
         {"uploads_erased", counters_get(&counters->uploads_erased)},
@@ -98,6 +99,7 @@ void status_refresh(struct engine *engine)
     json_object_set_new(root, "origin", json_string(core_origin(engine->core)));
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         json_object_set_new(root, figures[i].name, number(figures[i].value));
+    json_object_set_new(root, "wal_large", json_boolean(engine->wal_large));
     json_object_set_new(root, "ticks_stopped", json_boolean(engine->ticks_stopped));
     json_object_set_new(root, "refused", refusals(counters));
     json_object_set_new(root, "units", units(engine));
@@ -109,6 +111,22 @@ void status_refresh(struct engine *engine)
     buf_append_str(&engine->status, "\n");
     pthread_mutex_unlock(&engine->mutex);
     free(text);
+}
+
+void status_watch_wal(struct engine *engine, uint64_t monotonic_ms)
+{
+    enum { SAID_AGAIN_MS = 60000 };
+    uint64_t bytes = writer_wal_bytes(engine->parts.writer);
+    bool was = engine->wal_large;
+    engine->wal_large = bytes >= engine->parts.wal_bytes_alarm;
+    if (engine->wal_large && (!was || monotonic_ms - engine->wal_said_ms >= SAID_AGAIN_MS)) {
+        log_error("wal_large", log_u64("bytes", bytes),
+                  log_u64("alarm", engine->parts.wal_bytes_alarm),
+                  log_text("do", "another program keeps journal.db open: end it, and copy the "
+                                 "journal with leadbusd --backup"));
+        engine->wal_said_ms = monotonic_ms;
+    }
+    if (was && !engine->wal_large) log_info("wal_moved", log_u64("bytes", bytes));
 }
 
 /* One line: `event` at level error past the end, as a warning within a week of it. */

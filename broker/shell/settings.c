@@ -37,6 +37,9 @@ static const struct config_key KEYS[] = {
      "messages, keys and rewraps per certificate and minute; 0 = no quota"},
     {"limits", "waiting_max", CONFIG_U64, "0", 0, 100000000, false, "每单位待投递上限，0 为不限",
      "waiting deliveries per unit; 0 = no bound"},
+    {"limits", "wal_alarm", CONFIG_SIZE, "128M", 1048576, 1ull << 40, false,
+     "日志的预写文件（journal.db-wal）达到多大即报警",
+     "from what size on the journal's write-ahead log is an alarm"},
     {"attachments", "envelope_max", CONFIG_SIZE, "1G", 1024, LIMIT_ATTACHMENT_BYTES_MAX, false,
      "一条消息的附件总量上限", "attachments of one message together"},
     {"attachments", "upload_max", CONFIG_SIZE, "4G", 1048576, 1ull << 50, false,
@@ -116,6 +119,7 @@ int settings_load(const char *path, struct settings *ret_settings, struct error 
     settings.keyring = config_text(config, "bus", "keyring");
     settings.passphrase_file = config_text(config, "bus", "passphrase_file");
     settings.credential = config_text(config, "bus", "credential");
+    settings.wal_bytes_alarm = config_u64(config, "limits", "wal_alarm");
     settings.connection_count_max = (uint32_t)config_u64(config, "listen", "connections");
     settings.thread_count = (size_t)config_u64(config, "pool", "threads");
     if (!settings.thread_count) settings.thread_count = cores();

@@ -29,6 +29,7 @@ struct settings {
     Leadbus__Configured limits;
     uint64_t upload_bytes_max; /* per unit, not yet accepted */
     uint64_t upload_keep_ms;
+    uint64_t wal_bytes_alarm; /* a write-ahead log of so much is an alarm */
     enum log_level log_level;
     enum log_format log_format;
 };

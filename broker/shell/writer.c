@@ -1,6 +1,7 @@
 #include "broker/shell/writer.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #include "proto/host/log.h"
 #include "proto/host/queue.h"
 
-enum { IDLE_MS = 200 };
+enum { IDLE_MS = 200, WAL_AGAIN_BYTES = 262144 };
 
 struct writer {
     struct store *store;
@@ -21,6 +22,7 @@ struct writer {
     struct queue in, out;
     pthread_mutex_t mutex; /* over the store, the frontier and the next */
     uint64_t commits;
+    _Atomic uint64_t wal_bytes;
     bool running;
     pthread_t thread;
 };
@@ -128,6 +130,7 @@ int writer_commit(struct writer *writer, struct group *group, struct error *ret_
     pthread_mutex_lock(&writer->mutex);
     int code = commit(writer, group, ret_error);
     writer->commits++;
+    writer->wal_bytes = store_wal_bytes(writer->store);
     pthread_mutex_unlock(&writer->mutex);
     return code;
 }
@@ -142,7 +145,7 @@ static void commit_or_exit(struct writer *writer, struct group *group)
     _exit(EX_IOERR);
 }
 
-/* Moves the WAL when nothing was written since the last look. */
+/* Moves the WAL when nothing was written since the last look; again, while a reader holds it up. */
 static void look_idle(struct writer *writer, uint64_t *seen, bool *due)
 {
     struct error error = {0};
@@ -152,7 +155,8 @@ static void look_idle(struct writer *writer, uint64_t *seen, bool *due)
         *due = true;
     else if (*due) {
         code = store_idle(writer->store, &error);
-        *due = false;
+        writer->wal_bytes = store_wal_bytes(writer->store);
+        *due = writer->wal_bytes >= WAL_AGAIN_BYTES;
     }
     *seen = writer->commits;
     pthread_mutex_unlock(&writer->mutex);
@@ -178,6 +182,11 @@ static void *run(void *ctx)
             return NULL;
         }
     }
+}
+
+uint64_t writer_wal_bytes(const struct writer *writer)
+{
+    return writer->wal_bytes;
 }
 
 int writer_start(struct writer *writer, struct error *ret_error)

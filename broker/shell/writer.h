@@ -60,6 +60,9 @@ void writer_set_origin(struct writer *writer, const char *origin);
  * process. */
 int writer_commit(struct writer *writer, struct group *group, struct error *ret_error) MUST_USE;
 
+/* As store_wal_bytes, from any thread, as of the last group or idle moment. */
+uint64_t writer_wal_bytes(const struct writer *writer);
+
 /* Starts the thread that takes groups and moves the WAL in idle moments. */
 int writer_start(struct writer *writer, struct error *ret_error) MUST_USE;
 /* The group is the writer's until writer_take gives it back. CHECKs that the writer has none. */

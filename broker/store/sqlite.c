@@ -23,6 +23,7 @@ enum {
     /* In idle moments the WAL is moved from here on, under load at the latest from there. */
     STORE_WAL_IDLE_PAGES = 64,
     STORE_WAL_FULL_PAGES = 8192,
+    STORE_WAL_LARGE_PAGES = 16384, /* so large it is cut when it is empty */
     STORE_BUSY_MS = 2000,
     STORE_PATH_LEN_MAX = 1023,
 };
@@ -451,7 +452,15 @@ int store_idle(struct store *store, struct error *ret_error)
     bool busy;
     int r = is_dead(store, ret_error);
     if (r != 0 || store->wal_pages < STORE_WAL_IDLE_PAGES) return r;
-    return move_wal(store, SQLITE_CHECKPOINT_PASSIVE, &busy, ret_error);
+    bool large = store->wal_pages >= STORE_WAL_LARGE_PAGES;
+    r = move_wal(store, SQLITE_CHECKPOINT_PASSIVE, &busy, ret_error);
+    if (r == 0 && large && !busy) r = move_wal(store, SQLITE_CHECKPOINT_TRUNCATE, &busy, ret_error);
+    return r;
+}
+
+uint64_t store_wal_bytes(const struct store *store)
+{
+    return (uint64_t)store->wal_pages * STORE_PAGE_BYTES;
 }
 
 int store_blob_erase(struct store *store, uint64_t index, unsigned ordinal, struct error *ret_error)

@@ -67,7 +67,12 @@ int store_checkpoint(struct store *store, uint64_t size_max, struct buf *ret_not
 int store_checkpoint_walk(struct store *store,
                           int (*each)(void *ctx, uint64_t size, struct bytes note), void *ctx,
                           struct error *ret_error) MUST_USE;
-/* Moves WAL pages into the database; call in idle moments. Bounded work. */
+/* Bytes of the WAL that are not moved into the database yet. That is done from 32 MiB on under
+ * load, earlier in idle moments; what holds it up is a reader that does not end, another program on
+ * the live file, and until then the WAL grows with every append. */
+uint64_t store_wal_bytes(const struct store *store);
+/* Moves WAL pages into the database; call in idle moments. Bounded work. Cuts a file that has grown
+ * large. */
 int store_idle(struct store *store, struct error *ret_error) MUST_USE;
 int store_backup(struct store *store, const char *path, struct error *ret_error) MUST_USE;
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -195,6 +196,66 @@ static void a_journal_that_is_not_what_was_signed_is_not_served(void **state)
     assert_true(town_start_broker(&town));
 }
 
+static bool wal_is(json_t *status, void *ctx)
+{
+    return json_is_true(json_object_get(status, "wal_large")) == *(bool *)ctx;
+}
+
+static uint64_t wal_bytes(void)
+{
+    json_t *status = runner_status(&town);
+    assert_non_null(status);
+    uint64_t bytes = runner_figure(status, "wal_bytes");
+    json_decref(status);
+    return bytes;
+}
+
+/* Somebody keeps the journal open in another program: what is appended cannot be moved out of the
+ * WAL. The broker goes on, says so, and says when it is over. */
+static void a_wal_that_somebody_holds_up_is_an_alarm_until_it_is_moved(void **state)
+{
+    enum { ALARM_BYTES = 1048576, PAGE_BYTES = 4096, LEAD_MAX = 1000 };
+    char path[RUNNER_PATH_LEN_MAX];
+    sqlite3 *reader = NULL;
+    struct caller school;
+    struct stat about;
+    bool large = true;
+    (void)state;
+    town.more_config = "[limits]\nwal_alarm = 1M\n";
+    assert_true(town_start_broker(&town));
+    snprintf(path, sizeof path, "%s/state/journal.db", town.folder);
+    assert_int_equal(sqlite3_open_v2(path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM records", NULL, NULL, NULL),
+                     SQLITE_OK);
+    snprintf(path, sizeof path, "%s/state/journal.db-wal", town.folder);
+    caller_open(&school, &town, &town.keyrings[TOWN_EDUCATION], true);
+    assert_true(caller_greet(&school, &town, 0));
+    for (uint64_t seq = 1;; seq++) {
+        struct sealed sealed;
+        struct town_lead lead = {.seq = seq, .bundle = 1, .id = {(uint8_t)seq}};
+        lead.id[1] = (uint8_t)(seq >> 8);
+        assert_true(seq <= LEAD_MAX);
+        town_seal(&town, TOWN_EDUCATION, &lead, &sealed);
+        caller_submit(&school, buf_bytes(&sealed.bytes));
+        assert_non_null(caller_expect(&school, LEADBUS__FRAME__BODY_RECEIPT));
+        sealed_fini(&sealed);
+        assert_int_equal(stat(path, &about), 0);
+        if (about.st_size > ALARM_BYTES + 64 * PAGE_BYTES) break;
+    }
+    assert_true(runner_status_wait(&town, wal_is, &large, DEADLINE_MS));
+    assert_true(wal_bytes() >= ALARM_BYTES);
+    assert_true(log_says_in_time("event=wal_large"));
+    assert_false(log_has("event=wal_moved"));
+
+    large = false;
+    assert_int_equal(sqlite3_close_v2(reader), SQLITE_OK);
+    assert_true(runner_status_wait(&town, wal_is, &large, DEADLINE_MS));
+    assert_true(wal_bytes() < ALARM_BYTES);
+    assert_true(log_says_in_time("event=wal_moved"));
+    caller_close(&school);
+    town.more_config = NULL;
+}
+
 /* ---- the clock ---------------------------------------------------------------------------------
  */
 /* A bulletin that runs out in an hour, taken by the broker. */
@@ -313,6 +374,7 @@ int main(int argc, char **argv)
         TEST(what_the_disk_did_not_keep_gets_no_receipt_and_ends_the_broker),
         TEST(a_broker_on_a_disk_that_does_not_sync_does_not_start),
         TEST(a_journal_that_is_not_what_was_signed_is_not_served),
+        TEST(a_wal_that_somebody_holds_up_is_an_alarm_until_it_is_moved),
         TEST(in_good_time_a_bulletin_runs_out),
         TEST(a_start_a_week_after_the_journal_expires_nothing),
         TEST(a_clock_that_jumps_while_it_runs_expires_nothing),
