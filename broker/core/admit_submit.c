@@ -31,25 +31,27 @@ static int check_sequence(struct submission *s)
     s->lane = envelope_lane(head);
     s->sender = core_sender_find(s->core, head->serial);
     uint64_t highest = s->sender ? s->sender->lanes[s->lane].highest : 0;
-    if (head->seq == 0) return error_set(error, E_BAD_VALUE, "seq", "sequence numbers begin at 1");
+    if (head->seq == 0)
+        return error_say(error, E_BAD_VALUE, "seq", "序号从 1 开始", "sequence numbers begin at 1");
     const struct core_seen *seen = core_sender_seen(s->sender, s->lane, head->seq);
     if (seen) {
         s->verdict->index = seen->index;
         if (seen->hash == load_u64(s->envelope->hash))
-            return error_set(error, E_DUPLICATE, "seq", "stands at %llu",
+            return error_say(error, E_DUPLICATE, "seq", "已在日志第 %llu 条", "stands at %llu",
                              (unsigned long long)seen->index);
-        return error_set(error, E_SEQ_REPLAYED, "seq", "%llu stands at %llu with another content",
-                         (unsigned long long)head->seq, (unsigned long long)seen->index);
+        return error_say(error, E_SEQ_REPLAYED, "seq", "序号 %llu 已在日志第 %llu 条，内容不同",
+                         "%llu stands at %llu with another content", (unsigned long long)head->seq,
+                         (unsigned long long)seen->index);
     }
     if (head->seq > highest + LIMIT_SEQ_WINDOW)
-        return error_set(error, E_SEQ_WINDOW, "seq", "%llu, at most %d above %llu",
-                         (unsigned long long)head->seq, LIMIT_SEQ_WINDOW,
-                         (unsigned long long)highest);
+        return error_say(error, E_SEQ_WINDOW, "seq", "序号 %llu 超前：最多比已受理的大 %d（%llu）",
+                         "%llu, at most %d above %llu", (unsigned long long)head->seq,
+                         LIMIT_SEQ_WINDOW, (unsigned long long)highest);
     const struct core_message *known = core_message_find(s->core, core_binary(head->id));
     if (known) {
         s->verdict->index = known->index;
-        return error_set(error, E_SEQ_REPLAYED, "id", "this id stands at %llu",
-                         (unsigned long long)known->index);
+        return error_say(error, E_SEQ_REPLAYED, "id", "此编号已在日志第 %llu 条",
+                         "this id stands at %llu", (unsigned long long)known->index);
     }
     return 0;
 }
@@ -61,12 +63,14 @@ static int check_bundle(struct submission *s)
     uint64_t current = trust_bundle_version(core->now.bundle), stated = s->head->bundle;
     s->installed = &core->now;
     if (stated > current)
-        return error_set(error, E_BUNDLE_UNKNOWN, "bundle", "%llu, %llu is in force",
-                         (unsigned long long)stated, (unsigned long long)current);
+        return error_say(error, E_BUNDLE_UNKNOWN, "bundle", "消息按方案包 %llu 编制，现行的是 %llu",
+                         "%llu, %llu is in force", (unsigned long long)stated,
+                         (unsigned long long)current);
     if (stated < current) {
         bool known = core->before.bundle && trust_bundle_version(core->before.bundle) == stated;
         if (!known || s->now_ms - core->now.since_ms > core->config.bundle_grace_ms)
-            return error_set(error, E_BUNDLE_STALE, "bundle", "%llu, %llu is in force",
+            return error_say(error, E_BUNDLE_STALE, "bundle",
+                             "消息按方案包 %llu 编制，现行的是 %llu", "%llu, %llu is in force",
                              (unsigned long long)stated, (unsigned long long)current);
         s->installed = &core->before;
         s->flags |= LEADBUS__ACCEPTED_FLAG__ACCEPTED_FLAG_PREVIOUS_BUNDLE;
@@ -92,23 +96,26 @@ static int check_times(struct submission *s)
     bool old =
         head->created_ms < s->now_ms && s->now_ms - head->created_ms > config->created_age_ms;
     if ((ahead || old) && !s->kind->exempt)
-        return error_set(error, E_CREATED_OUT_OF_RANGE, "created_ms", "%llu, bus time is %llu",
+        return error_say(error, E_CREATED_OUT_OF_RANGE, "created_ms",
+                         "%llu，总线时间为 %llu（毫秒）", "%llu, bus time is %llu",
                          (unsigned long long)head->created_ms, (unsigned long long)s->now_ms);
     if (head->seen_size > s->core->size)
-        return error_set(error, E_SEEN_AHEAD, "seen_size", "%llu, this journal has %llu",
-                         (unsigned long long)head->seen_size, (unsigned long long)s->core->size);
+        return error_say(error, E_SEEN_AHEAD, "seen_size", "%llu，总线日志只有 %llu 条",
+                         "%llu, this journal has %llu", (unsigned long long)head->seen_size,
+                         (unsigned long long)s->core->size);
     if (head->expires_ms == 0) return 0;
     if (!s->kind->may_expire)
-        return error_set(error, E_EXPIRY_NOT_ALLOWED, "expires_ms", "%s never expires",
-                         s->kind->slug);
+        return error_say(error, E_EXPIRY_NOT_ALLOWED, "expires_ms", "%s 不得设置失效时间",
+                         "%s never expires", s->kind->slug);
     if (head->expires_ms <= head->created_ms ||
         head->expires_ms - head->created_ms > LIMIT_EXPIRY_AHEAD_MS)
-        return error_set(error, E_EXPIRY_NOT_ALLOWED, "expires_ms",
+        return error_say(error, E_EXPIRY_NOT_ALLOWED, "expires_ms", "最多在创建时间之后 %llu 毫秒",
                          "at most %llu ms after created_ms",
                          (unsigned long long)LIMIT_EXPIRY_AHEAD_MS);
     if (head->expires_ms <= s->now_ms)
-        return error_set(error, E_EXPIRED, "expires_ms", "%llu, bus time is %llu",
-                         (unsigned long long)head->expires_ms, (unsigned long long)s->now_ms);
+        return error_say(error, E_EXPIRED, "expires_ms", "%llu，总线时间为 %llu（毫秒）",
+                         "%llu, bus time is %llu", (unsigned long long)head->expires_ms,
+                         (unsigned long long)s->now_ms);
     return 0;
 }
 
@@ -118,18 +125,18 @@ static int check_kind(struct submission *s)
     const Leadbus__Header *head = s->head;
     uint8_t urgency = plan_kind_urgency(s->kind, head->topic);
     if (head->urgency != urgency)
-        return error_set(error, E_LEVEL_MISMATCH, "urgency", "%u, %s has %u",
+        return error_say(error, E_LEVEL_MISMATCH, "urgency", "%u，%s 应为 %u", "%u, %s has %u",
                          (unsigned)head->urgency, s->kind->slug, (unsigned)urgency);
     if (head->level != s->kind->level)
-        return error_set(error, E_LEVEL_MISMATCH, "level", "%u, %s has %u", (unsigned)head->level,
-                         s->kind->slug, (unsigned)s->kind->level);
+        return error_say(error, E_LEVEL_MISMATCH, "level", "%u，%s 应为 %u", "%u, %s has %u",
+                         (unsigned)head->level, s->kind->slug, (unsigned)s->kind->level);
     if (head->n_tags != s->kind->tag_count)
-        return error_set(error, E_LEVEL_MISMATCH, "tags", "%zu, %s has %zu", head->n_tags,
-                         s->kind->slug, s->kind->tag_count);
+        return error_say(error, E_LEVEL_MISMATCH, "tags", "%zu 个，%s 应有 %zu 个",
+                         "%zu, %s has %zu", head->n_tags, s->kind->slug, s->kind->tag_count);
     for (size_t i = 0; i < head->n_tags; i++)
         if (strcmp(head->tags[i], s->kind->tags[i]) != 0)
-            return error_set(error, E_LEVEL_MISMATCH, "tags", "%s, not %s", head->tags[i],
-                             s->kind->tags[i]);
+            return error_say(error, E_LEVEL_MISMATCH, "tags", "%s，应为 %s", "%s, not %s",
+                             head->tags[i], s->kind->tags[i]);
     return lifecycle_check_officer(s->kind, head->officer, error);
 }
 
@@ -143,19 +150,21 @@ static int check_attachments(struct submission *s)
     if (manifest->n_attachments == 0) return 0;
     int section = plan_attachment_section(s->kind);
     if (section < 0)
-        return error_set(error, E_ATTACHMENT_NOT_ALLOWED, "attachments", "%s takes none",
-                         s->kind->slug);
+        return error_say(error, E_ATTACHMENT_NOT_ALLOWED, "attachments", "%s 不带附件",
+                         "%s takes none", s->kind->slug);
     for (size_t i = 0; i < manifest->n_attachments; i++) {
         const char *name = s->head->sections[manifest->attachments[i]->section];
         if (strcmp(name, s->kind->sections[section].name) != 0)
-            return error_set(error, E_ATTACHMENT_NOT_ALLOWED, "attachments",
-                             "with section %s, not %s", name, s->kind->sections[section].name);
+            return error_say(error, E_ATTACHMENT_NOT_ALLOWED, "attachments",
+                             "附在内容部分 %s，应为 %s", "with section %s, not %s", name,
+                             s->kind->sections[section].name);
         total += manifest->attachments[i]->size;
     }
     if (allowed == 0) allowed = LIMIT_ATTACHMENT_BYTES_MAX;
     if (total > allowed)
-        return error_set(error, E_TOO_LARGE, "attachments", "%llu bytes together, at most %llu",
-                         (unsigned long long)total, (unsigned long long)allowed);
+        return error_say(error, E_TOO_LARGE, "attachments", "共 %llu 字节，最多 %llu 字节",
+                         "%llu bytes together, at most %llu", (unsigned long long)total,
+                         (unsigned long long)allowed);
     return 0;
 }
 
@@ -166,7 +175,7 @@ static int check_chunks(struct submission *s, uint32_t durable)
     for (size_t i = 0; i < s->envelope->contents->n_attachments; i++) {
         if (durable >> i & 1) continue;
         (void)snprintf(field, sizeof field, "attachments[%zu]", i);
-        return error_set(&s->verdict->error, E_ATTACHMENT_MISSING, field,
+        return error_say(&s->verdict->error, E_ATTACHMENT_MISSING, field, "须先上传其分块",
                          "upload its chunks first");
     }
     return 0;
@@ -184,8 +193,9 @@ static int say_moved(struct submission *s)
         verdict->participant_roles[i] = participants[i].role;
     }
     verdict->thread_index = s->core->size;
-    return error_set(&verdict->error, E_THREAD_MOVED, "thread_index", "%llu, changed at %llu",
-                     (unsigned long long)s->head->thread_index,
+    return error_say(&verdict->error, E_THREAD_MOVED, "thread_index",
+                     "按日志第 %llu 条时的参与单位编制，第 %llu 条时已有变化",
+                     "%llu, changed at %llu", (unsigned long long)s->head->thread_index,
                      (unsigned long long)s->thread->changed_size);
 }
 
@@ -196,27 +206,33 @@ static int check_thread(struct submission *s)
     bool opens = bytes_equal(core_binary(head->id), core_binary(head->thread));
     if (opens) {
         if (s->kind->position == PLAN_FOLLOWS)
-            return error_set(error, E_THREAD_UNKNOWN, "thread", "%s follows an earlier message",
-                             s->kind->slug);
+            return error_say(error, E_THREAD_UNKNOWN, "thread", "%s 须跟在已有消息之后",
+                             "%s follows an earlier message", s->kind->slug);
         if (head->parent.len > 0)
-            return error_set(error, E_BAD_VALUE, "parent", "an opening message has none");
+            return error_say(error, E_BAD_VALUE, "parent", "开启线索的消息不引用其他消息",
+                             "an opening message has none");
         if (head->thread_index != 0)
-            return error_set(error, E_BAD_VALUE, "thread_index", "0 on an opening message");
+            return error_say(error, E_BAD_VALUE, "thread_index", "开启线索的消息应为 0",
+                             "0 on an opening message");
         return 0;
     }
     if (s->kind->position == PLAN_OPENS)
-        return error_set(error, E_BAD_VALUE, "thread", "%s always opens a thread", s->kind->slug);
+        return error_say(error, E_BAD_VALUE, "thread", "%s 自成一条线索",
+                         "%s always opens a thread", s->kind->slug);
     s->thread = core_thread_find(s->core, core_binary(head->thread));
     /* Who is not on a thread is told no more than who invents one. */
     if (!s->thread || (!core_thread_has(s->core, s->thread, s->from) &&
                        !core_unit_same(s->core, s->from, core_unit_office(s->core))))
-        return error_set(error, E_THREAD_UNKNOWN, "thread", "no such thread of this unit");
+        return error_say(error, E_THREAD_UNKNOWN, "thread", "本单位没有这条线索",
+                         "no such thread of this unit");
     s->parent = core_message_find(s->core, core_binary(head->parent));
     if (!s->parent || &s->core->threads[s->parent->thread] != s->thread)
-        return error_set(error, E_PARENT_UNKNOWN, "parent", "no such message on the thread");
+        return error_say(error, E_PARENT_UNKNOWN, "parent", "该线索中没有这条消息",
+                         "no such message on the thread");
     if (head->thread_index > s->core->size)
-        return error_set(error, E_SEEN_AHEAD, "thread_index", "%llu, this journal has %llu",
-                         (unsigned long long)head->thread_index, (unsigned long long)s->core->size);
+        return error_say(error, E_SEEN_AHEAD, "thread_index", "%llu，总线日志只有 %llu 条",
+                         "%llu, this journal has %llu", (unsigned long long)head->thread_index,
+                         (unsigned long long)s->core->size);
     if (head->thread_index < s->thread->changed_size) return say_moved(s);
     return 0;
 }
@@ -234,8 +250,8 @@ static int check_hard_limit(struct submission *s)
         exempt = answered && answered->exempt;
     }
     if (!exempt)
-        return error_set(&s->verdict->error, E_BUNDLE_EXPIRED, "bundle",
-                         "version %llu is past its hard limit",
+        return error_say(&s->verdict->error, E_BUNDLE_EXPIRED, "bundle",
+                         "方案包版本 %llu 已过最后期限", "version %llu is past its hard limit",
                          (unsigned long long)trust_bundle_version(core->now.bundle));
     s->flags |= LEADBUS__ACCEPTED_FLAG__ACCEPTED_FLAG_BUNDLE_EXPIRED;
     return 0;
@@ -286,8 +302,11 @@ static int check_route(struct submission *s)
     bool readdressed = (route.flags & ROUTE_FLAG_READDRESSED) != 0;
     bool flagged = (head->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_READDRESSED) != 0;
     if (readdressed != flagged)
-        return error_set(error, E_ROUTE_MISMATCH, "flags", "the message %s readdressed",
-                         readdressed ? "is" : "is not");
+        return readdressed
+                   ? error_say(error, E_ROUTE_MISMATCH, "flags", "此消息无规则可循，应标明改投",
+                               "the message is readdressed")
+                   : error_say(error, E_ROUTE_MISMATCH, "flags", "此消息有规则可循，不得标明改投",
+                               "the message is not readdressed");
     return 0;
 }
 
@@ -304,18 +323,21 @@ static int check_epoch(struct submission *s, size_t i)
     CHECK(unit != CORE_UNIT_NONE); /* the route named it */
     if (recipient->epoch == 0) {
         if (!core_key_offered(s->core, unit, s->installed, s->now_ms)) return 0;
-        return error_set(error, E_EPOCH_UNKNOWN, field, "%s has published a key", recipient->unit);
+        return error_say(error, E_EPOCH_UNKNOWN, field, "%s 已公布接收密钥",
+                         "%s has published a key", recipient->unit);
     }
     bool live;
     const struct core_epoch_key *key = core_key_find(
         s->core, unit, recipient->epoch, core_binary(recipient->epoch_key), s->now_ms, &live);
     if (!key)
-        return error_set(error, E_EPOCH_UNKNOWN, field, "%s has not published %llu so",
-                         recipient->unit, (unsigned long long)recipient->epoch);
+        return error_say(error, E_EPOCH_UNKNOWN, field, "%s 没有公布过这样的接收密钥 %llu",
+                         "%s has not published %llu so", recipient->unit,
+                         (unsigned long long)recipient->epoch);
     /* What the sender's bundle did not know yet is in the one in force. */
     if (!live)
-        return error_set(error, s->installed == &s->core->now ? E_EPOCH_UNKNOWN : E_BUNDLE_STALE,
-                         field, "%llu of %s: its certificate %llu holds no longer",
+        return error_say(error, s->installed == &s->core->now ? E_EPOCH_UNKNOWN : E_BUNDLE_STALE,
+                         field, "接收密钥 %llu（%s）：其证书 %llu 已失效",
+                         "%llu of %s: its certificate %llu holds no longer",
                          (unsigned long long)recipient->epoch, recipient->unit,
                          (unsigned long long)key->serial);
     bool early =
@@ -323,10 +345,11 @@ static int check_epoch(struct submission *s, size_t i)
     bool late =
         s->now_ms > key->not_after_ms && s->now_ms - key->not_after_ms > config->created_age_ms;
     if (early || late)
-        return error_set(error, E_EPOCH_EXPIRED, field, "%s: %llu holds from %llu to %llu",
-                         recipient->unit, (unsigned long long)recipient->epoch,
-                         (unsigned long long)key->not_before_ms,
-                         (unsigned long long)key->not_after_ms);
+        return error_say(
+            error, E_EPOCH_EXPIRED, field, "%s 的接收密钥 %llu 有效期为 %llu 至 %llu（毫秒）",
+            "%s: %llu holds from %llu to %llu", recipient->unit,
+            (unsigned long long)recipient->epoch, (unsigned long long)key->not_before_ms,
+            (unsigned long long)key->not_after_ms);
     return 0;
 }
 
@@ -341,8 +364,8 @@ static int check_room(struct submission *s)
         uint16_t unit = core_unit_find(s->core, s->head->recipients[i]->unit);
         if (s->core->units[unit]->waiting < config->waiting_max) continue;
         s->verdict->retry_after_ms = CORE_RETRY_MS;
-        return error_set(error, E_BUSY, "recipients", "%s has %llu leads waiting",
-                         s->head->recipients[i]->unit,
+        return error_say(error, E_BUSY, "recipients", "%s 尚有 %llu 条待投递",
+                         "%s has %llu leads waiting", s->head->recipients[i]->unit,
                          (unsigned long long)s->core->units[unit]->waiting);
     }
     return 0;

@@ -52,7 +52,8 @@ int core_sender_check_quota(const struct core *core, uint64_t serial, uint64_t n
         sender->quota_count < quota)
         return 0;
     verdict->retry_after_ms = (uint32_t)(60000 - now_ms % 60000);
-    return error_set(&verdict->error, E_QUOTA, "serial", "%u in a minute", (unsigned)quota);
+    return error_say(&verdict->error, E_QUOTA, "serial", "每分钟最多 %u 条", "%u in a minute",
+                     (unsigned)quota);
 }
 
 void core_sender_note(struct core_sender *sender, unsigned lane, uint64_t seq, uint64_t index,

@@ -52,7 +52,7 @@ int core_thread_messages(const struct core *core, const char *unit, struct bytes
     /* Nobody else learns which threads there are. */
     if (!thread || asking == CORE_UNIT_NONE ||
         !core_unit_same(core, asking, core_unit_office(core)))
-        return error_set(ret_error, E_THREAD_UNKNOWN, "get_thread.id",
+        return error_say(ret_error, E_THREAD_UNKNOWN, "get_thread.id", "本单位没有这条线索",
                          "no such thread of this unit");
     for (uint32_t m = thread->first; m != CORE_NONE; m = core->messages[m].next) {
         if (core->messages[m].index <= after) continue;
@@ -195,8 +195,12 @@ static int thread_act_all(const struct core *core, struct core *change, enum pla
         if (ret_error) *ret_error = role_error;
         return role_error.code;
     }
-    return error_set(ret_error, E_LIFECYCLE_ORDER, NULL, "%s",
-                     order.code ? order.detail : "no leg of this thread is open");
+    if (order.code == 0)
+        return error_say(ret_error, E_LIFECYCLE_ORDER, NULL, "此线索没有未办结的承办单位",
+                         "no leg of this thread is open");
+    order.field[0] = 0; /* it is about the thread */
+    if (ret_error) *ret_error = order;
+    return E_LIFECYCLE_ORDER;
 }
 
 int core_thread_act(const struct core *core, struct core *change, enum plan_act act,
@@ -211,7 +215,7 @@ int core_thread_act(const struct core *core, struct core *change, enum plan_act 
         if ((party->bits & CORE_PARTY_LEG) && core_unit_same(core, party->unit, from))
             return leg_act(core, change, act, parent, i, LIFECYCLE_ROLE_LEG, ret_error);
     }
-    return error_set(ret_error, E_LIFECYCLE_ROLE, "parent",
+    return error_say(ret_error, E_LIFECYCLE_ROLE, "parent", "%s：所引消息不须本单位签收",
                      "%s: the unit does not have to sign for the message referred to",
                      plan_act_name(act));
 }

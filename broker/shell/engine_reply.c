@@ -80,6 +80,7 @@ void reply_refusal_encode(const struct job *job, const struct core_verdict *verd
     refusal.code = (uint32_t)-verdict->code;
     refusal.field = text_of(verdict->error.field[0] ? verdict->error.field : request_name(job));
     refusal.detail = text_of(verdict->error.detail);
+    refusal.detail_zh = text_of(verdict->error.detail_zh);
     refusal.retry_after_ms = verdict->retry_after_ms;
     if (!refusal.retry_after_ms && error_class(verdict->code) == ERROR_CLASS_BUSY)
         refusal.retry_after_ms = 1000;

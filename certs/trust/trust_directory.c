@@ -270,7 +270,8 @@ int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char
         return error_say(ret_error, E_UNKNOWN_SENDER, "serial", "没有证书 %" PRIu64,
                          "no certificate %" PRIu64, serial);
     if (unit && strcmp(one->unit, unit) != 0)
-        return error_set(ret_error, E_IDENTITY_MISMATCH, "from",
+        return error_say(ret_error, E_IDENTITY_MISMATCH, "from",
+                         "证书 %" PRIu64 " 属于 %s，不属于 %.47s",
                          "certificate %" PRIu64 " is of %s, not of %.47s", serial, one->unit, unit);
     if (revoked_at(one, at_ms))
         return error_say(ret_error, E_CERT_REVOKED, "serial", "证书 %" PRIu64 "（%s）",
@@ -286,8 +287,8 @@ int trust_verdict(const struct trust_bundle *bundle, uint64_t serial, const char
                          one->unit, from, to, now);
     }
     if (suite < bundle->stated.min_suite || !suite_find(suite))
-        return error_set(ret_error, E_SUITE_UNSUPPORTED, "suite", "%u; at least %u is wanted",
-                         suite, (unsigned)bundle->stated.min_suite);
+        return error_say(ret_error, E_SUITE_UNSUPPORTED, "suite", "%u，至少应为 %u",
+                         "%u; at least %u is wanted", suite, (unsigned)bundle->stated.min_suite);
     if (suite > 31 || !(one->suites >> suite & 1))
         return error_set(ret_error, E_CERT_UNKNOWN_SUITE, "suite", "%u", suite);
     *ret_certificate = one;

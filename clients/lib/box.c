@@ -106,9 +106,12 @@ static const char box_schema_6[] =
     " END;"
     "CREATE TRIGGER same_out_empty AFTER UPDATE OF sealed ON outbody WHEN length(new.sealed)=0"
     " BEGIN DELETE FROM same WHERE message=(SELECT id FROM outbox WHERE number=new.number); END;";
+/* What is wrong with a message, for who reads Chinese. */
+static const char box_schema_7[] =
+    "ALTER TABLE outbox ADD COLUMN detail_zh TEXT NOT NULL DEFAULT '';";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3,
-                                        box_schema_4, box_schema_5, box_schema_6};
+static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3, box_schema_4,
+                                        box_schema_5, box_schema_6, box_schema_7};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

@@ -53,6 +53,7 @@ struct box_out {
     uint32_t attempts;
     int code;
     char field[ERROR_FIELD_LEN_MAX + 1], detail[ERROR_DETAIL_LEN_MAX + 1];
+    char detail_zh[ERROR_DETAIL_LEN_MAX + 1];
     uint64_t index, record_ms, checkpoint_size;
     uint32_t rules, accepted_flags;
     bool provisional;

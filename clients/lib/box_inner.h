@@ -10,7 +10,8 @@
 /* X(name, sql): every statement, prepared when first used. */
 #define OUT_COLUMNS                                                                                \
     "number,id,thread,parent,hash,kind,topic,state,lane,seq,created_ms,retry_ms,attempts,code,"    \
-    "field,detail,idx,record_ms,checkpoint_size,rules,accepted_flags,provisional"
+    "field,detail,idx,record_ms,checkpoint_size,rules,accepted_flags,provisional,"                 \
+    "detail_zh"
 #define IN_COLUMNS                                                                                 \
     "number,type,notice,code,id,thread,parent,hash,kind,topic,sender,lane,position,idx,"           \
     "record_ms,received_ms,missing,count,proved,must_sign,running"
@@ -23,11 +24,12 @@
     X(VALUE_PUT, "INSERT OR REPLACE INTO value(name,value) VALUES(?1,?2)")                         \
     X(OUT_ADD, "INSERT INTO outbox(" OUT_COLUMNS                                                   \
                ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,"  \
-               "?21,?22)")                                                                         \
+               "?21,?22,?23)")                                                                     \
     X(OUT_UPDATE,                                                                                  \
       "UPDATE outbox SET hash=?5,kind=?6,topic=?7,state=?8,lane=?9,seq=?10,created_ms=?11,"        \
       "retry_ms=?12,attempts=?13,code=?14,field=?15,detail=?16,idx=?17,record_ms=?18,"             \
-      "checkpoint_size=?19,rules=?20,accepted_flags=?21,provisional=?22 WHERE number=?1")          \
+      "checkpoint_size=?19,rules=?20,accepted_flags=?21,provisional=?22,detail_zh=?23 "            \
+      "WHERE number=?1")                                                                           \
     X(OUT_BODY_PUT, "INSERT OR REPLACE INTO outbody(number,envelope,sealed) VALUES(?1,?2,?3)")     \
     X(OUT_BODY_GET, "SELECT envelope,sealed FROM outbody WHERE number=?1")                         \
     X(RECEIPT_PUT, "INSERT OR REPLACE INTO receipt(number,inclusion) VALUES(?1,?2)")               \

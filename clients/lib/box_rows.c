@@ -9,7 +9,7 @@
 static void out_bind(sqlite3_stmt *statement, const struct box_out *row)
 {
     box_bind_u64(statement, 1, row->number);
-    if (sqlite3_bind_parameter_count(statement) == 22) {
+    if (sqlite3_bind_parameter_count(statement) == 23) {
         sqlite_bind_bytes(statement, 2, bytes_of(row->id, 16));
         sqlite_bind_bytes(statement, 3, bytes_of(row->thread, 16));
         sqlite_bind_bytes(statement, 4, bytes_of(row->parent, 16));
@@ -33,6 +33,7 @@ static void out_bind(sqlite3_stmt *statement, const struct box_out *row)
     box_bind_u64(statement, 20, row->rules);
     box_bind_u64(statement, 21, row->accepted_flags);
     box_bind_u64(statement, 22, row->provisional);
+    sqlite_bind_text(statement, 23, row->detail_zh);
 }
 
 static void out_read(sqlite3_stmt *statement, struct box_out *row)
@@ -60,6 +61,7 @@ static void out_read(sqlite3_stmt *statement, struct box_out *row)
     row->rules = (uint32_t)box_u64(statement, 19);
     row->accepted_flags = (uint32_t)box_u64(statement, 20);
     row->provisional = box_u64(statement, 21) != 0;
+    box_text(statement, 22, row->detail_zh, sizeof row->detail_zh);
 }
 
 /* Steps through a bound statement. */

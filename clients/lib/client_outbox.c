@@ -26,6 +26,7 @@ static void outgoing_of(leadbus *lb, const struct box_out *row, struct leadbus_o
     if (row->code == 0) return;
     (void)snprintf(error.field, sizeof error.field, "%s", row->field);
     (void)snprintf(error.detail, sizeof error.detail, "%s", row->detail);
+    (void)snprintf(error.detail_zh, sizeof error.detail_zh, "%s", row->detail_zh);
     (void)client_failed(&ret->error, &error);
 }
 

@@ -47,7 +47,7 @@ static int receipt_keep(struct engine *engine, struct moment *moment,
     row.attempts = pending->attempts;
     row.retry_ms = 0;
     row.code = 0;
-    row.field[0] = row.detail[0] = 0;
+    row.field[0] = row.detail[0] = row.detail_zh[0] = 0;
     r = box_out_update(engine->box, &row, ret_error);
     for (size_t i = 0; i < receipt->n_inclusion; i++, len += 32)
         memcpy(path + len, receipt->inclusion[i].data, 32);
@@ -233,6 +233,7 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
     bool final;
     (void)error_set(&why, -(int)(refusal->code & 0xffff), refusal->field, "%.255s",
                     refusal->detail);
+    if (refusal->detail_zh[0]) (void)error_note_zh(&why, "%s", refusal->detail_zh);
     if (refusal->root.len == 32) return transfer_refused(engine, moment, refusal, &why, ret_error);
     if (!pending) return other_refused(engine, moment, refusal, &why, ret_error);
     /* Of an earlier sealing: the one that counts is still on its way. */

@@ -106,6 +106,7 @@ void engine_row_why(struct box_out *row, const struct error *why)
     row->code = why->code;
     engine_copy(row->field, sizeof row->field, why->field);
     engine_copy(row->detail, sizeof row->detail, why->detail);
+    engine_copy(row->detail_zh, sizeof row->detail_zh, why->detail_zh);
 }
 
 int engine_row_refused(struct engine *engine, struct moment *moment, struct engine_pending *pending,

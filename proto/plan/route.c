@@ -335,12 +335,14 @@ static size_t route_find(const struct plan *plan, const struct route *route, con
     return at;
 }
 
-static int route_differs(struct error *ret_error, size_t at, int code, const char *what,
-                         const char *unit)
+static int route_differs(struct error *ret_error, size_t at, int code, const char *what_zh,
+                         const char *what, const char *unit)
 {
     char field[48];
     (void)snprintf(field, sizeof field, "recipients[%zu]", at);
-    return error_set(ret_error, code, field, "%s: %.*s", what, LIMIT_SLUG_LEN_MAX, unit);
+    (void)error_set(ret_error, code, field, "%s: %.*s", what, LIMIT_SLUG_LEN_MAX, unit);
+    (void)error_note_zh(ret_error, "%s：%.*s", what_zh, LIMIT_SLUG_LEN_MAX, unit);
+    return code;
 }
 
 int route_compare(const struct plan *plan, const struct route *route,
@@ -352,29 +354,33 @@ int route_compare(const struct plan *plan, const struct route *route,
         if (!same) {
             for (size_t j = 0; j < i; j++) {
                 if (strcmp(stated[j].unit, stated[i].unit) == 0)
-                    return route_differs(ret_error, i, E_RECIPIENT_DUPLICATE, "twice",
-                                         stated[i].unit);
+                    return route_differs(ret_error, i, E_RECIPIENT_DUPLICATE, "重复的接收单位",
+                                         "twice", stated[i].unit);
             }
             if (route_find(plan, route, stated[i].unit) == route->recipient_count)
-                return route_differs(ret_error, i, E_ROUTE_MISMATCH, "added", stated[i].unit);
+                return route_differs(ret_error, i, E_ROUTE_MISMATCH, "按规则不应有的接收单位",
+                                     "added", stated[i].unit);
             const char *wanted = plan->units[route->recipients[i].unit].key;
             for (size_t j = i; j < count; j++) {
                 if (strcmp(stated[j].unit, wanted) == 0)
-                    return route_differs(ret_error, i, E_ROUTE_MISMATCH, "out of order",
-                                         stated[i].unit);
+                    return route_differs(ret_error, i, E_ROUTE_MISMATCH, "接收单位次序不对",
+                                         "out of order", stated[i].unit);
             }
-            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "missing", wanted);
+            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "缺少接收单位", "missing", wanted);
         }
         const struct route_recipient *own = &route->recipients[i];
         if (own->act != stated[i].act)
-            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "wrong act", stated[i].unit);
+            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "签收或抄送不对", "wrong act",
+                                 stated[i].unit);
         if (strcmp(own->citation, stated[i].citation) != 0)
-            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "wrong citation", stated[i].unit);
+            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "依据不对", "wrong citation",
+                                 stated[i].unit);
         if (own->sections != stated[i].sections)
-            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "wrong sections", stated[i].unit);
+            return route_differs(ret_error, i, E_ROUTE_MISMATCH, "可阅的内容部分不对",
+                                 "wrong sections", stated[i].unit);
     }
     if (count < route->recipient_count)
-        return route_differs(ret_error, count, E_ROUTE_MISMATCH, "missing",
+        return route_differs(ret_error, count, E_ROUTE_MISMATCH, "缺少接收单位", "missing",
                              plan->units[route->recipients[count].unit].key);
     return 0;
 }

@@ -179,7 +179,7 @@ struct district_unit *district_unit(struct district *district, const char *key)
 {
     for (size_t i = 0; i < district->unit_count; i++)
         if (strcmp(district->units[i].key, key) == 0) return &district->units[i];
-    CHECK(!"no such unit");
+    CHECK(key == NULL); /* no such unit */
     return NULL;
 }
 

@@ -137,6 +137,13 @@ static int run(struct trace *trace, const struct core_request *request,
     core_digest(trace->core, after);
     CHECK(memcmp(before, after, 32) == 0); /* admit changes nothing */
     if (r != 0) {
+        /* What an officer is told of a message is there in both languages. */
+        if (request->type == CORE_SUBMIT && strchr(verdict.error.detail, ' ') &&
+            !verdict.error.detail_zh[0]) {
+            (void)fprintf(stderr, "in English only: %s %s: %s\n", error_name(r),
+                          verdict.error.field, verdict.error.detail);
+            CHECK(verdict.error.detail_zh[0]);
+        }
         (void)snprintf(text, sizeof text, "refused %s %s", error_name(r), verdict.error.field);
         if (verdict.index)
             (void)snprintf(text + strlen(text), sizeof text - strlen(text), " index=%llu",

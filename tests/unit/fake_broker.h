@@ -42,6 +42,7 @@ struct fake {
     uint32_t refuse_code;   /* the next submit is refused with it */
     uint32_t refuse_rewrap; /* the next rewrap */
     uint32_t retry_after_ms;
+    const char *refuse_detail_zh; /* beside an English one; NULL: none, as from an older broker */
     const char *participants[4];
     uint32_t participant_roles[4];
     size_t participant_count;
@@ -349,6 +350,8 @@ static inline void fake_submit(struct fake *fake, struct fake_unit *unit,
         Leadbus__Refusal refusal = LEADBUS__REFUSAL__INIT;
         refusal.id = envelope.head->id;
         refusal.header_hash = fake_binary(envelope.hash, 32);
+        refusal.detail = (char *)(uintptr_t) "in English";
+        if (fake->refuse_detail_zh) refusal.detail_zh = (char *)(uintptr_t)fake->refuse_detail_zh;
         refusal.code = fake->refuse_code;
         refusal.retry_after_ms = fake->retry_after_ms;
         refusal.n_participants = fake->participant_count;

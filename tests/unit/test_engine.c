@@ -894,7 +894,29 @@ static void what_is_refused_for_good_stays_visible_with_its_code(void **state)
     fake_run(fake);
     assert_int_equal(state_of(school, id, &row), BOX_OUT_REFUSED);
     assert_int_equal(row.code, E_SENDER_NOT_ALLOWED);
+    assert_string_equal(row.detail, "in English");
+    assert_string_equal(row.detail_zh, "");
     assert_int_equal(school->engine->pending_count, 0);
+    /* With its words in both languages, where the broker has them. */
+    fake->refuse_code = (uint32_t)-E_SENDER_NOT_ALLOWED;
+    fake->refuse_detail_zh = "中文的说明";
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_REFUSED);
+    assert_string_equal(row.detail, "in English");
+    assert_string_equal(row.detail_zh, "中文的说明");
+    /* One that waits says so too, and nothing is left of it once it is through. */
+    fake->refuse_code = (uint32_t)-E_BUSY;
+    fake->retry_after_ms = 5000;
+    must_stage(fake, school, REPORT, id);
+    fake_run(fake);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_QUEUED);
+    assert_string_equal(row.detail_zh, "中文的说明");
+    fake->district->now_ms += 5000;
+    fake_run(fake);
+    assert_int_equal(state_of(school, id, &row), BOX_OUT_RECEIPTED);
+    assert_string_equal(row.detail, "");
+    assert_string_equal(row.detail_zh, "");
 }
 
 static int act(struct fake *fake, struct fake_unit *from, const char *kind, const uint8_t *parent,

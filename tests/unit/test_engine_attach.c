@@ -773,7 +773,8 @@ static void a_store_of_before_attachments_opens(void **state)
                      "DROP INDEX inbox_unopened; DROP INDEX outbox_index; DROP TABLE same;"
                      "DROP TRIGGER same_in; DROP TRIGGER same_out; DROP TRIGGER same_in_body;"
                      "DROP TRIGGER same_out_body; DROP TRIGGER same_in_empty;"
-                     "DROP TRIGGER same_out_empty; PRAGMA user_version=1",
+                     "DROP TRIGGER same_out_empty; ALTER TABLE outbox DROP COLUMN detail_zh;"
+                     "PRAGMA user_version=1",
                      NULL, NULL, NULL),
         SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);

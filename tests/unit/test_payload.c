@@ -388,8 +388,8 @@ static void dna_profiles_are_refused_and_talk_about_dna_is_not(void **state)
         "{\"what\":\"D3S1358为15、16，ｖＷＡ　14/18，D8S1179 13,14，D21S11 29,31.2\"}",
         "{\"what\":\"Penta D 9,12|Penta E 5,11|AMEL X,Y|DYS391 10|DYS19 15\"}",
         "{\"what\":\"D3S1358 15,16; vWA 14,18\",\"actions_taken\":\"FGA 21,24; D18S51 13,15\"}",
-        "{\"what\":\"x\",\"persons\":[{\"features\":\"D3S1358 15,16 vWA 14,18 FGA 21,24 TH01 "
-        "7,9\"}]}",
+        ("{\"what\":\"x\",\"persons\":[{\"features\":\"D3S1358 15,16 vWA 14,18 FGA 21,24 TH01 "
+         "7,9\"}]}"),
     };
     for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++)
         assert_int_equal(check_json("LeadFull", profiles[i], true, NULL, NULL, &error),
