@@ -78,7 +78,7 @@ static int plan_calendar_row(struct plan *plan, const struct table *table, char 
 {
     static const char *const words[IS_COUNT] = {"hours", "year", "off", "work"};
     size_t is;
-    uint64_t from_ms, to_ms;
+    uint64_t from_ms = 0, to_ms = 0;
     int r = plan_reader_word(table, f[D_IS], words, IS_COUNT, "is", &is, ret_error);
     if (r == 0) r = plan_reader_text(table, f[D_ZH], "name_zh", ret_error);
     if (r == 0) r = plan_reader_text(table, f[D_EN], "name_en", ret_error);
@@ -181,10 +181,12 @@ static int plan_clocks_limit(const struct table *table, const char *text, uint32
                              struct error *ret_error)
 {
     size_t len = strspn(text, "0123456789");
-    unsigned long limit = len > 0 && len <= 5 && !text[len] ? strtoul(text, NULL, 10) : 0;
+    uint32_t limit = 0;
+    for (size_t i = 0; len <= 5 && !text[len] && i < len; i++)
+        limit = limit * 10 + (uint32_t)(text[i] - '0');
     if (limit == 0 || limit > CALENDAR_LIMIT_MAX)
         return table_refuse(table, ret_error, "a limit of 1 to %d", CALENDAR_LIMIT_MAX);
-    *ret_limit = (uint32_t)limit;
+    *ret_limit = limit;
     return 0;
 }
 
