@@ -204,6 +204,8 @@ static int check_names(const Leadbus__Header *head, struct error *ret_error)
     if (!slug_valid(head->from)) return bad(ret_error, "from", "not a unit key");
     if (!printable(head->officer, '!', LIMIT_OFFICER_LEN_MAX))
         return bad(ret_error, "officer", "not an officer code");
+    if (head->target[0] && !slug_valid(head->target))
+        return bad(ret_error, "target", "not a unit key");
     if (!area_valid(head->area)) return bad(ret_error, "area", "not 6, 9 or 12 digits");
     if (!printable(head->purpose, '!', LIMIT_PURPOSE_LEN_MAX))
         return bad(ret_error, "purpose", "not a purpose code");
@@ -235,6 +237,8 @@ static int check_numbers(const Leadbus__Header *head, struct error *ret_error)
     if (result == 0)
         result = check_len(head->session_key.len, SUITE_PUBLIC_LEN, "session_key", ret_error);
     if (result == 0) result = check_len(head->salt.len, SUITE_KEY_LEN, "salt", ret_error);
+    if (result == 0 && head->other.len != 0)
+        result = check_len(head->other.len, ENVELOPE_ID_LEN, "other", ret_error);
     if (result == 0) result = check_len(head->blind_index.len, 0, "blind_index", ret_error);
     if (result != 0) return result;
     if (head->seq == 0) return bad(ret_error, "seq", "counts from 1");

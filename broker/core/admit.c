@@ -38,7 +38,7 @@ static int admit_genesis(const struct core *core, const struct core_request *req
                                   ? (char *)(uintptr_t)request->genesis.previous_origin
                                   : none;
     genesis.previous_checkpoint = core_data(request->genesis.previous_checkpoint);
-    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_GENESIS);
+    Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_GENESIS);
     record.genesis = &genesis;
     return record_encode(&record, ret_record, &verdict->error);
 }
@@ -118,7 +118,7 @@ static int admit_bundle(const struct core *core, const struct core_request *requ
     installed.n_parts = count;
     installed.parts = parts;
     installed.root = core_data(note);
-    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_BUNDLE);
+    Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_BUNDLE);
     record.bundle = &installed;
     return record_encode(&record, ret_record, &verdict->error);
 }
@@ -155,7 +155,7 @@ static int admit_configured(const struct core *core, const struct core_request *
         return error_set(&verdict->error, E_BAD_VALUE, "attachment_bytes_max", "at most %d",
                          LIMIT_ATTACHMENT_BYTES_MAX);
     wanted.base = (ProtobufCMessage)PROTOBUF_C_MESSAGE_INIT(&leadbus__configured__descriptor);
-    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_CONFIGURED);
+    Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_CONFIGURED);
     record.configured = &wanted;
     return record_encode(&record, ret_record, &verdict->error);
 }
@@ -167,17 +167,17 @@ static int admit_start(const struct core *core, const struct core_request *reque
     if (!name_fits(request->version, true))
         return error_set(&verdict->error, E_BAD_VALUE, "version", "1..%d visible characters",
                          CORE_ORIGIN_LEN_MAX);
-    core_digest(core, digest);
+    core_digest_by(core, core_rules(request), digest);
     Leadbus__Started started = LEADBUS__STARTED__INIT;
     started.version = (char *)(uintptr_t)request->version;
     started.state_digest = core_data(bytes_of(digest, sizeof digest));
-    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_STARTED);
+    Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_STARTED);
     record.started = &started;
     return record_encode(&record, ret_record, &verdict->error);
 }
 
-static int admit_tick(const struct core *core, uint64_t now_ms, struct buf *ret_record,
-                      struct core_verdict *verdict)
+static int admit_tick(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                      struct buf *ret_record, struct core_verdict *verdict)
 {
     uint64_t *indexes;
     if (core_next_deadline_ms(core) > now_ms)
@@ -190,7 +190,7 @@ static int admit_tick(const struct core *core, uint64_t now_ms, struct buf *ret_
         Leadbus__Tick tick = LEADBUS__TICK__INIT;
         tick.n_expired = count;
         tick.expired = indexes;
-        Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_TICK);
+        Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_TICK);
         record.tick = &tick;
         r = record_encode(&record, ret_record, &verdict->error);
     }
@@ -218,7 +218,7 @@ static int admit(const struct core *core, const struct core_request *request, ui
     case CORE_ACK: return core_admit_ack(core, request, now_ms, ret_record, verdict);
     case CORE_PUBLISH_KEY: return core_admit_key(core, request, now_ms, ret_record, verdict);
     case CORE_REWRAP: return core_admit_rewrap(core, request, now_ms, ret_record, verdict);
-    case CORE_TICK: return admit_tick(core, now_ms, ret_record, verdict);
+    case CORE_TICK: return admit_tick(core, request, now_ms, ret_record, verdict);
     }
     return error_set(&verdict->error, E_BAD_VALUE, "type", "no such request");
 }

@@ -52,7 +52,8 @@ static int check_late(const struct core *core, uint16_t unit, const Leadbus__Ack
     for (size_t i = 0; i < body->n_late; i++) {
         const Leadbus__Exception *late = body->late[i];
         const struct core_message *message = core_message_at(core, late->index);
-        const struct core_party *party = message ? core_party_find(core, message, unit) : NULL;
+        const struct core_party *party =
+            message ? core_reader_find(core, message, unit).party : NULL;
         if (!party || (message->urgency == 1) != (body->lane == ENVELOPE_LANE_URGENT) ||
             late->position != 0 || (i > 0 && body->late[i - 1]->index >= late->index))
             return error_set(ret_error, E_ACK_MISMATCH, "late", "index %llu",
@@ -118,7 +119,7 @@ int core_admit_ack(const struct core *core, const struct core_request *request, 
     Leadbus__Acknowledged acknowledged = LEADBUS__ACKNOWLEDGED__INIT;
     acknowledged.body = core_data(request->signed_body.body);
     acknowledged.signature = core_data(request->signed_body.signature);
-    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_ACKNOWLEDGED);
+    Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_ACKNOWLEDGED);
     record.acknowledged = &acknowledged;
     return record_encode(&record, ret_record, error);
 }
@@ -202,7 +203,7 @@ int core_admit_key(const struct core *core, const struct core_request *request, 
     Leadbus__KeyPublished published = LEADBUS__KEY_PUBLISHED__INIT;
     published.body = key.body;
     published.signature = key.signature;
-    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_KEY_PUBLISHED);
+    Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_KEY_PUBLISHED);
     record.key_published = &published;
     return record_encode(&record, ret_record, error);
 }
@@ -212,8 +213,7 @@ static uint32_t sections_held(const struct core *core, const struct core_message
                               uint16_t unit)
 {
     if (core_unit_same(core, message->from, unit)) return (1u << LIMIT_SECTION_COUNT_MAX) - 1;
-    const struct core_party *party = core_party_find(core, message, unit);
-    return party ? (uint32_t)party->bits >> CORE_PARTY_SECTION_SHIFT : 0;
+    return core_reader_find(core, message, unit).sections;
 }
 
 static int check_rewrap_key(const struct core *core, const Leadbus__RewrapBody *body, uint16_t unit,
@@ -253,13 +253,13 @@ static int check_rewrap(const struct core *core, const Leadbus__RewrapBody *body
     uint32_t held = sections_held(core, message, from);
     if (held == 0)
         return error_set(ret_error, E_NOT_FOUND, "header_hash", "no such message of this unit");
-    const struct core_party *reader =
-        unit == CORE_UNIT_NONE ? NULL : core_party_find(core, message, unit);
-    if (!reader)
+    struct core_reader reader = {0};
+    if (unit != CORE_UNIT_NONE) reader = core_reader_find(core, message, unit);
+    if (!reader.party)
         return error_set(ret_error, E_NOT_A_RECIPIENT, "unit", "%.64s is not on the original",
                          body->unit);
     /* All that the reader may open, or nothing: with a part it would hold the message for whole. */
-    uint32_t whole = (uint32_t)reader->bits >> CORE_PARTY_SECTION_SHIFT;
+    uint32_t whole = reader.sections;
     if (body->sections == 0 || body->sections != whole || (whole & ~held) != 0)
         return error_set(ret_error, E_ROUTE_MISMATCH, "sections",
                          "%x; %.64s reads %x and %.64s holds %x of it", (unsigned)body->sections,
@@ -286,7 +286,7 @@ int core_admit_rewrap(const struct core *core, const struct core_request *reques
     Leadbus__Rewrapped rewrapped = LEADBUS__REWRAPPED__INIT;
     rewrapped.body = core_data(request->signed_body.body);
     rewrapped.signature = core_data(request->signed_body.signature);
-    Leadbus__Record record = core_record(now_ms, LEADBUS__RECORD__WHAT_REWRAPPED);
+    Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_REWRAPPED);
     record.rewrapped = &rewrapped;
     return record_encode(&record, ret_record, error);
 }

@@ -13,6 +13,7 @@ struct submission {
     struct core_verdict *verdict;
     const struct core_sender *sender; /* NULL: its first envelope */
     unsigned lane;
+    uint32_t rules;                         /* to decide by */
     const struct core_installed *installed; /* whose plan it was routed by */
     const struct plan *plan;
     const struct plan_kind *kind;
@@ -262,7 +263,8 @@ static int check_hard_limit(struct submission *s)
 static int check_outcome(struct submission *s)
 {
     if (s->kind->act != PLAN_ACT_CLOSE || !s->parent) return 0;
-    const struct plan_kind *closed = plan_kind_find(s->plan, s->core->kinds[s->parent->kind]->slug);
+    const struct core_message *lead = &s->core->messages[s->parent->lead];
+    const struct plan_kind *closed = plan_kind_find(s->plan, s->core->kinds[lead->kind]->slug);
     if (!closed) return 0;
     return lifecycle_check_outcome(closed, s->kind, s->head->topic, &s->verdict->error);
 }
@@ -283,6 +285,7 @@ static int check_route(struct submission *s)
         .from = head->from,
         .participants = participants,
     };
+    if (head->target[0]) query.target = head->target;
     if (s->thread) {
         query.participant_count = core_thread_participants(s->core, s->installed, s->thread,
                                                            participants, LIMIT_RECIPIENT_COUNT_MAX);
@@ -353,6 +356,14 @@ static int check_epoch(struct submission *s, size_t i)
     return 0;
 }
 
+static int check_act(struct submission *s)
+{
+    struct core_act act;
+    core_act_init(s->core, s->head, s->parent, s->installed, s->kind, s->from, s->now_ms, s->rules,
+                  &act);
+    return core_act(s->core, NULL, CORE_NONE, &act, &s->verdict->error);
+}
+
 static int check_room(struct submission *s)
 {
     struct error *error = &s->verdict->error;
@@ -376,11 +387,13 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
 {
     const Leadbus__Header *head = request->envelope->head;
     const struct trust_certificate *certificate;
+    size_t before = ret_record->len;
     struct submission s = {
         .core = core,
         .envelope = request->envelope,
         .head = head,
         .now_ms = now_ms,
+        .rules = core_rules(request),
         .verdict = verdict,
     };
     int r = core_admit_speaker(core, request, head->serial, head->from, head->suite, now_ms,
@@ -394,14 +407,21 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
     if (r == 0) r = check_hard_limit(&s);
     if (r == 0) r = check_route(&s);
     for (size_t i = 0; r == 0 && i < head->n_recipients; i++) r = check_epoch(&s, i);
-    if (r == 0)
-        r = core_thread_act(core, NULL, s.kind->act, s.thread, s.parent, s.from, &verdict->error);
     if (r == 0) r = check_outcome(&s);
+    if (r == 0)
+        r = lifecycle_check_named(s.kind, head->topic, head->target, head->other.len > 0,
+                                  &verdict->error);
+    if (r == 0) r = check_act(&s);
     if (r == 0) r = check_room(&s);
     if (r == 0) r = check_chunks(&s, request->attachments_durable);
     if (r == 0)
-        r = record_of_accepted(RECORD_RULES_VERSION, now_ms, s.flags, request->envelope, ret_record,
+        r = record_of_accepted(s.rules, now_ms, s.flags, request->envelope, ret_record,
                                &verdict->error);
-    if (r == 0) verdict->accepted_flags = s.flags;
-    return r;
+    if (r != 0) return r;
+    verdict->accepted_flags = s.flags;
+    buf_reset(&core->admitted->record);
+    buf_append_bytes(&core->admitted->record,
+                     bytes_of(ret_record->data + before, ret_record->len - before));
+    memcpy(core->admitted->hash, request->envelope->hash, sizeof core->admitted->hash);
+    return 0;
 }

@@ -103,6 +103,9 @@ static int apply_checked(struct core *core, const struct core_folding *folding,
 {
     if (record->rules == 0 || record->rules > RECORD_RULES_VERSION)
         return core_corrupt(ret_error, folding->index, "decided by rules that are not known");
+    if (record->rules < core->rules)
+        return core_corrupt(ret_error, folding->index,
+                            "decided by rules older than those before it");
     if (record->time_ms < core->time_ms)
         return core_corrupt(ret_error, folding->index, "before the record ahead of it");
     bool genesis = record->what_case == LEADBUS__RECORD__WHAT_GENESIS;
@@ -118,13 +121,24 @@ int core_apply(struct core *core, uint64_t index, struct bytes record,
     CHECK(!core->broken);
     CHECK(index == core->size);
     const Leadbus__Record *message;
+    const ProtobufCMessage *known;
     struct error error = {0};
     arena_reset(core->scratch);
-    int r = record_decode(record, core->scratch, &message, &error);
+    bool admitted = bytes_equal(record, buf_bytes(&core->admitted->record));
+    int r = admitted ? message_decode_known(&leadbus__record__descriptor, record, core->scratch,
+                                            &known, &error)
+                     : record_decode(record, core->scratch, &message, &error);
+    if (r == 0 && admitted) message = (const Leadbus__Record *)known;
     if (r == 0) {
-        struct core_folding folding = {index, message->time_ms, record, effects};
+        struct core_folding folding = {.index = index,
+                                       .time_ms = message->time_ms,
+                                       .rules = message->rules,
+                                       .bytes = record,
+                                       .admitted = admitted ? core->admitted : NULL,
+                                       .effects = effects};
         r = apply_checked(core, &folding, message, &take_bundle, &error);
         if (r == 0) core->time_ms = message->time_ms;
+        if (r == 0) core->rules = message->rules;
     }
     trust_bundle_free(take_bundle);
     if (r != 0) {

@@ -13,28 +13,62 @@ static const struct core_installed *routed_by(const struct core *core, const Lea
     return NULL;
 }
 
-static uint32_t message_add(struct core *core, const Leadbus__Header *head, uint16_t kind,
-                            uint16_t from, uint32_t thread, uint64_t index)
+/* The header's sections that are for the police alone. */
+static uint32_t police_sections(const struct plan_kind *kind, const Leadbus__Header *head)
+{
+    uint32_t police = 0;
+    for (size_t i = 0; i < head->n_sections; i++)
+        for (size_t k = 0; k < kind->section_count; k++)
+            if (kind->sections[k].police && strcmp(kind->sections[k].name, head->sections[i]) == 0)
+                police |= 1u << i;
+    return police;
+}
+
+static uint32_t message_add(struct core *core, const struct core_folding *folding,
+                            const Leadbus__Header *head, const struct plan_kind *plan_kind,
+                            uint16_t kind, uint16_t from, uint32_t thread)
 {
     core->messages = core_grow(core->messages, &core->message_cap, core->message_count + 1,
                                sizeof *core->messages);
     CHECK(core->message_count < CORE_NONE);
     uint32_t slot = (uint32_t)core->message_count++;
     struct core_message *message = &core->messages[slot];
+    uint32_t police = police_sections(plan_kind, head);
     *message = (struct core_message){
-        .index = index,
+        .index = folding->index,
         .thread = thread,
         .next = CORE_NONE,
         .party = (uint32_t)core->party_count,
         .item = CORE_NONE,
+        .lead = slot,
+        .about = CORE_NONE,
+        .other = CORE_NONE,
         .from = from,
         .kind = kind,
+        .topic = core_kind_topic(core->kinds[kind], head->topic),
+        .target = CORE_UNIT_NONE,
+        .leg = CORE_LEG_NONE,
+        .time_ms = folding->time_ms,
+        .bits = (uint8_t)(police << CORE_MESSAGE_POLICE_SHIFT),
         .party_count = (uint8_t)head->n_recipients,
         .urgency = (uint8_t)head->urgency,
     };
     memcpy(message->id, head->id.data, sizeof message->id);
     *map_put(&core->message_of, message->id, NULL) = slot;
     return slot;
+}
+
+/* What later acts ask about an act. */
+static void message_act(struct core *core, uint32_t slot, const struct core_act *act)
+{
+    struct core_message *message = &core->messages[slot];
+    message->about = act->about;
+    message->leg = act->leg;
+    message->target = act->target;
+    if (act->effects & LIFECYCLE_EFFECT_GIVES) message->target = act->parent->target;
+    if (act->effects & LIFECYCLE_EFFECT_MOVES) message->lead = core->messages[act->about].lead;
+    if (act->effects & LIFECYCLE_EFFECT_ASKS) message->bits |= CORE_MESSAGE_ASKS;
+    if (act->other) message->other = (uint32_t)(act->other - core->threads);
 }
 
 static uint32_t thread_add(struct core *core)
@@ -46,10 +80,18 @@ static uint32_t thread_add(struct core *core)
     return (uint32_t)core->thread_count++;
 }
 
+/* Who has it now is primary where the unit that passed it on was. */
+static bool leg_primary(const struct core *core, const struct core_act *act)
+{
+    const struct core_message *message = &core->messages[act->about];
+    return (core->parties[message->party + act->leg].bits & CORE_PARTY_PRIMARY) != 0;
+}
+
 /* Recipients: who may open what, whose leg it is, and a place in every queue. */
 static int fold_recipients(struct core *core, const struct core_folding *folding,
                            const Leadbus__Header *head, const struct plan_kind *kind,
-                           uint32_t message, uint32_t item, struct error *ret_error)
+                           const struct core_act *act, uint32_t message, uint32_t item,
+                           struct error *ret_error)
 {
     struct core_thread *thread = &core->threads[core->messages[message].thread];
     unsigned lane = envelope_lane(head);
@@ -62,14 +104,15 @@ static int fold_recipients(struct core *core, const struct core_folding *folding
         if (unit == CORE_UNIT_NONE)
             return core_corrupt(ret_error, folding->index, "an unknown recipient");
         bool sign = recipient->act == ENVELOPE_ACT_SIGN;
+        bool moves = (act->effects & LIFECYCLE_EFFECT_MOVES) && unit == act->target;
         unsigned bits = (recipient->sections & 0xf) << CORE_PARTY_SECTION_SHIFT;
         if (sign) bits |= CORE_PARTY_SIGN;
-        if (sign && legs) bits |= CORE_PARTY_LEG;
-        if (sign && primary) bits |= CORE_PARTY_PRIMARY;
+        if (moves || (sign && legs)) bits |= CORE_PARTY_LEG;
+        if (moves ? leg_primary(core, act) : sign && primary) bits |= CORE_PARTY_PRIMARY;
         if (sign) primary = false;
         core->parties[core->party_count++] =
-            (struct core_party){unit, LIFECYCLE_SUBMITTED, (uint8_t)bits};
-        core_thread_join(thread, unit, sign && legs ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY,
+            (struct core_party){unit, LIFECYCLE_SUBMITTED, (uint8_t)bits, message};
+        core_thread_join(thread, unit, bits & CORE_PARTY_LEG ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY,
                          folding->index + 1);
         uint64_t position =
             core_lane_push(core, unit, lane, item, recipient->epoch == 0 ? CORE_ENTRY_UNKEYED : 0);
@@ -111,31 +154,40 @@ static int check_foldable(const struct core *core, const struct core_folding *fo
 
 /* The thread it belongs to, made when it opens one; its act done on the legs there are. */
 static int fold_thread(struct core *core, const struct core_folding *folding,
-                       const Leadbus__Header *head, const struct plan_kind *kind, uint16_t from,
-                       uint32_t *ret_thread, struct error *ret_error)
+                       const Leadbus__Header *head, const struct core_installed *installed,
+                       const struct plan_kind *kind, uint16_t from, uint32_t *ret_thread,
+                       struct core_act *ret_act, struct error *ret_error)
 {
-    if (bytes_equal(core_binary(head->id), core_binary(head->thread))) {
+    bool opens = bytes_equal(core_binary(head->id), core_binary(head->thread));
+    const struct core_message *parent =
+        opens ? NULL : core_message_find(core, core_binary(head->parent));
+    core_act_init(core, head, parent, installed, kind, from, folding->time_ms, folding->rules,
+                  ret_act);
+    if (opens) {
         *ret_thread = thread_add(core);
         core_thread_join(&core->threads[*ret_thread], from, ROUTE_ROLE_ORIGINATOR,
                          folding->index + 1);
         return 0;
     }
-    const struct core_thread *thread = core_thread_find(core, core_binary(head->thread));
-    const struct core_message *parent = core_message_find(core, core_binary(head->parent));
-    if (!thread || !parent || &core->threads[parent->thread] != thread)
+    /* A thread is called by the id of the message that opened it. */
+    if (!parent || !bytes_equal(bytes_of(core->messages[ret_act->thread->first].id, 16),
+                                core_binary(head->thread)))
         return core_corrupt(ret_error, folding->index, "an unknown thread or parent");
     *ret_thread = parent->thread;
-    return core_thread_act(core, core, kind->act, thread, parent, from, ret_error);
+    return core_act(core, core, (uint32_t)core->message_count, ret_act, ret_error);
 }
 
 int core_apply_accepted(struct core *core, const struct core_folding *folding,
                         const Leadbus__Accepted *accepted, struct error *ret_error)
 {
-    const ProtobufCMessage *decoded;
+    const ProtobufCMessage *decoded = NULL;
     uint8_t hash[32];
     uint32_t thread = CORE_NONE;
-    int r = message_decode(&leadbus__header__descriptor, core_binary(accepted->header),
-                           core->scratch, &decoded, ret_error);
+    struct bytes header = core_binary(accepted->header);
+    int r = folding->admitted ? message_decode_known(&leadbus__header__descriptor, header,
+                                                     core->scratch, &decoded, ret_error)
+                              : message_decode(&leadbus__header__descriptor, header, core->scratch,
+                                               &decoded, ret_error);
     if (r != 0) return r;
     const Leadbus__Header *head = (const Leadbus__Header *)decoded;
     r = check_foldable(core, folding, head, ret_error);
@@ -147,12 +199,17 @@ int core_apply_accepted(struct core *core, const struct core_folding *folding,
     size_t kind_index = 0;
     while (plan_kind(trust_bundle_plan(installed->bundle), kind_index) != kind) kind_index++;
     uint16_t from = core_unit_find(core, head->from);
-    r = fold_thread(core, folding, head, kind, from, &thread, ret_error);
+    struct core_act act;
+    r = fold_thread(core, folding, head, installed, kind, from, &thread, &act, ret_error);
     if (r != 0) return r;
 
-    sha256_labelled("leadbus/1 header", core_binary(accepted->header), hash);
+    if (folding->admitted)
+        memcpy(hash, folding->admitted->hash, sizeof hash);
+    else
+        sha256_labelled("leadbus/1 header", core_binary(accepted->header), hash);
     uint32_t message =
-        message_add(core, head, installed->kind_of_plan[kind_index], from, thread, folding->index);
+        message_add(core, folding, head, kind, installed->kind_of_plan[kind_index], from, thread);
+    message_act(core, message, &act);
     *map_put(&core->hash_of, hash, NULL) = message;
     uint32_t item = core_item_new(core, hash, folding->index, head->expires_ms, message);
     core->messages[message].item = item;
@@ -168,5 +225,5 @@ int core_apply_accepted(struct core *core, const struct core_folding *folding,
                                                            .unit = core->units[from]->key,
                                                            .serial = head->serial,
                                                            .lane = envelope_lane(head)});
-    return fold_recipients(core, folding, head, kind, message, item, ret_error);
+    return fold_recipients(core, folding, head, kind, &act, message, item, ret_error);
 }

@@ -70,7 +70,7 @@ static int fold_late(struct core *core, uint16_t unit, const Leadbus__AckBody *b
 {
     for (size_t i = 0; i < body->n_late; i++) {
         const struct core_message *message = core_message_at(core, body->late[i]->index);
-        struct core_party *party = message ? core_party_find(core, message, unit) : NULL;
+        struct core_party *party = message ? core_reader_find(core, message, unit).party : NULL;
         if (!party || party->bits & CORE_PARTY_LATE) return E_JOURNAL_CORRUPT;
         party->bits |= CORE_PARTY_LATE;
         ret_told[(*count)++] = message->from;
@@ -198,6 +198,10 @@ int core_apply_rewrap(struct core *core, const struct core_folding *folding,
         place->flags &= ~(uint32_t)CORE_ENTRY_UNKEYED;
         core->units[unit]->unkeyed--;
     }
-    core_notify(core, &unit, 1, folding->bytes, folding->index, folding->effects);
+    /* What was passed on comes with the notice, and is as pressing as it was. */
+    unsigned lane = ENVELOPE_LANE_NORMAL;
+    if (message->urgency == 1 && core_reader_find(core, message, unit).transfer != CORE_NONE)
+        lane = ENVELOPE_LANE_URGENT;
+    core_notify_on(core, lane, &unit, 1, folding->bytes, folding->index, folding->effects);
     return 0;
 }

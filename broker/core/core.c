@@ -31,6 +31,8 @@ struct core *core_new(const uint8_t hash_key[16])
     CHECK(core->units != NULL);
     CHECK(core->scratch != NULL);
     /* A bundle's roots and a record's longest list of numbers both fit. */
+    core->admitted = calloc(1, sizeof *core->admitted);
+    CHECK(core->admitted != NULL);
     arena_init(core->scratch, (size_t)LIMIT_BUNDLE_BYTES_MAX * 4);
     return core;
 }
@@ -47,7 +49,10 @@ void core_free(struct core *core)
         free(core->units[i]);
     }
     free(core->units);
-    for (size_t i = 0; i < core->kind_count; i++) free(core->kinds[i]);
+    for (size_t i = 0; i < core->kind_count; i++) {
+        free(core->kinds[i]->topics);
+        free(core->kinds[i]);
+    }
     free(core->kinds);
     for (size_t i = 0; i < core->key_count; i++) {
         buf_fini(&core->keys[i].body);
@@ -73,6 +78,8 @@ void core_free(struct core *core)
     trust_bundle_free(core->before.bundle);
     arena_fini(core->scratch);
     free(core->scratch);
+    buf_fini(&core->admitted->record);
+    free(core->admitted);
     free(core);
 }
 
@@ -214,6 +221,26 @@ bool core_stats_balanced(const struct core *core)
             unit->delivered + unit->waiting + unit->expired + unit->undeliverable + unit->withdrawn)
             return false;
     }
+    return true;
+}
+
+uint32_t core_readable(const struct core *core, const char *unit_key, uint64_t index)
+{
+    const struct core_message *message = core_message_at(core, index);
+    uint16_t unit = core_unit_find(core, unit_key);
+    return message && unit != CORE_UNIT_NONE ? core_reader_find(core, message, unit).sections : 0;
+}
+
+bool core_passed_on(const struct core *core, const char *unit_key, struct bytes hash,
+                    uint64_t *ret_index)
+{
+    uint16_t unit = core_unit_find(core, unit_key);
+    const struct core_message *message =
+        hash.len == 32 ? core_message_of_hash(core, hash.data) : NULL;
+    if (!message || unit == CORE_UNIT_NONE ||
+        core_reader_find(core, message, unit).transfer == CORE_NONE)
+        return false;
+    *ret_index = message->index;
     return true;
 }
 

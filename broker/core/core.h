@@ -43,6 +43,7 @@ enum core_request_type {
 
 struct core_request {
     enum core_request_type type;
+    uint32_t rules;  /* to decide by: those of the record in a replay; 0: the newest */
     uint64_t now_ms; /* wall clock as the shell read it */
     /* Who speaks, as the transport authenticated it and HELLO confirmed; serial 0 = the broker
      * itself. */
@@ -143,6 +144,8 @@ const struct trust_bundle *
 core_bundle_previous(const struct core *core); /* NULL or the one before */
 /* SHA-256 of a canonical serialisation of the whole state: equal on every machine and run. */
 void core_digest(const struct core *core, uint8_t ret_digest[32]);
+/* As records of earlier rules state it (Started.state_digest). */
+void core_digest_by(const struct core *core, uint32_t rules, uint8_t ret_digest[32]);
 uint64_t core_next_deadline_ms(
     const struct core *core); /* earliest expiry; UINT64_MAX = none: when to send CORE_TICK */
 
@@ -157,6 +160,13 @@ struct core_entry {
 /* The entry after `position`; false when there is none. Serial order, O(1) amortised. */
 bool core_entry_after(const struct core *core, const char *unit, unsigned lane, uint64_t position,
                       struct core_entry *ret_entry);
+/* The sections of the envelope at `index` that a unit may open: a recipient those of the header,
+ * and who something was passed on to those of the unit that had it, without what is for the police
+ * alone. 0: none, or no envelope. */
+uint32_t core_readable(const struct core *core, const char *unit, uint64_t index);
+/* Was the envelope of this hash passed on to the unit? *ret_index: where it stands. */
+bool core_passed_on(const struct core *core, const char *unit, struct bytes hash,
+                    uint64_t *ret_index);
 /* The journal indexes of a thread's messages behind `after`, in order: fills at most cap, *ret_more
  * says whether there are others. For the joint-conference office, which sees the headers of all
  * threads; to every other unit, and of what is no thread, E_THREAD_UNKNOWN. */

@@ -80,10 +80,26 @@ struct core_message {
     uint32_t next;  /* next message of the thread, or CORE_NONE */
     uint32_t party; /* its first recipient in core->parties */
     uint32_t item;  /* while it waits; compare the item's index before use */
+    uint32_t lead;  /* what its legs are about: itself, or what a transfer passed on */
+    uint32_t
+        about; /* of an act on one leg: the message where that leg stands, and its place there */
+    uint32_t other; /* of a link and of a merger: the other thread; else CORE_NONE */
     uint16_t from;
-    uint16_t kind; /* row of core->kinds */
+    uint16_t kind;   /* row of core->kinds */
+    uint16_t topic;  /* 1 + place in its kind's topics; 0: none */
+    uint16_t target; /* of a transfer, a request for a release and a release that was given: whom
+                        to; else CORE_UNIT_NONE */
+    uint8_t leg;     /* CORE_LEG_NONE: no act on one leg */
+    uint8_t bits;    /* enum core_message_bit */
     uint8_t party_count;
     uint8_t urgency;
+    uint64_t time_ms; /* of its record */
+};
+enum { CORE_LEG_NONE = 0xff };
+
+enum core_message_bit {
+    CORE_MESSAGE_ASKS = 1,         /* for a release that nobody has answered */
+    CORE_MESSAGE_POLICE_SHIFT = 4, /* the sections for the police alone, in the upper half */
 };
 
 enum core_party_bit {
@@ -97,6 +113,7 @@ struct core_party {
     uint16_t unit;
     uint8_t state; /* enum lifecycle_state of a leg */
     uint8_t bits;
+    uint32_t last; /* the message that brought a leg into its state, deliveries apart */
 };
 
 struct core_participant {
@@ -108,6 +125,8 @@ struct core_thread {
     uint32_t first, last; /* messages */
     struct core_participant *participants;
     uint32_t participant_count, participant_cap;
+    bool passed;           /* a leg of it was passed on */
+    bool bound;            /* the police opened a case of child trafficking */
     uint64_t changed_size; /* journal size at which the list became what it is */
 };
 
@@ -140,7 +159,10 @@ struct core_rewrap {
 /* A kind as the lifecycle needs it, kept for threads older than the plan in force. */
 struct core_kind {
     char slug[LIMIT_SLUG_LEN_MAX + 1];
-    struct plan_kind kind; /* slug, expects, returnable, last_resort, family and act are set */
+    struct plan_kind
+        kind; /* slug, expects, returnable, last_resort, exempt, family and act are set */
+    char (*topics)[LIMIT_SLUG_LEN_MAX + 1]; /* those that it has or had */
+    size_t topic_count, topic_cap;
 };
 
 struct core_epoch_key {
@@ -165,12 +187,20 @@ struct core_due {
     uint32_t item;
 };
 
+/* The record of the envelope that was admitted last. Folding it next, as a broker does, need not
+ * look at its form nor hash its header a second time. No part of the state. */
+struct core_admitted {
+    struct buf record;
+    uint8_t hash[32]; /* H of its envelope */
+};
+
 struct core {
     uint8_t hash_key[16];
     char origin[CORE_ORIGIN_LEN_MAX + 1], bus[CORE_ORIGIN_LEN_MAX + 1];
     uint8_t root[32]; /* hash of the newest root note */
     uint64_t root_version;
     uint64_t size, time_ms;
+    uint32_t rules; /* of the last record: they never fall */
     Leadbus__Configured config;
     uint64_t config_index; /* 0: none yet, the defaults hold */
     struct core_installed now, before;
@@ -208,7 +238,8 @@ struct core {
     size_t due_count, due_cap;
 
     struct arena *scratch; /* for decoding inside one call */
-    bool broken;           /* a record could not be folded: nothing may be asked any more */
+    struct core_admitted *admitted;
+    bool broken; /* a record could not be folded: nothing may be asked any more */
 };
 
 /* Room for `need` items of `size` bytes in an array that doubles. */
@@ -221,6 +252,8 @@ enum { CORE_UNIT_NONE = 0xffff };
 uint16_t core_unit_find(const struct core *core, const char *key);
 uint16_t core_unit_put(struct core *core, const char *key);
 uint16_t core_unit_office(const struct core *core);
+/* 1 + place of a topic that the kind has or had, 0 of none. */
+uint16_t core_kind_topic(const struct core_kind *kind, const char *topic);
 /* The same unit as of the plan in force, successors resolved? */
 bool core_unit_same(const struct core *core, uint16_t a, uint16_t b);
 void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t index,
@@ -256,6 +289,8 @@ void core_lane_pop(struct core *core, struct core_lane *lane);
 struct core_place *core_lane_find(const struct core_lane *lane, uint64_t index);
 void core_notify(struct core *core, const uint16_t *units, size_t count, struct bytes record,
                  uint64_t index, struct core_effects *effects);
+void core_notify_on(struct core *core, unsigned lane, const uint16_t *units, size_t count,
+                    struct bytes record, uint64_t index, struct core_effects *effects);
 /* Indexes of leads that are due at a time and still wait, ascending, at most CORE_TICK_COUNT_MAX.
  * The caller frees. */
 size_t core_due_list(const struct core *core, uint64_t time_ms, uint64_t **ret_indexes);
@@ -276,11 +311,41 @@ void core_thread_join(struct core_thread *thread, uint16_t unit, enum route_role
                       uint64_t size);
 struct core_party *core_party_find(const struct core *core, const struct core_message *message,
                                    uint16_t unit);
-/* What an act of `from` does to the legs. With `change` NULL it only asks. Legs that are told of
- * their delivery by it are counted. */
-int core_thread_act(const struct core *core, struct core *change, enum plan_act act,
-                    const struct core_thread *thread, const struct core_message *parent,
-                    uint16_t from, struct error *ret_error) MUST_USE;
+
+/* A unit as a reader of a message: a recipient, or who it was passed on to. */
+struct core_reader {
+    struct core_party *party; /* of the message, else of the transfer; NULL: no reader */
+    uint32_t sections;        /* those of the message that it may open */
+    uint32_t transfer;        /* the transfer's message, CORE_NONE: only a recipient */
+};
+struct core_reader core_reader_find(const struct core *core, const struct core_message *message,
+                                    uint16_t unit);
+
+/* act.c: what an act does to the legs. */
+struct core_act {
+    enum plan_act act;
+    uint32_t facts; /* what its topic means */
+    const struct core_thread *thread;
+    const struct core_message *parent;
+    uint16_t from, target;                  /* CORE_UNIT_NONE: it names none */
+    const struct core_thread *other;        /* NULL: it names none that `from` is on */
+    const struct core_installed *installed; /* whose plan it was sent by */
+    uint64_t now_ms;
+    /* Filled in. */
+    uint32_t effects; /* of all its steps */
+    uint32_t about;   /* the leg, where it is one; else CORE_NONE, CORE_LEG_NONE */
+    uint8_t leg;
+};
+/* Fills in thread, target, other and facts of a message by its header and parent; NULL: it opens a
+ * thread. */
+void core_act_init(const struct core *core, const Leadbus__Header *head,
+                   const struct core_message *parent, const struct core_installed *installed,
+                   const struct plan_kind *kind, uint16_t from, uint64_t now_ms, uint32_t rules,
+                   struct core_act *ret_act);
+/* Asks the lifecycle; with `change`, which is the same core, does it as well: `slot` is the place
+ * that the act's message will have. Errors of lifecycle_next; E_TARGET_NOT_ALLOWED. */
+int core_act(const struct core *core, struct core *change, uint32_t slot, struct core_act *act,
+             struct error *ret_error) MUST_USE;
 
 /* senders.c */
 const struct core_sender *core_sender_find(const struct core *core, uint64_t serial);
@@ -315,13 +380,18 @@ int core_admit_rewrap(const struct core *core, const struct core_request *reques
 int core_admit_speaker(const struct core *core, const struct core_request *request, uint64_t serial,
                        const char *unit, uint32_t suite, uint64_t now_ms,
                        const struct trust_certificate **ret_certificate, struct error *ret_error);
-Leadbus__Record core_record(uint64_t now_ms, Leadbus__Record__WhatCase what);
+Leadbus__Record core_record(const struct core_request *request, uint64_t now_ms,
+                            Leadbus__Record__WhatCase what);
+/* The rules that a request is decided by. */
+uint32_t core_rules(const struct core_request *request);
 
 /* apply_*.c */
 struct core_folding {
     uint64_t index;
     uint64_t time_ms;
+    uint32_t rules; /* that it was decided by */
     struct bytes bytes;
+    const struct core_admitted *admitted; /* it is that record; else NULL */
     struct core_effects *effects;
 };
 int core_apply_accepted(struct core *core, const struct core_folding *folding,

@@ -7,6 +7,7 @@
 enum { DIGEST_CHUNK_BYTES = 16384 };
 
 struct digest {
+    uint32_t rules;
     crypto_hash_sha256_state hash;
     struct buf buf;
 };
@@ -23,8 +24,9 @@ static void digest_text(struct buf *buf, const char *text)
     buf_append_prefixed(buf, bytes_of_str(text));
 }
 
-static void digest_head(const struct core *core, struct buf *buf)
+static void digest_head(const struct core *core, struct digest *digest)
 {
+    struct buf *buf = &digest->buf;
     digest_text(buf, "leadbus/1 state");
     digest_text(buf, core->origin);
     digest_text(buf, core->bus);
@@ -57,6 +59,11 @@ static void digest_head(const struct core *core, struct buf *buf)
         buf_append_u8(buf, kind->last_resort);
         buf_append_u8(buf, (uint8_t)kind->family);
         buf_append_u8(buf, (uint8_t)kind->act);
+        if (digest->rules == 1) continue;
+        buf_append_u8(buf, kind->exempt);
+        buf_append_u64(buf, core->kinds[i]->topic_count);
+        for (size_t k = 0; k < core->kinds[i]->topic_count; k++)
+            digest_text(buf, core->kinds[i]->topics[k]);
     }
     buf_append_u64(buf, core->key_count);
     for (size_t i = 0; i < core->key_count; i++) {
@@ -129,6 +136,19 @@ static void digest_senders(const struct core *core, struct digest *digest)
     }
 }
 
+/* What the second rules ask of a message. */
+static void digest_message(const struct core_message *message, struct buf *buf)
+{
+    buf_append_u32(buf, message->lead);
+    buf_append_u32(buf, message->about);
+    buf_append_u32(buf, message->other);
+    buf_append_u16(buf, message->topic);
+    buf_append_u16(buf, message->target);
+    buf_append_u8(buf, message->leg);
+    buf_append_u8(buf, message->bits);
+    buf_append_u64(buf, message->time_ms);
+}
+
 static void digest_threads(const struct core *core, struct digest *digest)
 {
     struct buf *buf = &digest->buf;
@@ -147,7 +167,9 @@ static void digest_threads(const struct core *core, struct digest *digest)
             buf_append_u16(buf, party->unit);
             buf_append_u8(buf, party->state);
             buf_append_u8(buf, party->bits);
+            if (digest->rules > 1) buf_append_u32(buf, party->last);
         }
+        if (digest->rules > 1) digest_message(message, buf);
         digest_flush(digest, DIGEST_CHUNK_BYTES);
     }
     buf_append_u64(buf, core->thread_count);
@@ -159,6 +181,8 @@ static void digest_threads(const struct core *core, struct digest *digest)
             buf_append_u16(buf, thread->participants[k].unit);
             buf_append_u8(buf, thread->participants[k].role);
         }
+        if (digest->rules > 1) buf_append_u8(buf, thread->bound);
+        if (digest->rules > 1) buf_append_u8(buf, thread->passed);
         digest_flush(digest, DIGEST_CHUNK_BYTES);
     }
 }
@@ -181,10 +205,16 @@ static void digest_rewraps(const struct core *core, struct digest *digest)
 
 void core_digest(const struct core *core, uint8_t ret_digest[32])
 {
+    core_digest_by(core, RECORD_RULES_VERSION, ret_digest);
+}
+
+void core_digest_by(const struct core *core, uint32_t rules, uint8_t ret_digest[32])
+{
     struct digest digest;
     memset(&digest, 0, sizeof digest);
+    digest.rules = rules;
     crypto_hash_sha256_init(&digest.hash);
-    digest_head(core, &digest.buf);
+    digest_head(core, &digest);
     digest_units(core, &digest);
     digest_senders(core, &digest);
     digest_threads(core, &digest);

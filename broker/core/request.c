@@ -66,6 +66,7 @@ int core_request_of_record(struct bytes record_bytes, struct arena *arena,
     if (r != 0) return error_pass(E_BAD_FORM, r);
     memset(&request, 0, sizeof request);
     request.now_ms = record->time_ms;
+    request.rules = record->rules;
     switch (record->what_case) {
     case LEADBUS__RECORD__WHAT_GENESIS:
         r = request_of_genesis(record->genesis, &request, ret_error);

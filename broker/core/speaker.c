@@ -3,10 +3,16 @@
 
 #include "broker/core/core_inner.h"
 
-Leadbus__Record core_record(uint64_t now_ms, Leadbus__Record__WhatCase what)
+uint32_t core_rules(const struct core_request *request)
+{
+    return request->rules ? request->rules : RECORD_RULES_VERSION;
+}
+
+Leadbus__Record core_record(const struct core_request *request, uint64_t now_ms,
+                            Leadbus__Record__WhatCase what)
 {
     Leadbus__Record record = LEADBUS__RECORD__INIT;
-    record.rules = RECORD_RULES_VERSION;
+    record.rules = core_rules(request);
     record.time_ms = now_ms;
     record.what_case = what;
     return record;

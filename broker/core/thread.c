@@ -128,94 +128,37 @@ struct core_party *core_party_find(const struct core *core, const struct core_me
     return NULL;
 }
 
-/* A leg that was signed for counts as delivered, also when the acknowledgement comes later. */
-static void leg_told(struct core *core, const struct core_message *message,
-                     const struct core_party *party)
+/* The sections of a leg's message that its unit may open: its own of a recipient, and where it was
+ * passed on those of who had it before, but what is for the police alone never moves on. Each step
+ * is another unit's. */
+static uint32_t leg_sections(const struct core *core, uint32_t about, uint8_t leg)
 {
-    struct core_unit *unit = core->units[party->unit];
-    unsigned lane = message->urgency == 1 ? ENVELOPE_LANE_URGENT : ENVELOPE_LANE_NORMAL;
-    struct core_place *place = core_lane_find(&unit->lanes[lane], message->index);
-    if (!place || (place->flags & CORE_ENTRY_TOLD)) return;
-    place->flags |= CORE_ENTRY_TOLD;
-    unit->waiting--;
-    unit->delivered++;
+    uint32_t police = 0;
+    while (core->messages[about].lead != about) {
+        const struct core_message *transfer = &core->messages[about];
+        police = core->messages[transfer->lead].bits >> CORE_MESSAGE_POLICE_SHIFT;
+        about = transfer->about;
+        leg = transfer->leg;
+    }
+    const struct core_party *party = &core->parties[core->messages[about].party + leg];
+    return (uint32_t)party->bits >> CORE_PARTY_SECTION_SHIFT & ~police;
 }
 
-/* One leg's step. */
-static int leg_act(const struct core *core, struct core *change, enum plan_act act,
-                   const struct core_message *message, size_t party, enum lifecycle_role role,
-                   struct error *ret_error)
+struct core_reader core_reader_find(const struct core *core, const struct core_message *message,
+                                    uint16_t unit)
 {
-    struct lifecycle_step step;
-    const struct core_party *leg = &core->parties[message->party + party];
-    struct lifecycle_query query = {
-        .kind = &core->kinds[message->kind]->kind,
-        .state = (enum lifecycle_state)leg->state,
-        .act = act,
-        .roles = LIFECYCLE_ROLE_BIT(role),
-    };
-    int r = lifecycle_next(&query, &step, ret_error);
-    if (r != 0 || !change) return r;
-    change->parties[message->party + party].state = (uint8_t)step.next;
-    if (step.effects & LIFECYCLE_EFFECT_TELLS) leg_told(change, message, leg);
-    return 0;
-}
-
-/* Urge and stand-down: every leg that it fits; at least one must. */
-static int thread_act_all(const struct core *core, struct core *change, enum plan_act act,
-                          const struct core_thread *thread, uint16_t from, struct error *ret_error)
-{
-    struct error order = {0}, role_error = {0};
-    bool office = core_unit_same(core, from, core_unit_office(core));
-    bool done = false;
-    for (uint32_t m = thread->first; m != CORE_NONE; m = core->messages[m].next) {
-        const struct core_message *message = &core->messages[m];
-        for (size_t i = 0; i < message->party_count; i++) {
-            const struct core_party *party = &core->parties[message->party + i];
-            if (!(party->bits & CORE_PARTY_LEG)) continue;
-            enum lifecycle_role role = LIFECYCLE_ROLE_COPY;
-            if (core_unit_same(core, message->from, from))
-                role = LIFECYCLE_ROLE_ORIGINATOR;
-            else if (office)
-                role = LIFECYCLE_ROLE_OFFICE;
-            else if (core_unit_same(core, party->unit, from))
-                role = LIFECYCLE_ROLE_LEG;
-            struct error error = {0};
-            int r = leg_act(core, change, act, message, i, role, &error);
-            if (r == 0)
-                done = true;
-            else if (r == E_LIFECYCLE_ORDER)
-                order = error;
-            else if (role_error.code == 0)
-                role_error = error;
-        }
+    struct core_reader reader = {core_party_find(core, message, unit), 0, CORE_NONE};
+    uint32_t lead = (uint32_t)(message - core->messages);
+    if (reader.party) reader.sections = (uint32_t)reader.party->bits >> CORE_PARTY_SECTION_SHIFT;
+    bool passed = core->threads[message->thread].passed;
+    for (uint32_t m = passed ? message->next : CORE_NONE; m != CORE_NONE;
+         m = core->messages[m].next) {
+        const struct core_message *one = &core->messages[m];
+        if (one->lead != lead || !core_unit_same(core, one->target, unit)) continue;
+        reader.transfer = m;
+        reader.sections |= leg_sections(core, m, 0);
+        if (!reader.party) reader.party = core_party_find(core, one, unit);
+        break; /* nobody has it twice */
     }
-    if (done) return 0;
-    if (role_error.code != 0) {
-        if (ret_error) *ret_error = role_error;
-        return role_error.code;
-    }
-    if (order.code == 0)
-        return error_say(ret_error, E_LIFECYCLE_ORDER, NULL, "此线索没有未办结的承办单位",
-                         "no leg of this thread is open");
-    order.field[0] = 0; /* it is about the thread */
-    if (ret_error) *ret_error = order;
-    return E_LIFECYCLE_ORDER;
-}
-
-int core_thread_act(const struct core *core, struct core *change, enum plan_act act,
-                    const struct core_thread *thread, const struct core_message *parent,
-                    uint16_t from, struct error *ret_error)
-{
-    if (act == PLAN_ACT_NONE) return 0;
-    if (act == PLAN_ACT_URGE || act == PLAN_ACT_STAND_DOWN)
-        return thread_act_all(core, change, act, thread, from, ret_error);
-    for (size_t i = 0; i < parent->party_count; i++) {
-        const struct core_party *party = &core->parties[parent->party + i];
-        if ((party->bits & CORE_PARTY_LEG) && core_unit_same(core, party->unit, from))
-            return leg_act(core, change, act, parent, i, LIFECYCLE_ROLE_LEG, ret_error);
-    }
-    return error_say(ret_error, E_LIFECYCLE_ROLE, "parent", "%s：所引消息不须本单位签收",
-                     "%s: the unit does not have to sign for the message referred to",
-                     plan_act_name(act));
+    return reader;
 }

@@ -1,4 +1,5 @@
 /* Units, kinds and bundles of the core. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,31 @@ bool core_unit_same(const struct core *core, uint16_t a, uint16_t b)
 static bool kind_equal(const struct plan_kind *a, const struct plan_kind *b)
 {
     return a->expects == b->expects && a->returnable == b->returnable &&
-           a->last_resort == b->last_resort && a->family == b->family && a->act == b->act;
+           a->last_resort == b->last_resort && a->exempt == b->exempt && a->family == b->family &&
+           a->act == b->act;
+}
+
+uint16_t core_kind_topic(const struct core_kind *kind, const char *topic)
+{
+    size_t i = 0;
+    if (!topic[0]) return 0;
+    while (i < kind->topic_count && strcmp(kind->topics[i], topic) != 0) i++;
+    CHECK(i < kind->topic_count); /* the route had it */
+    return (uint16_t)(i + 1);
+}
+
+static void kind_put_topics(struct core_kind *row, const struct plan_kind *kind)
+{
+    for (size_t i = 0; i < kind->topic_count; i++) {
+        size_t k = 0;
+        while (k < row->topic_count && strcmp(row->topics[k], kind->topics[i].slug) != 0) k++;
+        if (k < row->topic_count) continue;
+        row->topics =
+            core_grow(row->topics, &row->topic_cap, row->topic_count + 1, sizeof *row->topics);
+        CHECK(row->topic_count < UINT16_MAX - 1);
+        (void)snprintf(row->topics[row->topic_count++], sizeof *row->topics, "%s",
+                       kind->topics[i].slug);
+    }
 }
 
 /* The newest row of that slug; another one when the lifecycle of the kind has changed. */
@@ -66,6 +91,7 @@ static uint16_t kind_put(struct core *core, const struct plan_kind *kind)
     row->kind.expects = kind->expects;
     row->kind.returnable = kind->returnable;
     row->kind.last_resort = kind->last_resort;
+    row->kind.exempt = kind->exempt;
     row->kind.family = kind->family;
     row->kind.act = kind->act;
     core->kinds =
@@ -90,8 +116,11 @@ void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t 
     core->now = (struct core_installed){.bundle = take_bundle, .since_ms = time_ms, .index = index};
     for (size_t i = 0; i < plan_unit_count(plan); i++)
         core->now.unit_of_plan[i] = core_unit_put(core, plan_unit(plan, (uint16_t)i)->key);
-    for (size_t i = 0; i < plan_kind_count(plan); i++)
-        core->now.kind_of_plan[i] = kind_put(core, plan_kind(plan, i));
+    for (size_t i = 0; i < plan_kind_count(plan); i++) {
+        uint16_t kind = kind_put(core, plan_kind(plan, i));
+        core->now.kind_of_plan[i] = kind;
+        kind_put_topics(core->kinds[kind], plan_kind(plan, i));
+    }
     installed_map_units(core, &core->now);
     if (core->before.bundle) installed_map_units(core, &core->before);
     const struct trust_root *root = trust_bundle_root(take_bundle);

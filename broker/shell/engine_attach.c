@@ -312,14 +312,17 @@ static int find_readable(struct engine *engine, const struct session *session, u
     int code = E_NOT_FOUND;
     if (index < tree_size(engine->tree)) code = lead_cache_get(engine->leads, index, &lead, NULL);
     int at = code ? -1 : envelope_recipient_find(&lead->envelope, session->unit);
+    uint32_t readable = code ? 0 : core_readable(engine->core, session->unit, index);
+    if (at >= 0) readable |= lead->envelope.head->recipients[at]->sections;
     /* Who was not written to is told no more than who invents a number. */
-    if (at < 0) return error_set(ret_error, E_NOT_FOUND, "index", "no such message to this unit");
+    if (at < 0 && readable == 0)
+        return error_set(ret_error, E_NOT_FOUND, "index", "no such message to this unit");
     const Leadbus__Manifest *manifest = lead->envelope.contents;
     for (size_t i = 0; i < manifest->n_attachments; i++)
         if (memcmp(manifest->attachments[i]->root.data, root.data, 32) == 0)
             found = manifest->attachments[i];
     if (!found) return error_set(ret_error, E_NOT_FOUND, "root", "not of this message");
-    if (!(lead->envelope.head->recipients[at]->sections >> found->section & 1))
+    if (!(readable >> found->section & 1))
         return error_set(ret_error, E_NOT_A_RECIPIENT, "root", "of a section that %s may not open",
                          session->unit);
     *ret = found;

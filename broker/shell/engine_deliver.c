@@ -12,6 +12,9 @@ struct parts {
     Leadbus__Section *section_list[LIMIT_SECTION_COUNT_MAX];
     struct buf record;
     struct arena arena;
+    Leadbus__PassedOn original;
+    struct merkle_proof original_proof;
+    ProtobufCBinaryData original_hashes[LIMIT_PROOF_HASH_COUNT_MAX];
 };
 
 static ProtobufCBinaryData data_of(struct bytes bytes)
@@ -21,12 +24,13 @@ static ProtobufCBinaryData data_of(struct bytes bytes)
 
 /* The envelope as this unit may have it: every byte that is signed, and the ciphertexts of the
  * sections that it may open. */
-static void fill_envelope(struct parts *parts, const struct lead *lead, const char *unit,
-                          Leadbus__Delivery *delivery)
+static void fill_envelope(const struct engine *engine, struct parts *parts, const struct lead *lead,
+                          uint64_t index, const char *unit)
 {
     const struct envelope *envelope = &lead->envelope;
     int at = envelope_recipient_find(envelope, unit);
     uint32_t may_open = at < 0 ? 0 : envelope->head->recipients[at]->sections;
+    may_open |= core_readable(engine->core, unit, index);
     leadbus__envelope__init(&parts->envelope);
     parts->envelope.header = data_of(envelope->header);
     parts->envelope.wraps = data_of(envelope->wraps);
@@ -40,6 +44,12 @@ static void fill_envelope(struct parts *parts, const struct lead *lead, const ch
     }
     parts->envelope.n_sections = envelope->section_count;
     parts->envelope.sections = parts->section_list;
+}
+
+static void fill_lead(const struct engine *engine, struct parts *parts, const struct lead *lead,
+                      uint64_t index, const char *unit, Leadbus__Delivery *delivery)
+{
+    fill_envelope(engine, parts, lead, index, unit);
     delivery->what_case = LEADBUS__DELIVERY__WHAT_ENVELOPE;
     delivery->envelope = &parts->envelope;
     delivery->time_ms = lead->time_ms;
@@ -47,9 +57,40 @@ static void fill_envelope(struct parts *parts, const struct lead *lead, const ch
     delivery->rules = lead->rules;
 }
 
+/* What was passed on to the unit comes with the notice of its keys. */
+static int fill_original(struct engine *engine, struct parts *parts, const Leadbus__Record *record,
+                         const char *unit, Leadbus__Delivery *delivery, struct error *ret_error)
+{
+    const Leadbus__RewrapBody *body;
+    const struct lead *lead;
+    uint64_t index;
+    int code =
+        envelope_rewrap_decode(bytes_of(record->rewrapped->body.data, record->rewrapped->body.len),
+                               &parts->arena, &body, ret_error);
+    if (code) return code;
+    if (strcmp(body->unit, unit) != 0 ||
+        !core_passed_on(engine->core, unit, bytes_of(body->header_hash.data, body->header_hash.len),
+                        &index))
+        return 0;
+    code = lead_cache_get(engine->leads, index, &lead, ret_error);
+    if (!code) code = tree_inclusion(engine->tree, index, &parts->original_proof, ret_error);
+    if (code) return code;
+    fill_envelope(engine, parts, lead, index, unit);
+    leadbus__passed_on__init(&parts->original);
+    parts->original.envelope = &parts->envelope;
+    parts->original.index = index;
+    parts->original.n_inclusion = reply_proof(&parts->original_proof, parts->original_hashes);
+    parts->original.inclusion = parts->original_hashes;
+    parts->original.time_ms = lead->time_ms;
+    parts->original.accepted_flags = lead->accepted_flags;
+    parts->original.rules = lead->rules;
+    delivery->original = &parts->original;
+    return 0;
+}
+
 /* A record's own bytes, as notice or behind a tombstone. */
 static int fill_record(struct engine *engine, struct parts *parts, const struct core_entry *entry,
-                       Leadbus__Delivery *delivery, struct error *ret_error)
+                       const char *unit, Leadbus__Delivery *delivery, struct error *ret_error)
 {
     int code = store_read_intact(engine->parts.reader, entry->index, &parts->record, ret_error);
     if (code) return code;
@@ -62,7 +103,8 @@ static int fill_record(struct engine *engine, struct parts *parts, const struct 
     if (entry->type == CORE_ENTRY_NOTICE) {
         delivery->what_case = LEADBUS__DELIVERY__WHAT_NOTICE;
         delivery->notice = data_of(buf_bytes(&parts->record));
-        return 0;
+        if (record->what_case != LEADBUS__RECORD__WHAT_REWRAPPED) return 0;
+        return fill_original(engine, parts, record, unit, delivery, ret_error);
     }
     delivery->what_case = LEADBUS__DELIVERY__WHAT_TOMBSTONE;
     delivery->tombstone = true;
@@ -84,9 +126,9 @@ static int delivery_encode(struct engine *engine, const struct session *session,
     if (entry->type == CORE_ENTRY_LEAD) {
         const struct lead *lead;
         code = lead_cache_get(engine->leads, entry->index, &lead, ret_error);
-        if (!code) fill_envelope(&parts, lead, session->unit, &delivery);
+        if (!code) fill_lead(engine, &parts, lead, entry->index, session->unit, &delivery);
     } else {
-        code = fill_record(engine, &parts, entry, &delivery, ret_error);
+        code = fill_record(engine, &parts, entry, session->unit, &delivery, ret_error);
     }
     if (code) goto out;
     delivery.lane = lane;

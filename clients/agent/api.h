@@ -43,7 +43,7 @@ struct api_draft {
     struct leadbus_section sections[LIMIT_SECTION_COUNT_MAX];
     struct buf payloads[LIMIT_SECTION_COUNT_MAX];
     struct leadbus_draft_attachment attachments[LIMIT_ATTACHMENT_COUNT_MAX];
-    uint8_t thread[16], parent[16];
+    uint8_t thread[16], parent[16], other[16];
     const struct plan_kind *kind;
     json_t *remarks;   /* paths of values that travel as stated */
     bool area_differs; /* a section is about another street than the header routes by */

@@ -208,9 +208,10 @@ static int read_attachments(struct api_draft *draft, const json_t *list, struct 
 static int read_draft(struct agent *agent, const struct http_request *request, bool need_all,
                       json_t **ret_body, struct api_draft *draft, struct error *ret_error)
 {
-    static const char *const keys[] = {
-        "kind",       "topic",  "area",   "officer", "purpose",     "sections", "occurred_at",
-        "expires_at", "thread", "parent", "late",    "attachments", NULL};
+    static const char *const keys[] = {"kind",    "topic",       "area",        "officer",
+                                       "purpose", "sections",    "occurred_at", "target",
+                                       "other",   "expires_at",  "thread",      "parent",
+                                       "late",    "attachments", NULL};
     json_t *body = NULL;
     int status = payload_json_parse(buf_bytes(&request->body), &body, ret_error);
     if (status) return status;
@@ -228,6 +229,8 @@ static int read_draft(struct agent *agent, const struct http_request *request, b
     if (!status) status = api_time(body, "expires_at", &to->expires_ms, ret_error);
     if (!status) status = api_id(body, "thread", draft->thread, &to->thread, ret_error);
     if (!status) status = api_id(body, "parent", draft->parent, &to->parent, ret_error);
+    if (!status) status = api_string(body, "target", &to->target, ret_error);
+    if (!status) status = api_id(body, "other", draft->other, &to->other, ret_error);
     if (!status) status = read_attachments(draft, json_object_get(body, "attachments"), ret_error);
     if (status) return status;
     const json_t *late = json_object_get(body, "late");

@@ -158,6 +158,42 @@ static enum plan_act act_of_name(const char *name)
     return PLAN_ACT_NONE;
 }
 
+static int act_unknown(const char *name, struct error *ret_error)
+{
+    char list[ERROR_DETAIL_LEN_MAX + 1] = "";
+    size_t len = 0;
+    for (int act = PLAN_ACT_SIGN; act < PLAN_ACT_COUNT; act++) {
+        int more = snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "",
+                            plan_act_name((enum plan_act)act));
+        if (more > 0 && (size_t)more < sizeof list - len) len += (size_t)more;
+    }
+    list[len] = 0;
+    (void)error_set(ret_error, name ? E_BAD_VALUE : E_MISSING_FIELD, "act", "one of: %.200s", list);
+    (void)error_note_zh(ret_error, "可填：%.200s", list);
+    return name ? E_BAD_VALUE : E_MISSING_FIELD;
+}
+
+/* What an act refers to when it is no unit's own leg: the newest message of the kind of another act
+ * that came to us or that we sent. */
+static enum plan_act refers_to(enum plan_act act)
+{
+    if (act == PLAN_ACT_RELEASE) return PLAN_ACT_ASK_RELEASE;
+    if (act == PLAN_ACT_OBJECT) return PLAN_ACT_CLOSE;
+    if (act == PLAN_ACT_UPHOLD || act == PLAN_ACT_REOPEN) return PLAN_ACT_OBJECT;
+    return PLAN_ACT_NONE;
+}
+
+static const uint8_t *newest_of_act(const struct agent *agent, const leadbus_thread *thread,
+                                    enum plan_act act)
+{
+    for (size_t i = leadbus_thread_item_count(thread); act != PLAN_ACT_NONE && i-- > 0;) {
+        const struct leadbus_item *item = leadbus_thread_item(thread, i);
+        const struct plan_kind *kind = plan_kind_find(agent->plan, item->kind);
+        if (kind && kind->act == act) return item->id;
+    }
+    return NULL;
+}
+
 /* The message that an act of ours on this thread means: our newest leg that is not done, else our
  * newest leg (the library says why it refuses); for acts on the whole thread our own first message,
  * else the first one there is. */
@@ -166,11 +202,14 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
 {
     struct leadbus_error trouble = {0};
     leadbus_thread *thread = NULL;
-    bool whole = act == PLAN_ACT_URGE || act == PLAN_ACT_STAND_DOWN;
+    bool whole = lifecycle_act_on_thread(act) || act == PLAN_ACT_LINK;
     const uint8_t *found = NULL;
     bool found_open = false;
     if (leadbus_thread_get(agent->lb, thread_id, &thread, &trouble))
         return agent_error(&trouble, ret_error);
+    const uint8_t *before = newest_of_act(agent, thread, refers_to(act));
+    if (!before)
+        before = act == PLAN_ACT_REOPEN ? newest_of_act(agent, thread, PLAN_ACT_CLOSE) : NULL;
     for (size_t i = 0; !whole && i < leadbus_thread_leg_count(thread); i++) {
         const struct leadbus_leg *leg = leadbus_thread_leg(thread, i);
         if (strcmp(leg->unit, agent->unit) != 0 || (found_open && leg->done)) continue;
@@ -184,6 +223,7 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
         if (!found || (own && !found_open)) found = item->id;
         if (own) found_open = true;
     }
+    if (before) found = before;
     if (whole && !found && leadbus_thread_leg_count(thread) > 0) found = thread_id; /* asked for */
     if (found) memcpy(ret_parent, found, 16);
     leadbus_thread_free(thread);
@@ -195,7 +235,8 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
 /* Everything that is not about the act itself is the receipt's payload. */
 static json_t *payload_of_body(const json_t *body, bool reason_is_topic)
 {
-    static const char *const own[] = {"act", "officer", "outcome", "message", "occurred_at"};
+    static const char *const own[] = {"act",    "officer", "outcome",    "message",
+                                      "target", "other",   "occurred_at"};
     union {
         const json_t *in;
         json_t *out;
@@ -245,10 +286,12 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     if (status) return status;
     enum plan_act act = name ? act_of_name(name) : PLAN_ACT_NONE;
     draft->kind = act == PLAN_ACT_NONE ? NULL : kind_of_act(agent->plan, act);
-    if (!draft->kind)
-        return error_say(ret_error, name ? E_BAD_VALUE : E_MISSING_FIELD, "act",
-                         "应为 sign、accept、return、progress、close、urge 或 stand-down",
-                         "sign, accept, return, progress, close, urge or stand-down");
+    if (!draft->kind) return act_unknown(name, ret_error);
+    if (draft->kind->section_count > 1)
+        return error_say(ret_error, E_BAD_VALUE, "act",
+                         "请作为 %s 消息发送（POST /v1/messages，parent 为所涉消息）",
+                         "send it as a message of kind %s (POST /v1/messages, with its parent)",
+                         draft->kind->slug);
     to->size = sizeof *to;
     to->kind = draft->kind->slug;
     draft->remarks = json_array();
@@ -257,6 +300,8 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     if (!status) status = api_officer(body, &to->officer, ret_error);
     if (!status) status = api_time(body, "occurred_at", &to->occurred_ms, ret_error);
     if (!status) status = api_id(body, "message", draft->parent, &to->parent, ret_error);
+    if (!status) status = api_string(body, "target", &to->target, ret_error);
+    if (!status) status = api_id(body, "other", draft->other, &to->other, ret_error);
     if (!status) status = path_id(request, draft->thread, ret_error);
     if (!status && !to->parent) {
         status = choose_parent(agent, draft->thread, act, draft->parent, ret_error);
@@ -266,6 +311,9 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     to->thread = draft->thread;
     status = check_order(agent, draft, ret_error);
     if (!status) status = lifecycle_check_officer(draft->kind, to->officer, ret_error);
+    if (!status)
+        status =
+            lifecycle_check_named(draft->kind, to->topic, to->target, to->other != NULL, ret_error);
     if (!status && draft->kind->topic_required && !to->topic)
         status = outcome_missing(draft->kind, ret_error);
     if (status) return status;

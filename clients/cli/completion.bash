@@ -19,7 +19,7 @@ _leadbus() {
     [[ $line == *[[:space:]] ]] || current=${words[-1]}
     previous=${words[-1]}
     [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
-    local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge attachment
+    local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge transfer ask-release release withdraw object uphold reopen link attachment
         receipt status doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
@@ -92,9 +92,15 @@ _leadbus() {
     attachment) own="--output --wait" ;;
     sign | accept) own="--set --wait" ;;
     return) own="--set --wait --reason --text" ;;
-    progress) own="--set --wait --text" ;;
-    close) own="--set --wait --outcome --text" ;;
+    progress) own="--set --wait --outcome --text" ;;
+    close) own="--set --wait --outcome --text --other" ;;
     urge) own="--set --wait --reason" ;;
+    transfer) own="--set --wait --reason --text --to" ;;
+    ask-release) own="--set --wait --text --to" ;;
+    release) own="--set --wait --outcome --text" ;;
+    withdraw | uphold | reopen) own="--set --wait --reason --text" ;;
+    object) own="--set --wait --text" ;;
+    link) own="--set --wait --reason --text --other" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$own $global" -- "$current")
 }

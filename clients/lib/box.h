@@ -118,7 +118,8 @@ struct box_in {
  * sealed: sections under the thread key, or empty. envelope: kept where it could not be opened. */
 int box_in_add(struct box *box, struct box_in *row, struct bytes record, struct bytes sealed,
                struct bytes envelope, struct error *ret_error) MUST_USE;
-/* type, notice, code, lane, position, index, record_ms, proved, and the bodies where not empty. */
+/* type, notice, code, lane, position, index, record_ms, proved, must_sign, and the bodies where not
+ * empty. */
 int box_in_update(struct box *box, const struct box_in *row, struct bytes record,
                   struct bytes sealed, struct error *ret_error) MUST_USE;
 int box_in_find(struct box *box, const uint8_t id[16], struct box_in *ret_row,

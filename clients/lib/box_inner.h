@@ -50,8 +50,9 @@
     X(IN_ADD, "INSERT INTO inbox(" IN_COLUMNS                                                      \
               ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,"   \
               "?21)")                                                                              \
-    X(IN_UPDATE, "UPDATE inbox SET type=?2,notice=?3,code=?4,lane=?12,position=?13,idx=?14,"       \
-                 "record_ms=?15,proved=?19,running=?21 WHERE number=?1")                           \
+    X(IN_UPDATE,                                                                                   \
+      "UPDATE inbox SET type=?2,must_sign=?20,notice=?3,code=?4,lane=?12,position=?13,idx=?14,"    \
+      "record_ms=?15,proved=?19,running=?21 WHERE number=?1")                                      \
     X(IN_BODY_PUT, "INSERT INTO inbody(number,record,sealed,envelope) VALUES(?1,?2,?3,?4)")        \
     X(IN_BODY_UPDATE, "UPDATE inbody SET record=coalesce(?2,record),sealed=coalesce(?3,sealed) "   \
                       "WHERE number=?1")                                                           \

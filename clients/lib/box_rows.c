@@ -239,6 +239,7 @@ static void in_bind(sqlite3_stmt *statement, const struct box_in *row, bool all)
     box_bind_u64(statement, 14, row->index);
     box_bind_u64(statement, 15, row->record_ms);
     box_bind_u64(statement, 19, row->proved);
+    box_bind_u64(statement, 20, row->must_sign);
     bool exception = row->type == BOX_IN_EXCEPTION;
     sqlite_bind_bytes(statement, 21, bytes_of(row->running, exception ? 32 : 0));
     if (!all) return;
@@ -252,7 +253,6 @@ static void in_bind(sqlite3_stmt *statement, const struct box_in *row, bool all)
     box_bind_u64(statement, 16, row->received_ms);
     box_bind_u64(statement, 17, row->missing);
     box_bind_u64(statement, 18, row->count);
-    box_bind_u64(statement, 20, row->must_sign);
 }
 
 static void in_read(sqlite3_stmt *statement, struct box_in *row)

@@ -498,6 +498,8 @@ static void digest_draft(const struct leadbus_draft *draft, uint8_t ret_digest[3
         buf_append(&bytes, draft->attachments[i].id, 16);
         buf_append_u8(&bytes, draft->attachments[i].confirmed != 0);
     }
+    if (draft->target) buf_append_prefixed(&bytes, bytes_of_str(draft->target));
+    if (draft->other) buf_append(&bytes, draft->other, 16);
     sha256_labelled("leadbus/1 once", buf_bytes(&bytes), ret_digest);
     buf_fini(&bytes);
 }
@@ -539,6 +541,8 @@ static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *d
         .id = draft->id,
         .thread = draft->thread,
         .parent = draft->parent,
+        .target = draft->target ? draft->target : "",
+        .other = draft->other,
         .sections = sections,
         .section_count = draft->section_count,
         .attachments = attachments,

@@ -94,6 +94,8 @@ int leadbus_preview_make(leadbus *lb, const struct leadbus_draft *given,
                                .area = draft.area,
                                .thread = draft.thread,
                                .parent = draft.parent,
+                               .target = draft.target,
+                               .other = draft.other,
                                .sections = sections,
                                .section_count = count};
     int r = engine_route(lb->engine, &own, now_ms, &route, &query, participants, &thread, &error);

@@ -295,7 +295,8 @@ struct engine_attach {
 /* A draft, checked for form by the caller. Borrowed. */
 struct engine_draft {
     const char *kind, *topic, *area, *officer, *purpose;
-    const uint8_t *id, *thread, *parent; /* 16 bytes or NULL */
+    const char *target;                          /* key of the unit that it is passed on to */
+    const uint8_t *id, *thread, *parent, *other; /* 16 bytes or NULL */
     const struct seal_section *sections;
     size_t section_count;
     const struct engine_attach *attachments;

@@ -42,10 +42,9 @@ int incoming_read(struct engine *engine, struct incoming *in, struct error *ret_
     return 0;
 }
 
-int incoming_prove(struct engine *engine, struct incoming *in, struct error *ret_error)
+int incoming_prove_record(struct engine *engine, const struct incoming *in, struct error *ret_error)
 {
     const Leadbus__Delivery *delivery = in->delivery;
-    const struct engine_lane *lane = &engine->lanes[delivery->lane];
     struct checkpoint head;
     struct merkle_proof path;
     uint8_t leaf[32];
@@ -54,6 +53,14 @@ int incoming_prove(struct engine *engine, struct incoming *in, struct error *ret
     if (r == 0) r = engine_proof_of(delivery->inclusion, delivery->n_inclusion, &path, ret_error);
     if (r == 0)
         r = merkle_verify_inclusion(leaf, delivery->index, head.size, &path, head.root, ret_error);
+    return r;
+}
+
+int incoming_prove(struct engine *engine, struct incoming *in, struct error *ret_error)
+{
+    const Leadbus__Delivery *delivery = in->delivery;
+    const struct engine_lane *lane = &engine->lanes[delivery->lane];
+    int r = incoming_prove_record(engine, in, ret_error);
     if (r != 0) return r;
     lane_running(engine->origin, delivery->again ? lane->again.running : lane->running,
                  delivery->index, in->item, in->running);
@@ -82,6 +89,7 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
                                 .area = head->area,
                                 .from = head->from,
                                 .participants = participants};
+    if (head->target[0]) query.target = head->target;
     bool follows = head->parent.len == 16;
     const char *answered = NULL;
     if (follows && box_in_find(engine->box, head->parent.data, &parent, NULL) == 0) {
@@ -115,6 +123,9 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
                    head->level != route.kind->level))
         r = error_set(ret_error, E_LEVEL_MISMATCH, "level", "not that of %s", head->kind);
     if (r == 0) r = lifecycle_check_officer(route.kind, head->officer, ret_error);
+    if (r == 0)
+        r = lifecycle_check_named(route.kind, head->topic, head->target, head->other.len > 0,
+                                  ret_error);
     const struct plan_kind *closed = answered ? plan_kind_find(plan, answered) : NULL;
     return r == 0 && closed ? lifecycle_check_outcome(closed, route.kind, head->topic, ret_error)
                             : r;
@@ -135,14 +146,11 @@ int engine_check_payloads(struct engine *engine, const struct envelope *envelope
     return 0;
 }
 
-int incoming_judge(struct engine *engine, struct incoming *in, struct error *ret_error)
+int incoming_genuine(struct engine *engine, struct incoming *in, struct error *ret_error)
 {
     const struct envelope *envelope = &in->envelope;
     const Leadbus__Header *head = envelope->head;
     const struct trust_certificate *certificate = NULL;
-    uint8_t kek[32];
-    int own = envelope_recipient_find(envelope, engine->keyring->unit);
-    if (own < 0) return error_set(ret_error, E_NOT_A_RECIPIENT, "recipients", "not for us");
     if (envelope_lane(head) != in->delivery->lane)
         return error_set(ret_error, E_LEVEL_MISMATCH, "lane", "urgency %u in lane %u",
                          head->urgency, in->delivery->lane);
@@ -160,6 +168,18 @@ int incoming_judge(struct engine *engine, struct incoming *in, struct error *ret
     r = envelope_check_ciphertexts(envelope, false, ret_error);
     /* Older than every bundle kept here: the broker's decision stands in the journal. */
     if (r == 0 && bundle) r = check_route(engine, head, bundle, ret_error);
+    return r;
+}
+
+int incoming_judge(struct engine *engine, struct incoming *in, struct error *ret_error)
+{
+    const struct envelope *envelope = &in->envelope;
+    const Leadbus__Header *head = envelope->head;
+    const struct trust_bundle *bundle = engine_bundle_of(engine, head->bundle);
+    uint8_t kek[32];
+    int own = envelope_recipient_find(envelope, engine->keyring->unit);
+    if (own < 0) return error_set(ret_error, E_NOT_A_RECIPIENT, "recipients", "not for us");
+    int r = incoming_genuine(engine, in, ret_error);
     if (r < 0) return r;
     const struct plan_kind *kind =
         plan_kind_find(trust_bundle_plan(bundle ? bundle : engine->bundle), head->kind);

@@ -24,6 +24,12 @@ int incoming_prove(struct engine *engine, struct incoming *in, struct error *ret
  * time. E_UNKNOWN_SENDER: the bundle has no such certificate; *ret is filled all the same. */
 int incoming_accepted(struct engine *engine, const Leadbus__Record *record, struct envelope *ret,
                       struct error *ret_error) MUST_USE;
+/* The first half of that: the record stands in the journal at the delivery's index. *ret_head: of
+ * the delivery's checkpoint. */
+int incoming_prove_record(struct engine *engine, const struct incoming *in,
+                          struct error *ret_error) MUST_USE;
+/* Its sender signed it, and routed it as the plan says; nothing is opened. */
+int incoming_genuine(struct engine *engine, struct incoming *in, struct error *ret_error) MUST_USE;
 /* Everything a recipient checks of the message itself; opens it. 0, or the code of the exception.
  */
 int incoming_judge(struct engine *engine, struct incoming *in, struct error *ret_error) MUST_USE;

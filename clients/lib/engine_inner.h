@@ -328,6 +328,21 @@ int engine_rewrapped(struct engine *engine, struct moment *moment, const Leadbus
 /* The exception may have been rewrapped before it came. */
 int engine_rewrapped_early(struct engine *engine, struct moment *moment, const struct box_in *row,
                            struct error *ret_error) MUST_USE;
+/* Opens an original with the keys of a rewrap for us: its signer, our epoch, the payloads. */
+int engine_rewrap_open(struct engine *engine, const Leadbus__Rewrapped *rewrapped,
+                       const Leadbus__RewrapBody *body, const struct envelope *original,
+                       struct opened *ret_opened, struct error *ret_error) MUST_USE;
+/* A message came that may pass on what we sent: its new unit is owed the keys. */
+int engine_rewrap_passed(struct engine *engine, const struct thread *thread,
+                         const Leadbus__Header *head, struct error *ret_error) MUST_USE;
+
+/* ---- engine_passed.c: what was passed on to us --------------------------------------------------
+ */
+/* The original that came beside the notice of its keys: proved, genuine, opened, stored. What is
+ * wrong with it is noted, and the notice stands without it. */
+int engine_passed_on(struct engine *engine, struct moment *moment,
+                     const Leadbus__Delivery *delivery, const Leadbus__Rewrapped *rewrapped,
+                     struct box_in *notice, struct error *ret_error) MUST_USE;
 
 /* ---- engine_receive.c ---------------------------------------------------------------------------
  */

@@ -72,10 +72,12 @@ static int store_message(struct engine *engine, struct moment *moment, struct in
         engine_content_of(moment, thread.key, row->id, &in->envelope, &in->opened, &sealed);
     else /* a rewrap may open it yet */
         message_encode(&in->delivery->envelope->base, &encoded);
-    if (row->type == BOX_IN_MESSAGE)
+    if (row->type == BOX_IN_MESSAGE) {
         thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
                      in->head, row->proved ? row->index : THREAD_PENDING, row->record_ms);
-    r = engine_thread_save(engine, moment, &thread, ret_error);
+        r = engine_rewrap_passed(engine, &thread.thread, in->head, ret_error);
+    }
+    if (r == 0) r = engine_thread_save(engine, moment, &thread, ret_error);
     if (r == 0)
         r = box_in_add(engine->box, row, buf_bytes(&in->record), buf_bytes(&sealed),
                        buf_bytes(&encoded), ret_error);
@@ -197,7 +199,10 @@ static int take_notice(struct engine *engine, struct moment *moment, struct inco
         if (r < 0) return r;
     } else if (in->notice->what_case == LEADBUS__RECORD__WHAT_REWRAPPED) {
         row->notice = 3; /* LEADBUS_NOTICE_REWRAPPED */
-        r = engine_rewrapped(engine, moment, in->notice, buf_bytes(&in->record), row, ret_error);
+        r = in->delivery->original ? engine_passed_on(engine, moment, in->delivery,
+                                                      in->notice->rewrapped, row, ret_error)
+                                   : engine_rewrapped(engine, moment, in->notice,
+                                                      buf_bytes(&in->record), row, ret_error);
         if (r < 0) return r;
     } else if (in->notice->what_case == LEADBUS__RECORD__WHAT_KEY_PUBLISHED) {
         engine_ask_keys(engine, moment, false);

@@ -71,6 +71,24 @@ int engine_rewrap_reported(struct engine *engine, const Leadbus__AckBody *body, 
     return 0;
 }
 
+int engine_rewrap_passed(struct engine *engine, const struct thread *thread,
+                         const Leadbus__Header *head, struct error *ret_error)
+{
+    const struct plan_kind *kind = plan_kind_find(trust_bundle_plan(engine->bundle), head->kind);
+    struct box_out sent;
+    if (!kind || kind->act != PLAN_ACT_TRANSFER) return 0;
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        const struct thread_leg *leg = &thread->legs[i];
+        if (strcmp(leg->unit, head->target) != 0 || strcmp(leg->reads_as, leg->unit) == 0) continue;
+        int r = box_out_find(engine->box, leg->message, &sent, NULL);
+        if (r == E_NOT_FOUND) continue;
+        if (r < 0) return error_set(ret_error, r, "store", "reading the outbox");
+        r = owe(engine, leg->unit, sent.number, ret_error);
+        if (r < 0) return r;
+    }
+    return 0;
+}
+
 /* ---- making one ------------------------------------------------------------------------------
  */
 
@@ -120,6 +138,32 @@ static int making_keys(const struct making *making, uint8_t ret[LIMIT_SECTION_CO
     return 0;
 }
 
+/* What the reader may open: a recipient what the header says; who it was passed on to what the unit
+ * may that had it first, but nothing that is for the police alone. */
+static int making_sections(struct engine *engine, const struct making *making, const char *unit,
+                           uint32_t *ret, struct error *ret_error)
+{
+    const Leadbus__Header *head = making->original.head;
+    const struct plan_kind *kind = plan_kind_find(trust_bundle_plan(engine->bundle), head->kind);
+    int at = envelope_recipient_find(&making->original, unit);
+    struct engine_thread thread;
+    *ret = at < 0 ? 0 : head->recipients[at]->sections;
+    int r = engine_thread_load(engine, NULL, making->row.thread, &thread, ret_error);
+    if (r < 0) return r;
+    const struct thread_leg *leg = thread_leg_of(&thread.thread, unit, making->row.id);
+    int first = leg && strcmp(leg->reads_as, unit) != 0
+                    ? envelope_recipient_find(&making->original, leg->reads_as)
+                    : -1;
+    uint32_t passed = first < 0 ? 0 : head->recipients[first]->sections;
+    for (size_t i = 0; i < head->n_sections; i++)
+        for (size_t k = 0; kind && k < kind->section_count; k++)
+            if (kind->sections[k].police && strcmp(kind->sections[k].name, head->sections[i]) == 0)
+                passed &= ~(1u << i);
+    engine_thread_fini(&thread);
+    *ret |= kind ? passed : 0;
+    return *ret ? 0 : error_set(ret_error, E_NOT_A_RECIPIENT, "unit", "%s", unit);
+}
+
 static void frame_of(const struct buf *body, const uint8_t signature[SUITE_SIGNATURE_LEN],
                      struct buf *ret)
 {
@@ -143,12 +187,13 @@ static int make(struct engine *engine, struct moment *moment, const struct makin
     struct buf body = {0};
     uint64_t bus_ms = engine_bus_ms(engine, moment);
     bool sensitive = !kind || kind->sensitive;
-    int at = envelope_recipient_find(&making->original, unit);
-    if (at < 0) return error_set(ret_error, E_NOT_A_RECIPIENT, "unit", "%s", unit);
+    uint32_t sections = 0;
+    int r = making_sections(engine, making, unit, &sections, ret_error);
+    if (r < 0) return r;
     engine_session(engine, moment, sensitive);
     struct engine_key *key = engine_key_newest(engine, unit, bus_ms);
     CHECK(key != NULL); /* the walk found one */
-    int r = making_keys(making, keys, ret_error);
+    r = making_keys(making, keys, ret_error);
     if (r == 0) r = engine_kek_out(engine, key, !sensitive, kek, ret_error);
     if (r < 0) goto out;
     moment_draw(moment, salt, sizeof salt);
@@ -160,7 +205,7 @@ static int make(struct engine *engine, struct moment *moment, const struct makin
                                                .epoch_public = key->public_key,
                                                .kek = kek,
                                                .session_public = engine->session_public,
-                                               .sections = head->recipients[at]->sections,
+                                               .sections = sections,
                                                .keys = (const uint8_t(*)[SUITE_KEY_LEN])keys,
                                                .created_ms = bus_ms,
                                                .identity_secret = engine->keyring->identity_secret,
@@ -335,10 +380,10 @@ struct opening {
     struct opened opened;
 };
 
-static int opening_unwrap(struct engine *engine, const Leadbus__Rewrapped *rewrapped,
-                          struct opening *opening, struct error *ret_error)
+int engine_rewrap_open(struct engine *engine, const Leadbus__Rewrapped *rewrapped,
+                       const Leadbus__RewrapBody *body, const struct envelope *original,
+                       struct opened *ret_opened, struct error *ret_error)
 {
-    const Leadbus__RewrapBody *body = opening->body;
     const struct trust_certificate *certificate =
         trust_certificate_by_serial(engine->bundle, body->serial);
     const struct keyring_epoch *epoch =
@@ -350,14 +395,6 @@ static int opening_unwrap(struct engine *engine, const Leadbus__Rewrapped *rewra
     int r = signed_body_verify(SIGNED_REWRAP, engine_bytes(rewrapped->body),
                                engine_bytes(rewrapped->signature), certificate->identity);
     if (r < 0) return error_set(ret_error, r, "rewrap.signature", "of %s", body->from);
-    r = envelope_decode(buf_bytes(&opening->encoded), &opening->arena, &opening->original,
-                        ret_error);
-    if (r < 0) return r;
-    int at = envelope_recipient_find(&opening->original, engine->keyring->unit);
-    /* A part would stand for the whole for good. */
-    if (at < 0 || opening->original.head->recipients[at]->sections != body->sections)
-        return error_set(ret_error, E_ROUTE_MISMATCH, "rewrap.sections", "%x by %s",
-                         (unsigned)body->sections, body->from);
     r = envelope_kek(&(struct envelope_kek_input){.suite = body->suite,
                                                   .own_secret = epoch->secret,
                                                   .peer_public = body->session_key.data,
@@ -368,12 +405,27 @@ static int opening_unwrap(struct engine *engine, const Leadbus__Rewrapped *rewra
                                                   .unit = body->unit,
                                                   .epoch = body->epoch},
                      kek);
-    if (r == 0)
-        r = envelope_open_rewrapped(&opening->original, body, kek, &opening->opened, ret_error);
+    if (r == 0) r = envelope_open_rewrapped(original, body, kek, ret_opened, ret_error);
     sodium_memzero(kek, sizeof kek);
-    if (r == 0) r = engine_check_payloads(engine, &opening->original, &opening->opened, ret_error);
-    if (r == 0) r = engine_attach_check(&opening->original, &opening->opened, ret_error);
+    if (r == 0) r = engine_check_payloads(engine, original, ret_opened, ret_error);
+    if (r == 0) r = engine_attach_check(original, ret_opened, ret_error);
     return r;
+}
+
+static int opening_unwrap(struct engine *engine, const Leadbus__Rewrapped *rewrapped,
+                          struct opening *opening, struct error *ret_error)
+{
+    const Leadbus__RewrapBody *body = opening->body;
+    int r = envelope_decode(buf_bytes(&opening->encoded), &opening->arena, &opening->original,
+                            ret_error);
+    if (r < 0) return r;
+    int at = envelope_recipient_find(&opening->original, engine->keyring->unit);
+    /* A part would stand for the whole for good. */
+    if (at < 0 || opening->original.head->recipients[at]->sections != body->sections)
+        return error_set(ret_error, E_ROUTE_MISMATCH, "rewrap.sections", "%x by %s",
+                         (unsigned)body->sections, body->from);
+    return engine_rewrap_open(engine, rewrapped, body, &opening->original, &opening->opened,
+                              ret_error);
 }
 
 /* The exception becomes the message that it is. */

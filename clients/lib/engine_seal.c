@@ -101,6 +101,7 @@ static int compute(struct engine *engine, const struct engine_draft *draft,
         .topic = draft->topic,
         .area = draft->area,
         .from = engine->keyring->unit,
+        .target = draft->target,
         .reference_sender = place->follows ? place->reference : NULL,
         .participants = participants,
     };
@@ -202,6 +203,8 @@ static void fill_head(const struct engine *engine, const struct seal_job *job,
     head->topic = engine_text(draft->topic);
     head->from = engine_text(engine->keyring->unit);
     head->officer = engine_text(draft->officer);
+    head->target = engine_text(draft->target ? draft->target : "");
+    if (draft->other) head->other = engine_binary(bytes_of(draft->other, 16));
     head->serial = engine->keyring->serial;
     head->seq = job->seq;
     head->created_ms = job->created_ms;

@@ -35,8 +35,11 @@ static int check_sending(struct engine *engine, const struct plan_kind *kind,
 static int check_draft(const struct engine *engine, const struct engine_draft *draft,
                        const struct plan_kind *kind, uint64_t now_ms, struct error *ret_error)
 {
-    int officer = lifecycle_check_officer(kind, draft->officer, ret_error);
-    if (officer < 0) return officer;
+    int r = lifecycle_check_officer(kind, draft->officer, ret_error);
+    if (r == 0)
+        r = lifecycle_check_named(kind, draft->topic, draft->target, draft->other != NULL,
+                                  ret_error);
+    if (r < 0) return r;
     if (draft->expires_ms != 0 && (!kind->may_expire || draft->expires_ms <= now_ms ||
                                    draft->expires_ms > now_ms + LIMIT_EXPIRY_AHEAD_MS))
         return kind->may_expire ? error_say(ret_error, E_EXPIRY_NOT_ALLOWED, "expires_at",
@@ -51,9 +54,9 @@ static int check_draft(const struct engine *engine, const struct engine_draft *d
                              "%zu bytes, at most %d", section->plaintext.len,
                              LIMIT_PLAINTEXT_BYTES_MAX);
         if (!engine->options.check_section) continue;
-        int r = engine->options.check_section(engine->options.ctx, draft->kind,
-                                              draft->topic ? draft->topic : "", section->name,
-                                              section->plaintext, ret_error);
+        r = engine->options.check_section(engine->options.ctx, draft->kind,
+                                          draft->topic ? draft->topic : "", section->name,
+                                          section->plaintext, ret_error);
         if (r < 0) return r;
     }
     return 0;

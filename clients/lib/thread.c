@@ -6,7 +6,7 @@
 
 #include "proto/base/check.h"
 
-enum { THREAD_FORMAT = 1 };
+enum { THREAD_FORMAT = 2, THREAD_FORMAT_BEFORE = 1 };
 
 void thread_init(struct thread *thread, const uint8_t id[16])
 {
@@ -19,6 +19,7 @@ void thread_fini(struct thread *thread)
     if (!thread) return;
     free(thread->participants);
     free(thread->legs);
+    free(thread->acts);
     memset(thread, 0, sizeof *thread);
 }
 
@@ -73,7 +74,15 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
         buf_append_u8(ret_bytes, leg->primary);
         buf_append_u8(ret_bytes, leg->state);
         buf_append_u64(ret_bytes, leg->changed_ms);
+        put_text(ret_bytes, leg->from);
+        put_text(ret_bytes, leg->reads_as);
     }
+    buf_append_u16(ret_bytes, (uint16_t)thread->act_count);
+    for (size_t i = 0; i < thread->act_count; i++) {
+        buf_append(ret_bytes, thread->acts[i].message, 16);
+        buf_append_u16(ret_bytes, thread->acts[i].leg);
+    }
+    buf_append_u8(ret_bytes, thread->bound);
 }
 
 /* Reads on; past the end everything is zero and `bad` stays set. */
@@ -104,10 +113,24 @@ static void take_text(struct reader *reader, char *ret, size_t cap)
     ret[len] = 0;
 }
 
+static void decode_acts(struct reader *reader, struct thread *thread)
+{
+    size_t count = load_u16(take(reader, 2));
+    for (size_t i = 0; i < count && !reader->bad; i++) {
+        thread->acts = grown(thread->acts, &thread->act_cap, i, sizeof *thread->acts);
+        memcpy(thread->acts[i].message, take(reader, 16), 16);
+        thread->acts[i].leg = load_u16(take(reader, 2));
+        if (thread->acts[i].leg >= thread->leg_count) reader->bad = true;
+        thread->act_count = i + 1;
+    }
+    thread->bound = *take(reader, 1) != 0;
+}
+
 int thread_decode(struct bytes input, struct thread *thread, struct error *ret_error)
 {
     struct reader reader = {.rest = input};
-    if (*take(&reader, 1) != THREAD_FORMAT)
+    uint8_t format = *take(&reader, 1);
+    if (format != THREAD_FORMAT && format != THREAD_FORMAT_BEFORE)
         return error_set(ret_error, E_BAD_FORM, "thread", "unknown format");
     take_text(&reader, thread->kind, sizeof thread->kind);
     take_text(&reader, thread->topic, sizeof thread->topic);
@@ -139,8 +162,16 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
         leg->state = *take(&reader, 1);
         if (leg->state >= LIFECYCLE_STATE_COUNT) reader.bad = true;
         leg->changed_ms = load_u64(take(&reader, 8));
+        if (format == THREAD_FORMAT_BEFORE) {
+            copy_text(leg->from, sizeof leg->from, thread->from);
+            copy_text(leg->reads_as, sizeof leg->reads_as, leg->unit);
+        } else {
+            take_text(&reader, leg->from, sizeof leg->from);
+            take_text(&reader, leg->reads_as, sizeof leg->reads_as);
+        }
         thread->leg_count = i + 1;
     }
+    if (format != THREAD_FORMAT_BEFORE) decode_acts(&reader, thread);
     if (reader.bad || reader.rest.len != 0)
         return error_set(ret_error, E_BAD_FORM, "thread", "damaged in the store");
     return 0;
@@ -231,6 +262,30 @@ static struct thread_leg *leg_find(const struct thread *thread, const char *unit
     return NULL;
 }
 
+const struct thread_leg *thread_leg_of(const struct thread *thread, const char *unit,
+                                       const uint8_t *message)
+{
+    return leg_find(thread, unit, message);
+}
+
+static struct thread_leg *leg_put(struct thread *thread, const char *unit, const char *kind,
+                                  const uint8_t message[16])
+{
+    thread->legs = grown(thread->legs, &thread->leg_cap, thread->leg_count, sizeof *thread->legs);
+    struct thread_leg *leg = &thread->legs[thread->leg_count++];
+    memset(leg, 0, sizeof *leg);
+    copy_text(leg->unit, sizeof leg->unit, unit);
+    copy_text(leg->kind, sizeof leg->kind, kind);
+    copy_text(leg->reads_as, sizeof leg->reads_as, unit);
+    memcpy(leg->message, message, 16);
+    return leg;
+}
+
+static uint8_t state_at_first(const char *unit, const char *self)
+{
+    return strcmp(unit, self) == 0 ? LIFECYCLE_DELIVERED : LIFECYCLE_SUBMITTED;
+}
+
 static void add_legs(struct thread *thread, const char *self, const Leadbus__Header *head,
                      uint64_t time_ms)
 {
@@ -239,55 +294,138 @@ static void add_legs(struct thread *thread, const char *self, const Leadbus__Hea
         const Leadbus__Recipient *recipient = head->recipients[i];
         if (recipient->act != ROUTE_SIGN || thread->leg_count >= THREAD_LEG_COUNT_MAX) continue;
         if (!leg_find(thread, recipient->unit, head->id.data)) {
-            thread->legs =
-                grown(thread->legs, &thread->leg_cap, thread->leg_count, sizeof *thread->legs);
-            struct thread_leg *leg = &thread->legs[thread->leg_count++];
-            memset(leg, 0, sizeof *leg);
-            copy_text(leg->unit, sizeof leg->unit, recipient->unit);
-            copy_text(leg->kind, sizeof leg->kind, head->kind);
-            memcpy(leg->message, head->id.data, 16);
+            struct thread_leg *leg = leg_put(thread, recipient->unit, head->kind, head->id.data);
+            copy_text(leg->from, sizeof leg->from, head->from);
             leg->primary = primary;
-            leg->state =
-                strcmp(recipient->unit, self) == 0 ? LIFECYCLE_DELIVERED : LIFECYCLE_SUBMITTED;
+            leg->state = state_at_first(recipient->unit, self);
             leg->changed_ms = time_ms;
         }
         primary = false;
     }
 }
 
-static enum lifecycle_role role_of(const struct thread *thread, const struct plan *plan,
-                                   const struct thread_leg *leg, const char *from)
+/* The leg goes to the target, about the same message. */
+static void move_leg(struct thread *thread, size_t at, const char *self, const char *target,
+                     uint64_t time_ms)
 {
-    uint16_t unit = plan_unit_current(plan, from);
-    if (unit == plan_unit_with_duty(plan, PLAN_DUTY_OFFICE)) return LIFECYCLE_ROLE_OFFICE;
-    if (strcmp(thread->from, from) == 0) return LIFECYCLE_ROLE_ORIGINATOR;
-    if (strcmp(leg->unit, from) == 0) return LIFECYCLE_ROLE_LEG;
-    return LIFECYCLE_ROLE_COPY;
+    struct thread_leg old = thread->legs[at];
+    if (thread->leg_count >= THREAD_LEG_COUNT_MAX || leg_find(thread, target, old.message)) return;
+    struct thread_leg *leg = leg_put(thread, target, old.kind, old.message);
+    copy_text(leg->from, sizeof leg->from, old.from);
+    copy_text(leg->reads_as, sizeof leg->reads_as, old.reads_as);
+    leg->primary = old.primary;
+    leg->state = state_at_first(target, self);
+    leg->changed_ms = time_ms;
 }
 
-static void apply_act(struct thread *thread, const struct plan *plan, enum plan_act act,
-                      const Leadbus__Header *head, uint64_t time_ms)
+/* ---- acts ---------------------------------------------------------------------------------------
+ */
+
+static const struct thread_act *act_find(const struct thread *thread, const uint8_t message[16])
 {
-    bool all = act == PLAN_ACT_URGE || act == PLAN_ACT_STAND_DOWN;
-    for (size_t i = 0; i < thread->leg_count; i++) {
-        struct thread_leg *leg = &thread->legs[i];
-        struct lifecycle_step step;
-        const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
-        if (!kind) continue;
-        if (!all && (head->parent.len != 16 || memcmp(leg->message, head->parent.data, 16) != 0 ||
-                     strcmp(leg->unit, head->from) != 0))
-            continue;
-        enum lifecycle_role role =
-            all ? role_of(thread, plan, leg, head->from) : LIFECYCLE_ROLE_LEG;
-        /* Its acknowledgement goes to the broker alone: an act proves that it was delivered. */
-        struct lifecycle_query query = {kind, (enum lifecycle_state)leg->state, act,
-                                        LIFECYCLE_ROLE_BIT(role), 0};
-        if (lifecycle_next(&query, &step, NULL) != 0) continue;
-        if (step.next != (enum lifecycle_state)leg->state) leg->changed_ms = time_ms;
-        leg->state = (uint8_t)step.next;
-        if (act == PLAN_ACT_CLOSE || act == PLAN_ACT_RETURN)
-            copy_text(leg->outcome, sizeof leg->outcome, head->topic);
+    for (size_t i = thread->act_count; i-- > 0;)
+        if (memcmp(thread->acts[i].message, message, 16) == 0) return &thread->acts[i];
+    return NULL;
+}
+
+static void act_put(struct thread *thread, const uint8_t message[16], size_t leg)
+{
+    if (act_find(thread, message)) return;
+    if (thread->act_count == THREAD_ACT_COUNT_MAX) {
+        thread->act_count--;
+        memmove(thread->acts, thread->acts + 1, thread->act_count * sizeof *thread->acts);
     }
+    thread->acts = grown(thread->acts, &thread->act_cap, thread->act_count, sizeof *thread->acts);
+    memcpy(thread->acts[thread->act_count].message, message, 16);
+    thread->acts[thread->act_count++].leg = (uint16_t)leg;
+}
+
+/* Which legs an act means: the unit's own for that message; else the one that the message acted on;
+ * else every leg of the message, or of the thread. */
+struct meant {
+    bool all;              /* of the thread */
+    size_t one;            /* SIZE_MAX: not one alone */
+    const uint8_t *parent; /* 16 bytes, or NULL */
+};
+
+static struct meant meant_by(const struct thread *thread, enum plan_act act, const char *from,
+                             const uint8_t *parent)
+{
+    struct meant meant = {.all = lifecycle_act_on_thread(act), .one = SIZE_MAX, .parent = parent};
+    if (meant.all || !parent) return meant;
+    const struct thread_act *before = act_find(thread, parent);
+    const struct thread_leg *own = leg_find(thread, from, parent);
+    if (!own && before) own = leg_find(thread, from, thread->legs[before->leg].message);
+    if (own)
+        meant.one = (size_t)(own - thread->legs);
+    else if (before)
+        meant.one = before->leg;
+    return meant;
+}
+
+static bool is_meant(const struct meant *meant, const struct thread *thread, size_t at)
+{
+    if (meant->all) return true;
+    if (meant->one != SIZE_MAX) return at == meant->one;
+    return meant->parent && memcmp(thread->legs[at].message, meant->parent, 16) == 0;
+}
+
+static struct lifecycle_query query_of(const struct thread *thread, const struct plan *plan,
+                                       const struct thread_leg *leg, const struct plan_kind *kind,
+                                       enum plan_act act, const char *topic, const char *from)
+{
+    uint16_t unit = plan_unit_current(plan, from);
+    struct lifecycle_query query = {
+        .kind = kind, .state = (enum lifecycle_state)leg->state, .act = act};
+    if (strcmp(leg->unit, from) == 0) query.roles |= 1u << LIFECYCLE_ROLE_LEG;
+    if (strcmp(leg->from, from) == 0) query.roles |= 1u << LIFECYCLE_ROLE_ORIGINATOR;
+    if (unit == plan_unit_with_duty(plan, PLAN_DUTY_OFFICE))
+        query.roles |= 1u << LIFECYCLE_ROLE_OFFICE;
+    if (query.roles == 0) query.roles = 1u << LIFECYCLE_ROLE_COPY;
+    query.facts = lifecycle_topic_facts(act, topic) | LIFECYCLE_FACT_ASKED | LIFECYCLE_FACT_WAITED |
+                  LIFECYCLE_FACT_IN_TIME | LIFECYCLE_FACT_OTHER | LIFECYCLE_FACT_JOINABLE;
+    if (act != PLAN_ACT_ASK_RELEASE) query.facts |= LIFECYCLE_FACT_FREE;
+    if (thread->bound &&
+        plan_unit_current(plan, leg->unit) == plan_unit_with_duty(plan, PLAN_DUTY_POLICE))
+        query.facts |= LIFECYCLE_FACT_BOUND;
+    return query;
+}
+
+static void apply_step(struct thread *thread, size_t at, const struct lifecycle_step *step,
+                       const Leadbus__Header *head, const char *self, uint64_t time_ms)
+{
+    struct thread_leg *leg = &thread->legs[at];
+    if (step->next != (enum lifecycle_state)leg->state) leg->changed_ms = time_ms;
+    if (step->effects & LIFECYCLE_EFFECT_ENDS)
+        copy_text(leg->outcome, sizeof leg->outcome, head->topic);
+    if (step->effects & LIFECYCLE_EFFECT_RESUMES) leg->outcome[0] = 0;
+    if (step->effects & LIFECYCLE_EFFECT_BINDS) thread->bound = true;
+    leg->state = (uint8_t)step->next;
+    if (step->effects & LIFECYCLE_EFFECT_MOVES) move_leg(thread, at, self, head->target, time_ms);
+}
+
+static void apply_act(struct thread *thread, const struct plan *plan, const char *self,
+                      enum plan_act act, const Leadbus__Header *head, uint64_t time_ms)
+{
+    struct meant meant =
+        meant_by(thread, act, head->from, head->parent.len == 16 ? head->parent.data : NULL);
+    size_t count = thread->leg_count;
+    for (size_t i = 0; i < count; i++) {
+        struct lifecycle_step step;
+        const struct plan_kind *kind = plan_kind_find(plan, thread->legs[i].kind);
+        if (!kind || !is_meant(&meant, thread, i)) continue;
+        struct lifecycle_query query =
+            query_of(thread, plan, &thread->legs[i], kind, act, head->topic, head->from);
+        /* What led to a transfer is not sent to everybody whom it is told to. */
+        bool taken = lifecycle_next(&query, &step, NULL) == 0;
+        if (!taken && act == PLAN_ACT_TRANSFER && strcmp(thread->legs[i].unit, head->from) == 0) {
+            step = (struct lifecycle_step){LIFECYCLE_TRANSFERRED,
+                                           LIFECYCLE_EFFECT_ENDS | LIFECYCLE_EFFECT_MOVES};
+            taken = true;
+        }
+        if (taken) apply_step(thread, i, &step, head, self, time_ms);
+    }
+    if (meant.one != SIZE_MAX) act_put(thread, head->id.data, meant.one);
 }
 
 void thread_apply(struct thread *thread, const struct plan *plan, const char *self,
@@ -310,12 +448,14 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
         if (opening) join(thread, head->from, ROUTE_ROLE_ORIGINATOR, index);
         for (size_t i = 0; i < head->n_recipients; i++) {
             bool signer = legs && head->recipients[i]->act == ROUTE_SIGN;
-            join(thread, head->recipients[i]->unit, signer ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY,
-                 index);
+            bool moved = kind && kind->act == PLAN_ACT_TRANSFER &&
+                         strcmp(head->recipients[i]->unit, head->target) == 0;
+            join(thread, head->recipients[i]->unit,
+                 signer || moved ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY, index);
         }
     }
     if (legs) add_legs(thread, self, head, time_ms);
-    if (kind && kind->act != PLAN_ACT_NONE) apply_act(thread, plan, kind->act, head, time_ms);
+    if (kind && kind->act != PLAN_ACT_NONE) apply_act(thread, plan, self, kind->act, head, time_ms);
 }
 
 int thread_act_check(const struct thread *thread, const struct plan *plan,
@@ -325,22 +465,22 @@ int thread_act_check(const struct thread *thread, const struct plan *plan,
     enum plan_act act = acting->act;
     struct lifecycle_step step;
     struct error first = {0};
-    bool all = act == PLAN_ACT_URGE || act == PLAN_ACT_STAND_DOWN;
     if (act == PLAN_ACT_NONE) return 0;
+    struct meant meant = meant_by(thread, act, self, parent);
     for (size_t i = 0; i < thread->leg_count; i++) {
         const struct thread_leg *leg = &thread->legs[i];
         const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
-        if (!kind) continue;
-        if (!all && (memcmp(leg->message, parent, 16) != 0 || strcmp(leg->unit, self) != 0))
-            continue;
+        if (!kind || !is_meant(&meant, thread, i)) continue;
         struct error error = {0};
-        enum lifecycle_role role = all ? role_of(thread, plan, leg, self) : LIFECYCLE_ROLE_LEG;
-        struct lifecycle_query query = {kind, (enum lifecycle_state)leg->state, act,
-                                        LIFECYCLE_ROLE_BIT(role), 0};
+        struct lifecycle_query query = query_of(thread, plan, leg, kind, act, topic, self);
         if (lifecycle_next(&query, &step, &error) == 0)
             return lifecycle_check_outcome(kind, acting, topic, ret_error);
         if (first.code == 0) first = error;
     }
+    if (first.code == 0 && lifecycle_act_is_note(act)) return 0;
+    /* About a leg that this unit was never told of, as the office's ruling may be: the broker
+     * knows. */
+    if (first.code == 0 && !meant.all && !lifecycle_act_of_leg(act)) return 0;
     if (first.code != 0) {
         if (ret_error) *ret_error = first;
         return first.code;

@@ -19,19 +19,31 @@
 #include "proto/schema/envelope.pb-c.h"
 
 #define THREAD_PENDING UINT64_MAX
-enum { THREAD_NAME_LEN = LIMIT_SLUG_LEN_MAX + 1, THREAD_LEG_COUNT_MAX = 4096 };
+enum {
+    THREAD_NAME_LEN = LIMIT_SLUG_LEN_MAX + 1,
+    THREAD_LEG_COUNT_MAX = 4096,
+    THREAD_ACT_COUNT_MAX = 4096
+};
 
 struct thread_participant {
     char unit[THREAD_NAME_LEN];
     uint8_t role;   /* enum route_role */
     uint64_t index; /* of the record that brought it */
 };
+/* `from` sent the message that the leg is about; a leg that was passed on is about the same one. */
 struct thread_leg {
     char unit[THREAD_NAME_LEN], kind[THREAD_NAME_LEN], outcome[THREAD_NAME_LEN];
+    char from[THREAD_NAME_LEN];
+    char reads_as[THREAD_NAME_LEN]; /* the recipient whose sections it has */
     uint8_t message[16];
     bool primary;
     uint8_t state; /* enum lifecycle_state */
     uint64_t changed_ms;
+};
+/* A message that acted on one leg: others refer to it. */
+struct thread_act {
+    uint8_t message[16];
+    uint16_t leg;
 };
 struct thread {
     uint8_t id[16];
@@ -43,6 +55,9 @@ struct thread {
     size_t participant_count, participant_cap;
     struct thread_leg *legs;
     size_t leg_count, leg_cap;
+    struct thread_act *acts; /* at most THREAD_ACT_COUNT_MAX, the newest */
+    size_t act_count, act_cap;
+    bool bound; /* a case of child trafficking was opened */
 };
 
 void thread_init(struct thread *thread, const uint8_t id[16]);
@@ -63,10 +78,14 @@ void thread_moved(struct thread *thread, char *const *units, const uint32_t *rol
 size_t thread_participants(const struct thread *thread, const struct plan *plan,
                            struct route_participant *ret);
 bool thread_has(const struct thread *thread, const char *unit);
+/* The unit's leg for a message (16 bytes); NULL: none. Borrowed until the thread changes. */
+const struct thread_leg *thread_leg_of(const struct thread *thread, const char *unit,
+                                       const uint8_t *message);
 
 /* Would this act, a message of kind `acting` with this topic (NULL, "": none), be in order? Errors
  * of lifecycle_next and lifecycle_check_outcome; E_LIFECYCLE_ROLE when the unit has no leg for that
- * message. parent: 16 bytes. */
+ * message. What the broker alone can know (whether a release was given, how long ago something was)
+ * is taken to be in favour. parent: 16 bytes. */
 int thread_act_check(const struct thread *thread, const struct plan *plan,
                      const struct plan_kind *acting, const char *topic, const char *self,
                      const uint8_t *parent, struct error *ret_error) MUST_USE;

@@ -188,7 +188,7 @@ static int compare_decision(struct audit *audit, uint64_t index, const Leadbus__
     uint8_t digest[32];
 
     if (record->what_case == LEADBUS__RECORD__WHAT_STARTED) {
-        core_digest(audit->core, digest);
+        core_digest_by(audit->core, record->rules, digest);
         if (!bytes_equal(bytes_of(digest, 32), bytes_of(record->started->state_digest.data,
                                                         record->started->state_digest.len)))
             return audit_fault(ret_error, E_DIGEST_DIFFERS, index, ".started.state_digest",
@@ -249,7 +249,7 @@ static int walk_record(struct audit *audit, uint64_t index, struct error *ret_er
     if (code != 0) return code;
     code = record_decode(buf_bytes(&audit->bytes), &audit->arena, &record, &cause);
     if (code != 0) return audit_fault_from(ret_error, code, index, "", &cause);
-    if (record->rules != RECORD_RULES_VERSION)
+    if (record->rules == 0 || record->rules > RECORD_RULES_VERSION)
         return audit_fault(ret_error, E_VERSION_UNSUPPORTED, index, ".rules", "%u", record->rules);
     if (record->time_ms < audit->totals.last_ms)
         return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".time_ms",

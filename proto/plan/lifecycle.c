@@ -32,6 +32,7 @@ enum {
     MOVES = LIFECYCLE_EFFECT_MOVES,
     ASKS = LIFECYCLE_EFFECT_ASKS,
     ANSWERS = LIFECYCLE_EFFECT_ANSWERS,
+    GIVES = LIFECYCLE_EFFECT_GIVES,
     LINKS = LIFECYCLE_EFFECT_LINKS,
 };
 
@@ -62,10 +63,8 @@ static const struct {
 
 static const struct {
     const char *zh, *en;
-    bool thread;
+    enum lifecycle_scope { SCOPE_LEG, SCOPE_NOTE, SCOPE_THREAD } scope;
 } lifecycle_acts[PLAN_ACT_COUNT] = {
-#define SCOPE_LEG                              false
-#define SCOPE_THREAD                           true
 #define ACT(name, number, slug, zh, en, scope) [number] = {zh, en, SCOPE_##scope},
 #include "proto/plan/lifecycle.def"
 };
@@ -101,13 +100,19 @@ uint32_t lifecycle_topic_facts(enum plan_act act, const char *topic)
 
 bool lifecycle_act_on_thread(enum plan_act act)
 {
-    return (unsigned)act < PLAN_ACT_COUNT && lifecycle_acts[act].thread;
+    return (unsigned)act < PLAN_ACT_COUNT && lifecycle_acts[act].scope == SCOPE_THREAD;
 }
 
-uint64_t lifecycle_release_wait_ms(unsigned urgency)
+bool lifecycle_act_of_leg(enum plan_act act)
 {
-    const uint64_t hour_ms = 3600 * 1000;
-    return urgency == 1 ? hour_ms : 24 * hour_ms;
+    for (size_t i = 0; i < LIFECYCLE_ROW_COUNT; i++)
+        if (lifecycle_table[i].act == act && (lifecycle_table[i].roles & LEG) != 0) return true;
+    return false;
+}
+
+bool lifecycle_act_is_note(enum plan_act act)
+{
+    return (unsigned)act < PLAN_ACT_COUNT && lifecycle_acts[act].scope == SCOPE_NOTE;
 }
 
 static bool lifecycle_ended(enum lifecycle_state state)
@@ -286,6 +291,28 @@ int lifecycle_check_outcome(const struct plan_kind *kind, const struct plan_kind
     }
     return error_say(ret_error, E_TOPIC_UNKNOWN, "topic", "该种类只能以下列结果办结：%s",
                      "it may be closed with one of these alone: %s", list);
+}
+
+int lifecycle_check_named(const struct plan_kind *kind, const char *topic, const char *target,
+                          bool other, struct error *ret_error)
+{
+    bool named = target && target[0];
+    bool passes = kind->act == PLAN_ACT_TRANSFER || kind->act == PLAN_ACT_ASK_RELEASE;
+    bool links = kind->act == PLAN_ACT_LINK ||
+                 (lifecycle_topic_facts(kind->act, topic) & LIFECYCLE_FACT_MERGES) != 0;
+    if (passes && !named)
+        return error_say(ret_error, E_TARGET_NOT_ALLOWED, "target", "须写明转给哪个单位",
+                         "name the unit that it is passed on to");
+    if (!passes && named)
+        return error_say(ret_error, E_BAD_VALUE, "target", "%s 不涉及其他承办单位",
+                         "%s is passed on to nobody", kind->slug);
+    if (links && !other)
+        return error_say(ret_error, E_OTHER_THREAD, "other", "须写明另一线索",
+                         "name the other thread");
+    if (!links && other)
+        return error_say(ret_error, E_BAD_VALUE, "other", "%s 只涉及一条线索",
+                         "%s is about one thread", kind->slug);
+    return 0;
 }
 
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state)

@@ -49,9 +49,9 @@ enum lifecycle_fact_number {
  * by lifecycle_next; those that an act's topic means come from lifecycle_topic_facts. The caller
  * finds out the rest: BOUND: the thread is about a case of child trafficking and the leg is of who
  * opened it; FREE: no release is needed, or it was given; ASKED: the parent is a request for a
- * release that nobody has answered; WAITED: for at least lifecycle_release_wait_ms; IN_TIME: the
- * leg ended at most LIFECYCLE_OBJECTION_DAYS working days ago; OTHER: `other` of the header names
- * another thread that the acting unit is on; JOINABLE: where it has an open leg. */
+ * release that nobody has answered; WAITED: for as long as the plan's clock `release` says;
+ * IN_TIME: the leg ended at most LIFECYCLE_OBJECTION_DAYS working days ago; OTHER: `other` of the
+ * header names another thread that the acting unit is on; JOINABLE: where it has an open leg. */
 enum lifecycle_fact {
 #define FACT(name, ...) LIFECYCLE_FACT_##name = 1u << LIFECYCLE_FACT_NUMBER_##name,
 #include "proto/plan/lifecycle.def"
@@ -66,8 +66,8 @@ enum lifecycle_effect {
     LIFECYCLE_EFFECT_MOVES = 32,  /* the target has the leg from now on */
     LIFECYCLE_EFFECT_ASKS = 64,   /* the originator, and in the end the office, owes an answer */
     LIFECYCLE_EFFECT_ANSWERS = 128,
-    LIFECYCLE_EFFECT_LINKS = 256,
-    LIFECYCLE_EFFECT_COUNT = 9,
+    LIFECYCLE_EFFECT_GIVES = 256, /* the answer is yes */
+    LIFECYCLE_EFFECT_LINKS = 512,
 };
 
 struct lifecycle_step {
@@ -105,13 +105,21 @@ int lifecycle_check_outcome(const struct plan_kind *kind, const struct plan_kind
 uint32_t lifecycle_kind_facts(const struct plan_kind *kind);
 /* topic NULL or empty: none. */
 uint32_t lifecycle_topic_facts(enum plan_act act, const char *topic);
+/* In order also where there is no leg that it could be about. */
+bool lifecycle_act_is_note(enum plan_act act);
+/* Some row lets the leg's own unit do it. */
+bool lifecycle_act_of_leg(enum plan_act act);
 /* An act on every leg of the thread that it fits, of which one must; else on one leg. */
 bool lifecycle_act_on_thread(enum plan_act act);
 
+/* Another unit (`target`, "" or NULL: none) and another thread (`other`: one is named) stand in the
+ * header of acts that are about them, and nowhere else. Held by the sending end, the broker and
+ * every receiving end. Errors: E_TARGET_NOT_ALLOWED, E_OTHER_THREAD: it is missing; E_BAD_VALUE:
+ * none belongs there. */
+int lifecycle_check_named(const struct plan_kind *kind, const char *topic, const char *target,
+                          bool other, struct error *ret_error) MUST_USE;
+
 enum { LIFECYCLE_OBJECTION_DAYS = 5 };
-/* How long the originator alone may answer a request for a release, by the urgency of the message
- * that the leg is about. */
-uint64_t lifecycle_release_wait_ms(unsigned urgency);
 
 /* Nothing more is owed on this leg: it has ended, or the last act that the kind expects is done. */
 bool lifecycle_leg_done(const struct plan_kind *kind, enum lifecycle_state state);

@@ -148,7 +148,7 @@ struct plan_task {
 struct plan_duty {
     const char *id;
     const struct plan_named *units;
-    size_t unit_count;  /* 0: a selector of the bus itself (thread, sender-of-reference) */
+    size_t unit_count;  /* 0: a selector of the bus itself (thread, target) */
     const char *source; /* "plan 3.1.c", "plan 2.1.2.5", or law and article */
     const char *text_zh;
     const char *text_en;
@@ -232,6 +232,7 @@ enum plan_row_source {
     PLAN_ROW_THREAD,         /* everybody on the thread */
     PLAN_ROW_SENDER,         /* the sender of the message referred to */
     PLAN_ROW_THREAD_SIGNERS, /* who had to sign for some message of the thread */
+    PLAN_ROW_TARGET,         /* the unit that it is passed on to, as the header says */
 };
 /* Sections of a row of kind `*`, masked by the kind that it is applied to. */
 #define PLAN_SECTIONS_ALL    0xffffffffu

@@ -17,6 +17,7 @@ struct route_work {
     uint16_t from;
     uint16_t street;    /* of the area, or PLAN_UNIT_NONE */
     uint16_t reference; /* current unit of the sender of the parent, or PLAN_UNIT_NONE */
+    uint16_t target;    /* likewise, whom it is passed on to */
     bool named_origin;  /* a sign row named the sender */
     bool wanted_street;
     bool full;               /* no room for one more */
@@ -99,8 +100,9 @@ static void route_walk_row(struct route_work *work, const struct plan_row *row)
         }
         return;
     }
-    if (row->source == PLAN_ROW_SENDER) {
-        if (work->reference != PLAN_UNIT_NONE) route_add(work, row, work->reference);
+    if (row->source == PLAN_ROW_SENDER || row->source == PLAN_ROW_TARGET) {
+        uint16_t unit = row->source == PLAN_ROW_SENDER ? work->reference : work->target;
+        if (unit != PLAN_UNIT_NONE) route_add(work, row, unit);
         return;
     }
     for (size_t i = 0; i < row->named_count; i++) {
@@ -221,6 +223,7 @@ static int route_prepare(struct route_work *work, struct error *ret_error)
         return error_set(ret_error, E_UNIT_UNKNOWN, "from", "%.*s", LIMIT_SLUG_LEN_MAX,
                          route_shown(query->from));
     work->reference = plan_unit_current(plan, query->reference_sender);
+    work->target = plan_unit_current(plan, query->target);
     if (!route_sender_allowed(plan, kind, found, work->from, query->at_ms, work->reference)) {
         (void)error_set(ret_error, E_SENDER_NOT_ALLOWED, "from", "%s may not send %s%s%s",
                         query->from, kind->slug, found ? " " : "", found ? found->slug : "");
@@ -293,6 +296,23 @@ int route_compute(const struct route_query *query, struct route *ret_route, stru
     if (no_rule) ret_route->flags |= ROUTE_FLAG_READDRESSED;
     if (work.wanted_street && !route_has_street(&work)) ret_route->flags |= ROUTE_FLAG_AREA_UNKNOWN;
     return 0;
+}
+
+bool route_signs(const struct plan *plan, const struct plan_kind *kind,
+                 const struct plan_topic *topic, uint16_t target, uint64_t at_ms)
+{
+    for (size_t i = 0; target < plan->unit_count && i < kind->row_count; i++) {
+        const struct plan_row *row = &kind->rows[i];
+        if (row->act != ROUTE_SIGN || row->when == PLAN_ROW_NO_RULE) continue;
+        if (row->topic >= 0 && (!topic || row->topic != topic - kind->topics)) continue;
+        for (size_t k = 0; k < row->named_count; k++) {
+            uint16_t named = row->named[k].index;
+            if (row->named[k].group ? plan_group_has(plan, named, target, at_ms)
+                                    : plan->units[named].current == plan->units[target].current)
+                return true;
+        }
+    }
+    return false;
 }
 
 /* ---- header and route -------------------------------------------------------------------------

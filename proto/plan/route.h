@@ -63,6 +63,7 @@ struct route_query {
     size_t participant_count;
     const char
         *reference_sender; /* key of the unit that sent the parent message; NULL or "": no parent */
+    const char *target;    /* key of the unit that it is passed on to; NULL or "": none */
 };
 
 struct route_recipient {
@@ -102,6 +103,13 @@ int route_compute(const struct route_query *query, struct route *ret_route,
 bool route_sender_allowed(const struct plan *plan, const struct plan_kind *kind,
                           const struct plan_topic *topic, uint16_t from, uint64_t at_ms,
                           uint16_t reference_sender);
+
+/* Must the unit `target` (index) sign for messages of this kind and topic (NULL: none), from
+ * whomever and wherever? Of street offices, each. What it may be passed on to without its sender's
+ * release.
+ */
+bool route_signs(const struct plan *plan, const struct plan_kind *kind,
+                 const struct plan_topic *topic, uint16_t target, uint64_t at_ms);
 
 /* An envelope may leave out sections that the kind marks optional. Checks the header's section
  * names (a subset of the kind's, in its order, all required ones present) and renumbers every

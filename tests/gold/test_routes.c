@@ -68,7 +68,8 @@ static void append_route(struct buf *text, const struct plan *plan, const struct
 }
 
 /* A thread that education opened, the police signed for and the women's federation had a copy of;
- * where education itself is the sender, it answers the police. */
+ * where education itself is the sender, it answers the police. What is passed on goes to the court,
+ * or from the court to the procuratorate. */
 static void on_a_thread(struct route_query *query, struct route_participant participants[3])
 {
     static const char *const keys[] = {"education", "police-hedong", "womens-federation"};
@@ -77,6 +78,7 @@ static void on_a_thread(struct route_query *query, struct route_participant part
                                                      (enum route_role)(ROUTE_ROLE_ORIGINATOR + i)};
     query->participants = participants;
     query->participant_count = 3;
+    query->target = strcmp(query->from, "court") == 0 ? "procuratorate" : "court";
     query->reference_sender = strcmp(query->from, "education") == 0 ? keys[1] : keys[0];
 }
 

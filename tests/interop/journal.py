@@ -92,6 +92,8 @@ class Verifier:
     def __init__(self, db, root_hash=None, root_note=None):
         self.db, self.root_hash, self.root_note = db, root_hash, root_note
         self.nodes, self.size, self.roots = [], 0, {}
+        self.rules = 1
+        self.passed, self.passed_by, self.ids = set(), {}, {}
         self.time_ms, self.certificates, self.revoked, self.stated = 0, {}, {}, {}
         self.lanes, self.acked, self.leads, self.waiting, self.late = {}, {}, {}, {}, set()
         self.unkeyed, self.office, self.version, self.erased = set(), None, 0, 0
@@ -141,9 +143,9 @@ class Verifier:
     def queue(self, unit, lane, index, item, kind="lead"):
         self.lanes.setdefault((unit, lane), []).append((index, item, kind))
 
-    def notify(self, units, index, leaf):
+    def notify(self, units, index, leaf, lane=1):
         for unit in dict.fromkeys(units):
-            self.queue(unit, 1, index, leaf, "notice")
+            self.queue(unit, lane, index, leaf, "notice")
 
     def genesis(self, i, body, leaf):
         need(i == 0, "a second genesis")
@@ -209,7 +211,13 @@ class Verifier:
                 need(sha256(content) == digest["sha256"] and len(content) == digest["size"],
                      "section %s" % head["sections"][k])
         lane = 0 if head["urgency"] == 1 else 1
-        self.leads[i] = {"from": head["from"], "expired": False, "hash": header_hash}
+        self.leads[i] = {"from": head["from"], "expired": False, "hash": header_hash, "lane": lane}
+        # What a transfer passes on, and to whom: its parent, or what an earlier transfer passed on.
+        if any(recipient["citation"] == "duty:target" for recipient in head["recipients"]):
+            passed = self.passed_by.get(head["parent"], head["parent"])
+            self.passed_by[head["id"]] = passed
+            self.passed.add((head["target"], passed))
+        self.ids[header_hash] = head["id"]
         for recipient in head["recipients"]:
             self.queue(recipient["unit"], lane, i, header_hash)
             if recipient["epoch"] == 0:
@@ -256,7 +264,8 @@ class Verifier:
         need(originals, "no such original")
         for lane in (0, 1):
             self.unkeyed.discard((body["unit"], lane, originals[0]))
-        self.notify([body["unit"]], i, leaf)
+        passed = (body["unit"], self.ids[body["header_hash"]]) in self.passed
+        self.notify([body["unit"]], i, leaf, self.leads[originals[0]]["lane"] if passed else 1)
 
     def tick(self, i, body, leaf):
         need(body["expired"] == sorted(set(body["expired"])), "not ascending")
@@ -277,7 +286,8 @@ class Verifier:
         self.roots[self.size] = self.root()
         record = wire.decode(RECORD, data)
         need(wire.encode(RECORD, record) == data, "not canonical")
-        need(record["rules"] == 1, "rules")
+        need(self.rules <= record["rules"] <= 2, "rules")
+        self.rules = record["rules"]
         need(record["time_ms"] >= self.time_ms, "time")
         self.time_ms = record["time_ms"]
         whats = [name for name in WHATS if record[name] is not None]

@@ -6,7 +6,7 @@ import re
 import sys
 
 READDRESSED = "readdressed"
-# The thread that routes.golden is about, in order, with the roles; and who sent the parent.
+# The thread that routes.golden is about, in order, with the roles; and who sent the parent. Passed on to the court, or by it.
 PARTICIPANTS = [("education", 1), ("police-hedong", 2), ("womens-federation", 3)]
 
 
@@ -81,6 +81,8 @@ class Plan:
             return [unit for unit, _ in PARTICIPANTS]
         if source == "duty" and clause == "thread-signers":
             return [unit for unit, role in PARTICIPANTS if role == 2]
+        if source == "duty" and clause == "target":
+            return ["procuratorate" if sender == "court" else "court"]
         if source == "duty" and clause == "sender-of-reference":
             return [parent_sender(sender)]
         listed = []

@@ -273,7 +273,7 @@ static void revocations_part(struct district *district, uint64_t number, struct 
 
 void district_bundle_bytes(struct district *district, uint64_t version, struct buf *ret_bytes)
 {
-    enum { FIXED_PARTS = 3, PARTS = FIXED_PARTS + PLAN_PART_COUNT };
+    enum { FIXED_PARTS = 3, PARTS = FIXED_PARTS + PLAN_PART_COUNT_MAX };
     struct plan_files files;
     struct buf content[FIXED_PARTS] = {0}, text = {0}, note = {0};
     Leadbus__BundlePart parts[PARTS], *list[PARTS];
@@ -380,7 +380,9 @@ void district_accepted(struct district *district, const struct district_letter *
     const struct plan_kind *kind = plan_kind_find(district->plan, letter->kind);
     for (size_t i = 0; i < letter->envelope.head->n_recipients; i++) {
         const Leadbus__Recipient *recipient = letter->envelope.head->recipients[i];
-        bool signs = recipient->act == ENVELOPE_ACT_SIGN && plan_kind_makes_legs(kind);
+        bool moves = kind->act == PLAN_ACT_TRANSFER &&
+                     strcmp(recipient->unit, letter->envelope.head->target) == 0;
+        bool signs = moves || (recipient->act == ENVELOPE_ACT_SIGN && plan_kind_makes_legs(kind));
         thread_join(thread, plan_unit_find(district->plan, recipient->unit),
                     signs ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY);
     }
@@ -418,6 +420,7 @@ static int seal_route(struct sealing *s)
         .topic = draft->topic,
         .area = draft->area,
         .from = draft->from,
+        .target = draft->target,
     };
     const struct district_thread *thread = NULL;
     if (draft->parent) {
@@ -515,6 +518,8 @@ static void seal_head(struct sealing *s, struct district_letter *letter)
     head->id = data(letter->id, 16);
     head->thread = data(letter->thread, 16);
     if (draft->parent) head->parent = data(draft->parent->id, 16);
+    if (draft->other) head->other = data(draft->other->thread, 16);
+    head->target = text_of(draft->target);
     head->kind = text_of(draft->kind);
     head->topic = text_of(draft->topic);
     head->from = text_of(from->key);

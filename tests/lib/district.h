@@ -88,6 +88,8 @@ void district_bundle_use(struct district *district, uint64_t version);
 struct district_draft {
     const char *kind, *topic, *area, *from;
     const struct district_letter *parent; /* NULL: opens a thread */
+    const char *target;                   /* whom it is passed on to; NULL: nobody */
+    const struct district_letter *other;  /* a message of another thread; NULL: none */
     uint64_t seq;                         /* 0: the next one */
     uint64_t created_ms;                  /* 0: now */
     uint64_t expires_ms, seen_size;

@@ -236,8 +236,20 @@ static int put(struct scene *scene, const struct core_request *request, struct t
     if (r == 0)
         r = core_apply(scene->core, core_size(scene->core), buf_bytes(&record), bundle, NULL,
                        &error);
-    buf_fini(&record);
+    if (r == 0 && core_size(scene->core) <= SCENE_FIRST_COUNT)
+        scene->first[core_size(scene->core) - 1] = record;
+    else
+        buf_fini(&record);
     return r;
+}
+
+void scene_records(const struct scene *scene, struct buf **ret_records, size_t *ret_count)
+{
+    *ret_records = calloc(SCENE_FIRST_COUNT, sizeof **ret_records);
+    CHECK(*ret_records != NULL);
+    for (size_t i = 0; i < SCENE_FIRST_COUNT; i++)
+        buf_append_bytes(&(*ret_records)[i], buf_bytes(&scene->first[i]));
+    *ret_count = SCENE_FIRST_COUNT;
 }
 
 int scene_set_up(void **state)
@@ -265,19 +277,27 @@ int scene_tear_down(void **state)
     struct scene *scene = *state;
     bool balanced = core_stats_balanced(scene->core);
     for (size_t i = 0; i < scene->letter_count; i++) district_letter_free(scene->letters[i]);
+    for (size_t i = 0; i < SCENE_FIRST_COUNT; i++) buf_fini(&scene->first[i]);
     core_free(scene->core);
     district_free(scene->district);
     free(scene);
     return balanced ? 0 : -1;
 }
 
-static int submit(struct scene *scene, const struct district_letter *letter)
+static struct core_request request_of(const struct scene *scene,
+                                      const struct district_letter *letter)
 {
     struct core_request request = {.type = CORE_SUBMIT, .now_ms = scene->district->now_ms};
     request.conn_serial = letter->envelope.head->serial;
     request.envelope = &letter->envelope;
     request.signature_checked = true;
     memcpy(request.checked_key, scene->district->units[letter->from].identity, 32);
+    return request;
+}
+
+static int submit(struct scene *scene, const struct district_letter *letter)
+{
+    struct core_request request = request_of(scene, letter);
     return put(scene, &request, NULL);
 }
 
@@ -310,15 +330,24 @@ struct district_letter *scene_send(struct scene *scene, const char *kind, const 
     return scene_send_draft(scene, &draft);
 }
 
-void expect_draft_refused(struct scene *scene, const struct district_draft *draft, int code)
+int scene_try(struct scene *scene, const struct district_draft *draft)
 {
     int r = 0;
+    struct core_verdict verdict;
+    struct buf record = {0};
     struct district_letter *letter = district_seal(scene->district, draft, &r);
-    if (letter) {
-        r = submit(scene, letter);
-        district_unsend(scene->district, letter);
-        district_letter_free(letter);
-    }
+    if (!letter) return r;
+    struct core_request request = request_of(scene, letter);
+    r = core_admit(scene->core, &request, &record, &verdict);
+    district_unsend(scene->district, letter);
+    district_letter_free(letter);
+    buf_fini(&record);
+    return r;
+}
+
+void expect_draft_refused(struct scene *scene, const struct district_draft *draft, int code)
+{
+    int r = scene_try(scene, draft);
     if (r != code) fail_msg("%s from %s: %s", draft->kind, draft->from, error_name(r));
 }
 

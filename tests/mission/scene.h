@@ -25,7 +25,7 @@
 #define SCENE_AREA         "120102006" /* of that street */
 #define SCENE_OTHER_STREET "st-dongxin"
 
-enum { SCENE_LETTER_COUNT_MAX = 256, SCENE_LEG_COUNT_MAX = 512 };
+enum { SCENE_LETTER_COUNT_MAX = 256, SCENE_LEG_COUNT_MAX = 512, SCENE_FIRST_COUNT = 2 };
 
 /* One broker and district, made anew by each test that wants them (scene_set_up). */
 struct scene {
@@ -35,6 +35,7 @@ struct scene {
     struct district_letter *letters[SCENE_LETTER_COUNT_MAX];
     uint64_t indexes[SCENE_LETTER_COUNT_MAX]; /* of their records */
     size_t letter_count;
+    struct buf first[SCENE_FIRST_COUNT]; /* the records that it began with */
 };
 
 int scene_set_up(void **state);
@@ -87,6 +88,10 @@ struct district_letter *scene_send_draft(struct scene *scene, const struct distr
 void expect_refused(struct scene *scene, const char *kind, const char *topic, const char *from,
                     const struct district_letter *parent, int code);
 void expect_draft_refused(struct scene *scene, const struct district_draft *draft, int code);
+/* The records that a fresh scene has, for who folds them again; the caller frees. */
+void scene_records(const struct scene *scene, struct buf **ret_records, size_t *ret_count);
+/* What the core, or the routing before it, would answer; nothing is taken. */
+int scene_try(struct scene *scene, const struct district_draft *draft);
 /* The unit's machine acknowledges everything in a lane. */
 void scene_acknowledge(struct scene *scene, const char *unit, unsigned lane);
 /* Where the leg of a unit for a message stands; LIFECYCLE_STATE_COUNT: it has none. */

@@ -317,8 +317,16 @@ static void row_095_every_reporter_is_answered_on_a_thread_of_its_own(void **sta
     for (size_t i = 0; i < 4; i++) {
         (void)scene_send(scene, "receipt.signed", "", "police-hedong", tips[i]);
         (void)scene_send(scene, "receipt.accepted", "", "police-hedong", tips[i]);
-        struct district_letter *answer =
-            scene_send(scene, "receipt.closed", "merged", "police-hedong", tips[i]);
+    }
+    /* The first goes on; the others are merged with it and answered all the same. */
+    expect_refused(scene, "receipt.closed", "merged", "police-hedong", tips[1], E_OTHER_THREAD);
+    for (size_t i = 4; i-- > 0;) {
+        struct district_draft closing = {.kind = "receipt.closed",
+                                         .topic = i == 0 ? "case-opened" : "merged",
+                                         .from = "police-hedong",
+                                         .parent = tips[i],
+                                         .other = i == 0 ? NULL : tips[0]};
+        struct district_letter *answer = scene_send_draft(scene, &closing);
         for (size_t k = 0; k < 4; k++)
             assert_int_equal(scene_waits(scene, answer, units[k]) >= 0, k == i);
     }

@@ -219,6 +219,7 @@ json 'sum(j["families"].values()) == len(j["kinds"]) and j["clauses_without_kind
 json 'next(k for k in j["kinds"] if k["kind"] == "anomaly.marriage")["sign"]["units"] == 1'
 
 # ---- graph
+kinds=$(($(grep -vc '^#' "$tables/kinds.tsv") - 1))
 # drawn KINDS: the SVG of `out` is well formed, accessible, without script, and nothing lies on anything else.
 drawn() {
     python3 - "$1" <<'CHECK' || fail "the picture: $(head -c 300 out)"
@@ -245,18 +246,18 @@ for e in root.iter(SVG + "text"):
 CHECK
 }
 runs 0 graph
-drawn 49
+drawn "$kinds"
 says 'lang="zh-CN"' '区民政局 → 婚姻登记疑似情形' '婚姻登记疑似情形 → 区妇联：抄送' 'coop:2.1.3.1=womens-federation' '各街道办事处（13）' \
-    '事发地街道办事处（13 选 1）' '方案日期 2022-03-10' '单位 42' '种类 49'
+    '事发地街道办事处（13 选 1）' '方案日期 2022-03-10' '单位 42' "种类 $kinds"
 silent_on '大直沽街道办事处'
 cp out first
 runs 0 graph "$tables"
 cmp -s out first || fail "two runs draw differently"
 runs 0 graph --lang en
-drawn 49
+drawn "$kinds"
 says 'lang="en"' "Doubt at a marriage registration → District Women&#39;s Federation: copy" 'Any unit'
 runs 0 graph --streets
-drawn 49
+drawn "$kinds"
 says '大直沽街道办事处' '仅事发地的街道'
 runs 0 graph --kind 服务转介
 drawn 10
@@ -265,7 +266,7 @@ silent_on '婚姻'
 runs 0 graph --kind missing-child --streets --lang en
 drawn 3
 runs 0 graph marked
-drawn 49
+drawn "$kinds"
 says '区&lt;法&gt;院&amp;'
 runs 65 graph --kind 婚烟登记
 complains '是否指'

@@ -192,6 +192,95 @@ static void acts_follow_the_lifecycle_to_the_end(void **state)
     json_decref(thread);
 }
 
+/* Shows a message until what is to come of it has come. */
+static void show_until(size_t agent, const char *id, const char *wanted, char output[OUTPUT_LEN])
+{
+    char arguments[64];
+    snprintf(arguments, sizeof arguments, "show %s --json", id);
+    for (int i = 0; i < 400; i++)
+        if (leadbus(agent, arguments, output) == 0 && strstr(output, wanted)) return;
+    fail_msg("no %s: %s", wanted, output);
+}
+
+/* The police pass a report on: its new unit reads the original, as the sender signed it, but who
+ * told stays with the police. One had a copy before, one had nothing. */
+static void what_is_passed_on_is_read_by_its_new_unit(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char arguments[256], id[37];
+    static const struct {
+        size_t agent;
+        const char *unit;
+    } targets[] = {{PROCURATORATE, "procuratorate"}, {OFFICE, "joint-conference-office"}};
+    for (size_t i = 0; i < 2; i++) {
+        size_t target = targets[i].agent;
+        json_t *sent = must_json(SCHOOL,
+                                 "send lead.mandatory-report --json --wait 20 --file report.json "
+                                 "--set full.what='needle passed on' --set reporter.name=Informant",
+                                 output);
+        snprintf(id, sizeof id, "%s", json_string_value(json_object_get(sent, "thread")));
+        json_decref(sent);
+        show_until(POLICE, id, "Informant", output);
+        snprintf(arguments, sizeof arguments, "sign %s --wait 20", id);
+        must(POLICE, arguments, output);
+        snprintf(arguments, sizeof arguments, "transfer %s --wait 20 --reason agreed --text theirs",
+                 id);
+        assert_int_equal(leadbus(POLICE, arguments, output), 77); /* to whom? */
+        assert_non_null(strstr(output, "target_not_allowed"));
+        snprintf(arguments, sizeof arguments,
+                 "transfer %s --wait 20 --reason agreed --text theirs --to %s", id,
+                 targets[i].unit);
+        must(POLICE, arguments, output);
+        show_until(target, id, "needle passed on", output);
+        assert_null(strstr(output, "Informant"));
+        if (!strstr(output, "\"state\": \"delivered\"")) fail_msg("%s", output);
+        snprintf(arguments, sizeof arguments, "sign %s --wait 20", id);
+        must(target, arguments, output);
+        snprintf(arguments, sizeof arguments, "accept %s --wait 20 --set reference_number=P-1", id);
+        must(target, arguments, output);
+        snprintf(arguments, sizeof arguments, "close %s --wait 20 --outcome done", id);
+        assert_int_equal(leadbus(POLICE, arguments, output), 75); /* theirs no more */
+        must(target, arguments, output);
+        snprintf(arguments, sizeof arguments, "thread %s --json", id);
+        json_t *thread = must_json(target, arguments, output);
+        assert_string_equal(json_string_value(json_object_get(thread, "status")), "closed");
+        json_decref(thread);
+    }
+}
+
+/* The sender objects to a closing; the office decides, and it goes on. */
+static void an_objection_is_decided_by_the_office(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char arguments[256], id[37];
+    json_t *sent =
+        must_json(SCHOOL, "send lead.mandatory-report --json --wait 20 --file report.json", output);
+    snprintf(id, sizeof id, "%s", json_string_value(json_object_get(sent, "thread")));
+    json_decref(sent);
+    show_until(POLICE, id, "summary", output);
+    static const char *const acts[] = {"sign", "accept", "close"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(arguments, sizeof arguments, "%s %s --wait 20%s", acts[i], id,
+                 i == 2 ? " --outcome unfounded" : "");
+        must(POLICE, arguments, output);
+    }
+    (void)wait_for(SCHOOL, "receipt.closed");
+    snprintf(arguments, sizeof arguments, "thread %s", id);
+    for (int i = 0; i < 400 && !strstr(output, "unfounded"); i++) must(SCHOOL, arguments, output);
+    snprintf(arguments, sizeof arguments, "object %s --wait 20 --text 'nobody went there'", id);
+    must(SCHOOL, arguments, output);
+    (void)wait_for(OFFICE, "receipt.objected");
+    snprintf(arguments, sizeof arguments,
+             "reopen %s --wait 20 --reason not-handled --text 'go there'", id);
+    assert_int_equal(leadbus(SCHOOL, arguments, output), 77);
+    must(OFFICE, arguments, output);
+    (void)wait_for(POLICE, "supervision.reopening");
+    snprintf(arguments, sizeof arguments, "close %s --wait 20 --outcome case-opened", id);
+    must(POLICE, arguments, output);
+}
+
 static void wrong_input_is_refused_with_its_path(void **state)
 {
     (void)state;
@@ -270,7 +359,7 @@ static void a_clerk_reads_errors_in_chinese(void **state)
         {SCHOOL, "status --agent /nowhere.sock", "此套接字无人应答", "agent_unreachable"},
         {SCHOOL, "nonsense", "没有这个命令", "usage"},
         {POLICE, "close 1 --outcome unfounded", "本单位办理已结束：已办结", "lifecycle_order"},
-        {PROCURATORATE, "sign 1", "该消息不须本单位签收", "lifecycle_role"},
+        {PROCURATORATE, "sign 1", "抄送单位不能签收", "lifecycle_role"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_int_not_equal(agents_run_in(&agents, rows[i].agent, "zh", rows[i].arguments, output),
@@ -670,6 +759,8 @@ int main(void)
         cmocka_unit_test(a_report_is_sent_once_and_receipted),
         cmocka_unit_test(each_unit_reads_what_its_row_says),
         cmocka_unit_test(acts_follow_the_lifecycle_to_the_end),
+        cmocka_unit_test(what_is_passed_on_is_read_by_its_new_unit),
+        cmocka_unit_test(an_objection_is_decided_by_the_office),
         cmocka_unit_test(wrong_input_is_refused_with_its_path),
         cmocka_unit_test(a_clerk_reads_errors_in_chinese),
         cmocka_unit_test(copies_of_a_thread_get_copies_of_an_urge),

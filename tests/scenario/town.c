@@ -275,6 +275,18 @@ static void fill_head(const struct town *town, enum town_unit from, const struct
     static const uint8_t no_root[32] = {1};
     if (lead->seen_size) head->seen_root = data_of(no_root, sizeof no_root);
     head->session_key = data_of(session_public, 32);
+    const struct town_act *act = lead->act;
+    if (act) {
+        head->thread = data_of(act->thread, 16);
+        head->parent = data_of(act->parent, 16);
+        if (act->other) head->other = data_of(act->other, 16);
+        if (act->topic) head->topic = (char *)(uintptr_t)act->topic;
+        if (act->target) head->target = (char *)(uintptr_t)act->target;
+        head->thread_index = act->thread_index;
+        head->urgency = plan_kind_urgency(kind, head->topic);
+    }
+    static char officer[] = "o-1";
+    if (kind->act != PLAN_ACT_NONE) head->officer = officer;
     for (size_t i = 0; i < kind->tag_count; i++) (*tags)[i] = (char *)(uintptr_t)kind->tags[i];
     head->n_tags = kind->tag_count;
     head->tags = *tags;
@@ -282,6 +294,12 @@ static void fill_head(const struct town *town, enum town_unit from, const struct
 
 void town_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,
                struct sealed *ret_sealed)
+{
+    CHECK(town_try_seal(town, from, lead, ret_sealed) == 0);
+}
+
+int town_try_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,
+                  struct sealed *ret_sealed)
 {
     const struct plan_kind *kind =
         plan_kind_find(town->plan, lead->kind ? lead->kind : "lead.mandatory-report");
@@ -297,12 +315,19 @@ void town_seal(const struct town *town, enum town_unit from, const struct town_l
     randombytes_buf(entropy, sizeof entropy);
     suite->public_of(session_secret, session_public);
     fill_head(town, from, lead, kind, session_public, &tags, &head);
-    const struct route_query query = {.plan = town->plan,
-                                      .at_ms = head.created_ms,
-                                      .kind = head.kind,
-                                      .topic = head.topic,
-                                      .from = head.from};
-    must(route_compute(&query, &route, &error), &error);
+    struct route_query query = {.plan = town->plan,
+                                .at_ms = head.created_ms,
+                                .kind = head.kind,
+                                .topic = head.topic,
+                                .from = head.from};
+    if (lead->act) {
+        query.target = lead->act->target;
+        query.participants = lead->act->participants;
+        query.participant_count = lead->act->participant_count;
+        query.reference_sender = lead->act->parent_from;
+    }
+    int code = route_compute(&query, &route, &error);
+    if (code != 0) return code;
     struct seal_recipient recipients[LIMIT_RECIPIENT_COUNT_MAX];
     for (size_t i = 0; i < route.recipient_count; i++) {
         const char *unit = plan_unit(town->plan, route.recipients[i].unit)->key;
@@ -345,4 +370,5 @@ void town_seal(const struct town *town, enum town_unit from, const struct town_l
                                      .entropy = entropy};
     memset(ret_sealed, 0, sizeof *ret_sealed);
     must(envelope_seal(&input, ret_sealed, &error), &error);
+    return 0;
 }

@@ -6,6 +6,7 @@
 #include "certs/keyring/keyring.h"
 #include "proto/envelope.h"
 #include "proto/plan/plan.h"
+#include "proto/plan/route.h"
 #include "tests/lib/process.h"
 
 #define TOWN_BUS "test.leadbus"
@@ -43,6 +44,17 @@ void town_write_bundle(struct town *town, uint64_t version);
 /* Starts leadbusd and waits until it is ready; true when it is. */
 bool town_start_broker(struct town *town);
 
+/* What makes a message follow another one. */
+struct town_act {
+    const uint8_t *thread, *parent; /* 16 bytes each */
+    const char *parent_from;        /* unit */
+    const char *topic, *target;     /* NULL: none */
+    const uint8_t *other;           /* 16 bytes; NULL: none */
+    uint64_t thread_index;
+    const struct route_participant *participants;
+    size_t participant_count;
+};
+
 /* A mandatory report: the police sign for it, procuratorate and civil affairs get the summary. Or
  * another kind; who of the plan is not of the town has no key. */
 struct town_lead {
@@ -54,7 +66,11 @@ struct town_lead {
     uint64_t seen_size;  /* a head that it claims to have seen, of a root that was never there; 0 */
     const struct seal_attachment *attachments;
     size_t attachment_count;
+    const struct town_act *act; /* NULL: it opens a thread */
 };
+/* The code of a route that there is not; nothing is sealed then. */
+int town_try_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,
+                  struct sealed *ret_sealed) MUST_USE;
 void town_seal(const struct town *town, enum town_unit from, const struct town_lead *lead,
                struct sealed *ret_sealed);
 

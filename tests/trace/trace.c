@@ -343,6 +343,7 @@ static int submit_letter(struct trace *trace, const struct words *words,
 static void command_submit(struct trace *trace, const struct words *words)
 {
     const char *parent = value_of(words, "parent"), *id = value_of(words, "id");
+    const char *other = value_of(words, "other");
     const char *how = value_of(words, "bend");
     const char *first = value_of(words, "first-key");
     uint64_t index = core_size(trace->core);
@@ -355,6 +356,8 @@ static void command_submit(struct trace *trace, const struct words *words)
         .area = value_of(words, "area"),
         .from = value_of(words, "from"),
         .parent = parent ? trace->letters[letter_find(trace, parent)].letter : NULL,
+        .target = value_of(words, "target"),
+        .other = other ? trace->letters[letter_find(trace, other)].letter : NULL,
         .seq = number_of(words, "seq", 0),
         .created_ms = moment_of(trace, words, "created"),
         .expires_ms = moment_of(trace, words, "expires"),

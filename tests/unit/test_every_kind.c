@@ -114,6 +114,8 @@ static void put_first_records(void)
 struct message {
     const struct plan_kind *kind;
     const char *topic, *area;
+    const char *target;          /* whom it is passed on to; NULL: nobody */
+    const struct message *other; /* of another thread; NULL: none */
     uint16_t from;
     uint8_t id[16], thread[16];
 };
@@ -151,6 +153,8 @@ static void send(struct message *message, const struct message *parent)
                                        .purpose = "",
                                        .thread = parent ? parent->thread : NULL,
                                        .parent = parent ? parent->id : NULL,
+                                       .target = message->target,
+                                       .other = message->other ? message->other->thread : NULL,
                                        .sections = sections,
                                        .section_count = kind->section_count};
     memset(&thread, 0, sizeof thread);
@@ -202,9 +206,12 @@ static const char *next_topic(const struct plan_kind *kind)
 static void act(enum plan_act act, uint16_t from, const struct message *on)
 {
     struct message message = {.kind = kind_of_act(act), .area = on->area, .from = from};
-    /* in turn the outcomes with which this one may be closed */
+    /* in turn the outcomes with which this one may be closed, and what the unit may say, but for
+     * what is about another thread or binds this one */
     do message.topic = next_topic(message.kind);
-    while (lifecycle_check_outcome(on->kind, message.kind, message.topic, NULL) != 0);
+    while (lifecycle_check_outcome(on->kind, message.kind, message.topic, NULL) != 0 ||
+           (lifecycle_topic_facts(act, message.topic) &
+            (LIFECYCLE_FACT_MERGES | LIFECYCLE_FACT_LEAVES | LIFECYCLE_FACT_CHILD_CASE)) != 0);
     send(&message, on);
 }
 
@@ -240,8 +247,11 @@ static void walk_legs(const struct message *message, const struct route *route, 
             act(PLAN_ACT_ACCEPT, leg->unit, message);
             act(PLAN_ACT_PROGRESS, leg->unit, message);
         }
+        if (i == 0 && kind->exempt) act(PLAN_ACT_WITHDRAW, message->from, message); /* a note */
         if (plan_kind_expects(kind, PLAN_ACT_CLOSE)) act(PLAN_ACT_CLOSE, leg->unit, message);
     }
+    if (all && plan_kind_expects(kind, PLAN_ACT_SIGN))
+        act(PLAN_ACT_GO_OUT, route->recipients[0].unit, message);
     /* What follows without doing anything to a leg, such as that the matter left the bus. */
     const struct plan *plan = fake.district->plan;
     for (size_t k = 0; all && k < plan_kind_count(plan); k++) {
@@ -380,6 +390,116 @@ static void refuse_bent(const struct message *message, size_t count)
     }
 }
 
+/* ---- what is about two units or two threads, and what comes after the end
+ * ------------------------
+ */
+static struct message say(enum plan_act act, const char *topic, const char *from,
+                          const struct message *on)
+{
+    struct message message = {.kind = kind_of_act(act),
+                              .topic = topic,
+                              .area = on->area,
+                              .from = plan_unit_find(fake.district->plan, from)};
+    send(&message, on);
+    return message;
+}
+
+static struct message open_lead(const char *kind, const char *topic, const char *from)
+{
+    const struct plan_kind *found = plan_kind_find(fake.district->plan, kind);
+    CHECK(found != NULL);
+    struct message message = {.kind = found,
+                              .topic = topic,
+                              .area = areas[0],
+                              .from = plan_unit_find(fake.district->plan, from)};
+    send(&message, NULL);
+    return message;
+}
+
+static uint8_t leg_of(const char *reader, const struct message *on, const char *unit)
+{
+    struct engine_thread held;
+    uint8_t state = LIFECYCLE_STATE_COUNT;
+    struct fake_unit *at = fake_unit(&fake, reader);
+    CHECK(at != NULL);
+    assert_int_equal(engine_thread_load(at->engine, NULL, on->thread, &held, NULL), 0);
+    for (size_t i = 0; i < held.thread.leg_count; i++) {
+        const struct thread_leg *leg = &held.thread.legs[i];
+        if (strcmp(leg->unit, unit) == 0 && memcmp(leg->message, on->id, 16) == 0)
+            state = leg->state;
+    }
+    engine_thread_fini(&held);
+    return state;
+}
+
+/* Everybody on the thread sees the leg where the broker has it. */
+static void pass_on_and_back(void)
+{
+    const char education[] = "education", health[] = "health", sender[] = "civil-affairs";
+    struct message lead = open_lead("handoff.service-referral", "schooling", sender);
+    (void)say(PLAN_ACT_SIGN, "", education, &lead);
+    struct message asked = {.kind = kind_of_act(PLAN_ACT_ASK_RELEASE),
+                            .topic = "",
+                            .area = lead.area,
+                            .target = health,
+                            .from = plan_unit_find(fake.district->plan, education)};
+    send(&asked, &lead);
+    (void)say(PLAN_ACT_RELEASE, "granted", sender, &asked);
+    struct message passed = asked;
+    passed.kind = kind_of_act(PLAN_ACT_TRANSFER);
+    passed.topic = "not-competent";
+    fake.refuse_rewrap =
+        (uint32_t)-E_NOT_A_RECIPIENT; /* the original goes on over the wire alone */
+    send(&passed, &lead);
+    assert_int_equal(fake.refuse_rewrap, 0); /* the sender offered its keys by itself */
+    assert_int_equal(leg_of(sender, &lead, education), LIFECYCLE_TRANSFERRED);
+    assert_int_equal(leg_of(sender, &lead, health), LIFECYCLE_SUBMITTED);
+}
+
+/* The office has the objection and no message before it: over the wire the broker tells it who is
+ * on the thread (thread_moved). */
+static void tell_office(const struct message *lead)
+{
+    static char police[] = "police-hedong", education[] = "education",
+                office[] = "joint-conference-office";
+    static char *const units[] = {education, police, office};
+    static const uint32_t roles[] = {ROUTE_ROLE_ORIGINATOR, ROUTE_ROLE_SIGNER, ROUTE_ROLE_COPY};
+    struct engine_thread held;
+    struct fake_unit *at = fake_unit(&fake, office);
+    struct moment *moment = fake_moment(&fake);
+    CHECK(at != NULL);
+    assert_int_equal(engine_thread_load(at->engine, moment, lead->thread, &held, NULL), 0);
+    thread_moved(&held.thread, units, roles, 3, fake.size);
+    assert_int_equal(engine_thread_save(at->engine, moment, &held, NULL), 0);
+    engine_thread_fini(&held);
+}
+
+static void object_and_decide(void)
+{
+    const char police[] = "police-hedong", sender[] = "education";
+    const char office[] = "joint-conference-office";
+    for (int upheld = 0; upheld < 2; upheld++) {
+        struct message lead = open_lead("lead.public-tip", "", sender);
+        struct message two = open_lead("lead.public-tip", "", sender);
+        (void)say(PLAN_ACT_SIGN, "", police, &lead);
+        (void)say(PLAN_ACT_ACCEPT, "", police, &lead);
+        struct message link = {.kind = kind_of_act(PLAN_ACT_LINK),
+                               .topic = "same-matter",
+                               .area = lead.area,
+                               .other = &two,
+                               .from = plan_unit_find(fake.district->plan, police)};
+        send(&link, &lead);
+        struct message closed = say(PLAN_ACT_CLOSE, "unfounded", police, &lead);
+        struct message objection = say(PLAN_ACT_OBJECT, "", sender, &closed);
+        assert_int_equal(leg_of(police, &lead, police), LIFECYCLE_OBJECTED);
+        tell_office(&lead);
+        (void)say(upheld ? PLAN_ACT_UPHOLD : PLAN_ACT_REOPEN, "", office, &objection);
+        uint8_t expected_state = upheld ? LIFECYCLE_UPHELD : LIFECYCLE_REOPENED;
+        assert_int_equal(leg_of(police, &lead, police), expected_state);
+        assert_int_equal(leg_of(sender, &lead, police), expected_state);
+    }
+}
+
 /* ---- the tests ---------------------------------------------------------------------------------
  */
 static void send_all(const struct plan_kind *kind, const char *topic)
@@ -413,6 +533,8 @@ static void every_kind_goes_to_the_same_recipients_everywhere(void **state)
         if (!kind->topic_required) send_all(kind, "");
         for (size_t t = 0; t < kind->topic_count; t++) send_all(kind, kind->topics[t].slug);
     }
+    pass_on_and_back();
+    object_and_decide();
     size_t messages = 0;
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         const struct plan_kind *kind = plan_kind(plan, k);

@@ -194,6 +194,9 @@ struct leadbus_draft {
     const uint8_t *id; /* NULL: a new one is made; or 16 bytes of the caller's own, unique */
     const struct leadbus_draft_attachment *attachments; /* in order; see leadbus_upload_begin */
     size_t attachment_count;
+    const char *target; /* of a transfer and a request for its release: the unit; else NULL */
+    const uint8_t
+        *other; /* of a link and of closing as merged: 16 bytes, the other thread; else NULL */
 };
 
 /* Checks, routes, seals, signs and makes durable. ret_id has 16 bytes. Errors: those of the plan
@@ -218,13 +221,22 @@ LEADBUS_API int leadbus_commit(leadbus *lb, struct leadbus_error *ret_error);
  * returned: optional), else NULL. `officer`: the code of who acts, required: an act is a person's.
  * `data` is the payload of the kind's first section. */
 enum leadbus_act {
-    LEADBUS_ACT_SIGN = 2,       /* 签收 receipt.signed */
-    LEADBUS_ACT_ACCEPT = 3,     /* 受理 receipt.accepted */
-    LEADBUS_ACT_RETURN = 4,     /* 退回 receipt.returned */
-    LEADBUS_ACT_PROGRESS = 5,   /* 反馈 receipt.progress */
-    LEADBUS_ACT_CLOSE = 6,      /* 办结 receipt.closed */
-    LEADBUS_ACT_URGE = 7,       /* 催办 supervision.urge */
-    LEADBUS_ACT_STAND_DOWN = 8, /* 解除 alert.missing-child-cancel */
+    LEADBUS_ACT_SIGN = 2,         /* 签收 receipt.signed */
+    LEADBUS_ACT_ACCEPT = 3,       /* 受理 receipt.accepted */
+    LEADBUS_ACT_RETURN = 4,       /* 退回 receipt.returned */
+    LEADBUS_ACT_PROGRESS = 5,     /* 反馈 receipt.progress */
+    LEADBUS_ACT_CLOSE = 6,        /* 办结 receipt.closed */
+    LEADBUS_ACT_URGE = 7,         /* 催办 supervision.urge */
+    LEADBUS_ACT_STAND_DOWN = 8,   /* 解除 alert.missing-child-cancel */
+    LEADBUS_ACT_TRANSFER = 9,     /* 转办 receipt.transferred: leadbus_submit, with a target */
+    LEADBUS_ACT_ASK_RELEASE = 10, /* 请求放行 receipt.release-asked: likewise */
+    LEADBUS_ACT_RELEASE = 11,     /* 答复放行 receipt.released, parent: the request */
+    LEADBUS_ACT_GO_OUT = 12, /* 登记转出 notice.gone-out: leadbus_submit, with both sections */
+    LEADBUS_ACT_WITHDRAW = 13, /* 撤回 notice.withdrawal */
+    LEADBUS_ACT_OBJECT = 14,   /* 提出异议 receipt.objected, parent: the closing */
+    LEADBUS_ACT_UPHOLD = 15,   /* 维持办结 supervision.upholding, parent: the objection */
+    LEADBUS_ACT_REOPEN = 16, /* 重新办理 supervision.reopening, parent: objection or closing */
+    LEADBUS_ACT_LINK = 17,   /* 关联 notice.link: leadbus_submit, with the other thread */
 };
 LEADBUS_API int leadbus_act(leadbus *lb, enum leadbus_act act, const uint8_t *parent,
                             const char *officer, const char *outcome, const void *data, size_t len,

@@ -202,6 +202,7 @@ static const char *diff_who(const struct diff_work *work, int side, const struct
     if (row && row->source == PLAN_ROW_THREAD) return "@thread";
     if (row && row->source == PLAN_ROW_THREAD_SIGNERS) return "@signers";
     if (row && row->source == PLAN_ROW_SENDER) return "@reference";
+    if (row && row->source == PLAN_ROW_TARGET) return "@target";
     if (row && strcmp(place->streets[side], key) == 0 &&
         diff_looks_at_area(work->plans[side], row, 1))
         return "@street";
@@ -487,6 +488,7 @@ static struct diff_name diff_name_of(const struct diff_work *work, const char *k
     static const struct diff_name symbols[] = {
         {"@thread", "线索各参与单位", "everybody on the thread"},
         {"@signers", "线索中须签收的单位", "who must sign for something on the thread"},
+        {"@target", "转办的承办单位", "the unit that it is passed on to"},
         {"@reference", "所答复消息的发送单位", "the sender of the message referred to"},
         {"@street", "事发地街道办事处", "the street office of the area"}};
     for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {

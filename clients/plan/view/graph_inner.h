@@ -39,6 +39,7 @@ enum graph_who {
     GRAPH_THREAD,    /* everybody on it */
     GRAPH_SIGNERS,   /* who had to sign for something on it */
     GRAPH_REFERENCE, /* the sender of the message referred to */
+    GRAPH_TARGET,    /* the unit that it is passed on to */
 };
 struct graph_ref {
     enum graph_who who;
