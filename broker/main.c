@@ -1,6 +1,7 @@
 /* leadbusd: the broker as a program. Options, keyring, signals, the service manager; what serves is
  * broker/shell/broker. */
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "broker/shell/backup.h"
 #include "broker/shell/broker.h"
 #include "broker/shell/clock.h"
 #include "certs/keyring/keyring.h"
@@ -194,9 +196,29 @@ static int run(struct program *program)
     return options_exit_code(code);
 }
 
+static int backup(const struct settings *settings, const char *path)
+{
+    struct error error = {0};
+    struct checkpoint head;
+    char root[65];
+    int code = backup_make(settings, path, &head, &error);
+    if (code) {
+        i18n_complain(PROGRAM, code, &error);
+        return options_exit_code(code);
+    }
+    hex_encode(bytes_of(head.root, sizeof head.root), root);
+    printf(T("已备份 %" PRIu64 " 条记录到 %s\n日志 %s，树根 %s\n"
+             "附件请随后复制 %s（可略去其中 pending）\n",
+             "%" PRIu64 " records are in %s\njournal %s, root %s\n"
+             "attachments: copy %s now (pending in it may be left out)\n"),
+           head.size, path, head.origin, root, settings->chunks);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     bool check_config = false, describe = false, begin = false;
+    const char *backup_path = NULL;
     /* Chunks of attachments come and go: their memory goes back to the system, each time. */
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     static struct program program = {.config_path = CONFIG_PATH_DEFAULT};
@@ -205,6 +227,9 @@ int main(int argc, char **argv)
          "configuration file, default " CONFIG_PATH_DEFAULT, NULL, &program.config_path, NULL},
         {"begin", 0, NULL, NULL, "首次启动：新建日志（已有日志时拒绝）",
          "the first start: begin a new journal (refused where there is one)", &begin, NULL, NULL},
+        {"backup", 0, "文件", "FILE", "把日志备份到新文件并核对，然后退出；运行中也可使用",
+         "copy the journal to a new file, check the copy, exit; also while the broker runs", NULL,
+         &backup_path, NULL},
         {"check-config", 0, NULL, NULL, "检查配置，打印生效值后退出",
          "check the configuration, print what is in force, exit", &check_config, NULL, NULL},
         {"describe-config", 0, NULL, NULL, "打印带说明的配置样例",
@@ -243,6 +268,8 @@ int main(int argc, char **argv)
     int status = 0;
     if (check_config) {
         config_print(program.settings.config, stdout);
+    } else if (backup_path) {
+        status = backup(&program.settings, backup_path);
     } else {
         log_init(program.settings.log_level, program.settings.log_format);
         program.settings.begin = begin;
