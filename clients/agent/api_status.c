@@ -86,8 +86,9 @@ int api_status(struct agent *agent, struct http_request *request, struct http_re
     if (stats.again[0] || stats.again[1]) json_object_set_new(inbox, "again", lanes(stats.again));
     json_object_set_new(object, "inbox", inbox);
     json_object_set_new(object, "attachments",
-                        json_pack("{s:I,s:I,s:I}", "uploads", (json_int_t)stats.uploads,
-                                  "downloads", (json_int_t)stats.downloads, "bytes",
+                        json_pack("{s:I,s:I,s:I,s:I}", "uploads", (json_int_t)stats.uploads,
+                                  "downloads", (json_int_t)stats.downloads, "no_room",
+                                  (json_int_t)stats.roomless, "bytes",
                                   (json_int_t)stats.attachment_bytes));
     if (stats.last_error_ms) {
         json_t *error = render_error(&stats.last_error);
@@ -209,7 +210,9 @@ int api_metrics(struct agent *agent, struct http_request *request, struct http_r
     metric(text, "attachments_pending", gauge, "Attachments to be sent or fetched.",
            "{way=\"out\"}", stats.uploads);
     metric(text, "attachments_pending", NULL, NULL, "{way=\"in\"}", stats.downloads);
-    metric(text, "attachment_bytes", gauge, "Bytes of attachments kept, or to be.", "",
+    metric(text, "attachments_no_room", gauge,
+           "Of those: above their sender's share of the folder.", "", stats.roomless);
+    metric(text, "attachment_bytes", gauge, "Bytes of attachments in the folder.", "",
            stats.attachment_bytes);
     reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
     return 0;

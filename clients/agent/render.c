@@ -240,7 +240,7 @@ static json_t *section_json(const struct agent *agent, const char *kind_slug,
 static json_t *attachment_json(const struct leadbus_attachment *attachment, size_t number)
 {
     static const char *const states[] = {"none",     "local", "sending", "sent",
-                                         "fetching", "here",  "refused"};
+                                         "fetching", "here",  "refused", "no_room"};
     char hash[65];
     json_t *object = json_object();
     set_number(object, "n", number);
@@ -252,7 +252,7 @@ static json_t *attachment_json(const struct leadbus_attachment *attachment, size
     render_set(object, "sha256", hash);
     json_object_set_new(object, "confirm_no_dna", json_boolean(attachment->confirmed));
     render_set(object, "state",
-               attachment->state >= 0 && attachment->state < 7 ? states[attachment->state]
+               attachment->state >= 0 && attachment->state < 8 ? states[attachment->state]
                                                                : "unknown");
     if (attachment->code) render_set(object, "code", leadbus_error_name(attachment->code));
     set_number(object, "chunks", attachment->chunks);

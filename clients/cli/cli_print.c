@@ -272,11 +272,9 @@ static const char *attachment_state(const char *state)
 {
     static const struct {
         const char *state, *zh, *en;
-    } rows[] = {{"sending", "待上传", "to be sent"},
-                {"sent", "已上传", "sent"},
-                {"fetching", "接收中", "being fetched"},
-                {"here", "已收妥", "here"},
-                {"refused", "已拒收", "refused"}};
+    } rows[] = {{"sending", "待上传", "to be sent"},     {"sent", "已上传", "sent"},
+                {"fetching", "接收中", "being fetched"}, {"here", "已收妥", "here"},
+                {"refused", "已拒收", "refused"},        {"no_room", "暂无空间", "no room yet"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(state, rows[i].state) == 0) return T(rows[i].zh, rows[i].en);
     return state;

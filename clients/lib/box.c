@@ -109,9 +109,19 @@ static const char box_schema_6[] =
 /* What is wrong with a message, for who reads Chinese. */
 static const char box_schema_7[] =
     "ALTER TABLE outbox ADD COLUMN detail_zh TEXT NOT NULL DEFAULT '';";
+/* What is kept of attachments counts by root, and whose it is. What was still to be fetched begins
+ * anew, in the order in which there is room. */
+static const char box_schema_8[] =
+    "ALTER TABLE attachment ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attachment ADD COLUMN sender TEXT NOT NULL DEFAULT '';"
+    "UPDATE attachment SET kept=1 WHERE state IN (1,2,3,5);"
+    "UPDATE attachment SET sender=coalesce((SELECT sender FROM inbox WHERE"
+    " inbox.id=attachment.message AND type<>2),'') WHERE state>=4;"
+    "DROP INDEX attachment_root;"
+    "CREATE INDEX attachment_kept ON attachment(root,size,sender) WHERE kept=1;";
 /* Step i brings a store of version i to i + 1. */
 static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3, box_schema_4,
-                                        box_schema_5, box_schema_6, box_schema_7};
+                                        box_schema_5, box_schema_6, box_schema_7, box_schema_8};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

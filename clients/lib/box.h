@@ -155,7 +155,8 @@ enum {
     BOX_ATTACHMENT_LOCAL = 1,   /* sealed here, not yet named by a message */
     BOX_ATTACHMENT_WAITING = 2, /* of a message in the outbox: the broker does not have it yet */
     BOX_ATTACHMENT_SENT = 3,
-    BOX_ATTACHMENT_WANTED = 4, /* of a message in the inbox: to be fetched and looked at */
+    BOX_ATTACHMENT_WANTED = 4, /* of a message in the inbox: to be fetched and looked at; with
+                                  E_ATTACHMENT_ROOM as its code, once there is room */
     BOX_ATTACHMENT_HERE = 5,
     BOX_ATTACHMENT_REFUSED =
         6, /* code says why; its chunks are not kept; the bus is to hear of it */
@@ -172,11 +173,13 @@ struct box_attachment {
     unsigned lane;
     uint64_t index; /* of the message, where it came to us; 0: not proved yet */
     uint64_t created_ms;
+    bool kept;               /* has room in the folder: its chunks are there, or on their way */
+    char from[BOX_NAME_LEN]; /* who sent it to us; "": our own */
 };
 /* number is given. sealed: the entry (attached.h) under the storage key while it is LOCAL. */
 int box_attachment_add(struct box *box, struct box_attachment *row, struct bytes sealed,
                        struct error *ret_error) MUST_USE;
-/* message, ordinal, state, code, lane, index. */
+/* message, ordinal, state, code, lane, index, kept. */
 int box_attachment_update(struct box *box, const struct box_attachment *row,
                           struct error *ret_error) MUST_USE;
 int box_attachment_unseal(struct box *box, uint64_t number, struct error *ret_error) MUST_USE;
@@ -199,11 +202,17 @@ int box_attachments_idle(struct box *box, uint64_t before_ms, struct box_attachm
 int box_attachments_refused(struct box *box, unsigned lane, struct box_attachment *ret_rows,
                             size_t cap, size_t *ret_count, struct error *ret_error) MUST_USE;
 int box_attachment_close(struct box *box, uint64_t number, struct error *ret_error) MUST_USE;
-/* Rows that name a root. */
-int box_attachment_count(struct box *box, const uint8_t root[32], uint64_t *ret_count,
-                         struct error *ret_error) MUST_USE;
-/* Padded sizes of all whose chunks are kept or will be, together. */
+/* Is there a row, kept, with the root of this one; with its root and size; with both and its
+ * sender? */
+struct box_kept {
+    bool root, stream, of_sender;
+};
+int box_attachment_kept(struct box *box, const struct box_attachment *row, struct box_kept *ret,
+                        struct error *ret_error) MUST_USE;
+/* Padded sizes of what is kept, each root once; and of what each other unit sent. */
 int box_attachment_bytes(struct box *box, uint64_t *ret_bytes, struct error *ret_error) MUST_USE;
+int box_attachment_shares(struct box *box, int (*each)(void *ctx, const char *unit, uint64_t bytes),
+                          void *ctx, struct error *ret_error) MUST_USE;
 
 /* ---- numbers that messages have in common ------------------------------------------------------
  *

@@ -13,11 +13,13 @@ static void row_bind(sqlite3_stmt *statement, const struct box_attachment *row, 
     (void)sqlite3_bind_int(statement, 8, row->code);
     box_bind_u64(statement, 9, row->lane);
     box_bind_u64(statement, 10, row->index);
+    (void)sqlite3_bind_int(statement, 12, row->kept);
     if (!all) return;
     sqlite_bind_bytes(statement, 2, bytes_of(row->id, 16));
     sqlite_bind_bytes(statement, 5, bytes_of(row->root, 32));
     box_bind_u64(statement, 6, row->stream_len);
     box_bind_u64(statement, 11, row->created_ms);
+    sqlite_bind_text(statement, 13, row->from);
 }
 
 static void row_read(sqlite3_stmt *statement, struct box_attachment *row)
@@ -34,6 +36,8 @@ static void row_read(sqlite3_stmt *statement, struct box_attachment *row)
     row->lane = (unsigned)sqlite3_column_int(statement, 8);
     row->index = box_u64(statement, 9);
     row->created_ms = box_u64(statement, 10);
+    row->kept = sqlite3_column_int(statement, 11) != 0;
+    box_text(statement, 12, row->from, sizeof row->from);
 }
 
 static int one_number(struct box *box, sqlite3_stmt *statement, uint64_t *ret,
@@ -57,7 +61,7 @@ int box_attachment_add(struct box *box, struct box_attachment *row, struct bytes
     if (r < 0) return r;
     row->number = last + 1;
     row_bind(statement, row, true);
-    sqlite_bind_bytes(statement, 12, sealed);
+    sqlite_bind_bytes(statement, 14, sealed);
     return box_run(box, statement, ret_error);
 }
 
@@ -184,14 +188,22 @@ int box_attachments_pending(struct box *box,
     return r;
 }
 
-int box_attachment_count(struct box *box, const uint8_t root[32], uint64_t *ret_count,
-                         struct error *ret_error)
+int box_attachment_kept(struct box *box, const struct box_attachment *row, struct box_kept *ret,
+                        struct error *ret_error)
 {
     sqlite3_stmt *statement = NULL;
-    int r = box_prepare(box, BOX_ATTACHMENT_ROOT, false, &statement, ret_error);
+    int r = box_prepare(box, BOX_ATTACHMENT_KEPT, false, &statement, ret_error);
     if (r < 0) return r;
-    sqlite_bind_bytes(statement, 1, bytes_of(root, 32));
-    return one_number(box, statement, ret_count, ret_error);
+    sqlite_bind_bytes(statement, 1, bytes_of(row->root, 32));
+    box_bind_u64(statement, 2, row->stream_len);
+    sqlite_bind_text(statement, 3, row->from);
+    r = box_step(box, statement, ret_error);
+    if (r < 0) return r;
+    ret->root = sqlite3_column_int(statement, 0) != 0;
+    ret->stream = sqlite3_column_int(statement, 1) != 0;
+    ret->of_sender = sqlite3_column_int(statement, 2) != 0;
+    (void)sqlite3_reset(statement);
+    return 0;
 }
 
 int box_attachment_bytes(struct box *box, uint64_t *ret_bytes, struct error *ret_error)
@@ -199,4 +211,18 @@ int box_attachment_bytes(struct box *box, uint64_t *ret_bytes, struct error *ret
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_ATTACHMENT_BYTES, false, &statement, ret_error);
     return r < 0 ? r : one_number(box, statement, ret_bytes, ret_error);
+}
+
+int box_attachment_shares(struct box *box, int (*each)(void *ctx, const char *unit, uint64_t bytes),
+                          void *ctx, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_ATTACHMENT_SHARES, false, &statement, ret_error);
+    while (r == 0 && (r = box_step(box, statement, ret_error)) == 1) {
+        char unit[BOX_NAME_LEN];
+        box_text(statement, 0, unit, sizeof unit);
+        r = each(ctx, unit, box_u64(statement, 1));
+    }
+    (void)sqlite3_reset(statement);
+    return r;
 }

@@ -15,8 +15,9 @@
 #define IN_COLUMNS                                                                                 \
     "number,type,notice,code,id,thread,parent,hash,kind,topic,sender,lane,position,idx,"           \
     "record_ms,received_ms,missing,count,proved,must_sign,running"
-#define PEER_COLUMNS       "unit,lane,out_count,out_index,out_hash,in_serial,in_count,in_hash,in_known"
-#define ATTACHMENT_COLUMNS "number,id,message,ordinal,root,size,state,code,lane,idx,created_ms"
+#define PEER_COLUMNS "unit,lane,out_count,out_index,out_hash,in_serial,in_count,in_hash,in_known"
+#define ATTACHMENT_COLUMNS                                                                         \
+    "number,id,message,ordinal,root,size,state,code,lane,idx,created_ms,kept,sender"
 #define BOX_STATEMENTS(X)                                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -102,9 +103,9 @@
     X(CHECKPOINT_PUT, "INSERT OR REPLACE INTO checkpoint(size,note) VALUES(?1,?2)")                \
     X(CHECKPOINT_GET, "SELECT note FROM checkpoint WHERE size=?1")                                 \
     X(ATTACHMENT_ADD, "INSERT INTO attachment(" ATTACHMENT_COLUMNS                                 \
-                      ",sealed) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")                   \
+                      ",sealed) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)")           \
     X(ATTACHMENT_UPDATE, "UPDATE attachment SET message=?3,ordinal=?4,state=?7,code=?8,lane=?9,"   \
-                         "idx=?10 WHERE number=?1")                                                \
+                         "idx=?10,kept=?12 WHERE number=?1")                                       \
     X(ATTACHMENT_UNSEAL, "UPDATE attachment SET sealed=x'' WHERE number=?1")                       \
     X(ATTACHMENT_DELETE, "DELETE FROM attachment WHERE number=?1")                                 \
     X(ATTACHMENT_FIND, "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE id=?1")                \
@@ -119,8 +120,14 @@
       "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE state=6 AND idx=(SELECT min(idx) FROM " \
       "attachment WHERE state=6 AND lane=?1)")                                                     \
     X(ATTACHMENT_CLOSE, "UPDATE attachment SET state=7 WHERE number=?1")                           \
-    X(ATTACHMENT_ROOT, "SELECT count(*) FROM attachment WHERE root=?1")                            \
-    X(ATTACHMENT_BYTES, "SELECT coalesce(sum(size),0) FROM attachment WHERE state<6")              \
+    X(ATTACHMENT_KEPT, "SELECT EXISTS(SELECT 1 FROM attachment WHERE kept=1 AND root=?1),"         \
+                       "EXISTS(SELECT 1 FROM attachment WHERE kept=1 AND root=?1 AND size=?2),"    \
+                       "EXISTS(SELECT 1 FROM attachment WHERE kept=1 AND root=?1 AND size=?2 "     \
+                       "AND sender=?3)")                                                           \
+    X(ATTACHMENT_BYTES, "SELECT coalesce(sum(size),0) FROM (SELECT DISTINCT root,size FROM "       \
+                        "attachment WHERE kept=1)")                                                \
+    X(ATTACHMENT_SHARES, "SELECT sender,sum(size) FROM (SELECT DISTINCT root,size,sender FROM "    \
+                         "attachment WHERE kept=1 AND sender<>'') GROUP BY sender")                \
     X(ATTACHMENT_LAST, "SELECT coalesce(max(number),0) FROM attachment")
 
 enum box_statement {

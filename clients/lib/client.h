@@ -31,7 +31,6 @@ struct leadbus {
     struct keyring keyring;
     struct buf passphrase;
     char *keyring_path, *endpoint, *attachments;
-    uint64_t uploading_bytes;       /* of files that are being sealed */
     size_t broker, broker_endpoint; /* which one is tried */
     char current[IO_ENDPOINT_LEN_MAX + 1];
     struct leadbus_options options;

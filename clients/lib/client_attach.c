@@ -36,9 +36,11 @@ int client_attachments_path(struct leadbus_options *options, char **ret, struct 
 static int erase_unknown(void *ctx, const uint8_t root[CHUNKS_ROOT_LEN])
 {
     leadbus *lb = ctx;
-    uint64_t count = 0;
-    int r = box_attachment_count(lb->box, root, &count, NULL);
-    return r == 0 && count == 0 ? chunks_erase(lb->attachments, root, NULL) : r;
+    struct box_attachment row = {0};
+    struct box_kept kept;
+    memcpy(row.root, root, sizeof row.root);
+    int r = box_attachment_kept(lb->box, &row, &kept, NULL);
+    return r == 0 && !kept.root ? chunks_erase(lb->attachments, root, NULL) : r;
 }
 
 int client_attachments_sweep(leadbus *lb, struct error *ret_error)
@@ -66,7 +68,7 @@ struct leadbus_upload {
 
 static int room(const leadbus *lb, uint64_t more, struct error *ret_error)
 {
-    uint64_t held = lb->engine->attachment_bytes + lb->uploading_bytes;
+    uint64_t held = lb->engine->attachment_bytes + lb->engine->uploading_bytes;
     uint64_t max = lb->options.attachments_max;
     if (held <= max && more <= max - held) return 0;
     return error_say(ret_error, E_OUTBOX_FULL, "attachments", "附件目录已有 %llu 字节，上限 %llu",
@@ -86,7 +88,7 @@ static int store_chunk(void *ctx, uint64_t number, struct bytes chunk, struct er
         r = chunks_put(upload->lb->attachments, upload->spool, (uint32_t)number, chunk, ret_error);
     if (r < 0) return r;
     upload->stored += chunk.len;
-    upload->lb->uploading_bytes += chunk.len;
+    upload->lb->engine->uploading_bytes += chunk.len;
     return 0;
 }
 
@@ -174,7 +176,7 @@ void leadbus_upload_abort(leadbus_upload *upload)
     /* What stays behind on an error is removed when the store is opened. */
     if (upload->begun && !upload->kept)
         (void)!chunks_erase(upload->lb->attachments, upload->spool, NULL);
-    upload->lb->uploading_bytes -= upload->stored;
+    upload->lb->engine->uploading_bytes -= upload->stored;
     attachment_sealer_fini(&upload->sealer);
     sodium_memzero(upload, sizeof *upload);
     free(upload);
@@ -304,6 +306,13 @@ int client_attachments_load(leadbus *lb, const uint8_t id[16], const struct cont
     return r;
 }
 
+static int shown_state(const struct box_attachment *row)
+{
+    if (row->state == BOX_ATTACHMENT_CLOSED) return LEADBUS_ATTACHMENT_REFUSED;
+    bool roomless = row->state == BOX_ATTACHMENT_WANTED && row->code == E_ATTACHMENT_ROOM;
+    return roomless ? LEADBUS_ATTACHMENT_NO_ROOM : row->state;
+}
+
 void client_attachment_view(const leadbus *lb, const struct client_attachment *item,
                             struct leadbus_attachment *ret)
 {
@@ -315,8 +324,7 @@ void client_attachment_view(const leadbus *lb, const struct client_attachment *i
         .media_type = item->entry->media_type,
         .bytes = item->entry->size,
         .confirmed = item->entry->confirmed,
-        .state =
-            item->row.state == BOX_ATTACHMENT_CLOSED ? LEADBUS_ATTACHMENT_REFUSED : item->row.state,
+        .state = shown_state(&item->row),
         .code = item->row.code,
         .chunks = (uint32_t)attachment_chunk_count(item->row.stream_len),
     };
@@ -349,6 +357,9 @@ static int find_row(leadbus *lb, const uint8_t *message, size_t i, struct box_at
                       count);
     if (r < 0) return r;
     *ret = rows[i];
+    if (ret->state == BOX_ATTACHMENT_WANTED && ret->code == E_ATTACHMENT_ROOM)
+        return error_say(ret_error, E_ATTACHMENT_ROOM, "attachment", "超过发送单位的份额，尚未接收",
+                         "above its sender's share: not fetched yet");
     if (ret->state == BOX_ATTACHMENT_WANTED)
         return error_say(ret_error, E_ATTACHMENT_PENDING, "attachment", "尚未收全",
                          "not all of it is here");

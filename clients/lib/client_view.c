@@ -213,6 +213,8 @@ void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats)
     const struct engine_transfer *transfer;
     TAILQ_FOREACH(transfer, &engine->transfers, link)
     (*(transfer->out ? &stats.uploads : &stats.downloads))++;
+    TAILQ_FOREACH(transfer, &engine->roomless, link) stats.roomless++;
+    stats.downloads += stats.roomless;
     stats.attachment_bytes = engine->attachment_bytes;
     view_fill(ret_stats, &stats, sizeof stats);
 }

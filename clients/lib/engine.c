@@ -194,6 +194,7 @@ int engine_new(const struct engine_options *options, struct box *box, const stru
     engine->expired_ms = moment->now_ms;
     STAILQ_INIT(&engine->out);
     TAILQ_INIT(&engine->transfers);
+    TAILQ_INIT(&engine->roomless);
     arena_init(&engine->arena, ENGINE_ARENA_BYTES_MAX);
     moment_draw(moment, hash_key, sizeof hash_key);
     map_init(&engine->pending_of, 16, hash_key);

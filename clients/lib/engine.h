@@ -65,7 +65,7 @@ struct engine_options {
                          struct bytes payload, struct error *ret_error);
     /* Folder of the attachments' chunks; NULL: none can be sent, and none is fetched. */
     const char *chunks;
-    uint64_t attachment_bytes_max; /* of padded streams kept in it */
+    uint64_t attachment_bytes_max; /* of padded streams kept in it; 0: no bound */
     /* May this file be read here? Asked when all of it is here and is what its sender signed. NULL:
      * any may. */
     int (*check_attachment)(void *ctx, struct engine_file *file, struct error *ret_error);
@@ -136,6 +136,10 @@ struct engine_transfer {
     struct engine_check *check;
 };
 TAILQ_HEAD(engine_transfers, engine_transfer);
+struct engine_share {
+    char unit[BOX_NAME_LEN];
+    uint64_t bytes;
+};
 
 struct engine_exception {
     uint64_t position, index;
@@ -271,8 +275,12 @@ struct engine {
     uint64_t kek_clock;
 
     struct engine_transfers transfers; /* by lane, then number */
+    struct engine_transfers roomless;  /* to be fetched, once there is room */
     struct engine_transfer *up, *down; /* at work */
-    uint64_t attachment_bytes;
+    uint64_t attachment_bytes;         /* kept in the folder, each root once */
+    uint64_t uploading_bytes;          /* of files that the driver is sealing */
+    struct engine_share *shares;       /* of those bytes, by who sent them */
+    size_t share_count, share_cap;
     bool late; /* there may be some of which the bus has not heard */
 
     struct engine_rewrap rewrap;

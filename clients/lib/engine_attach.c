@@ -74,24 +74,21 @@ int engine_attach_add(struct engine *engine, struct moment *moment, const char *
     memcpy(row.root, entry->root.data, 32);
     local_encode(kind, needs_confirm, entry, &plain);
     engine_rest_seal(engine, moment, row.id, buf_bytes(&plain), &sealed);
-    r = box_attachment_add(engine->box, &row, buf_bytes(&sealed), ret_error);
+    r = engine_room_take(engine, moment, &row, ret_error);
+    if (r == 0) r = box_attachment_add(engine->box, &row, buf_bytes(&sealed), ret_error);
     buf_wipe_fini(&plain);
     buf_fini(&sealed);
     if (r < 0) return r;
-    engine->attachment_bytes += row.stream_len;
     memcpy(ret_id, row.id, 16);
     return 0;
 }
 
-/* The chunks go with the last row that names them. */
 static int drop_row(struct engine *engine, const struct box_attachment *row,
                     struct error *ret_error)
 {
-    uint64_t count = 0;
     int r = box_attachment_delete(engine->box, row->number, ret_error);
-    if (r == 0) r = box_attachment_count(engine->box, row->root, &count, ret_error);
-    if (r == 0 && count == 0) r = chunks_erase(engine->options.chunks, row->root, ret_error);
-    if (r == 0) engine->attachment_bytes -= row->stream_len;
+    if (r == 0) r = engine_room_leave(engine, row, ret_error);
+    if (r == 0) engine_transfers_room(engine);
     return r;
 }
 
@@ -322,10 +319,9 @@ int engine_attach_received(struct engine *engine, struct moment *moment,
         engine_make_id(moment, fresh.id);
         memcpy(fresh.message, row->id, 16);
         memcpy(fresh.root, one->root.data, 32);
+        engine_copy(fresh.from, sizeof fresh.from, row->from);
         r = box_attachment_add(engine->box, &fresh, (struct bytes){0}, ret_error);
-        if (r < 0) break;
-        engine->attachment_bytes += fresh.stream_len;
-        engine_transfer_add(engine, &fresh);
+        if (r == 0) engine_transfer_add(engine, &fresh);
     }
     return r;
 }

@@ -6,6 +6,7 @@
 
 enum {
     FETCH_DAMAGED_MS = 600000, /* the broker's disk: its operator has to mend that */
+    FETCH_LOOK_MAX = 64,       /* files for which there is no room, at one time */
 };
 
 /* `report`: the sender and the office are to hear of it. */
@@ -13,16 +14,15 @@ static int give_up(struct engine *engine, struct moment *moment, struct engine_t
                    bool report, const struct error *why, struct error *ret_error)
 {
     struct box_attachment row = transfer->row;
-    uint64_t count = 0;
     row.state = report ? BOX_ATTACHMENT_REFUSED : BOX_ATTACHMENT_CLOSED;
     row.code = why->code;
+    row.kept = false;
     if (report) engine->late = true;
     engine_note(engine, moment, why);
     transfer_free(engine, transfer);
     int r = box_attachment_update(engine->box, &row, ret_error);
-    if (r == 0) r = box_attachment_count(engine->box, row.root, &count, ret_error);
-    if (r == 0 && count == 1) r = chunks_erase(engine->options.chunks, row.root, ret_error);
-    engine->attachment_bytes -= row.stream_len;
+    if (r == 0) r = engine_room_leave(engine, &row, ret_error);
+    if (r == 0) engine_transfers_room(engine);
     engine_tell(engine, ENGINE_CHANGED_ATTACHMENT, row.message);
     return r;
 }
@@ -234,23 +234,48 @@ int engine_fetch_check(struct engine *engine, struct moment *moment, struct erro
     return check_step(engine, moment, engine->down, ret_error);
 }
 
+/* Takes room for the file, before anything of it is asked for. 1: there is none, and its row says
+ * so. */
+static int take_room(struct engine *engine, struct moment *moment, struct engine_transfer *transfer,
+                     struct error *ret_error)
+{
+    struct box_attachment *row = &transfer->row;
+    int code = row->code;
+    bool kept = row->kept;
+    int r = engine_room_take(engine, moment, row, ret_error);
+    if (r < 0) return r;
+    if (r == 1) transfer_roomless(engine, transfer);
+    row->code = r == 1 ? E_ATTACHMENT_ROOM : 0;
+    if (row->kept == kept && row->code == code) return r;
+    engine_tell(engine, ENGINE_CHANGED_ATTACHMENT, row->message);
+    int written = box_attachment_update(engine->box, row, ret_error);
+    return written < 0 ? written : r;
+}
+
+/* The next one for which there is room. */
+static int choose(struct engine *engine, struct moment *moment, struct error *ret_error)
+{
+    for (unsigned looked = 0; looked < FETCH_LOOK_MAX; looked++) {
+        struct engine_transfer *transfer = transfer_choose(engine, moment, false);
+        if (!transfer) return 0;
+        int r = take_room(engine, moment, transfer, ret_error);
+        if (r == 0) engine->down = transfer;
+        if (r <= 0) return r;
+    }
+    return 0;
+}
+
 int engine_fetches_pump(struct engine *engine, struct moment *moment, struct error *ret_error)
 {
     struct engine_transfer *transfer = engine->down;
     if (transfer && transfer->state != TRANSFER_CHECKING && transfer_silent(moment, transfer))
         transfer_rest(engine, transfer, 0);
-    if (!engine->down) engine->down = transfer_choose(engine, moment, false);
+    if (!engine->down) {
+        int r = choose(engine, moment, ret_error);
+        if (r < 0) return r;
+    }
     transfer = engine->down;
     if (!transfer) return 0;
-    if (transfer->state == TRANSFER_IDLE && engine->options.attachment_bytes_max > 0 &&
-        engine->attachment_bytes > engine->options.attachment_bytes_max) {
-        struct error why;
-        (void)error_say(&why, E_DISK_FULL, "attachments", "附件目录已有 %llu 字节，上限 %llu",
-                        "%llu bytes are kept, at most %llu",
-                        (unsigned long long)engine->attachment_bytes,
-                        (unsigned long long)engine->options.attachment_bytes_max);
-        return no_room(engine, moment, transfer, &why);
-    }
     if (transfer->state == TRANSFER_IDLE) (void)ask_leaves(engine, moment, transfer);
     if (transfer->state != TRANSFER_RUNNING) return 0;
     if (transfer->done_count == transfer->count)

@@ -184,6 +184,20 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
 /* ---- engine_file.c: engine.h and engine_file.h --------------------------------------------------
  */
 
+/* ---- engine_room.c: room in the folder of attachments -------------------------------------------
+ *
+ * A root counts once, however many messages name it. What one unit sent may take half of what
+ * everything else leaves of attachment_bytes_max: so there is room for others whoever sends how
+ * much. Our own files may take all that is left (client_attach.c). */
+int engine_room_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* Sets row->kept; the caller writes the row. 1: above the sender's share, which is noted unless the
+ * row says so already. */
+int engine_room_take(struct engine *engine, struct moment *moment, struct box_attachment *row,
+                     struct error *ret_error) MUST_USE;
+/* A row that was kept is written as one that is not, or deleted. The chunks go with the last. */
+int engine_room_leave(struct engine *engine, const struct box_attachment *row,
+                      struct error *ret_error) MUST_USE;
+
 /* ---- engine_transfer.c: the list of files on their way, and engine_transfer.h -------------------
  */
 int engine_transfers_load(struct engine *engine, struct error *ret_error) MUST_USE;
@@ -193,6 +207,8 @@ void engine_transfer_add(struct engine *engine, const struct box_attachment *row
 /* The message was refused or is gone: nothing of it is sent any more. */
 void engine_transfers_cancel(struct engine *engine, const uint8_t message[16]);
 uint64_t engine_transfers_next_ms(const struct engine *engine);
+/* Room has come free: those that wait for some are looked at again. */
+void engine_transfers_room(struct engine *engine);
 
 /* ---- engine_attach.c: files of messages ---------------------------------------------------------
  */

@@ -69,13 +69,41 @@ static int load_row(void *ctx, const struct box_attachment *row)
 int engine_transfers_load(struct engine *engine, struct error *ret_error)
 {
     int r = box_attachments_pending(engine->box, load_row, engine, ret_error);
-    if (r == 0) r = box_attachment_bytes(engine->box, &engine->attachment_bytes, ret_error);
-    return r;
+    return r < 0 ? r : engine_room_load(engine, ret_error);
 }
 
-void engine_transfers_free(struct engine *engine)
+void transfer_roomless(struct engine *engine, struct engine_transfer *transfer)
 {
-    struct engine_transfer *transfer = TAILQ_FIRST(&engine->transfers);
+    transfer_rest(engine, transfer, 0);
+    TAILQ_REMOVE(&engine->transfers, transfer, link);
+    TAILQ_INSERT_TAIL(&engine->roomless, transfer, link);
+}
+
+/* Ahead of what has come since, each in its lane; in one walk, for they may be many. */
+void engine_transfers_room(struct engine *engine)
+{
+    struct engine_transfer *first[ENGINE_LANES], *transfer;
+    for (unsigned lane = 0; lane < ENGINE_LANES; lane++) {
+        first[lane] = TAILQ_FIRST(&engine->transfers);
+        while (first[lane] && first[lane]->row.lane < lane)
+            first[lane] = TAILQ_NEXT(first[lane], link);
+    }
+    while ((transfer = TAILQ_LAST(&engine->roomless, engine_transfers))) {
+        unsigned lane = transfer->row.lane < ENGINE_LANES ? transfer->row.lane : ENGINE_LANES - 1;
+        struct engine_transfer *at = first[lane];
+        TAILQ_REMOVE(&engine->roomless, transfer, link);
+        if (at)
+            TAILQ_INSERT_BEFORE(at, transfer, link);
+        else
+            TAILQ_INSERT_TAIL(&engine->transfers, transfer, link);
+        for (unsigned k = 0; k <= lane; k++)
+            if (first[k] == at) first[k] = transfer;
+    }
+}
+
+static void free_all(struct engine_transfers *transfers)
+{
+    struct engine_transfer *transfer = TAILQ_FIRST(transfers);
     while (transfer) {
         struct engine_transfer *next = TAILQ_NEXT(transfer, link);
         check_free(transfer->check);
@@ -83,7 +111,14 @@ void engine_transfers_free(struct engine *engine)
         free(transfer);
         transfer = next;
     }
-    TAILQ_INIT(&engine->transfers);
+    TAILQ_INIT(transfers);
+}
+
+void engine_transfers_free(struct engine *engine)
+{
+    free_all(&engine->transfers);
+    free_all(&engine->roomless);
+    free(engine->shares);
 }
 
 void engine_transfers_unsent(struct engine *engine)

@@ -12,6 +12,8 @@ enum {
 /* Back to the beginning; what is stored at either end stays. */
 void transfer_rest(struct engine *engine, struct engine_transfer *transfer, uint64_t retry_ms);
 void transfer_free(struct engine *engine, struct engine_transfer *transfer);
+/* Among those that wait for room. */
+void transfer_roomless(struct engine *engine, struct engine_transfer *transfer);
 /* The one at work that an answer is about. */
 struct engine_transfer *transfer_at_work(struct engine *engine, bool out, ProtobufCBinaryData root);
 /* The next chunk to ask or send for, which is in flight then; false: none is missing, or enough are

@@ -285,6 +285,10 @@ static int emit_file(void *ctx, uint64_t number, struct bytes chunk, struct erro
     return chunks_put(folders[0], ctx, (uint32_t)number, chunk, ret_error);
 }
 
+static struct {
+    uint8_t key[32], root[32], sha256[32];
+} last; /* file that was added */
+
 /* Sealed into the school's folder, as the library does. wrong: the SHA-256 of another file. */
 static void add_file(struct fake *fake, const char *kind, bool needs_confirm, bool wrong,
                      uint8_t ret_id[16])
@@ -312,7 +316,25 @@ static void add_file(struct fake *fake, const char *kind, bool needs_confirm, bo
     assert_int_equal(engine_attach_add(school->engine, fake_moment(fake), kind, &entry,
                                        needs_confirm, ret_id, NULL),
                      0);
+    memcpy(last.key, key, 32);
+    memcpy(last.root, sealed.root, 32);
+    memcpy(last.sha256, sealed.sha256, 32);
     attachment_sealer_fini(&sealer);
+}
+
+/* The last one once more, for another message. */
+static void add_again(struct fake *fake, uint8_t ret_id[16])
+{
+    Leadbus__Payload__Attachment entry = LEADBUS__PAYLOAD__ATTACHMENT__INIT;
+    entry.key = fake_binary(last.key, 32);
+    entry.root = fake_binary(last.root, 32);
+    entry.sha256 = fake_binary(last.sha256, 32);
+    entry.size = FILE_LEN;
+    entry.name = (char *)(uintptr_t) "现场.jpg";
+    entry.media_type = (char *)(uintptr_t) "image/jpeg";
+    assert_int_equal(
+        engine_attach_add(school->engine, fake_moment(fake), REPORT, &entry, true, ret_id, NULL),
+        0);
 }
 
 static int stage_many(struct fake *fake, const char *kind, const struct engine_attach *attachments,
@@ -704,11 +726,123 @@ static void nothing_is_fetched_while_there_is_no_room(void **state)
     report(fake, false, id, file);
     fake_run(fake);
     assert_int_equal(told.leaves, 0);
-    assert_int_equal(police->engine->stats.last.code, E_DISK_FULL);
+    assert_int_equal(row_of(police, id).code, E_ATTACHMENT_ROOM);
     police->engine->options.attachment_bytes_max = 16 << 20;
-    fake->district->now_ms += 60000;
+    engine_transfers_room(police->engine);
     fake_run(fake);
     assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_HERE);
+    assert_int_equal(row_of(police, id).code, 0);
+}
+
+/* Who names one file in many messages uses the room of one. */
+static void a_file_counts_once_however_many_messages_name_it(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t ids[6][16], file[16];
+    uint64_t bytes = 0;
+    report(fake, false, ids[0], file);
+    fake_run(fake);
+    uint64_t one = row_of(police, ids[0]).stream_len;
+    police->engine->options.attachment_bytes_max = 3 * one;
+    for (size_t i = 1; i < 6; i++) {
+        add_again(fake, file);
+        assert_int_equal(stage(fake, REPORT, file, true, ids[i], NULL), 0);
+        fake_run(fake);
+        assert_int_equal(row_of(police, ids[i]).state, BOX_ATTACHMENT_HERE);
+    }
+    assert_int_equal(told.got, 3); /* and is fetched once */
+    assert_int_equal(police->engine->attachment_bytes, one);
+    assert_int_equal(school->engine->attachment_bytes, one);
+    assert_int_equal(box_attachment_bytes(police->box, &bytes, NULL), 0);
+    assert_int_equal(bytes, one);
+    /* One more that is refused leaves the bytes to the others. */
+    check_answer = E_FORBIDDEN_CONTENT;
+    add_again(fake, file);
+    assert_int_equal(stage(fake, REPORT, file, true, ids[5], NULL), 0);
+    fake_run(fake);
+    assert_int_equal(row_of(police, ids[5]).state, BOX_ATTACHMENT_CLOSED);
+    assert_int_equal(police->engine->attachment_bytes, one);
+    same_file(police, ids[0]);
+}
+
+/* One sender has half of what others leave; who sends less goes on, and what has no room waits. */
+static void a_sender_does_not_use_up_the_room_of_others(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t first[16], second[16], file[16];
+    report(fake, false, first, file);
+    fake_run(fake);
+    uint64_t one = row_of(police, first).stream_len;
+    police->engine->options.attachment_bytes_max = 4 * one - 2;
+    report(fake, false, second, file); /* would be half and one byte */
+    fake_run(fake);
+    assert_int_equal(row_of(police, second).state, BOX_ATTACHMENT_WANTED);
+    assert_int_equal(row_of(police, second).code, E_ATTACHMENT_ROOM);
+    assert_int_equal(police->engine->stats.last.code, E_ATTACHMENT_ROOM);
+    assert_non_null(strstr(police->engine->stats.last.detail, "education"));
+    assert_int_equal(told.leaves, 1); /* nothing of it was asked for */
+    assert_int_equal(police->engine->attachment_bytes, one);
+    fake->district->now_ms += 3600 * 1000;
+    fake_run(fake); /* time alone makes no room, and nobody is kept awake */
+    assert_int_equal(row_of(police, second).code, E_ATTACHMENT_ROOM);
+    assert_true(engine_transfers_next_ms(police->engine) > fake->district->now_ms);
+
+    struct box_attachment row = {.state = BOX_ATTACHMENT_WANTED, .stream_len = one, .root = {9}};
+    engine_copy(row.from, sizeof row.from, "health");
+    assert_int_equal(engine_room_take(police->engine, fake_moment(fake), &row, NULL), 0);
+    assert_true(row.kept);
+    row.kept = false;
+    assert_int_equal(engine_room_leave(police->engine, &row, NULL), 0);
+    assert_int_equal(police->engine->attachment_bytes, one);
+
+    /* After a restart it is judged as before; with a higher bound it comes. */
+    struct engine_options options = police->engine->options;
+    for (int raised = 0; raised < 2; raised++) {
+        if (raised) options.attachment_bytes_max = 4 * one;
+        engine_free(police->engine);
+        assert_int_equal(engine_new(&options, police->box, &police->keyring, &fake->root,
+                                    district_bundle_open(fake->district, 1), fake_moment(fake),
+                                    &police->engine, NULL),
+                         0);
+        assert_int_equal(police->engine->attachment_bytes, one);
+        fake_online(fake, police);
+        if (!raised) assert_int_equal(row_of(police, second).code, E_ATTACHMENT_ROOM);
+    }
+    assert_int_equal(row_of(police, second).state, BOX_ATTACHMENT_HERE);
+    assert_int_equal(row_of(police, second).code, 0);
+    same_file(police, second);
+}
+
+/* A hundred that have no room are no wall before the one that has. */
+static void many_without_room_do_not_hold_up_one_that_has(void **state)
+{
+    struct fake *fake = *state;
+    struct box_attachment row = {
+        .state = BOX_ATTACHMENT_WANTED, .index = 1, .stream_len = (16 << 20) + 1, .message = {1}};
+    uint8_t id[16], file[16];
+    engine_copy(row.from, sizeof row.from, "health");
+    for (uint32_t i = 0; i < 100; i++) {
+        row.root[0] = (uint8_t)i;
+        row.id[0] = (uint8_t)i;
+        row.ordinal = i;
+        assert_int_equal(box_attachment_add(police->box, &row, (struct bytes){0}, NULL), 0);
+        engine_transfer_add(police->engine, &row);
+    }
+    report(fake, false, id, file);
+    fake_run(fake);
+    assert_int_equal(row_of(police, id).state, BOX_ATTACHMENT_HERE);
+    size_t waiting = 0;
+    struct engine_transfer *transfer;
+    TAILQ_FOREACH(transfer, &police->engine->roomless, link) waiting++;
+    assert_int_equal(waiting, 100);
+    engine_transfers_room(police->engine);
+    uint64_t before = 0;
+    TAILQ_FOREACH(transfer, &police->engine->transfers, link)
+    {
+        assert_true(transfer->row.number > before); /* in their order again */
+        before = transfer->row.number;
+    }
+    fake_run(fake);
 }
 
 /* The key is in the box under the storage key only, and in the message's content afterwards. */
@@ -755,6 +889,13 @@ static void a_manifest_that_lists_what_no_section_names_is_an_exception(void **s
     district_letter_free(letter);
 }
 
+static int one_share(void *ctx, const char *unit, uint64_t bytes)
+{
+    assert_string_equal(unit, "health");
+    *(uint64_t *)ctx += bytes;
+    return 0;
+}
+
 static void a_store_of_before_attachments_opens(void **state)
 {
     struct fake *fake = *state;
@@ -785,6 +926,50 @@ static void a_store_of_before_attachments_opens(void **state)
     (void)unlink(path);
 }
 
+/* What a store counted by message it counts by root, and what it had not fetched has no room yet.
+ */
+static void a_store_that_counted_by_message_counts_by_root(void **state)
+{
+    struct fake *fake = *state;
+    char path[128];
+    struct box *box = NULL;
+    sqlite3 *db = NULL;
+    uint64_t bytes = 0;
+    const int states[] = {BOX_ATTACHMENT_HERE, BOX_ATTACHMENT_HERE, BOX_ATTACHMENT_WANTED,
+                          BOX_ATTACHMENT_CLOSED};
+    (void)fake;
+    (void)snprintf(path, sizeof path, "%s/store", folders[0]);
+    assert_int_equal(box_open(path, &box, NULL), 0);
+    for (uint8_t i = 0; i < 4; i++) {
+        struct box_attachment row = {.id = {i}, .stream_len = 1024, .state = states[i]};
+        row.root[0] = i / 2;
+        assert_int_equal(box_attachment_add(box, &row, (struct bytes){0}, NULL), 0);
+    }
+    assert_int_equal(box_commit(box, NULL), 0);
+    box_close(box);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP INDEX attachment_kept;"
+                                  "ALTER TABLE attachment DROP COLUMN kept;"
+                                  "ALTER TABLE attachment DROP COLUMN sender;"
+                                  "CREATE INDEX attachment_root ON attachment(root);"
+                                  "INSERT INTO inbox SELECT 1,1,0,0,x'00',x'00',x'00',x'00','','',"
+                                  "'health',0,0,0,0,0,0,0,0,0,x'00';"
+                                  "UPDATE attachment SET message=x'00';"
+                                  "PRAGMA user_version=7",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_int_equal(box_open(path, &box, NULL), 0);
+    assert_int_equal(box_attachment_bytes(box, &bytes, NULL), 0);
+    assert_int_equal(bytes, 1024);
+    bytes = 0;
+    assert_int_equal(box_attachment_shares(box, one_share, &bytes, NULL), 0);
+    assert_int_equal(bytes, 1024);
+    box_close(box);
+    (void)unlink(path);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -805,9 +990,13 @@ int main(void)
         TEST(a_draft_names_files_that_are_there_for_its_kind_once),
         TEST(what_no_draft_names_within_a_day_is_removed),
         TEST(nothing_is_fetched_while_there_is_no_room),
+        TEST(a_file_counts_once_however_many_messages_name_it),
+        TEST(a_sender_does_not_use_up_the_room_of_others),
+        TEST(many_without_room_do_not_hold_up_one_that_has),
         TEST(keys_of_files_are_not_in_the_box_in_clear),
         TEST(a_manifest_that_lists_what_no_section_names_is_an_exception),
         TEST(a_store_of_before_attachments_opens),
+        TEST(a_store_that_counted_by_message_counts_by_root),
     };
     return cmocka_run_group_tests_name("engine_attach", tests, NULL, NULL);
 }

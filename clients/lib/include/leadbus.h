@@ -115,8 +115,11 @@ struct leadbus_options {
     /* Folder of attachments, kept as the encrypted chunks that they travel as; created when first
      * used. NULL: store_path with "-chunks" behind it. */
     const char *attachments_path;
-    uint64_t attachments_max; /* bytes in it; 0 = 16 GiB. Above: "outbox_full" for a new file, and
-                                 what was sent to us is not fetched: disk_full in the stats */
+    /* Bytes in it; 0 = 16 GiB. A file counts once, however many messages name it. Above: a new file
+     * is "outbox_full". What one unit sent us takes at most half of what all others leave of it;
+     * beyond that share its files are not fetched (LEADBUS_ATTACHMENT_NO_ROOM), until room comes
+     * free or the bound is raised; those of others are. */
+    uint64_t attachments_max;
     /* May this file, which came with a message of `kind`, be handed to people here? Asked once,
      * when all of it has come and is what its sender signed; `reader` gives its bytes, for the time
      * of the call. 0 = yes; a code: its bytes are removed, and the attachment is REFUSED with that
@@ -476,6 +479,8 @@ enum leadbus_attachment_state {
     LEADBUS_ATTACHMENT_HERE = 5,
     LEADBUS_ATTACHMENT_REFUSED = 6, /* `code` says why; its bytes are not kept. Where the content
                                        was refused here, the sender is told */
+    LEADBUS_ATTACHMENT_NO_ROOM = 7, /* above its sender's share of attachments_max (`code` is
+                                       attachment_room): fetched when there is room */
 };
 struct leadbus_attachment {
     size_t size;
@@ -492,8 +497,8 @@ LEADBUS_API size_t leadbus_message_attachment_count(const leadbus_message *messa
 /* 1, or 0 where i is out of range. Texts are borrowed from the message. */
 LEADBUS_API int leadbus_message_attachment(const leadbus_message *message, size_t i,
                                            struct leadbus_attachment *ret_attachment);
-/* Opens the i-th for reading. not_found; attachment_pending: not all of it is here; the code of a
- * REFUSED one. Borrows the handle: close it before leadbus_close. */
+/* Opens the i-th for reading. not_found; attachment_pending: not all of it is here;
+ * attachment_room; the code of a REFUSED one. Borrows the handle: close it before leadbus_close. */
 LEADBUS_API int leadbus_attachment_open(leadbus *lb, const uint8_t *message, size_t i,
                                         leadbus_reader **ret_reader,
                                         struct leadbus_error *ret_error);
@@ -589,10 +594,11 @@ struct leadbus_stats {
                           the authority: the journal may be forked */
     struct leadbus_error alarm;
     uint64_t uploads, downloads; /* attachments to be sent, and to be fetched */
-    uint64_t attachment_bytes;   /* kept in the folder, or to be */
+    uint64_t attachment_bytes;   /* in the folder, or just coming */
     uint64_t again[2]; /* per lane: acknowledged once, not in this store, still to be fetched again:
                           the store was put back from an older copy */
     uint64_t rewraps;  /* owed to recipients who had no key, or lost it, until they have one */
+    uint64_t roomless; /* of `downloads`: those that wait for room */
 };
 /* Fills up to ret_stats->size bytes. */
 LEADBUS_API void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats);
