@@ -76,8 +76,8 @@ static int start(struct broker *broker, struct error *ret_error)
     clock_random(hash_key, sizeof hash_key);
     int code = queue_init(&broker->gone, GONE_COUNT_MAX, true, ret_error);
     if (!code)
-        code = uploads_new(settings->upload_bytes_max, settings->upload_keep_ms, hash_key,
-                           &broker->uploads, ret_error);
+        code = uploads_new(settings->upload_bytes_max, settings->day_bytes_max,
+                           settings->upload_keep_ms, hash_key, &broker->uploads, ret_error);
     if (!code)
         code =
             journal_open(settings, broker->keyring, broker->uploads, &broker->journal, ret_error);

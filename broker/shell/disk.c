@@ -77,7 +77,7 @@ static int check_reserve(const char *folder, uint64_t wanted_bytes, struct error
     uint64_t free_bytes = (uint64_t)state.f_bavail * state.f_frsize;
     uint64_t reserve = all / 20 < DISK_RESERVE_BYTES_MAX ? all / 20 : DISK_RESERVE_BYTES_MAX;
     if (free_bytes >= reserve && free_bytes - reserve >= wanted_bytes) return 0;
-    return error_set(ret_error, E_DISK_FULL, "attachment",
+    return error_say(ret_error, E_DISK_FULL, "attachment", "总线磁盘的余量须留给日志",
                      "what is left on the broker's disk is kept for the journal");
 }
 

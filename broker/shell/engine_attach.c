@@ -36,14 +36,20 @@ static uint32_t retry_ms(int code)
     return code == E_BUSY ? BUSY_MS : UPLOADS_RETRY_MS;
 }
 
-static void refuse(struct engine *engine, const struct job *job, int code,
-                   const struct error *error)
+static void refuse_for(struct engine *engine, const struct job *job, int code,
+                       const struct error *error, uint32_t retry_after_ms)
 {
-    struct core_verdict verdict = {.code = code, .error = *error, .retry_after_ms = retry_ms(code)};
+    struct core_verdict verdict = {.code = code, .error = *error, .retry_after_ms = retry_after_ms};
     reply_note_refusal(engine, job, code, error);
     struct buf bytes = {0};
     reply_refusal_encode(job, &verdict, &bytes);
     net_send(engine->parts.net, &job->peer, &bytes);
+}
+
+static void refuse(struct engine *engine, const struct job *job, int code,
+                   const struct error *error)
+{
+    refuse_for(engine, job, code, error, retry_ms(code));
 }
 
 /* Where the job that asked is gone. */
@@ -52,10 +58,13 @@ static void refuse_task(struct engine *engine, const struct disk_task *task, con
 {
     Leadbus__Refusal refusal = LEADBUS__REFUSAL__INIT;
     Leadbus__Frame frame = LEADBUS__FRAME__INIT;
-    counters_refused(engine->parts.counters, code);
+    struct error told = task->error;
+    reply_note_task(engine, task->serial, field, code, &task->error);
+    reply_public(code, &told);
     refusal.code = (uint32_t)-code;
     refusal.field = (char *)(uintptr_t)field;
-    refusal.detail = (char *)(uintptr_t)task->error.detail;
+    refusal.detail = told.detail;
+    refusal.detail_zh = told.detail_zh;
     refusal.retry_after_ms = retry_ms(code);
     refusal.root = data_of(task->root, 32);
     frame.body_case = LEADBUS__FRAME__BODY_REFUSAL;
@@ -261,6 +270,12 @@ uint32_t attach_durable(struct engine *engine, const struct envelope *envelope)
 
 void attach_accepted(struct engine *engine, const struct envelope *envelope, uint64_t index)
 {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < envelope->contents->n_attachments; i++)
+        bytes += envelope->contents->attachments[i]->size;
+    if (bytes)
+        uploads_accepted(engine->parts.uploads, envelope->head->from, bytes,
+                         core_time_ms(engine->core));
     for (size_t i = 0; i < envelope->contents->n_attachments; i++) {
         struct upload *upload =
             uploads_find(engine->parts.uploads, envelope->contents->attachments[i]->root.data);
@@ -401,7 +416,11 @@ bool attach_handle(struct engine *engine, struct session *session, struct job *j
     case LEADBUS__FRAME__BODY_GET_CHUNK: code = fetch(engine, session, job, &error); break;
     default: return false;
     }
-    if (code) refuse(engine, job, code, &error);
+    uint32_t wait_ms = retry_ms(code);
+    if (code == E_QUOTA && job->frame->body_case == LEADBUS__FRAME__BODY_OPEN_UPLOAD)
+        wait_ms = uploads_wait_ms(engine->parts.uploads, session->unit,
+                                  job->frame->open_upload->size, clock_now_ms());
+    if (code) refuse_for(engine, job, code, &error, wait_ms);
     return true;
 }
 

@@ -96,6 +96,11 @@ void reply_refuse(struct engine *engine, const struct job *job, int code,
                   const struct error *error);
 void reply_note_refusal(struct engine *engine, const struct job *job, int code,
                         const struct error *error);
+/* Counts and logs a sample, where the job that asked is gone. */
+void reply_note_task(struct engine *engine, uint64_t serial, const char *request, int code,
+                     const struct error *error);
+/* What another machine may read of it: nothing of our own paths and disks. */
+void reply_public(int code, struct error *error);
 /* The receipt of a durable lead. */
 void reply_receipt(struct engine *engine, const struct peer *peer, const struct lead *lead,
                    bool duplicate);

@@ -77,10 +77,12 @@ void reply_refusal_encode(const struct job *job, const struct core_verdict *verd
     if (job->envelope) refusal.id = job->envelope->head->id;
     if (job->has_hash) refusal.header_hash = data_of(bytes_of(job->header_hash, SUITE_HASH_LEN));
     if (job->rewrap) refusal.header_hash = job->rewrap->header_hash;
+    struct error told = verdict->error;
+    reply_public(verdict->code, &told);
     refusal.code = (uint32_t)-verdict->code;
-    refusal.field = text_of(verdict->error.field[0] ? verdict->error.field : request_name(job));
-    refusal.detail = text_of(verdict->error.detail);
-    refusal.detail_zh = text_of(verdict->error.detail_zh);
+    refusal.field = text_of(told.field[0] ? told.field : request_name(job));
+    refusal.detail = told.detail;
+    refusal.detail_zh = told.detail_zh;
     refusal.retry_after_ms = verdict->retry_after_ms;
     if (!refusal.retry_after_ms && error_class(verdict->code) == ERROR_CLASS_BUSY)
         refusal.retry_after_ms = 1000;
@@ -100,14 +102,39 @@ void reply_refusal_encode(const struct job *job, const struct core_verdict *verd
     reply_encode(&frame, ret_bytes);
 }
 
-void reply_note_refusal(struct engine *engine, const struct job *job, int code,
-                        const struct error *error)
+void reply_note_task(struct engine *engine, uint64_t serial, const char *request, int code,
+                     const struct error *error)
 {
     counters_refused(engine->parts.counters, code);
     if (-code >= COUNTERS_CODE_MAX || engine->logged[-code] >= REFUSAL_LOG_PER_MINUTE) return;
     engine->logged[-code]++;
-    log_warn("refused", log_u64("serial", job->serial), log_text("request", request_name(job)),
-             log_code(code), log_text("field", error->field), log_text("detail", error->detail));
+    log_warn("refused", log_u64("serial", serial), log_text("request", request), log_code(code),
+             log_text("field", error->field), log_text("detail", error->detail));
+}
+
+void reply_note_refusal(struct engine *engine, const struct job *job, int code,
+                        const struct error *error)
+{
+    reply_note_task(engine, job->serial, request_name(job), code, error);
+}
+
+/* The log has the whole of it. */
+void reply_public(int code, struct error *error)
+{
+    if (error_class(code) == ERROR_CLASS_ENVIRONMENT) {
+        error->field[0] = 0;
+        if (code == E_DISK_FULL)
+            (void)error_say(error, code, NULL,
+                            "总线磁盘已满，或余量须留给日志；运维人员腾出空间后自动继续",
+                            "the broker's disk is full, or what is left is kept for the journal: "
+                            "it goes on when its operator has made room");
+        else
+            (void)error_say(error, code, NULL, "总线自身出现故障，已记入其日志；恢复后自动继续",
+                            "trouble of the broker's own, which its log has: it goes on when that "
+                            "is mended");
+    } else if (strchr(error->field, '/')) {
+        error->field[0] = 0; /* a path of ours */
+    }
 }
 
 void reply_refuse(struct engine *engine, const struct job *job, int code, const struct error *error)

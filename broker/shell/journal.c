@@ -13,8 +13,11 @@
 #include "proto/note.h"
 #include "proto/record.h"
 
+enum { DAY_MS = 24 * 3600 * 1000 };
+
 /* While the journal is taken up. */
 struct opening {
+    uint64_t began_ms;
     const struct settings *settings;
     const struct keyring *keyring;
     struct core *core;
@@ -138,9 +141,25 @@ static int found_upload(void *ctx, const struct disk_found *found, struct error 
     return 0;
 }
 
-/* An envelope that is in the journal: what it names is no longer on its way. */
+/* As attach_accepted did when the record was made. */
+static int count_day(struct opening *opening, const Leadbus__Record *record, uint64_t bytes,
+                     struct arena *arena)
+{
+    ProtobufCBinaryData header = record->accepted->header;
+    const ProtobufCMessage *message;
+    int code = message_decode(&leadbus__header__descriptor, bytes_of(header.data, header.len),
+                              arena, &message, opening->error);
+    if (code) return code;
+    uploads_accepted(opening->uploads, ((const Leadbus__Header *)message)->from, bytes,
+                     record->time_ms);
+    return 0;
+}
+
+/* An envelope that is in the journal: what it names is no longer on its way, and counts in its
+ * sender's day. */
 static int settle_uploads(struct opening *opening, struct bytes bytes)
 {
+    uint64_t named = 0;
     struct arena arena;
     const Leadbus__Record *record;
     const ProtobufCMessage *message;
@@ -154,11 +173,13 @@ static int settle_uploads(struct opening *opening, struct bytes bytes)
     const Leadbus__Manifest *manifest = code ? NULL : (const Leadbus__Manifest *)message;
     for (size_t i = 0; !code && i < manifest->n_attachments; i++) {
         ProtobufCBinaryData root = manifest->attachments[i]->root;
+        named += manifest->attachments[i]->size;
         struct upload *upload = root.len == 32 ? uploads_find(opening->uploads, root.data) : NULL;
         if (!upload) continue;
         code = disk_settle(opening->settings->chunks, upload->root, opening->error);
         if (!code) uploads_remove(opening->uploads, upload);
     }
+    if (!code && named) code = count_day(opening, record, named, &arena);
     arena_fini(&arena);
     return code;
 }
@@ -171,9 +192,10 @@ static int fold_one(void *ctx, uint64_t index, struct bytes bytes, struct bytes 
     unsigned field = record_body_field(bytes);
     int code = 0;
     if (field == 4) code = rebuild_bundle(opening, index, bytes, &bundle);
-    if (field == 7 && index >= opening->uploads_from) code = settle_uploads(opening, bytes);
-    if (code) return code;
-    return core_apply(opening->core, index, bytes, bundle, NULL, opening->error);
+    if (!code) code = core_apply(opening->core, index, bytes, bundle, NULL, opening->error);
+    if (code || field != 7) return code;
+    bool fresh = core_time_ms(opening->core) + DAY_MS > opening->began_ms;
+    return fresh || index >= opening->uploads_from ? settle_uploads(opening, bytes) : 0;
 }
 
 /* What still waits to be delivered is read once, against its stored hash: a record that the disk
@@ -417,7 +439,8 @@ int journal_open(const struct settings *settings, const struct keyring *keyring,
                  struct uploads *uploads, struct journal *ret_journal, struct error *ret_error)
 {
     struct error local = {0};
-    struct opening opening = {.settings = settings,
+    struct opening opening = {.began_ms = clock_now_ms(),
+                              .settings = settings,
                               .keyring = keyring,
                               .uploads = uploads,
                               .error = ret_error ? ret_error : &local};

@@ -45,6 +45,9 @@ static const struct config_key KEYS[] = {
     {"attachments", "upload_max", CONFIG_SIZE, "4G", 1048576, 1ull << 50, false,
      "每单位已上传而尚未随消息入账的总量上限；不得小于 envelope_max",
      "per unit: uploaded and not yet accepted with a message; not below envelope_max"},
+    {"attachments", "day_max", CONFIG_SIZE, "16G", 1048576, 1ull << 50, false,
+     "每单位 24 小时内随消息入账的附件总量上限（含尚未入账的）；不得小于 envelope_max",
+     "per unit: accepted with messages within 24 hours, and on their way; not below envelope_max"},
     {"attachments", "upload_keep", CONFIG_DURATION, "24h", 1000, 2592000000ull, false,
      "上传后无动静而未入账的分块保留多久", "how long chunks wait for their message"},
     {"pool", "threads", CONFIG_U64, "0", 0, VERIFY_THREAD_MAX, false, "验签线程数，0 为处理器核数",
@@ -94,9 +97,15 @@ static int read_attachments(struct settings *settings, struct error *ret_error)
                          "bus.state: a path of at most %zu bytes", sizeof settings->chunks - 8);
     settings->upload_bytes_max = config_u64(config, "attachments", "upload_max");
     settings->upload_keep_ms = config_u64(config, "attachments", "upload_keep");
-    if (settings->upload_bytes_max >= settings->limits.attachment_bytes_max) return 0;
-    return error_set(ret_error, E_BAD_CONFIG, config_origin(config, "attachments", "upload_max"),
-                     "attachments.upload_max: below envelope_max no such message could be sent");
+    settings->day_bytes_max = config_u64(config, "attachments", "day_max");
+    const char *low = settings->upload_bytes_max < settings->limits.attachment_bytes_max
+                          ? "upload_max"
+                      : settings->day_bytes_max < settings->limits.attachment_bytes_max ? "day_max"
+                                                                                        : NULL;
+    if (!low) return 0;
+    return error_say(ret_error, E_BAD_CONFIG, config_origin(config, "attachments", low),
+                     "attachments.%s 小于 envelope_max，这样大的消息将无法发送",
+                     "attachments.%s: below envelope_max no such message could be sent", low);
 }
 
 static size_t cores(void)

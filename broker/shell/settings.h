@@ -28,6 +28,7 @@ struct settings {
     bool begin;          /* by option, not by file: a new journal, and only that */
     Leadbus__Configured limits;
     uint64_t upload_bytes_max; /* per unit, not yet accepted */
+    uint64_t day_bytes_max;    /* per unit, with what was accepted within a day */
     uint64_t upload_keep_ms;
     uint64_t wal_bytes_alarm; /* a write-ahead log of so much is an alarm */
     enum log_level log_level;

@@ -3,8 +3,15 @@
  *
  * An attachment belongs to the unit that announced it first until its envelope is accepted; the
  * room it takes is reserved in full when it is announced, so what was begun can be finished. What
- * nobody continued for upload_keep_ms is given up. A table in memory, filled from the disk at
- * start; the disk work itself is disk.h's. No I/O, no clock; owned by one thread. */
+ * nobody continued for upload_keep_ms is given up.
+ *
+ * What a unit's accepted envelopes name is counted by the hour and stays counted for a day. What is
+ * on its way and that together have a bound: no unit fills the disk with what nobody may remove. It
+ * decides when an upload is announced, of which the journal knows nothing, so it is not the core's
+ * business; the count is a sum over the journal's newest day, so a restart makes the same again.
+ *
+ * A table in memory, filled from the disk and the journal at start; the disk work itself is
+ * disk.h's. No I/O, no clock; owned by one thread. */
 #ifndef BROKER_SHELL_UPLOADS_H
 #define BROKER_SHELL_UPLOADS_H
 
@@ -20,6 +27,10 @@ enum {
     UPLOADS_PER_UNIT_MAX = 64,
     UPLOADS_WINDOW = 4, /* chunks of one unit on their way to the disk */
     UPLOADS_RETRY_MS = 5000,
+    UPLOADS_RETRY_MAX_MS =
+        600000, /* where the day's bytes are used up: its operator may raise them */
+    UPLOADS_HOUR_COUNT = 24,
+    UPLOADS_HOUR_MS = 3600000,
 };
 
 enum upload_state {
@@ -47,18 +58,28 @@ struct upload {
 
 struct uploads;
 
-/* hash_key seeds the table of roots. E_NO_MEMORY. */
-int uploads_new(uint64_t bytes_max, uint64_t keep_ms, const uint8_t hash_key[16],
-                struct uploads **ret_uploads, struct error *ret_error) MUST_USE;
+/* bytes_max: of one unit, not yet accepted; day_bytes_max: with what was accepted within a day.
+ * hash_key seeds the table of roots. E_NO_MEMORY. */
+int uploads_new(uint64_t bytes_max, uint64_t day_bytes_max, uint64_t keep_ms,
+                const uint8_t hash_key[16], struct uploads **ret_uploads,
+                struct error *ret_error) MUST_USE;
 void uploads_free(struct uploads *uploads);
 
 /* NULL: none. */
 struct upload *uploads_find(const struct uploads *uploads, const uint8_t root[32]);
 /* A new one, UPLOAD_OPENING, with its room reserved. leaves are copied and were checked. E_QUOTA:
- * the unit has no room now; E_BUSY: too many begun: wait in both cases. */
+ * the unit has no room now, or has had its bytes of the day; E_BUSY: too many begun: wait in all
+ * cases. */
 int uploads_add(struct uploads *uploads, const char *unit, const uint8_t root[32],
                 uint64_t stream_len, struct bytes leaves, uint64_t now_ms,
                 struct upload **ret_upload, struct error *ret_error) MUST_USE;
+/* How long a unit should wait that was refused with E_QUOTA. */
+uint32_t uploads_wait_ms(const struct uploads *uploads, const char *unit, uint64_t stream_len,
+                         uint64_t now_ms);
+/* An envelope of the unit that names so many bytes is in the journal since then. */
+void uploads_accepted(struct uploads *uploads, const char *unit, uint64_t bytes, uint64_t time_ms);
+/* Of the last day. */
+uint64_t uploads_day_bytes(const struct uploads *uploads, const char *unit, uint64_t now_ms);
 /* Gives its room back and frees it. */
 void uploads_remove(struct uploads *uploads, struct upload *upload);
 

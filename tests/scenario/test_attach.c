@@ -248,6 +248,16 @@ static int start_patient(void **state)
     return town_start_broker(&town) ? 0 : 1;
 }
 
+/* As that, with little for a day. */
+static int start_short_day(void **state)
+{
+    (void)state;
+    town_init(&town);
+    town.more_config = "[attachments]\nenvelope_max = 6M\nupload_max = 16M\nday_max = 7M\n";
+    next_seq = 1;
+    return town_start_broker(&town) ? 0 : 1;
+}
+
 static int stop(void **state)
 {
     (void)state;
@@ -505,6 +515,79 @@ static void a_unit_has_room_again_when_its_envelope_is_accepted(void **state)
     parcel_fini(&small);
 }
 
+/* What a unit's messages named within a day is bounded, also by a broker that was killed since. */
+static void the_bytes_of_a_unit_s_day_outlive_kill_9(void **state)
+{
+    (void)state;
+    struct caller school, police;
+    struct parcel large, small;
+    const struct parcel *list[] = {&large};
+    parcel_make(5 * MIB, 16, &large);
+    parcel_make(4 * MIB, 17, &small);
+    greet(&school, TOWN_EDUCATION);
+    upload(&school, &large);
+    submit(&school, list, 1, 1);
+    (void)accepted(&school);
+    for (int turn = 0; turn < 2; turn++) {
+        send_open(&school, &small);
+        const Leadbus__Frame *frame = caller_expect(&school, LEADBUS__FRAME__BODY_REFUSAL);
+        assert_int_equal(frame->refusal->code, -E_QUOTA);
+        assert_int_equal(frame->refusal->retry_after_ms, 600000);
+        assert_non_null(strstr(frame->refusal->detail, "5242880 bytes of attachments in 24 hours"));
+        assert_non_null(strstr(frame->refusal->detail, "without files"));
+        assert_non_null(strstr(frame->refusal->detail_zh, "5242880"));
+        if (turn > 0) break;
+        process_kill(&town.broker);
+        caller_close(&school);
+        assert_true(town_start_broker(&town));
+        greet(&school, TOWN_EDUCATION);
+    }
+    greet(&police, TOWN_POLICE);
+    (void)announce(&police, &small); /* each unit has its own */
+    /* Leads go on. */
+    submit(&school, NULL, 0, 1);
+    (void)accepted(&school);
+    caller_close(&school);
+    caller_close(&police);
+    parcel_fini(&large);
+    parcel_fini(&small);
+}
+
+/* What goes wrong on the broker's disk is in its log; a unit learns that it should wait. */
+static void a_unit_hears_nothing_of_the_broker_s_paths(void **state)
+{
+    (void)state;
+    struct caller school;
+    struct parcel parcel;
+    struct buf log = {0};
+    char path[PATH_LEN], hex[65];
+    FILE *file;
+    parcel_make(900, 18, &parcel);
+    hex_encode(bytes_of(parcel.root, 32), hex);
+    chunks_folder(path);
+    assert_int_equal(file_make_folders(path, NULL), 0);
+    snprintf(path, sizeof path, "%s/state/chunks/%.2s", town.folder, hex);
+    assert_non_null(file = fopen(path, "w")); /* where a folder should be */
+    assert_int_equal(fclose(file), 0);
+    greet(&school, TOWN_EDUCATION);
+    send_open(&school, &parcel);
+    const Leadbus__Frame *frame = caller_expect(&school, LEADBUS__FRAME__BODY_REFUSAL);
+    assert_int_equal(frame->refusal->code, -E_IO);
+    assert_string_equal(frame->refusal->field, "open_upload");
+    assert_null(strchr(frame->refusal->detail, '/'));
+    assert_null(strstr(frame->refusal->detail, "Not a directory"));
+    assert_non_null(strstr(frame->refusal->detail, "broker's own"));
+    assert_non_null(strstr(frame->refusal->detail_zh, "总线"));
+    assert_int_equal(file_read(town.log, 1 << 20, &log, NULL), 0);
+    buf_append_u8(&log, 0);
+    assert_non_null(strstr((const char *)log.data, path));
+    buf_fini(&log);
+    assert_int_equal(remove(path), 0);
+    upload(&school, &parcel);
+    caller_close(&school);
+    parcel_fini(&parcel);
+}
+
 /* The broker's status says it, each second anew. */
 static void wait_figure(const char *name, uint64_t wanted)
 {
@@ -650,6 +733,9 @@ int main(void)
         TEST(a_unit_has_room_again_when_its_envelope_is_accepted),
         TEST_FORGETS(what_nobody_continues_is_given_up),
         TEST(damage_and_erasure_are_told_apart),
+        cmocka_unit_test_setup_teardown(the_bytes_of_a_unit_s_day_outlive_kill_9, start_short_day,
+                                        stop),
+        TEST(a_unit_hears_nothing_of_the_broker_s_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
