@@ -62,8 +62,9 @@ static int make_room(uint32_t connection_count_max, struct error *ret_error)
             return error_set(ret_error, E_IO, "descriptors", "limit");
     }
     if (limit.rlim_cur >= needed) return 0;
-    return error_set(
+    return error_say(
         ret_error, E_BAD_CONFIG, "listen.connections",
+        "%u 个连接需要 %llu 个描述符，上限为 %llu：请提高 LimitNOFILE（ulimit -n）或减少连接数",
         "%u connections need %llu descriptors and the limit is %llu: raise LimitNOFILE "
         "(ulimit -n) or lower the number",
         connection_count_max, (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
@@ -81,8 +82,8 @@ static int open_keyring(struct program *program, struct error *ret_error)
             keyring_load(&program->keyring, settings->keyring, buf_bytes(&passphrase), ret_error);
     buf_wipe_fini(&passphrase);
     if (!code && program->keyring.role != LEADBUS__ROLE__ROLE_BROKER)
-        code =
-            error_set(ret_error, E_ROLE_NOT_ALLOWED, settings->keyring, "not a broker's keyring");
+        code = error_say(ret_error, E_ROLE_NOT_ALLOWED, settings->keyring,
+                         "不是总线服务（broker）的密钥文件", "not a broker's keyring");
     if (!code) (void)sodium_mlock(&program->keyring, sizeof program->keyring);
     return code;
 }

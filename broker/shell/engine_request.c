@@ -99,7 +99,8 @@ static int check_seen(struct engine *engine, struct session *session,
     log_error("journal_disputed", log_text("unit", session->unit),
               log_u64("serial", session->serial), log_u64("seen_size", head->seen_size),
               log_u64("size", tree_size(engine->tree)));
-    return error_set(ret_error, E_JOURNAL_FORKED, "seen_root", "another root at size %" PRIu64,
+    return error_say(ret_error, E_JOURNAL_FORKED, "seen_root",
+                     "%" PRIu64 " 条记录时的树根与本日志不同", "another root at size %" PRIu64,
                      head->seen_size);
 }
 

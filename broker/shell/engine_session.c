@@ -92,7 +92,7 @@ int session_take_bulk(struct session *session, size_t bytes, struct error *ret_e
         session->bulk_bytes = 0;
     }
     if (session->bulk_bytes + bytes > BULK_BYTES_MAX)
-        return error_set(ret_error, E_BUSY, NULL,
+        return error_say(ret_error, E_BUSY, NULL, "方案包、密钥与补发超过 %d 字节（%d 秒内）",
                          "more than %d bytes of bundles, keys and what came before in %d s",
                          BULK_BYTES_MAX, BULK_WINDOW_MS / 1000);
     session->bulk_bytes += bytes;
@@ -107,30 +107,31 @@ static int check_who(struct engine *engine, const struct job *job, const Leadbus
     const struct trust_certificate *certificate;
     uint64_t now_ms = clock_now_ms();
     if (body->serial != job->serial)
-        return error_set(ret_error, E_IDENTITY_MISMATCH, "hello.serial",
-                         "%llu on a connection of %llu", (unsigned long long)body->serial,
-                         (unsigned long long)job->serial);
+        return error_say(ret_error, E_IDENTITY_MISMATCH, "hello.serial",
+                         "问候用序列号 %llu，连接属于 %llu", "%llu on a connection of %llu",
+                         (unsigned long long)body->serial, (unsigned long long)job->serial);
     int code =
         trust_verdict(bundle, job->serial, body->unit, now_ms, SUITE_1, &certificate, ret_error);
     if (code) return code;
     if (!job->signature_checked || memcmp(job->checked_key, certificate->identity, 32) != 0)
-        return error_set(ret_error, E_SIGNATURE_INVALID, "hello.signature",
-                         "not by the identity key of serial %llu", (unsigned long long)job->serial);
+        return error_say(ret_error, E_SIGNATURE_INVALID, "hello.signature",
+                         "不是序列号 %llu 的身份密钥所签", "not by the identity key of serial %llu",
+                         (unsigned long long)job->serial);
     if (certificate->role != LEADBUS__ROLE__ROLE_UNIT &&
         certificate->role != LEADBUS__ROLE__ROLE_OFFICE)
-        return error_set(ret_error, E_ROLE_NOT_ALLOWED, "hello.serial", "role %d",
+        return error_say(ret_error, E_ROLE_NOT_ALLOWED, "hello.serial", "角色 %d", "role %d",
                          (int)certificate->role);
     if (body->transport_key.len != 32 ||
         memcmp(body->transport_key.data, certificate->transport, 32) != 0)
-        return error_set(ret_error, E_IDENTITY_MISMATCH, "hello.transport_key",
+        return error_say(ret_error, E_IDENTITY_MISMATCH, "hello.transport_key", "不是证书中的密钥",
                          "not that of the certificate");
     if (strcmp(body->bus, trust_bundle_bus(bundle)) != 0)
-        return error_set(ret_error, E_ORIGIN_MISMATCH, "hello.bus", "this is %s",
+        return error_say(ret_error, E_ORIGIN_MISMATCH, "hello.bus", "本总线是 %s", "this is %s",
                          trust_bundle_bus(bundle));
     uint64_t apart_ms = body->time_ms > now_ms ? body->time_ms - now_ms : now_ms - body->time_ms;
     if (apart_ms > LIMIT_CREATED_SKEW_MS)
-        return error_set(ret_error, E_CREATED_OUT_OF_RANGE, "hello.time_ms", "%llu ms apart",
-                         (unsigned long long)apart_ms);
+        return error_say(ret_error, E_CREATED_OUT_OF_RANGE, "hello.time_ms",
+                         "与总线时钟相差 %llu 毫秒", "%llu ms apart", (unsigned long long)apart_ms);
     if (body->instance.len != 16)
         return error_set(ret_error, E_BAD_VALUE, "hello.instance", "16 bytes are needed");
     return 0;
@@ -143,22 +144,24 @@ static int check_seen(struct engine *engine, const Leadbus__HelloBody *body,
 {
     if (body->seen_size == 0 || !body->origin[0]) return 0;
     if (strcmp(body->origin, core_origin(engine->core)) != 0)
-        return error_set(ret_error, E_ORIGIN_MISMATCH, "hello.origin", "this journal is %s",
-                         core_origin(engine->core));
+        return error_say(ret_error, E_ORIGIN_MISMATCH, "hello.origin", "本日志是 %s",
+                         "this journal is %s", core_origin(engine->core));
     if (body->seen_root.len != 32)
         return error_set(ret_error, E_BAD_VALUE, "hello.seen_root", "32 bytes are needed");
     uint64_t size = tree_size(engine->tree);
     int code = 0;
     if (body->seen_size > size) {
-        code = error_set(ret_error, E_SEEN_AHEAD, "hello.seen_size", "%llu, this journal has %llu",
+        code = error_say(ret_error, E_SEEN_AHEAD, "hello.seen_size",
+                         "见过 %llu 条记录，本日志只有 %llu 条", "%llu, this journal has %llu",
                          (unsigned long long)body->seen_size, (unsigned long long)size);
     } else {
         uint8_t root[32];
         code = tree_root_at(engine->tree, body->seen_size, root, ret_error);
         if (code) return code;
         if (memcmp(root, body->seen_root.data, 32) != 0)
-            code = error_set(ret_error, E_JOURNAL_FORKED, "hello.seen_root",
-                             "another root at size %llu", (unsigned long long)body->seen_size);
+            code = error_say(ret_error, E_JOURNAL_FORKED, "hello.seen_root",
+                             "%llu 条记录时的树根与本日志不同", "another root at size %llu",
+                             (unsigned long long)body->seen_size);
     }
     if (code)
         log_error("journal_disputed", log_text("unit", body->unit), log_u64("serial", body->serial),
@@ -186,7 +189,8 @@ static int check_lanes(struct engine *engine, const Leadbus__HelloBody *body,
         if (memcmp(running, theirs->running.data, 32) != 0) {
             log_error("inbox_disputed", log_text("unit", body->unit), log_u64("lane", theirs->lane),
                       log_u64("position", position));
-            return error_set(ret_error, E_ACK_MISMATCH, "hello.lanes",
+            return error_say(ret_error, E_ACK_MISMATCH, "hello.lanes",
+                             "第 %llu 件（通道 %u）的累计哈希与本日志不同",
                              "another running hash at position %llu of lane %u",
                              (unsigned long long)position, theirs->lane);
         }

@@ -95,7 +95,8 @@ static int rebuild_bundle(struct opening *opening, uint64_t index, struct bytes 
     for (size_t i = 0; i < count; i++) {
         code = store_blob(opening->reader, index, (unsigned)i, &contents[i], opening->error);
         if (code == E_NOT_FOUND)
-            code = error_set(opening->error, E_JOURNAL_CORRUPT, names[i],
+            code = error_say(opening->error, E_JOURNAL_CORRUPT, names[i],
+                             "第 %" PRIu64 " 条记录的方案包缺少这一部分",
                              "the bundle of record %" PRIu64 " lacks this part", index);
         if (code) goto out;
         leadbus__bundle_part__init(&parts[i]);
@@ -239,7 +240,8 @@ static int check_head(struct opening *opening, uint64_t size, struct merkle_fron
     if (!code)
         code = store_checkpoint(opening->store, UINT64_MAX, &note, &note_size, opening->error);
     if (code == E_NOT_FOUND)
-        code = error_set(opening->error, E_JOURNAL_FORKED, "checkpoint",
+        code = error_say(opening->error, E_JOURNAL_FORKED, "checkpoint",
+                         "有 %" PRIu64 " 条记录，却没有覆盖它们的已签名检查点",
                          "%" PRIu64 " records and no signed head over them", size);
     if (!code)
         code = checkpoint_verify(buf_bytes(&note), core_origin(opening->core),
@@ -249,7 +251,8 @@ static int check_head(struct opening *opening, uint64_t size, struct merkle_fron
         merkle_frontier_root(ret_frontier, root);
         if (head.size != size || memcmp(root, head.root, 32) != 0)
             code =
-                error_set(opening->error, E_JOURNAL_FORKED, "checkpoint",
+                error_say(opening->error, E_JOURNAL_FORKED, "checkpoint",
+                          "检查点签到 %" PRIu64 " 条，日志有 %" PRIu64 " 条",
                           "signed for size %" PRIu64 ", the journal has %" PRIu64, head.size, size);
     }
     buf_fini(&note);
@@ -314,7 +317,9 @@ int journal_check_root_step(const struct trust_root *current, const struct trust
 {
     uint64_t version = trust_bundle_root(bundle)->version;
     if (version <= current->version + 1) return 0;
-    return error_set(ret_error, E_BUNDLE_UNKNOWN, "root",
+    return error_say(ret_error, E_BUNDLE_UNKNOWN, "root",
+                     "现行信任根为第 %" PRIu64 " 版，方案包的是第 %" PRIu64
+                     " 版：请先装入第 %" PRIu64 " 版信任根签发的方案包",
                      "root %" PRIu64 " is in force, the bundle's is %" PRIu64
                      ": install a bundle made under root %" PRIu64 " first",
                      current->version, version, current->version + 1);
@@ -326,10 +331,16 @@ static int install_bundle(struct opening *opening)
     const struct trust_bundle *current = core_bundle(opening->core);
     int code = file_read(opening->settings->bundle, LIMIT_BUNDLE_BYTES_MAX, &opening->bundle_bytes,
                          opening->error);
-    if (code == E_NOT_FOUND && current) return 0;
+    if (code == E_NOT_FOUND && current) {
+        log_warn("bundle_missing", log_text("file", opening->settings->bundle),
+                 log_u64("journal", trust_bundle_version(current)));
+        return 0;
+    }
     if (!code)
-        code = trust_bundle_open(buf_bytes(&opening->bundle_bytes), &opening->root, &bundle,
-                                 opening->error);
+        code = error_in(opening->error,
+                        trust_bundle_open(buf_bytes(&opening->bundle_bytes), &opening->root,
+                                          &bundle, opening->error),
+                        opening->settings->bundle);
     if (code) return code;
     if (current && trust_bundle_version(bundle) <= trust_bundle_version(current)) {
         if (trust_bundle_version(bundle) < trust_bundle_version(current))
@@ -398,10 +409,13 @@ static int open_files(struct opening *opening, const char *path)
         code = file_read(opening->settings->root, LIMIT_NOTE_BYTES_MAX, &opening->root_note,
                          opening->error);
     if (!code)
-        code = trust_root_open(buf_bytes(&opening->root_note), &opening->root, opening->error);
+        code = error_in(
+            opening->error,
+            trust_root_open(buf_bytes(&opening->root_note), &opening->root, opening->error),
+            opening->settings->root);
     if (!code && strcmp(opening->root.bus, opening->settings->bus) != 0)
-        code = error_set(opening->error, E_BAD_CONFIG, "bus.name", "the root is of %s",
-                         opening->root.bus);
+        code = error_say(opening->error, E_BAD_CONFIG, "bus.name", "信任根属于总线 %s",
+                         "the root is of %s", opening->root.bus);
     if (!code) code = store_open(path, &opening->store, opening->error);
     if (!code) code = store_open_read(path, false, &opening->reader, opening->error);
     return code;

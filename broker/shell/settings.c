@@ -65,8 +65,9 @@ static int read_endpoints(struct settings *settings, struct error *ret_error)
     for (size_t i = 0; i < count && i < NET_ENDPOINT_COUNT_MAX; i++) {
         const char *endpoint = config_list_at(config, "listen", "endpoint", i);
         if (strlen(endpoint) > NET_ENDPOINT_LEN_MAX)
-            return error_set(ret_error, E_BAD_CONFIG, config_origin(config, "listen", "endpoint"),
-                             "listen.endpoint: at most %d bytes", NET_ENDPOINT_LEN_MAX);
+            return error_say(ret_error, E_BAD_CONFIG, config_origin(config, "listen", "endpoint"),
+                             "listen.endpoint：至多 %d 字节", "listen.endpoint: at most %d bytes",
+                             NET_ENDPOINT_LEN_MAX);
         int code = config_check_endpoint(config, "listen", "endpoint", endpoint, ret_error);
         if (code) return code;
         settings->endpoints[settings->endpoint_count++] = endpoint;
@@ -93,8 +94,9 @@ static int read_attachments(struct settings *settings, struct error *ret_error)
     const struct config *config = settings->config;
     int len = snprintf(settings->chunks, sizeof settings->chunks, "%s/chunks", settings->state);
     if (len < 0 || (size_t)len >= sizeof settings->chunks)
-        return error_set(ret_error, E_BAD_CONFIG, config_origin(config, "bus", "state"),
-                         "bus.state: a path of at most %zu bytes", sizeof settings->chunks - 8);
+        return error_say(ret_error, E_BAD_CONFIG, config_origin(config, "bus", "state"),
+                         "bus.state：路径至多 %zu 字节", "bus.state: a path of at most %zu bytes",
+                         sizeof settings->chunks - 8);
     settings->upload_bytes_max = config_u64(config, "attachments", "upload_max");
     settings->upload_keep_ms = config_u64(config, "attachments", "upload_keep");
     settings->day_bytes_max = config_u64(config, "attachments", "day_max");

@@ -80,15 +80,17 @@ int ca_adopt(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
+    if (rc == 0) rc = options_need(&spec, root_path, "--root");
+    if (rc == 0) rc = options_need(&spec, bundle_path, "--bundle");
+    if (rc == 0) rc = options_count(&spec, argc, argv, first, 1, argc);
     if (rc != 0) return options_exit_code(rc);
-    if (!root_path || !bundle_path || first == argc) {
-        options_help(&spec, stderr);
-        return options_exit_code(E_USAGE);
-    }
     rc = file_read(root_path, LIMIT_NOTE_BYTES_MAX, &root_bytes, &error);
     if (rc == 0) rc = file_read(bundle_path, LIMIT_BUNDLE_BYTES_MAX, &bundle_bytes, &error);
-    if (rc == 0) rc = trust_root_open(buf_bytes(&root_bytes), &root, &error);
-    if (rc == 0) rc = trust_bundle_open(buf_bytes(&bundle_bytes), &root, &bundle, &error);
+    if (rc == 0)
+        rc = error_in(&error, trust_root_open(buf_bytes(&root_bytes), &root, &error), root_path);
+    if (rc == 0)
+        rc = error_in(&error, trust_bundle_open(buf_bytes(&bundle_bytes), &root, &bundle, &error),
+                      bundle_path);
     for (int i = first; rc == 0 && i < argc; i++) rc = adopt(argv[i], bundle, &secret, &error);
     trust_bundle_free(bundle);
     buf_fini(&root_bytes);

@@ -485,12 +485,14 @@ int ca_bundle(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
+    if (rc == 0) rc = options_need(&spec, work.plan_folder, "--plan");
+    if (rc == 0) rc = options_need(&spec, work.directory_path, "--directory");
+    if (rc == 0)
+        rc = options_need(&spec, work.root_paths.count > 0 || work.previous_path,
+                          T("--root（首版）或 --previous", "--root (first bundle) or --previous"));
+    if (rc == 0) rc = options_need(&spec, work.out, "--out");
+    if (rc == 0) rc = options_count(&spec, argc, argv, first, 0, 0);
     if (rc != 0) return options_exit_code(rc);
-    if (!work.plan_folder || !work.directory_path || !work.out || first != argc ||
-        (work.root_paths.count == 0 && !work.previous_path)) {
-        options_help(&spec, stderr);
-        return options_exit_code(E_USAGE);
-    }
     arena_init(&work.arena, (size_t)LIMIT_BUNDLE_BYTES_MAX * 8);
     rc = ca_number("--expire-days", expire_text, 1, 3660, 30, &work.expire_days, &error);
     if (rc == 0)

@@ -248,11 +248,10 @@ int ca_issue(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
+    if (rc == 0) rc = options_need(&spec, work.plan_folder, "--plan");
+    if (rc == 0) rc = options_need(&spec, work.directory, "--directory");
+    if (rc == 0) rc = options_count(&spec, argc, argv, first, 1, argc);
     if (rc != 0) return options_exit_code(rc);
-    if (!work.plan_folder || !work.directory || first == argc) {
-        options_help(&spec, stderr);
-        return options_exit_code(E_USAGE);
-    }
     arena_init(&work.arena, (size_t)LIMIT_BUNDLE_BYTES_MAX * 8);
     rc = ca_number("--days", days_text, 1, 3660, 365, &work.days, &error);
     if (rc == 0) rc = ca_now(now_text, &work.now_ms, &error);

@@ -142,12 +142,14 @@ int ca_request(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
+    if (rc == 0) rc = options_need(&spec, work.unit || work.again, "--unit");
+    if (rc == 0) rc = options_need(&spec, work.keyring, "--keyring");
+    if (rc == 0) rc = options_need(&spec, work.out, "--out");
+    if (rc == 0) rc = options_count(&spec, argc, argv, first, 0, 0);
+    if (rc == 0 && ca_role_parse(work.role) == LEADBUS__ROLE__ROLE_NONE)
+        rc = options_wrong(&spec, T("--role 应为 unit、office、broker、operator 或 auditor",
+                                    "--role takes unit, office, broker, operator or auditor"));
     if (rc != 0) return options_exit_code(rc);
-    if ((!work.unit && !work.again) || !work.keyring || !work.out || first != argc ||
-        ca_role_parse(work.role) == LEADBUS__ROLE__ROLE_NONE) {
-        options_help(&spec, stderr);
-        return options_exit_code(E_USAGE);
-    }
     rc = ca_number("--epochs", epochs_text, 0, KEYRING_EPOCH_COUNT_MAX, 6, &work.epochs, &error);
     if (rc == 0) rc = ca_number("--epoch-days", days_text, 1, 366, 7, &days, &error);
     if (rc == 0) rc = ca_now(now_text, &work.now_ms, &error);

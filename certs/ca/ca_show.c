@@ -319,13 +319,18 @@ static int gather(struct show_work *work, const char *path, json_t *object, stru
                bytes.len > 0) {
         put_text(object, "type", "directory");
         put_directory(work, (const Leadbus__Directory *)message, object);
-    } else {
+    } else if (message_decode(&leadbus__enrolment_request__descriptor, bytes, &work->arena,
+                              &message, NULL) == 0) {
         rc = trust_request_open(bytes, &work->arena, &request, ret_error);
         if (rc == 0) show_request(request, bytes, object);
+    } else {
+        rc = error_say(ret_error, E_BAD_FORM, path,
+                       "不是信任根、方案包、名录草稿、入网申请或密钥文件",
+                       "neither a root, a bundle, a directory draft, a request nor a keyring");
     }
 out:
     buf_fini(&file);
-    return rc;
+    return error_in(ret_error, rc, path);
 }
 
 /* ---- for people */
@@ -423,11 +428,8 @@ int ca_show(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
+    if (rc == 0) rc = options_count(&spec, argc, argv, first, 1, argc);
     if (rc != 0) return options_exit_code(rc);
-    if (first == argc) {
-        options_help(&spec, stderr);
-        return options_exit_code(E_USAGE);
-    }
     rc = ca_now(now_text, &work.now_ms, &error);
     for (int i = first; rc == 0 && i < argc; i++) {
         json_t *object = json_object();

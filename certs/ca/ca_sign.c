@@ -165,11 +165,9 @@ int ca_sign(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
+    if (rc == 0) rc = options_need(&spec, key, "--key");
+    if (rc == 0) rc = options_count(&spec, argc, argv, first, 1, argc);
     if (rc != 0) return options_exit_code(rc);
-    if (!key || first == argc) {
-        options_help(&spec, stderr);
-        return options_exit_code(E_USAGE);
-    }
     rc = ca_secret_read(&secret, key, &passphrase, &error);
     if (rc == 0) rc = keyring_load(&keyring, key, buf_bytes(&passphrase), &error);
     buf_wipe_fini(&passphrase);
@@ -265,11 +263,9 @@ int ca_combine(int argc, char **argv)
     int first = 0;
     int rc = options_parse(&spec, argc, argv, false, &first);
     if (rc == OPTIONS_DONE) return 0;
+    if (rc == 0) rc = options_need(&spec, out, "--out");
+    if (rc == 0) rc = options_count(&spec, argc, argv, first, 1, argc);
     if (rc != 0) return options_exit_code(rc);
-    if (!out || first == argc) {
-        options_help(&spec, stderr);
-        return options_exit_code(E_USAGE);
-    }
     rc = combine(argv + first, (size_t)(argc - first), out, &error);
     return rc < 0 ? ca_fail(rc, &error) : 0;
 }

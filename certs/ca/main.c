@@ -58,6 +58,9 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(commands[i].name, name) == 0) return commands[i].run(argc - 1, argv + 1);
+    if (*name)
+        (void)fprintf(stderr, T("leadbus-ca：没有命令 %s\n\n", "leadbus-ca: no command %s\n\n"),
+                      name);
     help(stderr);
     return options_exit_code(E_USAGE);
 }

@@ -175,8 +175,10 @@ static int choose_bundle(const leadbus *lb, const struct trust_root *root,
     struct buf bytes = {0};
     int r = 0;
     if (lb->options.bundle_len)
-        r = trust_bundle_open(bytes_of(lb->options.bundle, lb->options.bundle_len), root, &given,
-                              ret_error);
+        r = error_in(ret_error,
+                     trust_bundle_open(bytes_of(lb->options.bundle, lb->options.bundle_len), root,
+                                       &given, ret_error),
+                     "bundle");
     if (r < 0) return r;
     r = box_bundle_get(lb->box, 0, &bytes, ret_error);
     if (r == 0) r = trust_bundle_open(buf_bytes(&bytes), root, &kept, ret_error);
@@ -212,7 +214,10 @@ static int open_parts(leadbus *lb, struct error *ret_error)
     };
     int r = keyring_load(&lb->keyring, lb->keyring_path, buf_bytes(&lb->passphrase), ret_error);
     if (r == 0)
-        r = trust_root_open(bytes_of(lb->options.root, lb->options.root_len), &root, ret_error);
+        r = error_in(
+            ret_error,
+            trust_root_open(bytes_of(lb->options.root, lb->options.root_len), &root, ret_error),
+            "root");
     if (r == 0) r = box_open(lb->options.store_path, &lb->box, ret_error);
     if (r == 0) r = client_attachments_sweep(lb, ret_error);
     if (r == 0) r = choose_bundle(lb, &root, &bundle, ret_error);

@@ -396,10 +396,7 @@ int cmd_explain(int argc, char **argv)
     int first = 0;
     int rc = tool_options(&spec, argc, argv, &options.lang, 1, 1, &first);
     if (rc == OPTIONS_DONE) return 0;
-    if (rc == 0 && !options.from) {
-        options_help(&spec, stderr);
-        rc = E_USAGE;
-    }
+    if (rc == 0) rc = options_need(&spec, options.from, "--from");
     if (rc != 0) return options_exit_code(rc);
     options.kind = argv[first];
     struct explain_work work = {.options = &options};

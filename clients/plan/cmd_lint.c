@@ -308,11 +308,12 @@ int cmd_lint(int argc, char **argv)
     int first = 0;
     int rc = tool_options(&spec, argc, argv, &options.lang, 0, 1, &first);
     if (rc == OPTIONS_DONE) return 0;
-    if (rc == 0 && (options.html || options.tsv) &&
-        (!options.to_confirm || options.html + options.tsv + options.json > 1)) {
-        options_help(&spec, stderr);
-        rc = E_USAGE;
-    }
+    if (rc == 0 && (options.html || options.tsv) && !options.to_confirm)
+        rc = options_wrong(&spec, T("--html、--tsv 须与 --to-confirm 同用",
+                                    "--html and --tsv go with --to-confirm"));
+    if (rc == 0 && options.html + options.tsv > 0 && options.html + options.tsv + options.json > 1)
+        rc = options_wrong(
+            &spec, T("--html、--tsv、--json 只能选一个", "one of --html, --tsv and --json alone"));
     if (rc != 0) return options_exit_code(rc);
     options.name = argc > first ? argv[first] : NULL;
     struct lint_work work = {.options = &options};

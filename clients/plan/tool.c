@@ -17,17 +17,10 @@ int tool_options(const struct options_spec *spec, int argc, char **argv, const c
 {
     int rc = options_parse(spec, argc, argv, false, ret_first);
     if (rc != 0) return rc;
-    if (*lang && strcmp(*lang, "zh") != 0 && strcmp(*lang, "en") != 0) {
-        (void)fprintf(stderr, T("%s：--lang 应为 zh 或 en\n", "%s: --lang takes zh or en\n"),
-                      spec->program);
-        return E_USAGE;
-    }
+    if (*lang && strcmp(*lang, "zh") != 0 && strcmp(*lang, "en") != 0)
+        return options_wrong(spec, T("--lang 应为 zh 或 en", "--lang takes zh or en"));
     if (*lang) i18n_set(strcmp(*lang, "en") == 0 ? LANG_EN : LANG_ZH);
-    if (argc - *ret_first < operands_min || argc - *ret_first > operands_max) {
-        options_help(spec, stderr);
-        return E_USAGE;
-    }
-    return 0;
+    return options_count(spec, argc, argv, *ret_first, operands_min, operands_max);
 }
 
 static int read_input(size_t len_max, struct buf *buf, struct error *ret_error)

@@ -17,16 +17,18 @@ static int check_tree(struct audit *audit, uint64_t index, uint8_t ret_leaf[32],
     merkle_leaf_hash(buf_bytes(&audit->bytes), ret_leaf);
     size_t count = merkle_frontier_append(&audit->frontier, ret_leaf, nodes);
     if (audit->hashes.len != 32 * (count + 1))
-        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".hashes",
+        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".hashes", "%zu 字节，应为 %zu",
                            "%zu bytes instead of %zu", audit->hashes.len, 32 * (count + 1));
     if (memcmp(audit->hashes.data, ret_leaf, 32) != 0)
         return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".hashes[0]",
+                           "这条记录的字节与旁边存的叶哈希不符",
                            "the record's bytes do not have the leaf hash stored beside them");
     for (size_t i = 0; i < count; i++) {
         char suffix[32];
         if (memcmp(audit->hashes.data + 32 * (i + 1), nodes[i], 32) == 0) continue;
         snprintf(suffix, sizeof suffix, ".hashes[%zu]", i + 1);
         return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, suffix,
+                           "存的树节点不是由记录算出的那个",
                            "the tree node stored is not the one computed from the records");
     }
     audit->totals.nodes += count + 1;
@@ -35,11 +37,14 @@ static int check_tree(struct audit *audit, uint64_t index, uint8_t ret_leaf[32],
 
 /* ---- checkpoints ------------------------------------------------------------------------------
  */
-static int checkpoint_fault(struct error *ret_error, int code, uint64_t size, const char *detail)
+static int checkpoint_fault(struct error *ret_error, int code, uint64_t size, const char *zh,
+                            const char *en)
 {
     char place[64];
     snprintf(place, sizeof place, "checkpoints[%llu]", (unsigned long long)size);
-    return error_set(ret_error, code, place, "%s", detail);
+    (void)error_note(ret_error, code, place, "%s", en);
+    (void)error_note_zh(ret_error, "%s", zh);
+    return code;
 }
 
 /* Root and, once a key is certified, signature of the note in audit->note. */
@@ -51,13 +56,16 @@ static int check_note(struct audit *audit, uint64_t size, const uint8_t *root, b
     struct error cause = {0};
     int code = note_parse(buf_bytes(&audit->note), &note, &cause);
     if (code == 0) code = checkpoint_parse(note.text, &head, &cause);
-    if (code != 0) return checkpoint_fault(ret_error, code, size, cause.detail);
+    if (code != 0)
+        return checkpoint_fault(ret_error, code, size, error_detail(&cause, LANG_ZH), cause.detail);
     if (strcmp(head.origin, audit->origin) != 0)
-        return checkpoint_fault(ret_error, E_ORIGIN_MISMATCH, size, "of another journal");
+        return checkpoint_fault(ret_error, E_ORIGIN_MISMATCH, size, "属于另一日志",
+                                "of another journal");
     if (head.size != size)
-        return checkpoint_fault(ret_error, E_JOURNAL_FORKED, size, "states another size");
+        return checkpoint_fault(ret_error, E_JOURNAL_FORKED, size, "所写条数不符",
+                                "states another size");
     if (root != NULL && memcmp(head.root, root, 32) != 0)
-        return checkpoint_fault(ret_error, E_JOURNAL_FORKED, size,
+        return checkpoint_fault(ret_error, E_JOURNAL_FORKED, size, "其树根不是此前记录的树根",
                                 "its root is not that of the records before it");
     *ret_signed = false;
     for (size_t i = 0; i < audit->log_key_count && !*ret_signed; i++)
@@ -79,7 +87,7 @@ static int check_pending(struct audit *audit, struct error *ret_error)
         if (code != 0) return code;
         if (!is_signed)
             return checkpoint_fault(ret_error, E_SIGNATURE_INVALID, audit->pending[i],
-                                    "no certified log key signed it");
+                                    "没有经认证的日志密钥签过它", "no certified log key signed it");
     }
     audit->pending_count = 0;
     return 0;
@@ -95,7 +103,9 @@ static int check_checkpoint(struct audit *audit, struct error *ret_error)
     buf_reset(&audit->note);
     int code = store_checkpoint(audit->store, audit->frontier.size, &audit->note, &size, &cause);
     if (code == E_NOT_FOUND) return 0;
-    if (code != 0) return checkpoint_fault(ret_error, code, audit->frontier.size, cause.detail);
+    if (code != 0)
+        return checkpoint_fault(ret_error, code, audit->frontier.size,
+                                error_detail(&cause, LANG_ZH), cause.detail);
     if (size != audit->frontier.size) return 0;
     merkle_frontier_root(&audit->frontier, root);
     code = check_note(audit, size, root, &is_signed, ret_error);
@@ -103,7 +113,7 @@ static int check_checkpoint(struct audit *audit, struct error *ret_error)
     if (!is_signed) {
         if (audit->log_key_count > 0 || audit->pending_count == AUDIT_PENDING_COUNT_MAX)
             return checkpoint_fault(ret_error, E_SIGNATURE_INVALID, size,
-                                    "no certified log key signed it");
+                                    "没有经认证的日志密钥签过它", "no certified log key signed it");
         audit->pending[audit->pending_count++] = size;
     }
     audit->totals.checkpoints++;
@@ -134,15 +144,18 @@ static int check_end(struct audit *audit, struct error *ret_error)
     struct checkpoint_count counted = {0};
     struct error cause = {0};
     int code = store_checkpoint_walk(audit->store, count_checkpoint, &counted, &cause);
-    if (code != 0) return checkpoint_fault(ret_error, code, audit->frontier.size, cause.detail);
+    if (code != 0)
+        return checkpoint_fault(ret_error, code, audit->frontier.size,
+                                error_detail(&cause, LANG_ZH), cause.detail);
     if (counted.count != audit->totals.checkpoints)
-        return checkpoint_fault(ret_error, E_JOURNAL_FORKED, counted.last,
+        return checkpoint_fault(ret_error, E_JOURNAL_FORKED, counted.last, "检查点所指条数超出日志",
                                 "a checkpoint of a size that the journal does not have");
     if (audit->pending_count > 0)
         return checkpoint_fault(ret_error, E_SIGNATURE_INVALID, audit->pending[0],
-                                "the journal certifies no log key");
+                                "日志没有认证任何日志密钥", "the journal certifies no log key");
     if (audit->checkpoint_size != audit->frontier.size)
         return audit_fault(ret_error, E_JOURNAL_FORKED, audit->checkpoint_size, "",
+                           "从这里起的记录没有任何已签名的检查点覆盖",
                            "no signed checkpoint covers the records from here on");
     return 0;
 }
@@ -163,12 +176,14 @@ static int check_held(struct audit *audit, struct error *ret_error)
         code = checkpoint_verify(note, audit->origin, audit->log_keys[i], &head, &cause);
     if (code != 0) return error_set(ret_error, code, "--checkpoint", "%s", cause.detail);
     if (head.size > audit->frontier.size)
-        return error_set(ret_error, E_JOURNAL_FORKED, "--checkpoint",
+        return error_say(ret_error, E_JOURNAL_FORKED, "--checkpoint",
+                         "它签到 %llu 条记录，日志只有 %llu 条：日志被截短",
                          "signed over %llu records, the journal has %llu: it was cut",
                          (unsigned long long)head.size, (unsigned long long)audit->frontier.size);
     code = merkle_root_at(&reader, head.size, root, ret_error);
     if (code == 0 && memcmp(root, head.root, 32) != 0)
-        code = error_set(ret_error, E_JOURNAL_FORKED, "--checkpoint",
+        code = error_say(ret_error, E_JOURNAL_FORKED, "--checkpoint",
+                         "%llu 条记录时的树不同：它所签的不是这份日志",
                          "another tree at size %llu: this is not the journal that it was signed "
                          "over",
                          (unsigned long long)head.size);
@@ -192,6 +207,7 @@ static int compare_decision(struct audit *audit, uint64_t index, const Leadbus__
         if (!bytes_equal(bytes_of(digest, 32), bytes_of(record->started->state_digest.data,
                                                         record->started->state_digest.len)))
             return audit_fault(ret_error, E_DIGEST_DIFFERS, index, ".started.state_digest",
+                               "由此前的记录折叠出的状态，摘要与此不同",
                                "the state folded from the records before it has another digest");
     }
     memset(&verdict, 0, sizeof verdict);
@@ -205,11 +221,11 @@ static int compare_decision(struct audit *audit, uint64_t index, const Leadbus__
     }
     code = core_admit(audit->core, &request, &again, &verdict);
     if (code != 0)
-        code = audit_fault(ret_error, E_REDECIDE_DIFFERS, index, "",
+        code = audit_fault(ret_error, E_REDECIDE_DIFFERS, index, "", "重新裁决时拒绝：%s %s %s",
                            "deciding again refuses it: %s %s %s", error_name(code),
                            verdict.error.field, verdict.error.detail);
     else if (!bytes_equal(buf_bytes(&again), buf_bytes(&audit->bytes)))
-        code = audit_fault(ret_error, E_REDECIDE_DIFFERS, index, "",
+        code = audit_fault(ret_error, E_REDECIDE_DIFFERS, index, "", "重新裁决得到的字节不同",
                            "deciding again gives other bytes");
     buf_fini(&again);
     return code;
@@ -250,9 +266,10 @@ static int walk_record(struct audit *audit, uint64_t index, struct error *ret_er
     code = record_decode(buf_bytes(&audit->bytes), &audit->arena, &record, &cause);
     if (code != 0) return audit_fault_from(ret_error, code, index, "", &cause);
     if (record->rules == 0 || record->rules > RECORD_RULES_VERSION)
-        return audit_fault(ret_error, E_VERSION_UNSUPPORTED, index, ".rules", "%u", record->rules);
+        return audit_fault(ret_error, E_VERSION_UNSUPPORTED, index, ".rules", "%u", "%u",
+                           record->rules);
     if (record->time_ms < audit->totals.last_ms)
-        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".time_ms",
+        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".time_ms", "早于前一条记录",
                            "earlier than the record before it");
     code = audit_check_record(audit, index, record, &seen, ret_error);
     if (code != 0) return code;
@@ -282,7 +299,8 @@ static int walk(struct audit *audit, struct error *ret_error)
     uint64_t size = 0;
     int code = store_size(audit->store, &size, ret_error);
     if (code != 0) return code;
-    if (size == 0) return error_set(ret_error, E_JOURNAL_CORRUPT, NULL, "the journal is empty");
+    if (size == 0)
+        return error_say(ret_error, E_JOURNAL_CORRUPT, NULL, "日志是空的", "the journal is empty");
     for (uint64_t index = 0; index < size; index++) {
         code = walk_record(audit, index, ret_error);
         if (code != 0) return code;

@@ -24,9 +24,12 @@ int audit_fault_note(struct error *ret_error, int code, uint64_t index, const ch
 int audit_fault_from(struct error *ret_error, int code, uint64_t index, const char *suffix,
                      const struct error *cause)
 {
-    return audit_fault(ret_error, code, index, suffix, "%s%s%s", cause->field,
-                       cause->field[0] != '\0' && cause->detail[0] != '\0' ? ": " : "",
-                       cause->detail);
+    const char *colon = cause->field[0] != '\0' && cause->detail[0] != '\0' ? ": " : "";
+    (void)audit_fault_note(ret_error, code, index, suffix, "%s%s%s", cause->field, colon,
+                           cause->detail);
+    if (cause->detail_zh[0] != '\0')
+        (void)error_note_zh(ret_error, "%s%s%s", cause->field, colon, cause->detail_zh);
+    return code;
 }
 
 /* ---- what stands beside a record --------------------------------------------------------------
@@ -47,11 +50,11 @@ static int check_blob(struct audit *audit, uint64_t index, size_t ordinal, struc
     }
     if (code != 0) return audit_fault_from(ret_error, code, index, suffix, &cause);
     if (audit->blob.len != size)
-        return audit_fault(ret_error, E_SECTION_HASH, index, suffix, "%zu bytes instead of %llu",
-                           audit->blob.len, (unsigned long long)size);
+        return audit_fault(ret_error, E_SECTION_HASH, index, suffix, "%zu 字节，应为 %llu",
+                           "%zu bytes instead of %llu", audit->blob.len, (unsigned long long)size);
     sha256(buf_bytes(&audit->blob), hash);
     if (!bytes_equal(bytes_of(hash, sizeof hash), digest))
-        return audit_fault(ret_error, E_SECTION_HASH, index, suffix,
+        return audit_fault(ret_error, E_SECTION_HASH, index, suffix, "其 SHA-256 与记录所载不同",
                            "its SHA-256 is not the one in the record");
     *ret_present = true;
     audit->totals.blobs++;
@@ -70,6 +73,7 @@ static int settle_root(struct audit *audit, uint64_t index, struct bytes note,
     sha256(note, hash);
     if (memcmp(hash, audit->genesis_root, 32) != 0)
         return audit_fault(ret_error, E_NOTE_INVALID, index, ".root",
+                           "不是第 0 条记录所称的信任根；请以 --root 给出",
                            "not the root of trust that record 0 names; give it with --root");
     int code = trust_root_open(note, &audit->root, &cause);
     if (code != 0) return audit_fault_from(ret_error, code, index, ".root", &cause);
@@ -113,21 +117,23 @@ static int gather_parts(struct audit *audit, uint64_t index, const Leadbus__Bund
     int code = note_parse(bytes_from(record->manifest), &note, &cause);
     if (code != 0) return audit_fault_from(ret_error, code, index, ".manifest", &cause);
     if (record->n_parts > LIMIT_BUNDLE_PART_COUNT_MAX)
-        return audit_fault(ret_error, E_TOO_LARGE, index, ".parts", "%zu parts", record->n_parts);
+        return audit_fault(ret_error, E_TOO_LARGE, index, ".parts", "%zu 个部分", "%zu parts",
+                           record->n_parts);
     for (size_t i = 0; i < record->n_parts; i++) {
         bool present = false;
         code = check_blob(audit, index, i, bytes_from(record->parts[i]->sha256),
                           record->parts[i]->size, &present, ret_error);
         if (code != 0) return code;
         if (!present)
-            return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".blobs",
+            return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".blobs", "方案包缺第 %zu 部分",
                                "part %zu of the bundle is missing", i);
         if (!next_part_name(note.text, &at, parts->names[i], sizeof parts->names[i]))
-            return audit_fault(ret_error, E_BAD_FORM, index, ".manifest",
+            return audit_fault(ret_error, E_BAD_FORM, index, ".manifest", "清单所列少于记录所含",
                                "names fewer parts than the record has");
         uint8_t *copy = arena_alloc(&audit->arena, audit->blob.len + 1);
         if (copy == NULL)
-            return audit_fault(ret_error, E_TOO_LARGE, index, ".parts", "bundle too large");
+            return audit_fault(ret_error, E_TOO_LARGE, index, ".parts", "方案包过大",
+                               "bundle too large");
         memcpy(copy, audit->blob.data, audit->blob.len);
         leadbus__bundle_part__init(&parts->parts[i]);
         parts->parts[i].name = parts->names[i];
@@ -188,6 +194,7 @@ static int check_bundle(struct audit *audit, uint64_t index, const Leadbus__Bund
     if (trust_bundle_version(bundle) != record->version ||
         strcmp(trust_bundle_bus(bundle), audit->bus) != 0) {
         code = audit_fault(ret_error, E_JOURNAL_CORRUPT, index, ".version",
+                           "与清单所写版本不符，或不属于本日志的总线",
                            "not the version that the manifest states, or not this journal's bus");
         goto out;
     }
@@ -225,13 +232,14 @@ static int signer_of(const struct audit *audit, uint64_t index, uint64_t time_ms
     struct error cause = {0};
     if (audit->bundle == NULL)
         return audit_fault(ret_error, E_UNKNOWN_SENDER, index, ".signature",
-                           "signed before any bundle is in force");
+                           "签名时尚无生效的方案包", "signed before any bundle is in force");
     int code = trust_verdict(audit->bundle, speaker->serial, speaker->unit, time_ms, speaker->suite,
                              ret, &cause);
     if (code != 0) return audit_fault_from(ret_error, code, index, ".signature", &cause);
     if ((*ret)->role != LEADBUS__ROLE__ROLE_UNIT && (*ret)->role != LEADBUS__ROLE__ROLE_OFFICE)
         return audit_fault(ret_error, E_ROLE_NOT_ALLOWED, index, ".signature",
-                           "certificate %llu is not a unit's", (unsigned long long)speaker->serial);
+                           "证书 %llu 不是单位的", "certificate %llu is not a unit's",
+                           (unsigned long long)speaker->serial);
     return 0;
 }
 
@@ -253,7 +261,8 @@ static int check_signed_body(struct audit *audit, uint64_t index, const char *la
     if (code != 0) return code;
     if (signed_body_verify(label, body, signature, certificate->identity) != 0)
         return audit_fault(ret_error, E_SIGNATURE_INVALID, index, ".signature",
-                           "does not verify under %s's identity key", speaker->unit);
+                           "以 %s 的身份密钥核对不成立", "does not verify under %s's identity key",
+                           speaker->unit);
     note_signer(audit, seen, certificate);
     return 0;
 }
@@ -265,7 +274,7 @@ static int check_seen_head(struct audit *audit, uint64_t index, const Leadbus__H
 {
     if (head->seen_size == 0) return 0;
     if (head->seen_size > index)
-        return audit_fault(ret_error, E_SEEN_AHEAD, index, ".header.seen_size", "%llu",
+        return audit_fault(ret_error, E_SEEN_AHEAD, index, ".header.seen_size", "%llu", "%llu",
                            (unsigned long long)head->seen_size);
     if (head->seen_size != audit->seen_size) {
         struct merkle_reader reader = store_merkle_reader(audit->store);
@@ -277,8 +286,8 @@ static int check_seen_head(struct audit *audit, uint64_t index, const Leadbus__H
     if (head->seen_root.len == 32 && memcmp(head->seen_root.data, audit->seen_root, 32) == 0)
         return 0;
     return audit_fault(ret_error, E_JOURNAL_FORKED, index, ".header.seen_root",
-                       "%s had seen another root of size %llu", head->from,
-                       (unsigned long long)head->seen_size);
+                       "%s 见过 %llu 条记录时的另一个树根", "%s had seen another root of size %llu",
+                       head->from, (unsigned long long)head->seen_size);
 }
 
 static int check_accepted(struct audit *audit, uint64_t index, const Leadbus__Accepted *record,
@@ -288,7 +297,7 @@ static int check_accepted(struct audit *audit, uint64_t index, const Leadbus__Ac
     struct error cause = {0};
     const struct trust_certificate *certificate = NULL;
     if (record->n_commits > LIMIT_SECTION_COUNT_MAX)
-        return audit_fault(ret_error, E_BAD_FORM, index, ".commits", "too many");
+        return audit_fault(ret_error, E_BAD_FORM, index, ".commits", "过多", "too many");
     for (size_t i = 0; i < record->n_commits; i++) commits[i] = bytes_from(record->commits[i]);
     int code =
         envelope_from_record(bytes_from(record->header), bytes_from(record->wraps), commits,
@@ -301,7 +310,8 @@ static int check_accepted(struct audit *audit, uint64_t index, const Leadbus__Ac
     if (code != 0) return code;
     if (envelope_verify(&seen->envelope, certificate->identity) != 0)
         return audit_fault(ret_error, E_SIGNATURE_INVALID, index, ".signature",
-                           "does not verify under %s's identity key", head->from);
+                           "以 %s 的身份密钥核对不成立", "does not verify under %s's identity key",
+                           head->from);
     note_signer(audit, seen, certificate);
     code = check_seen_head(audit, index, head, ret_error);
     if (code != 0) return code;
@@ -330,7 +340,7 @@ static int check_ack(struct audit *audit, uint64_t index, const Leadbus__Acknowl
     if (code != 0) return audit_fault_from(ret_error, code, index, ".body", &cause);
     const Leadbus__AckBody *body = (const Leadbus__AckBody *)message;
     if (strcmp(body->origin, audit->origin) != 0)
-        return audit_fault(ret_error, E_ORIGIN_MISMATCH, index, ".body.origin",
+        return audit_fault(ret_error, E_ORIGIN_MISMATCH, index, ".body.origin", "属于另一日志",
                            "of another journal");
     const struct speaker unit = {body->serial, body->unit, SUITE_1};
     code = check_signed_body(audit, index, SIGNED_ACK, bytes_from(record->body),
@@ -383,10 +393,12 @@ static int check_genesis(struct audit *audit, uint64_t index, const Leadbus__Gen
 {
     struct bytes origin = bytes_of_str(record->origin);
     if (index != 0)
-        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, "", "a second genesis record");
+        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, "", "又一条创始记录",
+                           "a second genesis record");
     struct bytes bus = bytes_of_str(record->bus);
     if (!note_name_valid(origin) || !note_name_valid(bus) || record->root.len != 32)
-        return audit_fault(ret_error, E_BAD_FORM, index, ".genesis", "origin, bus or root hash");
+        return audit_fault(ret_error, E_BAD_FORM, index, ".genesis",
+                           "来源标识、总线或信任根哈希有误", "origin, bus or root hash");
     memcpy(audit->bus, bus.data, bus.len);
     audit->bus[bus.len] = '\0';
     memcpy(audit->origin, origin.data, origin.len);
@@ -395,6 +407,7 @@ static int check_genesis(struct audit *audit, uint64_t index, const Leadbus__Gen
     if (!audit->root_known) return 0;
     if (memcmp(audit->root.hash, audit->genesis_root, 32) != 0)
         return audit_fault(ret_error, E_NOTE_INVALID, index, ".genesis.root",
+                           "本日志启用时的信任根与所给的不同",
                            "this journal was opened under another root note than the one given");
     audit->anchored = true;
     return 0;
@@ -406,7 +419,8 @@ int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Recor
     memset(ret_seen, 0, sizeof *ret_seen);
     ret_seen->time_ms = record->time_ms;
     if (index == 0 && record->what_case != LEADBUS__RECORD__WHAT_GENESIS)
-        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, "", "not a genesis record");
+        return audit_fault(ret_error, E_JOURNAL_CORRUPT, index, "", "不是创始记录",
+                           "not a genesis record");
     switch (record->what_case) {
     case LEADBUS__RECORD__WHAT_GENESIS:
         return check_genesis(audit, index, record->genesis, ret_error);
@@ -423,12 +437,16 @@ int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Recor
     case LEADBUS__RECORD__WHAT_STARTED:
         audit->totals.starts++;
         if (record->started->state_digest.len == SUITE_HASH_LEN) return 0;
-        return audit_fault(ret_error, E_BAD_FORM, index, ".started.state_digest", "not 32 bytes");
+        return audit_fault(ret_error, E_BAD_FORM, index, ".started.state_digest", "不是 32 字节",
+                           "not 32 bytes");
     case LEADBUS__RECORD__WHAT_TICK:
         audit->totals.ticks++;
         if (record->tick->n_expired > 0) return 0;
-        return audit_fault(ret_error, E_BAD_FORM, index, ".tick.expired", "names none");
+        return audit_fault(ret_error, E_BAD_FORM, index, ".tick.expired", "未列出任何一条",
+                           "names none");
     case LEADBUS__RECORD__WHAT__NOT_SET:
-    default: return audit_fault(ret_error, E_BAD_FORM, index, "", "an unknown kind of record");
+    default:
+        return audit_fault(ret_error, E_BAD_FORM, index, "", "未知的记录种类",
+                           "an unknown kind of record");
     }
 }

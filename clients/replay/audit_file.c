@@ -14,11 +14,12 @@ int audit_check_copy(const char *path, struct error *ret_error)
     struct stat status;
     int len = snprintf(wal, sizeof wal, "%s-wal", path);
     if (len < 0 || (size_t)len >= sizeof wal)
-        return error_set(ret_error, E_IO, NULL, "the path is too long");
+        return error_say(ret_error, E_IO, NULL, "路径过长", "the path is too long");
     if (stat(path, &status) != 0)
         return error_set(ret_error, E_IO, NULL, "%s: %s", path, strerror(errno));
     if (stat(wal, &status) == 0 && status.st_size > 0)
-        return error_set(ret_error, E_STORE_LOCKED, NULL,
+        return error_say(ret_error, E_STORE_LOCKED, NULL,
+                         "%s 不是空的：请先正常停止总线服务，或做一份备份，再审计副本",
                          "%s is not empty: stop the broker cleanly or make a backup, and audit "
                          "the copy",
                          wal);

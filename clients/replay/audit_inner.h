@@ -62,9 +62,11 @@ int audit_check_chunks(struct audit *audit, uint64_t index, const Leadbus__Manif
 /* After the walk: the file holds what was walked and nothing else. E_JOURNAL_CORRUPT, E_IO. */
 int audit_check_file(const struct audit *audit, struct error *ret_error) MUST_USE;
 
-/* Fills error with "records[i]<suffix>" in front of what went wrong there. */
-#define audit_fault(ret_error, code, ...)                                                          \
-    error_pass(code, audit_fault_note(ret_error, code, __VA_ARGS__))
+/* Fills error with "records[i]<suffix>" in front of what went wrong there, in both languages: `zh`
+ * and `en` as in error_say. */
+#define audit_fault(ret_error, code, index, suffix, zh, en, ...)                                   \
+    error_pass(code, ((void)audit_fault_note(ret_error, code, index, suffix, en, ##__VA_ARGS__),   \
+                      error_note_zh(ret_error, zh, ##__VA_ARGS__)))
 int audit_fault_note(struct error *ret_error, int code, uint64_t index, const char *suffix,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* The same for an error that another module filled. */

@@ -140,8 +140,7 @@ int command_check(struct command_options *options)
     CHECK(evidence != NULL);
     int code = out_file_load(options->journal, EVIDENCE_BYTES_MAX, &text, &error);
     if (code == E_IO) {
-        out_error(code, &error, options->json);
-        status = EX_NOINPUT;
+        status = out_error_as(EX_NOINPUT, code, &error, options->json);
         goto out;
     }
     if (code == 0) code = evidence_check(buf_bytes(&text), &options->trust, evidence, &error);

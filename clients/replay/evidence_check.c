@@ -17,9 +17,12 @@ struct reading {
 
 /* ---- JSON, strictly ---------------------------------------------------------------------------
  */
-static int form(struct reading *reading, int code, const char *place, const char *detail)
+static int form(struct reading *reading, int code, const char *place, const char *zh,
+                const char *en)
 {
-    return error_set(reading->error, code, place, "%s", detail);
+    (void)error_note(reading->error, code, place, "%s", en);
+    (void)error_note_zh(reading->error, "%s", zh);
+    return code;
 }
 
 /* Exactly these members, each of its type. */
@@ -30,19 +33,21 @@ struct member {
 static int check_members(struct reading *reading, const json_t *object, const char *place,
                          const struct member *members, size_t count)
 {
-    if (!json_is_object(object)) return form(reading, E_BAD_FORM, place, "not an object");
+    if (!json_is_object(object))
+        return form(reading, E_BAD_FORM, place, "不是对象", "not an object");
     for (size_t i = 0; i < count; i++) {
         const json_t *value = json_object_get(object, members[i].name);
         char path[ERROR_FIELD_LEN_MAX + 1];
         snprintf(path, sizeof path, "%s.%s", place, members[i].name);
-        if (value == NULL) return form(reading, E_MISSING_FIELD, path, "missing");
+        if (value == NULL) return form(reading, E_MISSING_FIELD, path, "缺少", "missing");
         if (json_typeof(value) != members[i].type)
-            return form(reading, E_BAD_FORM, path, "of another type");
+            return form(reading, E_BAD_FORM, path, "类型不符", "of another type");
         if (json_is_integer(value) && json_integer_value(value) < 0)
-            return form(reading, E_BAD_VALUE, path, "negative");
+            return form(reading, E_BAD_VALUE, path, "为负数", "negative");
     }
     if (json_object_size(object) != count)
-        return form(reading, E_UNKNOWN_FIELD, place, "has members that are not in the format");
+        return form(reading, E_UNKNOWN_FIELD, place, "含有格式中没有的成员",
+                    "has members that are not in the format");
     return 0;
 }
 
@@ -61,9 +66,10 @@ static int decode_base64(struct reading *reading, const json_t *value, const cha
                          struct buf *ret)
 {
     buf_reset(ret);
-    if (!json_is_string(value)) return form(reading, E_BAD_FORM, place, "not a string");
+    if (!json_is_string(value))
+        return form(reading, E_BAD_FORM, place, "不是字符串", "not a string");
     if (base64_decode(json_string_value(value), json_string_length(value), ret, NULL) != 0)
-        return form(reading, E_BAD_FORM, place, "not strict base64");
+        return form(reading, E_BAD_FORM, place, "不是规范的 base64", "not strict base64");
     return 0;
 }
 
@@ -71,7 +77,8 @@ static int decode_hash(struct reading *reading, struct bytes text, const char *p
                        uint8_t ret_hash[32])
 {
     if (hex_decode((const char *)text.data, text.len, ret_hash, 32, NULL) != 0)
-        return form(reading, E_BAD_FORM, place, "not 64 lower-case hex digits");
+        return form(reading, E_BAD_FORM, place, "不是 64 位小写十六进制",
+                    "not 64 lower-case hex digits");
     return 0;
 }
 
@@ -113,7 +120,7 @@ static int check_roots(struct reading *reading, const struct evidence_trust *tru
     struct evidence *evidence = reading->evidence;
     int code = 0;
     if (json_array_size(roots) == 0 || json_array_size(roots) > STORY_BUNDLE_COUNT_MAX)
-        return form(reading, E_BAD_FORM, "roots", "none, or too many");
+        return form(reading, E_BAD_FORM, "roots", "没有，或过多", "none, or too many");
     if (trust->root_note.len > 0) {
         code = trust_root_open(trust->root_note, &evidence->roots[0], reading->error);
         if (code != 0) return code;
@@ -121,7 +128,8 @@ static int check_roots(struct reading *reading, const struct evidence_trust *tru
     }
     for (size_t i = 0; i < json_array_size(roots); i++) {
         const json_t *value = json_array_get(roots, i);
-        if (!json_is_string(value)) return form(reading, E_BAD_FORM, "roots", "not a string");
+        if (!json_is_string(value))
+            return form(reading, E_BAD_FORM, "roots", "不是字符串", "not a string");
         struct bytes note = bytes_of(json_string_value(value), json_string_length(value));
         if (evidence->root_count > 0) {
             code = take_root(reading, note);
@@ -151,7 +159,7 @@ static int check_bundles(struct reading *reading)
     struct evidence *evidence = reading->evidence;
     const json_t *bundles = json_object_get(reading->whole, "bundles");
     if (json_array_size(bundles) == 0 || json_array_size(bundles) > STORY_BUNDLE_COUNT_MAX)
-        return form(reading, E_BAD_FORM, "bundles", "none, or too many");
+        return form(reading, E_BAD_FORM, "bundles", "没有，或过多", "none, or too many");
     for (size_t i = 0; i < json_array_size(bundles); i++) {
         int code = decode_base64(reading, json_array_get(bundles, i), "bundles", &reading->scratch);
         if (code == 0) code = open_bundle(reading, &evidence->bundles[i]);
@@ -217,11 +225,14 @@ static int check_proved(struct reading *reading, const json_t *object, const cha
     if (code != 0) {
         char path[ERROR_FIELD_LEN_MAX + 1];
         snprintf(path, sizeof path, "%s.proof", place);
-        return form(reading, code, path,
-                    evidence->log_key_count == 0 ? "the bundles certify no log key" : cause.detail);
+        if (evidence->log_key_count == 0)
+            return form(reading, code, path, "方案包没有认证任何日志密钥",
+                        "the bundles certify no log key");
+        return form(reading, code, path, error_detail(&cause, LANG_ZH), cause.detail);
     }
     if (*ret_index != number_of(object, "index"))
-        return form(reading, E_PROOF_INVALID, place, "the proof is for another index");
+        return form(reading, E_PROOF_INVALID, place, "证明所指的是另一序号",
+                    "the proof is for another index");
     if (head.size > evidence->checkpoint.size) evidence->checkpoint = head;
     return 0;
 }
@@ -240,10 +251,11 @@ static int check_lead(struct reading *reading)
     code = find_signer(reading, head->serial, head->from, evidence->time_ms, &certificate);
     if (code != 0) return code;
     if (envelope_verify(&evidence->envelope, certificate->identity) != 0)
-        return form(reading, E_SIGNATURE_INVALID, "lead",
+        return form(reading, E_SIGNATURE_INVALID, "lead", "不是发送单位经认证的身份密钥所签",
                     "not signed by the identity key certified for its sender");
     if (trust_bundle_version(evidence->bundles[0]) != head->bundle)
         return form(reading, E_BUNDLE_UNKNOWN, "bundles",
+                    "第一份不是推导这条线索接收单位所用的方案包",
                     "the first is not the one that the lead was routed by");
     return 0;
 }
@@ -260,7 +272,8 @@ static int check_chain(struct reading *reading, const json_t *receipt, const cha
     size_t count = json_array_size(entries);
     int code = decode_hash(reading, string_of(receipt, "previous_running"), place, running);
     if (code != 0) return code;
-    if (count > EVIDENCE_ENTRY_COUNT_MAX) return form(reading, E_TOO_LARGE, place, "entries");
+    if (count > EVIDENCE_ENTRY_COUNT_MAX)
+        return form(reading, E_TOO_LARGE, place, "条目过多", "entries");
     lane_running(reading->origin, running, evidence->index, evidence->envelope.hash, running);
     for (size_t i = 0; i < count; i++) {
         const json_t *entry = json_array_get(entries, i);
@@ -271,7 +284,7 @@ static int check_chain(struct reading *reading, const json_t *receipt, const cha
     }
     if (position == 0 || ack->position != position + count || ack->running.len != 32 ||
         memcmp(ack->running.data, running, 32) != 0)
-        return form(reading, E_ACK_MISMATCH, place,
+        return form(reading, E_ACK_MISMATCH, place, "该单位所签收的队列中没有这条线索",
                     "what the unit acknowledged does not contain this lead");
     return 0;
 }
@@ -285,7 +298,7 @@ static int decode_ack(struct reading *reading, struct bytes record, const char *
     int code = record_decode(record, &reading->evidence->arena, &decoded, reading->error);
     if (code != 0) return code;
     if (decoded->what_case != LEADBUS__RECORD__WHAT_ACKNOWLEDGED)
-        return form(reading, E_BAD_FORM, place, "not an acknowledgement");
+        return form(reading, E_BAD_FORM, place, "不是回执", "not an acknowledgement");
     struct bytes body = bytes_of(decoded->acknowledged->body.data, decoded->acknowledged->body.len);
     code = message_decode(&leadbus__ack_body__descriptor, body, &reading->evidence->arena, &message,
                           reading->error);
@@ -297,7 +310,8 @@ static int decode_ack(struct reading *reading, struct bytes record, const char *
             SIGNED_ACK, body,
             bytes_of(decoded->acknowledged->signature.data, decoded->acknowledged->signature.len),
             certificate->identity) != 0)
-        return form(reading, E_SIGNATURE_INVALID, place, "not signed by that unit's identity key");
+        return form(reading, E_SIGNATURE_INVALID, place, "不是该单位的身份密钥所签",
+                    "not signed by that unit's identity key");
     *ret = ack;
     *ret_time_ms = decoded->time_ms;
     return 0;
@@ -307,7 +321,8 @@ static int decode_ack(struct reading *reading, struct bytes record, const char *
 static int keep_in_arena(struct reading *reading, struct bytes bytes, struct bytes *ret)
 {
     uint8_t *copy = arena_alloc(&reading->evidence->arena, bytes.len);
-    if (copy == NULL) return form(reading, E_TOO_LARGE, NULL, "the evidence is too large");
+    if (copy == NULL)
+        return form(reading, E_TOO_LARGE, NULL, "证据过大", "the evidence is too large");
     memcpy(copy, bytes.data, bytes.len);
     *ret = bytes_of(copy, bytes.len);
     return 0;
@@ -336,10 +351,11 @@ static int check_receipt(struct reading *reading, const json_t *object, size_t i
         ack->lane != number_of(object, "lane") || strcmp(ack->origin, reading->origin) != 0 ||
         envelope_lane(evidence->envelope.head) != ack->lane ||
         envelope_recipient_find(&evidence->envelope, ack->unit) < 0)
-        return form(reading, E_ACK_MISMATCH, place, "of another unit, queue or journal");
+        return form(reading, E_ACK_MISMATCH, place, "属于另一单位、队列或日志",
+                    "of another unit, queue or journal");
     for (size_t k = 0; k < i; k++)
         if (strcmp(evidence->receipts[k].unit, ack->unit) == 0)
-            return form(reading, E_RECIPIENT_DUPLICATE, place, "a unit twice");
+            return form(reading, E_RECIPIENT_DUPLICATE, place, "同一单位出现两次", "a unit twice");
     code = check_chain(reading, object, place, ack);
     if (code != 0) return code;
     ret->unit = ack->unit;
@@ -370,11 +386,13 @@ static int check_act(struct reading *reading, const json_t *object, size_t i)
     const Leadbus__Header *head = envelope.head;
     if (!bytes_equal(bytes_of(head->parent.data, head->parent.len),
                      bytes_of(evidence->envelope.head->id.data, 16)))
-        return form(reading, E_PARENT_UNKNOWN, place, "does not answer this lead");
+        return form(reading, E_PARENT_UNKNOWN, place, "不是对这条线索的答复",
+                    "does not answer this lead");
     code = find_signer(reading, head->serial, head->from, ret->time_ms, &certificate);
     if (code != 0) return code;
     if (envelope_verify(&envelope, certificate->identity) != 0)
-        return form(reading, E_SIGNATURE_INVALID, place, "not signed by its sender's identity key");
+        return form(reading, E_SIGNATURE_INVALID, place, "不是其发送单位的身份密钥所签",
+                    "not signed by its sender's identity key");
     ret->from = head->from;
     ret->officer = head->officer;
     ret->kind = head->kind;
@@ -395,9 +413,11 @@ static int check_whole(struct reading *reading, const struct evidence_trust *tru
     int code = check_members(reading, reading->whole, "evidence", members, 7);
     if (code != 0) return code;
     if (!bytes_equal(string_of(reading->whole, "format"), bytes_of_str(EVIDENCE_FORMAT)))
-        return form(reading, E_VERSION_UNSUPPORTED, "format", "not " EVIDENCE_FORMAT);
+        return form(reading, E_VERSION_UNSUPPORTED, "format", "不是 " EVIDENCE_FORMAT,
+                    "not " EVIDENCE_FORMAT);
     struct bytes origin = string_of(reading->whole, "origin");
-    if (!note_name_valid(origin)) return form(reading, E_BAD_VALUE, "origin", "not a key name");
+    if (!note_name_valid(origin))
+        return form(reading, E_BAD_VALUE, "origin", "不是密钥名称", "not a key name");
     memcpy(reading->origin, origin.data, origin.len);
     code = check_roots(reading, trust);
     if (code == 0) code = check_bundles(reading);
@@ -410,7 +430,8 @@ static int check_whole(struct reading *reading, const struct evidence_trust *tru
     const json_t *acts = json_object_get(reading->whole, "acts");
     if (json_array_size(receipts) > LIMIT_RECIPIENT_COUNT_MAX ||
         json_array_size(acts) > STORY_ACT_COUNT_MAX)
-        return form(reading, E_TOO_LARGE, "receipts", "too many receipts or acts");
+        return form(reading, E_TOO_LARGE, "receipts", "回执或办理过多",
+                    "too many receipts or acts");
     for (size_t i = 0; i < json_array_size(receipts) && code == 0; i++)
         code = check_receipt(reading, json_array_get(receipts, i), i);
     evidence->acts = calloc(json_array_size(acts) + 1, sizeof *evidence->acts);
@@ -428,12 +449,12 @@ int evidence_check(struct bytes text, const struct evidence_trust *trust, struct
     memset(ret, 0, sizeof *ret);
     arena_init(&ret->arena, (size_t)EVIDENCE_BYTES_MAX * 4);
     if (text.len > EVIDENCE_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, NULL, "%zu bytes", text.len);
+        return error_say(ret_error, E_TOO_LARGE, NULL, "%zu 字节", "%zu bytes", text.len);
     reading.whole =
         json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &json_error);
     if (reading.whole == NULL)
-        return error_set(ret_error, E_BAD_JSON, NULL, "line %d: %s", json_error.line,
-                         json_error.text);
+        return error_say(ret_error, E_BAD_JSON, NULL, "第 %d 行：%s", "line %d: %s",
+                         json_error.line, json_error.text);
     int code = check_whole(&reading, trust);
     json_decref(reading.whole);
     buf_fini(&reading.scratch);

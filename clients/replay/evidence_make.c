@@ -120,7 +120,8 @@ int evidence_make(struct audit *audit, const struct story *story, struct buf *re
         text = json_dumps(whole, JSON_INDENT(1));
         CHECK(text != NULL);
         if (strlen(text) > EVIDENCE_BYTES_MAX)
-            code = error_set(ret_error, E_TOO_LARGE, NULL, "%zu bytes of evidence", strlen(text));
+            code = error_say(ret_error, E_TOO_LARGE, NULL, "证据 %zu 字节", "%zu bytes of evidence",
+                             strlen(text));
         else
             buf_append_str(ret_text, text), buf_append_u8(ret_text, '\n');
     }

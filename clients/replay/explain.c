@@ -306,14 +306,12 @@ static int gather(struct command_options *options, struct story *story, struct a
     struct error error = {0};
     int code = audit_check_copy(options->journal, &error);
     if (code != 0) {
-        int status = out_error(code, &error, options->json);
-        return code == E_IO ? EX_NOINPUT : status;
+        if (code == E_IO) return out_error_as(EX_NOINPUT, code, &error, options->json);
+        return out_error(code, &error, options->json);
     }
     code = story_find(story, options->journal, options->lead, &error);
-    if (code != 0) {
-        int status = out_error(code, &error, options->json);
-        return code == E_NOT_FOUND ? EX_DATAERR : status;
-    }
+    if (code == E_NOT_FOUND) return out_error_as(EX_DATAERR, code, &error, options->json);
+    if (code != 0) return out_error(code, &error, options->json);
     return command_walk(options, AUDIT_DECIDE, NULL, story_each, story, ret_audit);
 }
 

@@ -39,9 +39,9 @@ int lanes_feed(struct lanes *lanes, const char *origin, const struct core_effect
         *lane = (struct lane){.unit = effect->unit, .number = effect->lane};
     }
     if (effect->position != lane->position + 1)
-        return error_set(ret_error, E_JOURNAL_CORRUPT, NULL, "%s: queue position %llu after %llu",
-                         effect->unit, (unsigned long long)effect->position,
-                         (unsigned long long)lane->position);
+        return error_say(ret_error, E_JOURNAL_CORRUPT, NULL, "%s：队列第 %llu 件排在第 %llu 件之后",
+                         "%s: queue position %llu after %llu", effect->unit,
+                         (unsigned long long)effect->position, (unsigned long long)lane->position);
     lane->position++;
     lane_running(origin, lane->running, effect->index, item_hash, lane->running);
     *ret_lane = lane;

@@ -137,8 +137,7 @@ static int load(const char *path, size_t cap, struct buf *ret)
     if (path == NULL) return 0;
     int code = out_file_load(path, cap, ret, &error);
     if (code == 0) return 0;
-    out_error(code, &error, false);
-    return EX_NOINPUT;
+    return out_error_as(EX_NOINPUT, code, &error, false);
 }
 
 static int load_files(struct command_options *options)

@@ -73,29 +73,36 @@ static int exit_of(int code)
     }
 }
 
-int out_error(int code, const struct error *error, bool json)
+int out_error_as(int status, int code, const struct error *error, bool json)
 {
-    int status = exit_of(code);
+    const char *detail = error_detail(error, i18n_lang());
     out_progress_end();
     if (json) {
-        json_t *object = json_pack("{s:b, s:s, s:i, s:s, s:s, s:s}", "holds", 0, "code",
-                                   error_name(code), "number", -code, "place", error->field,
-                                   "detail", error->detail, "text", error_text(code, i18n_lang()));
+        json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:s}", "code", error_name(code), "number",
+                                   -code, "place", error->field, "detail", error->detail, "text",
+                                   error_text(code, i18n_lang()));
+        if (status == 1) json_object_set_new(object, "holds", json_false());
+        if (error->detail_zh[0] != '\0')
+            json_object_set_new(object, "detail_zh", json_string(error->detail_zh));
         out_json(object);
     }
     fflush(stdout);
     fprintf(stderr, "%s%s%s: %s (%s)\n", status == 1 ? T("不成立：", "does not hold: ") : "",
             error->field, error->field[0] != '\0' ? "" : "leadbus-replay",
             error_text(code, i18n_lang()), error_name(code));
-    const char *detail = error_detail(error, i18n_lang());
     if (detail[0] != '\0') fprintf(stderr, "  %s\n", detail);
     return status;
+}
+
+int out_error(int code, const struct error *error, bool json)
+{
+    return out_error_as(exit_of(code), code, error, json);
 }
 
 int out_usage(const char *format, ...)
 {
     va_list args;
-    fputs("leadbus-replay: ", stderr);
+    fputs(T("leadbus-replay：", "leadbus-replay: "), stderr);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
@@ -147,7 +154,8 @@ int out_file_load(const char *path, size_t cap, struct buf *ret, struct error *r
         if (got < 0) code = error_set(ret_error, E_IO, path, "%s", strerror(errno));
         if (got <= 0) break;
         if (content.len + (size_t)got > cap) {
-            code = error_set(ret_error, E_TOO_LARGE, path, "more than %zu bytes", cap);
+            code = error_say(ret_error, E_TOO_LARGE, path, "超过 %zu 字节", "more than %zu bytes",
+                             cap);
             break;
         }
         buf_append(&content, chunk, (size_t)got);

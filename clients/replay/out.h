@@ -24,6 +24,9 @@ void out_progress_end(void);
 /* Tells stderr what went wrong (and stdout as JSON when `json`) and gives the exit status: 1 where
  * the proof does not hold, a number of sysexits.h for usage and environment. */
 int out_error(int code, const struct error *error, bool json);
+/* The same with an exit status that the caller knows better. Only 1 is a verdict: with another one
+ * nothing is said about what holds. */
+int out_error_as(int status, int code, const struct error *error, bool json);
 /* "leadbus-replay: " and the text, on stderr; gives EX_USAGE. */
 int out_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -18,10 +18,11 @@ int story_envelope(struct bytes record, struct arena *arena, struct envelope *re
     int code = record_decode(record, arena, &decoded, ret_error);
     if (code != 0) return code;
     if (decoded->what_case != LEADBUS__RECORD__WHAT_ACCEPTED)
-        return error_set(ret_error, E_NOT_FOUND, NULL, "the record is not an accepted message");
+        return error_say(ret_error, E_NOT_FOUND, NULL, "这条记录不是已受理的消息",
+                         "the record is not an accepted message");
     const Leadbus__Accepted *accepted = decoded->accepted;
     if (accepted->n_commits > LIMIT_SECTION_COUNT_MAX)
-        return error_set(ret_error, E_BAD_FORM, "commits", "too many");
+        return error_say(ret_error, E_BAD_FORM, "commits", "过多", "too many");
     for (size_t i = 0; i < accepted->n_commits; i++) commits[i] = bytes_from(accepted->commits[i]);
     code = envelope_from_record(bytes_from(accepted->header), bytes_from(accepted->wraps), commits,
                                 accepted->n_commits, bytes_from(accepted->manifest),
@@ -74,7 +75,7 @@ int story_find(struct story *story, const char *path, const char *lead, struct e
     } else {
         search.by_id = true;
         if (uuid_parse_text(lead, story->id, NULL) != 0)
-            return error_set(ret_error, E_USAGE, "LEAD",
+            return error_say(ret_error, E_USAGE, "LEAD", "“%s”既不是日志序号，也不是消息编号",
                              "\"%s\" is neither a journal index nor a message id", lead);
     }
     int code = store_open_read(path, true, &store, ret_error);
@@ -83,8 +84,8 @@ int story_find(struct story *story, const char *path, const char *lead, struct e
     code = store_walk(store, search.by_id ? 0 : story->index, look_at, &search, ret_error);
     if (code > 0) code = 0;
     if (code == 0 && !search.found)
-        code =
-            error_set(ret_error, E_NOT_FOUND, "LEAD", "%s: no such message in the journal", lead);
+        code = error_say(ret_error, E_NOT_FOUND, "LEAD", "日志中没有消息 %s",
+                         "%s: no such message in the journal", lead);
     arena_fini(&search.arena);
     store_close(store);
     return code;
@@ -114,7 +115,7 @@ static int keep_bundle(struct story *story, const struct trust_bundle *bundle,
     for (size_t i = 0; i < story->bundle_count; i++)
         if (story->bundles[i].version == trust_bundle_version(bundle)) return 0;
     if (story->bundle_count == STORY_BUNDLE_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, NULL,
+        return error_say(ret_error, E_TOO_LARGE, NULL, "证明这条线索需要超过 %d 份方案包",
                          "more than %d bundles are needed to certify this story",
                          STORY_BUNDLE_COUNT_MAX);
     story->bundles[story->bundle_count].version = trust_bundle_version(bundle);
@@ -129,8 +130,8 @@ static int keep_root(struct story *story, struct bytes note, struct error *ret_e
     for (size_t i = 0; i < story->root_count; i++)
         if (bytes_equal(buf_bytes(&story->roots[i]), note)) return 0;
     if (story->root_count == STORY_BUNDLE_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, NULL, "more than %d root notes",
-                         STORY_BUNDLE_COUNT_MAX);
+        return error_say(ret_error, E_TOO_LARGE, NULL, "信任根超过 %d 份",
+                         "more than %d root notes", STORY_BUNDLE_COUNT_MAX);
     buf_append_bytes(&story->roots[story->root_count++], note);
     return 0;
 }

@@ -224,8 +224,8 @@ int command_replay(struct command_options *options)
         core_unit_stats(core, i, &stats);
         if (!adds_up(&stats)) {
             struct error error = {0};
-            int code =
-                error_set(&error, E_JOURNAL_CORRUPT, stats.unit, "its account does not add up");
+            int code = error_say(&error, E_JOURNAL_CORRUPT, stats.unit, "其总账不平",
+                                 "its account does not add up");
             status = out_error(code, &error, options->json);
         }
         if (!options->json) print_unit(plan, &stats);

@@ -84,6 +84,29 @@ int error_note_zh(struct error *ret_error, const char *format, ...)
     return 0;
 }
 
+/* "before: " in front of a text; what no longer fits is cut off. */
+static void put_before(const char *before, char text[ERROR_DETAIL_LEN_MAX + 1])
+{
+    char old[ERROR_DETAIL_LEN_MAX + 1];
+    memcpy(old, text, sizeof old);
+    int len = snprintf(text, sizeof old, "%s: %s", before, old);
+    if (len > ERROR_DETAIL_LEN_MAX) drop_half_character(text, ERROR_DETAIL_LEN_MAX);
+}
+
+int error_in(struct error *error, int code, const char *where)
+{
+    if (!error || code == 0 || error->code != code) return code;
+    size_t len = strlen(where);
+    const char *end = len > ERROR_FIELD_LEN_MAX ? where + len - ERROR_FIELD_LEN_MAX : where;
+    while (((unsigned char)*end & 0xc0) == 0x80) end++;
+    if (strcmp(error->field, end) == 0 || strncmp(error->field, where, ERROR_FIELD_LEN_MAX) == 0)
+        return code;
+    if (error->field[0] && error->detail[0]) put_before(error->field, error->detail);
+    if (error->field[0] && error->detail_zh[0]) put_before(error->field, error->detail_zh);
+    (void)snprintf(error->field, sizeof error->field, "%s", end);
+    return code;
+}
+
 const char *error_detail(const struct error *error, enum lang lang)
 {
     return lang == LANG_ZH && error->detail_zh[0] ? error->detail_zh : error->detail;

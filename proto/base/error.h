@@ -63,6 +63,11 @@ static inline int error_pass(int code, int noted_code)
  * English one. 0, so that it may stand in error_say. */
 int error_note_zh(struct error *ret_error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Says in which of several files or settings the fault is: `where` (the end of it, where it is
+ * long) takes the field's place, and what stood there goes before the detail. Nothing where the
+ * field is `where` already, or `error` is NULL. Returns code, so that it may stand around a call.
+ */
+int error_in(struct error *error, int code, const char *where);
 /* The detail for a reader of that language: English where there is no Chinese one. */
 const char *error_detail(const struct error *error, enum lang lang);
 

@@ -79,6 +79,36 @@ static int take(const struct options_spec *spec, const struct options_row *row, 
     return 0;
 }
 
+int options_wrong(const struct options_spec *spec, const char *what)
+{
+    (void)fprintf(stderr, T("%s：%s；参看 --help\n", "%s: %s; see --help\n"), spec->program, what);
+    return E_USAGE;
+}
+
+int options_need(const struct options_spec *spec, bool given, const char *option)
+{
+    if (given) return 0;
+    (void)fprintf(stderr, T("%s：须给出 %s；用法：%s %s\n", "%s: %s is needed; usage: %s %s\n"),
+                  spec->program, option, spec->program, T(spec->usage_zh, spec->usage_en));
+    return E_USAGE;
+}
+
+int options_count(const struct options_spec *spec, int argc, char **argv, int first, int least,
+                  int most)
+{
+    if (argc - first > most) {
+        (void)fprintf(stderr,
+                      T("%s：多余的参数：%s；参看 --help\n", "%s: not wanted: %s; see --help\n"),
+                      spec->program, argv[first + most]);
+        return E_USAGE;
+    }
+    if (argc - first >= least) return 0;
+    (void)fprintf(stderr,
+                  T("%s：缺少参数；用法：%s %s\n", "%s: arguments are missing; usage: %s %s\n"),
+                  spec->program, spec->program, T(spec->usage_zh, spec->usage_en));
+    return E_USAGE;
+}
+
 static int complain(const struct options_spec *spec, const char *word, bool value_missing)
 {
     if (value_missing)

@@ -48,6 +48,15 @@ int options_parse(const struct options_spec *spec, int argc, char **argv, bool s
                   int *ret_first) MUST_USE;
 void options_help(const struct options_spec *spec, FILE *file);
 
+/* What a command cannot do without, once its options are taken; told on stderr. 0, E_USAGE.
+ * need: an option that was not given, by its name with dashes. count: fewer operands than `least`,
+ * or more than `most`, whose first one too many is named. wrong: anything else, in the reader's
+ * language. */
+int options_need(const struct options_spec *spec, bool given, const char *option) MUST_USE;
+int options_count(const struct options_spec *spec, int argc, char **argv, int first, int least,
+                  int most) MUST_USE;
+int options_wrong(const struct options_spec *spec, const char *what);
+
 /* The exit code of sysexits.h for an errors.def code: 64 usage, 65 input, 77 refused or
  * permissions, 76 a proof that does not hold, 75 busy or not now, 74 I/O, 69 network, 71 memory,
  * 73 disk full, 78 configuration, 70 otherwise. 0 for 0. */

@@ -199,7 +199,20 @@ fi
 "$ca" --help | grep -q '信任根' || fail "Chinese without a locale"
 LANG=C "$ca" --help | grep -q '信任根' || fail "Chinese under C"
 LC_ALL=en_US.UTF-8 "$ca" issue --help | grep -q 'Usage: leadbus-ca issue' || fail "English under en_US"
-refused 64 leadbus-ca nonsense
-refused 64 leadbus-ca issue --plan "$plan"
+# What is wrong with a command line is said, not only how it should be.
+refused 64 '没有命令 nonsense' nonsense
+refused 64 '须给出 --directory' issue --plan "$plan"
+refused 64 '须给出 --plan' bundle --directory d --root auth/root.note --out b9
+refused 64 '须给出 --root（首版）或 --previous' bundle --plan "$plan" --directory d --out b9
+refused 64 '缺少参数' issue --plan "$plan" --directory d
+refused 64 '多余的参数：surplus' request --unit health --keyring keys/x --out x surplus
+refused 64 'role 应为' request --unit health --role king --keyring keys/x --out x
+refused 64 '须给出 --key' sign b1
+refused 64 '缺少参数' show
 refused 64 nonsense issue --nonsense
+# And in which file the fault is.
+echo text >notes.txt
+refused 65 'notes.txt.*不是信任根' show notes.txt
+refused 76 'notes.txt' adopt --root notes.txt --bundle b1 keys/health.keyring
+refused 65 'notes.txt' adopt --root auth/root.note --bundle notes.txt keys/health.keyring
 echo "ca: passed"

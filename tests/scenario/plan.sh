@@ -63,7 +63,9 @@ runs 0 lint --lang en "$tables"
 says '0 grave, 0 notes' "$tables"
 runs 64 lint --lang de
 runs 64 lint a b
+complains '多余的参数：b'
 runs 64 lint --html
+complains '--to-confirm'
 runs 64 lint --nonsense
 runs 66 lint nowhere
 complains 'nowhere'
@@ -71,6 +73,7 @@ echo text >text
 runs 65 lint text
 complains '既不是方案数据表目录，也不是方案包'
 runs 64 nonsense
+complains '没有命令 nonsense'
 runs 0 --version
 for command in lint explain diff graph lifecycle stats derive; do
     runs 0 "$command" --help
@@ -164,6 +167,7 @@ runs 0 explain --json alert.missing-child-cancel --from police-hedong --parent-f
     --thread 大直沽
 json '[r["unit"] for r in j["recipients"]] == ["court", "st-dazhigu"]'
 runs 64 explain anomaly.marriage
+complains '须给出 --from'
 runs 64 explain --from court
 runs 65 explain 婚烟登记 --from 民政局
 complains '是否指：婚姻登记疑似情形（anomaly.marriage）'

@@ -275,6 +275,33 @@ static void without_the_right_credential_nothing_starts(void **state)
     take_back();
 }
 
+/* ---- the bundle's file ------------------------------------------------------------------------
+ */
+
+/* The journal has a bundle, so the broker serves without the file; but nobody would wonder why the
+ * next bundle never arrives, so it says so. What is there and is no bundle stops the start. */
+static void a_bundle_file_that_is_missing_or_wrong_is_named(void **state)
+{
+    (void)state;
+    struct process broker;
+    char path[PATH_LEN], kept[PATH_LEN];
+    snprintf(path, sizeof path, "%s/bundle", town.folder);
+    snprintf(kept, sizeof kept, "%s/bundle.kept", town.folder);
+    hand_over("a passphrase for tests");
+    (void)unlink(at("credential.conf.log"));
+    CHECK(rename(path, kept) == 0);
+    assert_true(starts(&broker, LEADBUSD, "credential.conf", false));
+    assert_int_equal(process_stop(&broker, PROCESS_DEADLINE_MS), 0);
+    assert_int_equal(run("en", "cat", "credential.conf.log"), 0);
+    assert_says("event=bundle_missing");
+    assert_says(path);
+    put("bundle", "no bundle", 0600);
+    assert_int_equal(run("zh_CN.UTF-8", LEADBUSD, "--config credential.conf"), EX_DATAERR);
+    assert_says(path);
+    CHECK(rename(kept, path) == 0);
+    take_back();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +310,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(the_service_managers_credential_opens_the_keyrings),
         cmocka_unit_test(without_the_right_credential_nothing_starts),
+        cmocka_unit_test(a_bundle_file_that_is_missing_or_wrong_is_named),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -225,7 +225,22 @@ static void explain_cites_and_tells_who_was_left_out(void **state)
     assert_int_equal(replay("explain", "--root", root_path, "--json", journal, id, NULL), 0);
     assert_says("\"received\": true");
     assert_says("\"not_addressed\"");
+}
+
+/* Only a journal, a signature or a proof "does not hold": a number that somebody mistyped is none.
+ */
+static void a_wrong_name_is_no_verdict(void **state)
+{
+    (void)state;
     assert_int_equal(replay("explain", "--root", root_path, journal, "9999", NULL), 65);
+    assert_says("9999: no such message in the journal");
+    assert_null(strstr(output, "does not hold"));
+    assert_int_equal(replay("explain", "--root", root_path, "--json", journal, "9999", NULL), 65);
+    assert_says("\"code\": \"not_found\"");
+    assert_null(strstr(output, "\"holds\""));
+    /* A journal is no root note: it is too large for one. */
+    assert_int_equal(replay("verify", "--root", journal, journal, NULL), 66);
+    assert_null(strstr(output, "does not hold"));
 }
 
 static void list_names_every_message_and_its_recipients(void **state)
@@ -718,6 +733,7 @@ int main(void)
         cmocka_unit_test(a_sound_journal_verifies_and_replays),
         cmocka_unit_test(without_a_root_it_warns),
         cmocka_unit_test(another_root_does_not_hold),
+        cmocka_unit_test(a_wrong_name_is_no_verdict),
         cmocka_unit_test(explain_cites_and_tells_who_was_left_out),
         cmocka_unit_test(list_names_every_message_and_its_recipients),
         cmocka_unit_test(wrong_usage_is_told_apart),

@@ -132,6 +132,34 @@ static void a_detail_is_cut_between_characters(void **state)
     }
 }
 
+static void a_fault_says_in_which_file(void **state)
+{
+    (void)state;
+    struct error error;
+    (void)error_say(&error, E_NOTE_INVALID, "note", "没有签名", "no signature");
+    assert_int_equal(error_in(&error, E_NOTE_INVALID, "/etc/leadbus/bundle"), E_NOTE_INVALID);
+    assert_string_equal(error.field, "/etc/leadbus/bundle");
+    assert_string_equal(error.detail, "note: no signature");
+    assert_string_equal(error.detail_zh, "note: 没有签名");
+    /* What names the file already is left alone, and so are success and another's error. */
+    assert_int_equal(error_in(&error, E_NOTE_INVALID, "/etc/leadbus/bundle"), E_NOTE_INVALID);
+    assert_string_equal(error.detail, "note: no signature");
+    assert_int_equal(error_in(&error, 0, "/etc/leadbus/root.note"), 0);
+    assert_int_equal(error_in(&error, E_BAD_FORM, "/etc/leadbus/root.note"), E_BAD_FORM);
+    assert_string_equal(error.field, "/etc/leadbus/bundle");
+    assert_int_equal(error_in(NULL, E_BAD_FORM, "x"), E_BAD_FORM);
+    /* Of a long path the end is kept, whole characters of it; a full detail does not overflow. */
+    char path[400], detail[400];
+    for (size_t at = 0; at + 4 < sizeof path; at += 3) memcpy(path + at, "\xe7\xba\xbf", 4);
+    memset(detail, 'd', sizeof detail - 1);
+    detail[sizeof detail - 1] = 0;
+    (void)error_say(&error, E_BAD_FORM, "part", "%s", "%s", detail);
+    assert_int_equal(error_in(&error, E_BAD_FORM, path), E_BAD_FORM);
+    assert_true(strlen(error.field) + 3 > ERROR_FIELD_LEN_MAX && strlen(error.field) % 3 == 0);
+    assert_int_equal(strncmp(error.detail, "part: ddd", 9), 0);
+    assert_int_equal(strlen(error.detail), ERROR_DETAIL_LEN_MAX);
+}
+
 static void a_null_error_still_returns_the_code(void **state)
 {
     (void)state;
@@ -153,6 +181,7 @@ int main(void)
         cmocka_unit_test(details_are_cut_to_their_room_and_terminated),
         cmocka_unit_test(a_detail_has_two_languages_and_falls_back_to_english),
         cmocka_unit_test(a_detail_is_cut_between_characters),
+        cmocka_unit_test(a_fault_says_in_which_file),
         cmocka_unit_test(a_null_error_still_returns_the_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
