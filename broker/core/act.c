@@ -121,20 +121,6 @@ static bool joinable(const struct core *core, const struct core_act *act)
     return false;
 }
 
-/* The time that the sender alone has for its answer is over. */
-static bool waited(const struct core *core, const struct core_act *act,
-                   const struct core_message *lead)
-{
-    const struct plan *plan = plan_of(act);
-    const struct core_kind *held = core->kinds[lead->kind];
-    const struct plan_kind *kind = plan_kind_find(plan, held->slug);
-    const char *topic = lead->topic ? held->topics[lead->topic - 1] : "";
-    const struct plan_clock *clock =
-        kind ? plan_clock_of(plan, kind, topic, PLAN_CLOCK_RELEASE) : NULL;
-    return clock && act->now_ms >= calendar_deadline(plan_calendar(plan), act->parent->time_ms,
-                                                     clock->limit, clock->unit, NULL);
-}
-
 static uint32_t facts_of(const struct core *core, const struct core_act *act, uint32_t about,
                          uint8_t leg)
 {
@@ -149,13 +135,14 @@ static uint32_t facts_of(const struct core *core, const struct core_act *act, ui
         facts |= LIFECYCLE_FACT_FREE;
     if (act->act == PLAN_ACT_RELEASE && act->parent->bits & CORE_MESSAGE_ASKS) {
         facts |= LIFECYCLE_FACT_ASKED;
-        if (waited(core, act, lead)) facts |= LIFECYCLE_FACT_WAITED;
+        if (core_answer_late(act->parent, act->now_ms)) facts |= LIFECYCLE_FACT_WAITED;
     }
     if (act->act == PLAN_ACT_OBJECT &&
         act->now_ms < calendar_deadline(plan_calendar(plan_of(act)),
                                         core->messages[party->last].time_ms,
                                         LIFECYCLE_OBJECTION_DAYS, CALENDAR_WORK_DAYS, NULL))
         facts |= LIFECYCLE_FACT_IN_TIME;
+    facts |= core_clock_facts(core, party, act);
     if (act->other) facts |= LIFECYCLE_FACT_OTHER;
     if (act->other && (act->facts & LIFECYCLE_FACT_MERGES) && joinable(core, act))
         facts |= LIFECYCLE_FACT_JOINABLE;
@@ -200,6 +187,7 @@ static int leg_act(const struct core *core, struct core *change, uint32_t slot,
     if (moved->state != step.next) moved->last = slot;
     moved->state = (uint8_t)step.next;
     if (step.effects & LIFECYCLE_EFFECT_TELLS) leg_told(change, message, party);
+    core_clock_step(change, moved, &step, act);
     return 0;
 }
 
@@ -270,7 +258,7 @@ static void act_thread(struct core *core, const struct core_act *act)
     if ((act->effects & LIFECYCLE_EFFECT_JOINS) && thread->bound)
         core->threads[act->other - core->threads].bound = true;
     if (act->effects & LIFECYCLE_EFFECT_ANSWERS)
-        core->messages[act->parent - core->messages].bits &= (uint8_t)~CORE_MESSAGE_ASKS;
+        core_answer(core, (uint32_t)(act->parent - core->messages));
 }
 
 void core_act_init(const struct core *core, const Leadbus__Header *head,

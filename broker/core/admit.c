@@ -176,28 +176,6 @@ static int admit_start(const struct core *core, const struct core_request *reque
     return record_encode(&record, ret_record, &verdict->error);
 }
 
-static int admit_tick(const struct core *core, const struct core_request *request, uint64_t now_ms,
-                      struct buf *ret_record, struct core_verdict *verdict)
-{
-    uint64_t *indexes;
-    if (core_next_deadline_ms(core) > now_ms)
-        return error_set(&verdict->error, E_NOT_FOUND, "tick", "nothing is due");
-    size_t count = core_due_list(core, now_ms, &indexes);
-    int r;
-    if (count == 0) {
-        r = error_set(&verdict->error, E_NOT_FOUND, "tick", "nothing is due");
-    } else {
-        Leadbus__Tick tick = LEADBUS__TICK__INIT;
-        tick.n_expired = count;
-        tick.expired = indexes;
-        Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_TICK);
-        record.tick = &tick;
-        r = record_encode(&record, ret_record, &verdict->error);
-    }
-    free(indexes);
-    return r;
-}
-
 static int admit(const struct core *core, const struct core_request *request, uint64_t now_ms,
                  struct buf *ret_record, struct core_verdict *verdict)
 {
@@ -218,7 +196,7 @@ static int admit(const struct core *core, const struct core_request *request, ui
     case CORE_ACK: return core_admit_ack(core, request, now_ms, ret_record, verdict);
     case CORE_PUBLISH_KEY: return core_admit_key(core, request, now_ms, ret_record, verdict);
     case CORE_REWRAP: return core_admit_rewrap(core, request, now_ms, ret_record, verdict);
-    case CORE_TICK: return admit_tick(core, request, now_ms, ret_record, verdict);
+    case CORE_TICK: return core_admit_tick(core, request, now_ms, ret_record, verdict);
     }
     return error_set(&verdict->error, E_BAD_VALUE, "type", "no such request");
 }

@@ -67,7 +67,7 @@ static void message_act(struct core *core, uint32_t slot, const struct core_act 
     message->target = act->target;
     if (act->effects & LIFECYCLE_EFFECT_GIVES) message->target = act->parent->target;
     if (act->effects & LIFECYCLE_EFFECT_MOVES) message->lead = core->messages[act->about].lead;
-    if (act->effects & LIFECYCLE_EFFECT_ASKS) message->bits |= CORE_MESSAGE_ASKS;
+    if (act->effects & LIFECYCLE_EFFECT_ASKS) core_ask(core, slot, act->installed);
     if (act->other) message->other = (uint32_t)(act->other - core->threads);
 }
 
@@ -110,8 +110,13 @@ static int fold_recipients(struct core *core, const struct core_folding *folding
         if (moves || (sign && legs)) bits |= CORE_PARTY_LEG;
         if (moves ? leg_primary(core, act) : sign && primary) bits |= CORE_PARTY_PRIMARY;
         if (sign) primary = false;
+        uint32_t clocks = CORE_NONE;
+        if ((bits & CORE_PARTY_LEG) && folding->rules > 1)
+            clocks =
+                core_clocks_new(core, message, (uint8_t)i,
+                                core_clause(act->installed, recipient->citation), act->installed);
         core->parties[core->party_count++] =
-            (struct core_party){unit, LIFECYCLE_SUBMITTED, (uint8_t)bits, message};
+            (struct core_party){unit, LIFECYCLE_SUBMITTED, (uint8_t)bits, message, clocks};
         core_thread_join(thread, unit, bits & CORE_PARTY_LEG ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY,
                          folding->index + 1);
         uint64_t position =

@@ -1,11 +1,11 @@
-/* Folding acknowledgements, epoch keys, rewraps and ticks. */
+/* Folding acknowledgements, epoch keys and rewraps. */
 #include <string.h>
 
 #include "broker/core/core_inner.h"
 
 /* What one acknowledged entry means for its unit. */
 static void settle_entry(struct core *core, struct core_unit *unit, uint16_t unit_index,
-                         const struct core_place *place, bool exception)
+                         const struct core_place *place, bool exception, uint64_t time_ms)
 {
     if (place->flags & CORE_ENTRY_UNKEYED) unit->unkeyed--;
     if (place->flags & CORE_ENTRY_IS_NOTICE) return;
@@ -32,11 +32,12 @@ static void settle_entry(struct core *core, struct core_unit *unit, uint16_t uni
         .roles = LIFECYCLE_ROLE_BIT(LIFECYCLE_ROLE_BUS),
     };
     if (lifecycle_next(&query, &step, NULL) == 0) party->state = (uint8_t)step.next;
+    core_clock_delivered(core, party, time_ms);
 }
 
 /* Pops the acknowledged entries; the senders of what could not be taken go to ret_told. */
-static int fold_ack(struct core *core, uint16_t unit_index, const Leadbus__AckBody *body,
-                    uint16_t *ret_told, size_t *ret_count)
+static int fold_ack(struct core *core, uint64_t time_ms, uint16_t unit_index,
+                    const Leadbus__AckBody *body, uint16_t *ret_told, size_t *ret_count)
 {
     struct core_unit *unit = core->units[unit_index];
     struct core_lane *lane = &unit->lanes[body->lane];
@@ -53,7 +54,7 @@ static int fold_ack(struct core *core, uint16_t unit_index, const Leadbus__AckBo
         lane_running(core->origin, running, place->index, item->hash, running);
         if (exception && !(place->flags & CORE_ENTRY_IS_NOTICE) && !item->expired)
             ret_told[count++] = core->messages[item->message].from;
-        settle_entry(core, unit, unit_index, place, exception);
+        settle_entry(core, unit, unit_index, place, exception, time_ms);
         core_lane_pop(core, lane);
     }
     if (next != body->n_exceptions || body->running.len != 32 ||
@@ -94,7 +95,7 @@ int core_apply_ack(struct core *core, const struct core_folding *folding,
         body->n_late > LIMIT_EXCEPTION_COUNT_MAX ||
         body->position < core->units[unit]->lanes[body->lane].acked ||
         (body->position == core->units[unit]->lanes[body->lane].acked && body->n_late == 0) ||
-        fold_ack(core, unit, body, told, &count) != 0 ||
+        fold_ack(core, folding->time_ms, unit, body, told, &count) != 0 ||
         fold_late(core, unit, body, told, &count) != 0)
         return core_corrupt(ret_error, folding->index, "acknowledges what is not in the queue");
     core_effect_add(folding->effects, (struct core_effect){.type = CORE_EFFECT_ACKED,
@@ -149,26 +150,6 @@ int core_apply_key(struct core *core, const struct core_folding *folding,
             marked[from] = true;
             told[count++] = from;
         }
-    }
-    core_notify(core, told, count, folding->bytes, folding->index, folding->effects);
-    return 0;
-}
-
-int core_apply_tick(struct core *core, const struct core_folding *folding,
-                    const Leadbus__Tick *tick, struct error *ret_error)
-{
-    uint16_t told[LIMIT_UNIT_COUNT_MAX];
-    bool marked[LIMIT_UNIT_COUNT_MAX] = {false};
-    size_t count = 0;
-    for (size_t i = 0; i < tick->n_expired; i++) {
-        struct core_item *item = core_due_find(core, tick->expired[i]);
-        if (!item || item->expires_ms > folding->time_ms)
-            return core_corrupt(ret_error, folding->index, "expires what is not due");
-        item->expired = true;
-        uint16_t from = core->messages[item->message].from;
-        if (marked[from]) continue;
-        marked[from] = true;
-        told[count++] = from;
     }
     core_notify(core, told, count, folding->bytes, folding->index, folding->effects);
     return 0;

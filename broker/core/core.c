@@ -70,12 +70,16 @@ void core_free(struct core *core)
     free(core->rewraps);
     free(core->items);
     free(core->due);
+    free(core->clocks);
+    free(core->clauses);
     map_fini(&core->sender_of);
     map_fini(&core->message_of);
     map_fini(&core->hash_of);
     map_fini(&core->rewrap_of);
     trust_bundle_free(core->now.bundle);
     trust_bundle_free(core->before.bundle);
+    free(core->now.clauses);
+    free(core->before.clauses);
     arena_fini(core->scratch);
     free(core->scratch);
     buf_fini(&core->admitted->record);
@@ -115,7 +119,7 @@ const struct trust_bundle *core_bundle_previous(const struct core *core)
 
 uint64_t core_next_deadline_ms(const struct core *core)
 {
-    return core->due_count ? core->due[0].expires_ms : UINT64_MAX;
+    return core->due_count ? core->due[0].at_ms : UINT64_MAX;
 }
 
 bool core_entry_after(const struct core *core, const char *unit, unsigned lane, uint64_t position,
@@ -244,6 +248,23 @@ bool core_passed_on(const struct core *core, const char *unit_key, struct bytes 
     return true;
 }
 
+static struct core_leg leg_view(const struct core *core, const struct core_message *message,
+                                const struct core_party *party)
+{
+    struct core_leg leg = {
+        .unit = core->units[party->unit]->key,
+        .index = message->index,
+        .state = (enum lifecycle_state)party->state,
+        .primary = (party->bits & CORE_PARTY_PRIMARY) != 0,
+        .clause = "",
+    };
+    if (party->clocks == CORE_NONE) return leg;
+    const struct core_clocks *clocks = &core->clocks[party->clocks];
+    leg.clocks = clocks->clocks;
+    if (clocks->clause > 0) leg.clause = core->clauses[clocks->clause - 1];
+    return leg;
+}
+
 size_t core_thread_legs(const struct core *core, const uint8_t thread_id[16],
                         struct core_leg *ret_legs, size_t cap, bool *ret_known)
 {
@@ -256,13 +277,7 @@ size_t core_thread_legs(const struct core *core, const uint8_t thread_id[16],
         for (size_t i = 0; i < message->party_count; i++) {
             const struct core_party *party = &core->parties[message->party + i];
             if (!(party->bits & CORE_PARTY_LEG)) continue;
-            if (count < cap)
-                ret_legs[count] = (struct core_leg){
-                    .unit = core->units[party->unit]->key,
-                    .index = message->index,
-                    .state = (enum lifecycle_state)party->state,
-                    .primary = (party->bits & CORE_PARTY_PRIMARY) != 0,
-                };
+            if (count < cap) ret_legs[count] = leg_view(core, message, party);
             count++;
         }
     }

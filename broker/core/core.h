@@ -19,6 +19,7 @@
 #include "proto/base/arena.h"
 #include "proto/base/bytes.h"
 #include "proto/envelope.h"
+#include "proto/plan/clocks.h"
 #include "proto/plan/lifecycle.h"
 #include "proto/plan/route.h"
 #include "proto/record.h"
@@ -146,8 +147,8 @@ core_bundle_previous(const struct core *core); /* NULL or the one before */
 void core_digest(const struct core *core, uint8_t ret_digest[32]);
 /* As records of earlier rules state it (Started.state_digest). */
 void core_digest_by(const struct core *core, uint32_t rules, uint8_t ret_digest[32]);
-uint64_t core_next_deadline_ms(
-    const struct core *core); /* earliest expiry; UINT64_MAX = none: when to send CORE_TICK */
+uint64_t core_next_deadline_ms(const struct core *core); /* earliest of all that falls due;
+                                                            UINT64_MAX = none: CORE_TICK then */
 
 /* Delivery. Entries of a unit's lane in order of position, from 1. */
 enum core_entry_type { CORE_ENTRY_LEAD, CORE_ENTRY_NOTICE, CORE_ENTRY_TOMBSTONE };
@@ -209,6 +210,8 @@ struct core_leg {
     uint64_t index; /* of the message that made the leg */
     enum lifecycle_state state;
     bool primary;
+    const char *clause;   /* of its citation: id of a task or duty; "" : none */
+    struct clocks clocks; /* all 0 where the first rules made it */
 };
 /* Fills at most cap legs; returns the number there are; 0 and *ret_known=false for an unknown
  * thread. */

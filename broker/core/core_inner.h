@@ -11,12 +11,13 @@
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
 #include "proto/base/map.h"
+#include "proto/plan/clocks.h"
 
 enum {
     CORE_NONE = UINT32_MAX,
     CORE_ORIGIN_LEN_MAX = 255,
     CORE_EPOCH_KEYS_PER_UNIT_MAX = 64, /* unexpired ones */
-    CORE_TICK_COUNT_MAX = 4096,        /* leads expired by one record */
+    CORE_TICK_COUNT_MAX = 4096,        /* expiries, or overdue clocks of a unit, in one record */
     CORE_RETRY_MS = 5000,
     CORE_DAY_MS = 24 * 3600 * 1000,
 };
@@ -93,12 +94,14 @@ struct core_message {
     uint8_t bits;    /* enum core_message_bit */
     uint8_t party_count;
     uint8_t urgency;
+    uint64_t due_ms;  /* of a request for a release: when the sender's time is over; else 0 */
     uint64_t time_ms; /* of its record */
 };
 enum { CORE_LEG_NONE = 0xff };
 
 enum core_message_bit {
     CORE_MESSAGE_ASKS = 1,         /* for a release that nobody has answered */
+    CORE_MESSAGE_OVERDUE = 2,      /* in the time that the sender had */
     CORE_MESSAGE_POLICE_SHIFT = 4, /* the sections for the police alone, in the upper half */
 };
 
@@ -113,7 +116,16 @@ struct core_party {
     uint16_t unit;
     uint8_t state; /* enum lifecycle_state of a leg */
     uint8_t bits;
-    uint32_t last; /* the message that brought a leg into its state, deliveries apart */
+    uint32_t last;   /* the message that brought a leg into its state, deliveries apart */
+    uint32_t clocks; /* of a leg; else, and by the first rules, CORE_NONE */
+};
+
+/* What runs for one leg, and what came of it. */
+struct core_clocks {
+    uint32_t message; /* where the leg stands, and its place there */
+    uint8_t place;
+    uint16_t clause; /* that makes it this unit's, 1 + place in core->clauses; 0: none */
+    struct clocks clocks;
 };
 
 struct core_participant {
@@ -180,11 +192,22 @@ struct core_installed {
     uint16_t unit_of_plan[LIMIT_UNIT_COUNT_MAX];
     uint16_t plan_of_unit[LIMIT_UNIT_COUNT_MAX]; /* the current unit; PLAN_UNIT_NONE: not in it */
     uint16_t kind_of_plan[PLAN_KIND_COUNT_MAX];
+    uint16_t *clauses; /* of its tasks, then of its duties, as core_clocks.clause; owned */
 };
 
+/* One thing that falls due. `what`: a clock of the leg's at core->clocks[slot]; PLAN_CLOCK_RELEASE:
+ * an answer to core->messages[slot]; CORE_DUE_EXPIRY: the lead at core->items[slot]. */
+enum { CORE_DUE_EXPIRY = 0xff };
 struct core_due {
-    uint64_t expires_ms, index;
-    uint32_t item;
+    uint64_t at_ms, index;
+    uint32_t slot;
+    uint32_t what;
+};
+/* What one tick takes, by index: expiries, or what one unit has missed. */
+struct core_due_list {
+    struct core_due *items; /* the caller frees */
+    size_t count, cap;
+    uint16_t unit; /* CORE_UNIT_NONE: expiries */
 };
 
 /* The record of the envelope that was admitted last. Folding it next, as a broker does, need not
@@ -233,9 +256,12 @@ struct core {
     struct core_item *items;
     size_t item_count, item_cap;
     uint32_t item_free;
-    struct core_due
-        *due; /* heap by (expires_ms, index); entries of freed items may linger inside */
+    struct core_due *due; /* heap by (at_ms, index); what was done in time lingers inside */
     size_t due_count, due_cap;
+    struct core_clocks *clocks;
+    size_t clock_count, clock_cap;
+    char (*clauses)[LIMIT_SLUG_LEN_MAX + 1]; /* ids of tasks and duties that plans have or had */
+    size_t clause_count, clause_cap;
 
     struct arena *scratch; /* for decoding inside one call */
     struct core_admitted *admitted;
@@ -256,6 +282,8 @@ uint16_t core_unit_office(const struct core *core);
 uint16_t core_kind_topic(const struct core_kind *kind, const char *topic);
 /* The same unit as of the plan in force, successors resolved? */
 bool core_unit_same(const struct core *core, uint16_t a, uint16_t b);
+/* Of a recipient's citation; 0: of none of the plan's. */
+uint16_t core_clause(const struct core_installed *installed, const char *citation);
 void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t index,
                   uint64_t time_ms);
 
@@ -277,7 +305,7 @@ size_t core_key_usable_count(const struct core *core, uint64_t serial, uint16_t 
 int core_key_put(struct core *core, const Leadbus__EpochKeyBody *body, uint64_t serial,
                  struct bytes raw, struct bytes signature, uint64_t index, uint64_t time_ms);
 
-/* queue.c: lanes, items, expiry */
+/* queue.c: lanes and items */
 uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index,
                        uint64_t expires_ms, uint32_t message);
 void core_item_release(struct core *core, uint32_t item);
@@ -291,11 +319,36 @@ void core_notify(struct core *core, const uint16_t *units, size_t count, struct 
                  uint64_t index, struct core_effects *effects);
 void core_notify_on(struct core *core, unsigned lane, const uint16_t *units, size_t count,
                     struct bytes record, uint64_t index, struct core_effects *effects);
-/* Indexes of leads that are due at a time and still wait, ascending, at most CORE_TICK_COUNT_MAX.
- * The caller frees. */
-size_t core_due_list(const struct core *core, uint64_t time_ms, uint64_t **ret_indexes);
+
+/* due.c: what falls due, and ticks */
+void core_due_push(struct core *core, struct core_due due);
+/* Whatever stands at the top still holds. */
 void core_due_settle(struct core *core);
+/* At most CORE_TICK_COUNT_MAX; none: nothing is due. */
+void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_list *ret_list);
 struct core_item *core_due_find(struct core *core, uint64_t index);
+int core_admit_tick(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                    struct buf *ret_record, struct core_verdict *verdict);
+
+/* clock.c: the clocks of legs, and the time that a sender has to answer about a release */
+struct core_act;
+uint32_t core_clocks_new(struct core *core, uint32_t message, uint8_t place, uint16_t clause,
+                         const struct core_installed *installed);
+/* A request for a release, the message at `slot`, waits for its answer from now on. */
+void core_ask(struct core *core, uint32_t slot, const struct core_installed *installed);
+void core_answer(struct core *core, uint32_t slot);
+/* The time that the sender alone has is over. */
+bool core_answer_late(const struct core_message *message, uint64_t now_ms);
+bool core_asks(const struct core_message *message); /* and is not overdue */
+uint16_t core_asked(const struct core *core, const struct core_message *message); /* whom */
+uint32_t core_clock_facts(const struct core *core, const struct core_party *party,
+                          const struct core_act *act);
+void core_clock_step(struct core *core, const struct core_party *party,
+                     const struct lifecycle_step *step, const struct core_act *act);
+void core_clock_delivered(struct core *core, const struct core_party *party, uint64_t time_ms);
+/* Marks a clock of a tick, 1 + enum plan_clock_index; false: it does not run, or not until then. */
+bool core_miss(struct core *core, struct core_message *message, uint16_t unit, uint32_t clock,
+               uint64_t due_ms);
 
 /* thread.c: messages, threads, legs */
 struct core_message *core_message_find(const struct core *core, struct bytes id);

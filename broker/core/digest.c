@@ -65,6 +65,10 @@ static void digest_head(const struct core *core, struct digest *digest)
         for (size_t k = 0; k < core->kinds[i]->topic_count; k++)
             digest_text(buf, core->kinds[i]->topics[k]);
     }
+    if (digest->rules > 1) {
+        buf_append_u64(buf, core->clause_count);
+        for (size_t i = 0; i < core->clause_count; i++) digest_text(buf, core->clauses[i]);
+    }
     buf_append_u64(buf, core->key_count);
     for (size_t i = 0; i < core->key_count; i++) {
         buf_append_u64(buf, core->keys[i].serial);
@@ -136,6 +140,21 @@ static void digest_senders(const struct core *core, struct digest *digest)
     }
 }
 
+static void digest_clocks(const struct core_clocks *leg, struct buf *buf)
+{
+    const struct clocks *clocks = &leg->clocks;
+    for (int i = 0; i < PLAN_CLOCK_LEG_COUNT; i++) {
+        buf_append_u32(buf, clocks->due_s[i]);
+        buf_append_u32(buf, clocks->at_s[i]);
+    }
+    buf_append_u32(buf, clocks->ended_s);
+    buf_append_u32(buf, clocks->paused_s);
+    buf_append_u16(buf, leg->clause);
+    buf_append_u8(buf, clocks->missed);
+    buf_append_u8(buf, clocks->ended_by);
+    buf_append_u8(buf, clocks->extended);
+}
+
 /* What the second rules ask of a message. */
 static void digest_message(const struct core_message *message, struct buf *buf)
 {
@@ -147,6 +166,7 @@ static void digest_message(const struct core_message *message, struct buf *buf)
     buf_append_u8(buf, message->leg);
     buf_append_u8(buf, message->bits);
     buf_append_u64(buf, message->time_ms);
+    buf_append_u64(buf, message->due_ms);
 }
 
 static void digest_threads(const struct core *core, struct digest *digest)
@@ -168,6 +188,8 @@ static void digest_threads(const struct core *core, struct digest *digest)
             buf_append_u8(buf, party->state);
             buf_append_u8(buf, party->bits);
             if (digest->rules > 1) buf_append_u32(buf, party->last);
+            if (digest->rules > 1 && party->clocks != CORE_NONE)
+                digest_clocks(&core->clocks[party->clocks], buf);
         }
         if (digest->rules > 1) digest_message(message, buf);
         digest_flush(digest, DIGEST_CHUNK_BYTES);

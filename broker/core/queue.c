@@ -1,4 +1,4 @@
-/* Lanes, what waits in them, and what expires. */
+/* Lanes, and what waits in them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,78 +6,6 @@
 #include "proto/merkle.h"
 
 /* ---- items -------------------------------------------------------------------------------- */
-
-static bool due_before(const struct core_due *a, const struct core_due *b)
-{
-    return a->expires_ms != b->expires_ms ? a->expires_ms < b->expires_ms : a->index < b->index;
-}
-
-static void due_push(struct core *core, struct core_due due)
-{
-    core->due = core_grow(core->due, &core->due_cap, core->due_count + 1, sizeof *core->due);
-    size_t at = core->due_count++;
-    while (at > 0 && due_before(&due, &core->due[(at - 1) / 2])) {
-        core->due[at] = core->due[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    core->due[at] = due;
-}
-
-static void due_pop(struct core *core)
-{
-    struct core_due last = core->due[--core->due_count];
-    size_t at = 0;
-    for (;;) {
-        size_t child = at * 2 + 1;
-        if (child >= core->due_count) break;
-        if (child + 1 < core->due_count && due_before(&core->due[child + 1], &core->due[child]))
-            child++;
-        if (!due_before(&core->due[child], &last)) break;
-        core->due[at] = core->due[child];
-        at = child;
-    }
-    if (core->due_count > 0) core->due[at] = last;
-}
-
-static bool due_live(const struct core *core, const struct core_due *due)
-{
-    const struct core_item *item = &core->items[due->item];
-    return item->refs > 0 && item->index == due->index && !item->expired;
-}
-
-void core_due_settle(struct core *core)
-{
-    while (core->due_count > 0 && !due_live(core, &core->due[0])) due_pop(core);
-}
-
-static int index_order(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-size_t core_due_list(const struct core *core, uint64_t time_ms, uint64_t **ret_indexes)
-{
-    uint64_t *indexes = NULL;
-    size_t count = 0, cap = 0;
-    for (size_t i = 0; i < core->due_count; i++) {
-        if (core->due[i].expires_ms > time_ms || !due_live(core, &core->due[i])) continue;
-        indexes = core_grow(indexes, &cap, count + 1, sizeof *indexes);
-        indexes[count++] = core->due[i].index;
-    }
-    if (count > 1) qsort(indexes, count, sizeof *indexes, index_order);
-    *ret_indexes = indexes;
-    return count < CORE_TICK_COUNT_MAX ? count : CORE_TICK_COUNT_MAX;
-}
-
-struct core_item *core_due_find(struct core *core, uint64_t index)
-{
-    const struct core_message *message = core_message_at(core, index);
-    if (!message) return NULL;
-    struct core_item *item = &core->items[message->item];
-    bool live = item->refs > 0 && item->index == index && item->expires_ms > 0 && !item->expired;
-    return live ? item : NULL;
-}
 
 uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index,
                        uint64_t expires_ms, uint32_t message)
@@ -94,7 +22,8 @@ uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index
     core->items[slot] =
         (struct core_item){.index = index, .expires_ms = expires_ms, .message = message};
     memcpy(core->items[slot].hash, hash, 32);
-    if (expires_ms) due_push(core, (struct core_due){expires_ms, index, slot});
+    if (expires_ms)
+        core_due_push(core, (struct core_due){expires_ms, index, slot, CORE_DUE_EXPIRY});
     return slot;
 }
 

@@ -100,6 +100,36 @@ static uint16_t kind_put(struct core *core, const struct plan_kind *kind)
     return (uint16_t)core->kind_count++;
 }
 
+static uint16_t clause_put(struct core *core, const char *id)
+{
+    size_t i = 0;
+    while (i < core->clause_count && strcmp(core->clauses[i], id) != 0) i++;
+    if (i < core->clause_count) return (uint16_t)(i + 1);
+    if (core->clause_count == UINT16_MAX - 1) return 0; /* counted without its clause */
+    core->clauses =
+        core_grow(core->clauses, &core->clause_cap, core->clause_count + 1, sizeof *core->clauses);
+    (void)snprintf(core->clauses[core->clause_count], sizeof *core->clauses, "%s", id);
+    return (uint16_t)++core->clause_count;
+}
+
+/* "lead:2.1.3.1=key": the task, or "duty:ID=key": the duty. */
+uint16_t core_clause(const struct core_installed *installed, const char *citation)
+{
+    const struct plan *plan = trust_bundle_plan(installed->bundle);
+    char id[LIMIT_SLUG_LEN_MAX + 1];
+    const char *from = strchr(citation, ':');
+    if (!from) return 0;
+    size_t len = strcspn(from + 1, "=");
+    if (len == 0 || len >= sizeof id) return 0;
+    memcpy(id, from + 1, len);
+    id[len] = 0;
+    const struct plan_task *task = plan_task_find(plan, id);
+    if (task) return installed->clauses[task - plan_task(plan, 0)];
+    const struct plan_duty *duty = plan_duty_find(plan, id);
+    return duty ? installed->clauses[plan_task_count(plan) + (size_t)(duty - plan_duty(plan, 0))]
+                : 0;
+}
+
 static void installed_map_units(const struct core *core, struct core_installed *installed)
 {
     const struct plan *plan = trust_bundle_plan(installed->bundle);
@@ -112,6 +142,7 @@ void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t 
 {
     const struct plan *plan = trust_bundle_plan(take_bundle);
     trust_bundle_free(core->before.bundle);
+    free(core->before.clauses);
     core->before = core->now;
     core->now = (struct core_installed){.bundle = take_bundle, .since_ms = time_ms, .index = index};
     for (size_t i = 0; i < plan_unit_count(plan); i++)
@@ -121,6 +152,13 @@ void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t 
         core->now.kind_of_plan[i] = kind;
         kind_put_topics(core->kinds[kind], plan_kind(plan, i));
     }
+    size_t tasks = plan_task_count(plan), duties = plan_duty_count(plan);
+    core->now.clauses = calloc(tasks + duties + 1, sizeof *core->now.clauses);
+    CHECK(core->now.clauses != NULL);
+    for (size_t i = 0; i < tasks; i++)
+        core->now.clauses[i] = clause_put(core, plan_task(plan, i)->id);
+    for (size_t i = 0; i < duties; i++)
+        core->now.clauses[tasks + i] = clause_put(core, plan_duty(plan, i)->id);
     installed_map_units(core, &core->now);
     if (core->before.bundle) installed_map_units(core, &core->before);
     const struct trust_root *root = trust_bundle_root(take_bundle);

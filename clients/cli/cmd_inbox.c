@@ -28,6 +28,7 @@ static const char *subject_of(const json_t *item)
     const char *notice = cli_get(item, "notice");
     if (strcmp(notice, "expired") == 0) return T("消息失效", "messages expired");
     if (strcmp(notice, "exception") == 0) return T("对方未能打开", "it could not open a message");
+    if (strcmp(notice, "overdue") == 0) return T("办理超期，请尽快办理", "overdue: act on it");
     if (strcmp(notice, "rewrapped") == 0) return T("对方补封了消息", "it sealed a message again");
     const char *label = cli_label(item, "kind");
     return *label ? label : cli_get(item, "type");

@@ -175,6 +175,23 @@ static int take_tombstone(struct engine *engine, struct incoming *in, struct box
     return 0;
 }
 
+/* Messages that ran out of time, or terms that a unit did not keep. */
+static void tick_row(const Leadbus__Tick *tick, struct box_in *row)
+{
+    row->notice = tick->n_missed > 0 ? 5 : 1;
+    row->count = tick->n_missed > 0 ? tick->n_missed : tick->n_expired;
+    engine_copy(row->from, sizeof row->from, tick->unit);
+    for (size_t i = 0; i < tick->n_missed; i++) {
+        const ProtobufCBinaryData *thread = &tick->missed[i]->thread;
+        bool same = thread->len == 16 && (i == 0 || memcmp(row->thread, thread->data, 16) == 0);
+        if (!same) {
+            memset(row->thread, 0, sizeof row->thread);
+            break;
+        }
+        memcpy(row->thread, thread->data, 16);
+    }
+}
+
 static int take_notice(struct engine *engine, struct moment *moment, struct incoming *in,
                        struct box_in *row, struct error *ret_error)
 {
@@ -185,8 +202,7 @@ static int take_notice(struct engine *engine, struct moment *moment, struct inco
     row->notice = 4; /* LEADBUS_NOTICE_OTHER */
     memcpy(row->hash, in->item, 32);
     if (in->notice->what_case == LEADBUS__RECORD__WHAT_TICK) {
-        row->notice = 1;
-        row->count = in->notice->tick->n_expired;
+        tick_row(in->notice->tick, row);
     } else if (in->notice->what_case == LEADBUS__RECORD__WHAT_ACKNOWLEDGED &&
                message_decode(&leadbus__ack_body__descriptor,
                               engine_bytes(in->notice->acknowledged->body), &engine->arena,

@@ -384,6 +384,8 @@ static struct lifecycle_query query_of(const struct thread *thread, const struct
     if (query.roles == 0) query.roles = 1u << LIFECYCLE_ROLE_COPY;
     query.facts = lifecycle_topic_facts(act, topic) | LIFECYCLE_FACT_ASKED | LIFECYCLE_FACT_WAITED |
                   LIFECYCLE_FACT_IN_TIME | LIFECYCLE_FACT_OTHER | LIFECYCLE_FACT_JOINABLE;
+    query.facts |= LIFECYCLE_FACT_RUNS | LIFECYCLE_FACT_EXTENDABLE;
+    if (act == PLAN_ACT_RESUME) query.facts |= LIFECYCLE_FACT_PAUSED;
     if (act != PLAN_ACT_ASK_RELEASE) query.facts |= LIFECYCLE_FACT_FREE;
     if (thread->bound &&
         plan_unit_current(plan, leg->unit) == plan_unit_with_duty(plan, PLAN_DUTY_POLICE))

@@ -50,8 +50,9 @@ enum lifecycle_fact_number {
  * finds out the rest: BOUND: the thread is about a case of child trafficking and the leg is of who
  * opened it; FREE: no release is needed, or it was given; ASKED: the parent is a request for a
  * release that nobody has answered; WAITED: for as long as the plan's clock `release` says;
- * IN_TIME: the leg ended at most LIFECYCLE_OBJECTION_DAYS working days ago; OTHER: `other` of the
- * header names another thread that the acting unit is on; JOINABLE: where it has an open leg. */
+ * IN_TIME: the leg ended at most LIFECYCLE_OBJECTION_DAYS working days ago; RUNS,
+ * EXTENDABLE, EXTENDED, PAUSED: of the leg's clocks; OTHER: `other` of the header names another
+ * thread that the acting unit is on; JOINABLE: where it has an open leg. */
 enum lifecycle_fact {
 #define FACT(name, ...) LIFECYCLE_FACT_##name = 1u << LIFECYCLE_FACT_NUMBER_##name,
 #include "proto/plan/lifecycle.def"
@@ -68,6 +69,9 @@ enum lifecycle_effect {
     LIFECYCLE_EFFECT_ANSWERS = 128,
     LIFECYCLE_EFFECT_GIVES = 256, /* the answer is yes */
     LIFECYCLE_EFFECT_LINKS = 512,
+    LIFECYCLE_EFFECT_EXTENDS = 1024,   /* the term to close */
+    LIFECYCLE_EFFECT_PAUSES = 2048,    /* the leg's clocks */
+    LIFECYCLE_EFFECT_CONTINUES = 4096, /* with what was left of them */
 };
 
 struct lifecycle_step {

@@ -326,15 +326,20 @@ enum plan_clock_index {
     PLAN_CLOCK_ACCEPT,   /* accepted or returned */
     PLAN_CLOCK_PROGRESS, /* first word on it */
     PLAN_CLOCK_CLOSE,
-    PLAN_CLOCK_RELEASE, /* the originator's answer to a unit that asks to pass it on */
+    PLAN_CLOCK_LEG_COUNT, /* those that run for a leg */
+    PLAN_CLOCK_RELEASE =
+        PLAN_CLOCK_LEG_COUNT, /* the originator's answer to a unit that asks to pass it on */
+    PLAN_CLOCK_EXTENSION,     /* by how much the term to close is extended each time */
     PLAN_CLOCK_COUNT,
 };
-/* From when: the message's record, or that of the leg's act; `asked`: of the request. */
+/* From when: the message's record, or that of the leg's act; `asked`: of the request; `due`: of an
+ * extension. */
 enum plan_clock_start {
     PLAN_CLOCK_FROM_SUBMITTED,
     PLAN_CLOCK_FROM_SIGNED,
     PLAN_CLOCK_FROM_ACCEPTED,
     PLAN_CLOCK_FROM_ASKED,
+    PLAN_CLOCK_FROM_DUE, /* the moment that was due before */
 };
 
 /* A row of clocks.tsv. The plan of 2022 sets no figures: all are configuration with their source.
@@ -442,6 +447,12 @@ const struct plan_clock *plan_clock(const struct plan *plan, size_t index);
  * runs. `kind` is of this plan. */
 const struct plan_clock *plan_clock_of(const struct plan *plan, const struct plan_kind *kind,
                                        const char *topic, enum plan_clock_index clock);
+/* Does it run for a leg of this kind: is what it waits for expected? Being delivered always is. */
+bool plan_clock_owed(const struct plan_kind *kind, enum plan_clock_index clock);
+/* From when it runs for that kind: what is to follow an act that the kind does not expect follows
+ * the one before it. */
+enum plan_clock_start plan_clock_start_of(const struct plan_kind *kind,
+                                          const struct plan_clock *row);
 const char *plan_clock_name(enum plan_clock_index clock); /* "sign": as in clocks.tsv */
 const char *plan_clock_zh(enum plan_clock_index clock);   /* "签收" */
 

@@ -165,15 +165,15 @@ enum {
 
 const char *plan_clock_name(enum plan_clock_index clock)
 {
-    static const char *const names[PLAN_CLOCK_COUNT] = {"deliver",  "sign",  "accept",
-                                                        "progress", "close", "release"};
+    static const char *const names[PLAN_CLOCK_COUNT] = {
+        "deliver", "sign", "accept", "progress", "close", "release", "extension"};
     return clock < PLAN_CLOCK_COUNT ? names[clock] : "?";
 }
 
 const char *plan_clock_zh(enum plan_clock_index clock)
 {
-    static const char *const names[PLAN_CLOCK_COUNT] = {"送达",     "签收", "受理或退回",
-                                                        "首次反馈", "办结", "答复转办"};
+    static const char *const names[PLAN_CLOCK_COUNT] = {
+        "送达", "签收", "受理或退回", "首次反馈", "办结", "答复转办", "延长的期限"};
     return clock < PLAN_CLOCK_COUNT ? names[clock] : "?";
 }
 
@@ -214,7 +214,7 @@ static int plan_clocks_row(struct plan *plan, const struct table *table, char **
                            struct error *ret_error)
 {
     const char *clocks[PLAN_CLOCK_COUNT], *units[CALENDAR_UNIT_COUNT];
-    static const char *const starts[] = {"submitted", "signed", "accepted", "asked"};
+    static const char *const starts[] = {"submitted", "signed", "accepted", "asked", "due"};
     struct plan_clock row = {.source_zh = f[C_SOURCE_ZH],
                              .source_en = f[C_SOURCE_EN],
                              .to_confirm = f[C_CONFIRM],
@@ -228,7 +228,7 @@ static int plan_clocks_row(struct plan *plan, const struct table *table, char **
         units[i] = calendar_unit_name((enum calendar_unit)i);
     int r =
         plan_reader_word(table, f[C_CLOCK], clocks, PLAN_CLOCK_COUNT, "clock", &clock, ret_error);
-    if (r == 0) r = plan_reader_word(table, f[C_FROM], starts, 4, "from", &start, ret_error);
+    if (r == 0) r = plan_reader_word(table, f[C_FROM], starts, 5, "from", &start, ret_error);
     if (r == 0)
         r = plan_reader_word(table, f[C_UNIT], units, CALENDAR_UNIT_COUNT, "unit", &unit,
                              ret_error);
@@ -286,6 +286,32 @@ size_t plan_clock_count(const struct plan *plan)
 const struct plan_clock *plan_clock(const struct plan *plan, size_t index)
 {
     return index < plan->clock_count ? &plan->clocks[index] : NULL;
+}
+
+bool plan_clock_owed(const struct plan_kind *kind, enum plan_clock_index clock)
+{
+    switch (clock) {
+    case PLAN_CLOCK_DELIVER: return true;
+    case PLAN_CLOCK_SIGN: return plan_kind_expects(kind, PLAN_ACT_SIGN);
+    case PLAN_CLOCK_ACCEPT: return plan_kind_expects(kind, PLAN_ACT_ACCEPT);
+    case PLAN_CLOCK_PROGRESS: return plan_kind_expects(kind, PLAN_ACT_PROGRESS);
+    case PLAN_CLOCK_CLOSE: return plan_kind_expects(kind, PLAN_ACT_CLOSE);
+    case PLAN_CLOCK_RELEASE:
+    case PLAN_CLOCK_EXTENSION:
+    case PLAN_CLOCK_COUNT: break;
+    }
+    return false;
+}
+
+enum plan_clock_start plan_clock_start_of(const struct plan_kind *kind,
+                                          const struct plan_clock *row)
+{
+    enum plan_clock_start from = row->from;
+    if (from == PLAN_CLOCK_FROM_ACCEPTED && !plan_kind_expects(kind, PLAN_ACT_ACCEPT))
+        from = PLAN_CLOCK_FROM_SIGNED;
+    if (from == PLAN_CLOCK_FROM_SIGNED && !plan_kind_expects(kind, PLAN_ACT_SIGN))
+        from = PLAN_CLOCK_FROM_SUBMITTED;
+    return from;
 }
 
 const struct plan_clock *plan_clock_of(const struct plan *plan, const struct plan_kind *kind,

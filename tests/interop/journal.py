@@ -193,6 +193,8 @@ class Verifier:
                 if line and not line.startswith("#")]
         key, duty = rows[0].index("key"), rows[0].index("duty")
         self.office = next(row[key] for row in rows[1:] if row[duty] == "office")
+        successor = rows[0].index("successor")
+        self.successors = {row[key]: row[successor] for row in rows[1:] if row[successor] not in ("", "-")}
 
     def accepted(self, i, body, leaf):
         head = wire.decode(wire.HEADER, body["header"])
@@ -267,7 +269,22 @@ class Verifier:
         passed = (body["unit"], self.ids[body["header_hash"]]) in self.passed
         self.notify([body["unit"]], i, leaf, self.leads[originals[0]]["lane"] if passed else 1)
 
+    def current(self, unit):
+        """What a unit has become."""
+        while unit in self.successors:
+            unit = self.successors[unit]
+        return unit
+
     def tick(self, i, body, leaf):
+        need(bool(body["expired"]) != bool(body["missed"]), "neither or both")
+        need(bool(body["missed"]) == bool(body["unit"]), "whose clocks")
+        places = [(missed["index"], missed["clock"]) for missed in body["missed"]]
+        need(places == sorted(set(places)), "not ascending")
+        for missed in body["missed"]:
+            need(missed["index"] in self.leads and 1 <= missed["clock"] <= 6, "no clock of a leg")
+            need(missed["due_ms"] <= self.time_ms, "not due yet")
+        if body["missed"]:
+            self.notify([self.current(body["unit"]), self.office], i, leaf)
         need(body["expired"] == sorted(set(body["expired"])), "not ascending")
         for index in body["expired"]:
             need(index in self.leads and not self.leads[index]["expired"], "expired twice")

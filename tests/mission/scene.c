@@ -301,6 +301,14 @@ static int submit(struct scene *scene, const struct district_letter *letter)
     return put(scene, &request, NULL);
 }
 
+size_t scene_tick(struct scene *scene)
+{
+    size_t count = 0;
+    struct core_request request = {.type = CORE_TICK, .now_ms = scene->district->now_ms};
+    while (put(scene, &request, NULL) == 0) count++;
+    return count;
+}
+
 struct district_letter *scene_send_draft(struct scene *scene, const struct district_draft *draft)
 {
     int code = 0;
@@ -396,17 +404,35 @@ size_t scene_leg_count(const struct scene *scene, const struct district_letter *
     return core_thread_legs(scene->core, letter->thread, legs, 1, &known);
 }
 
-enum lifecycle_state scene_leg(const struct scene *scene, const struct district_letter *letter,
-                               const char *unit)
+static bool leg_view(const struct scene *scene, const struct district_letter *letter,
+                     const char *unit, struct core_leg *ret_leg)
 {
     struct core_leg legs[SCENE_LEG_COUNT_MAX];
     bool known;
     uint64_t wanted = index_of(scene, letter);
     size_t count = core_thread_legs(scene->core, letter->thread, legs, SCENE_LEG_COUNT_MAX, &known);
     assert_true(known && count <= SCENE_LEG_COUNT_MAX);
-    for (size_t i = 0; i < count; i++)
-        if (legs[i].index == wanted && strcmp(legs[i].unit, unit) == 0) return legs[i].state;
-    return LIFECYCLE_STATE_COUNT;
+    for (size_t i = 0; i < count; i++) {
+        if (legs[i].index != wanted || strcmp(legs[i].unit, unit) != 0) continue;
+        *ret_leg = legs[i];
+        return true;
+    }
+    return false;
+}
+
+struct core_leg scene_leg_view(const struct scene *scene, const struct district_letter *letter,
+                               const char *unit)
+{
+    struct core_leg leg = {0};
+    if (!leg_view(scene, letter, unit, &leg)) fail_msg("%s has no leg for it", unit);
+    return leg;
+}
+
+enum lifecycle_state scene_leg(const struct scene *scene, const struct district_letter *letter,
+                               const char *unit)
+{
+    struct core_leg leg;
+    return leg_view(scene, letter, unit, &leg) ? leg.state : LIFECYCLE_STATE_COUNT;
 }
 
 int scene_waits(const struct scene *scene, const struct district_letter *letter, const char *unit)

@@ -92,10 +92,15 @@ void expect_draft_refused(struct scene *scene, const struct district_draft *draf
 void scene_records(const struct scene *scene, struct buf **ret_records, size_t *ret_count);
 /* What the core, or the routing before it, would answer; nothing is taken. */
 int scene_try(struct scene *scene, const struct district_draft *draft);
+/* Lets fall what is due by now; how many records that were. */
+size_t scene_tick(struct scene *scene);
 /* The unit's machine acknowledges everything in a lane. */
 void scene_acknowledge(struct scene *scene, const char *unit, unsigned lane);
 /* Where the leg of a unit for a message stands; LIFECYCLE_STATE_COUNT: it has none. */
 enum lifecycle_state scene_leg(const struct scene *scene, const struct district_letter *letter,
+                               const char *unit);
+/* As the core has that leg; the test fails where there is none. */
+struct core_leg scene_leg_view(const struct scene *scene, const struct district_letter *letter,
                                const char *unit);
 size_t scene_leg_count(const struct scene *scene, const struct district_letter *letter);
 /* Whether a message of the journal waits for a unit, and in which lane (-1: it does not). */

@@ -1,6 +1,7 @@
 /* Acts in the core: the lifecycle's table on real envelopes, state by state, act by act and role by
  * role; and what the table does not say: transfers, releases, mergers, what binds, time. */
 #include "proto/plan/calendar.h"
+#include "tests/lib/term.h"
 #include "tests/mission/scene.h"
 
 /* ---- the table ----------------------------------------------------------------------------------
@@ -137,10 +138,12 @@ static bool walk(const struct stage *stage, const struct step *steps)
     return true;
 }
 
-static uint32_t facts_of(const struct stage *stage, enum plan_act act, enum lifecycle_role role,
-                         const char *topic)
+static uint32_t facts_of(const struct stage *stage, enum lifecycle_state state, enum plan_act act,
+                         enum lifecycle_role role, const char *topic)
 {
     uint32_t facts = lifecycle_topic_facts(act, topic) | LIFECYCLE_FACT_IN_TIME;
+    facts |= term_facts(stage->scene->plan, scene_kind(stage->scene, stage->cast->kind),
+                        stage->cast->topic, state);
     if (stage->cast->target) facts |= LIFECYCLE_FACT_FREE;
     if (role != LIFECYCLE_ROLE_OFFICE && role != LIFECYCLE_ROLE_NONE)
         facts |= LIFECYCLE_FACT_OTHER | LIFECYCLE_FACT_JOINABLE;
@@ -158,7 +161,8 @@ static void ask(const struct stage *stage, enum lifecycle_state state, enum plan
     struct lifecycle_step step;
     struct district_draft draft = draft_of(stage, act, role, topic);
     struct lifecycle_query query = {scene_kind(stage->scene, stage->cast->kind), state, act,
-                                    LIFECYCLE_ROLE_BIT(role), facts_of(stage, act, role, topic)};
+                                    LIFECYCLE_ROLE_BIT(role),
+                                    facts_of(stage, state, act, role, topic)};
     int expected = lifecycle_next(&query, &step, NULL);
     int r = scene_try(stage->scene, &draft);
     bool whole = lifecycle_act_on_thread(act);

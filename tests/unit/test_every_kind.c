@@ -500,6 +500,20 @@ static void object_and_decide(void)
     }
 }
 
+/* The clocks of a leg: its unit extends the term, the office stops them and lets them run. */
+static void extend_and_pause(void)
+{
+    const char police[] = "police-hedong", office[] = "joint-conference-office";
+    struct message lead = open_lead("lead.public-tip", "", "education");
+    (void)say(PLAN_ACT_SIGN, "", police, &lead);
+    (void)say(PLAN_ACT_ACCEPT, "", police, &lead);
+    struct message extended = say(PLAN_ACT_EXTEND, "", police, &lead);
+    tell_office(&lead);
+    struct message paused = say(PLAN_ACT_PAUSE, "", office, &extended);
+    (void)say(PLAN_ACT_RESUME, "", police, &paused);
+    assert_int_equal(leg_of(police, &lead, police), LIFECYCLE_ACCEPTED);
+}
+
 /* ---- the tests ---------------------------------------------------------------------------------
  */
 static void send_all(const struct plan_kind *kind, const char *topic)
@@ -535,6 +549,7 @@ static void every_kind_goes_to_the_same_recipients_everywhere(void **state)
     }
     pass_on_and_back();
     object_and_decide();
+    extend_and_pause();
     size_t messages = 0;
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         const struct plan_kind *kind = plan_kind(plan, k);

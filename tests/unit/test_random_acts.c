@@ -24,7 +24,7 @@ struct world {
     struct buf *records;
     size_t record_count, record_cap;
     uint64_t random;
-    size_t passed, refused;
+    size_t passed, refused, ticks;
 };
 
 static const struct {
@@ -151,6 +151,42 @@ static void check_change(const struct thread_now *thread, const struct district_
     }
 }
 
+/* What falls due is folded as the broker would: before the next act. */
+static void let_fall_due(struct world *world)
+{
+    struct core *core = world->scene->core;
+    struct core_request request = {.type = CORE_TICK, .now_ms = world->scene->district->now_ms};
+    struct core_verdict verdict;
+    struct error error;
+    struct buf record = {0};
+    while (core_admit(core, &request, &record, &verdict) == 0) {
+        assert_int_equal(core_apply(core, core_size(core), buf_bytes(&record), NULL, NULL, &error),
+                         0);
+        keep(world, &record);
+        record = (struct buf){0};
+        world->ticks++;
+    }
+    buf_fini(&record);
+    assert_true(core_next_deadline_ms(core) > world->scene->district->now_ms);
+}
+
+/* A leg that owes something has a clock for it or has missed it; one that owes nothing has none. */
+static void check_clocks(const struct world *world, const struct core_leg *leg)
+{
+    uint64_t now_ms = world->scene->district->now_ms;
+    const struct clocks *clocks = &leg->clocks;
+    bool fresh = leg->state == LIFECYCLE_SUBMITTED || leg->state == LIFECYCLE_DELIVERED;
+    for (int i = 0; i < PLAN_CLOCK_LEG_COUNT; i++) {
+        uint64_t due_ms = (uint64_t)clocks->due_s[i] * CLOCKS_SECOND_MS;
+        assert_false(clocks->ended_s != 0 && due_ms != 0);
+        bool over = due_ms != 0 && due_ms <= now_ms && clocks->paused_s == 0;
+        if (over) assert_true(clocks->missed >> i & 1);
+        assert_true((uint64_t)clocks->at_s[i] * CLOCKS_SECOND_MS <= now_ms);
+    }
+    assert_int_equal(clocks->due_s[PLAN_CLOCK_SIGN] != 0,
+                     fresh && clocks->ended_s == 0 && clocks->at_s[PLAN_CLOCK_SIGN] == 0);
+}
+
 /* ---- the acts -----------------------------------------------------------------------------------
  */
 
@@ -198,8 +234,10 @@ static void step(struct world *world)
     world->scene->district->now_ms += next(world, 120000);
 
     int code = 0;
+    let_fall_due(world);
     struct district_letter *letter = try(world, &draft, &code);
     size_t after_count = legs_of(world, thread, after);
+    for (size_t i = 0; i < after_count; i++) check_clocks(world, &after[i]);
     if (!letter) {
         assert_int_not_equal(code, 0);
         assert_int_equal(before_count, after_count);
@@ -277,8 +315,9 @@ static void acts_at_random_lead_where_the_table_says(void **state)
         assert_non_null(world->threads[i].lead);
     }
     for (size_t i = 0; i < count; i++) step(world);
-    print_message("%zu acts: %zu taken, %zu refused; %zu records\n", count, world->passed,
-                  world->refused, world->record_count);
+    print_message("%zu acts: %zu taken, %zu refused; %zu ticks; %zu records\n", count,
+                  world->passed, world->refused, world->ticks, world->record_count);
+    assert_true(world->ticks > 100);
     assert_true(world->passed > count / 50 && world->refused > count / 2);
     fold_again(world, world->scene->core);
     for (size_t i = 0; i < THREAD_COUNT; i++) {

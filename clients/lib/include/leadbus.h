@@ -395,6 +395,8 @@ enum leadbus_notice {
                                      it: `code` */
     LEADBUS_NOTICE_REWRAPPED = 3, /* unit `from` rewrapped message `id` for a reader */
     LEADBUS_NOTICE_OTHER = 4,
+    LEADBUS_NOTICE_OVERDUE = 5, /* unit `from` did not keep `count` of its terms, of `thread` where
+                                   all are of one. To that unit and the joint-conference office */
 };
 struct leadbus_item {
     uint64_t number; /* local, ascending in order of arrival, from 1; 0 for our own messages */

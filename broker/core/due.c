@@ -1,0 +1,236 @@
+/* What falls due: one heap over the expiries of leads, the clocks of legs and the answers that are
+ * waited for. An entry says when and where; whether it still holds is asked of what it is about, so
+ * nobody takes entries out when something was done in time. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/core/core_inner.h"
+
+static bool due_before(const struct core_due *a, const struct core_due *b)
+{
+    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->index < b->index;
+}
+
+void core_due_push(struct core *core, struct core_due due)
+{
+    core->due = core_grow(core->due, &core->due_cap, core->due_count + 1, sizeof *core->due);
+    size_t at = core->due_count++;
+    while (at > 0 && due_before(&due, &core->due[(at - 1) / 2])) {
+        core->due[at] = core->due[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    core->due[at] = due;
+}
+
+static void due_pop(struct core *core)
+{
+    struct core_due last = core->due[--core->due_count];
+    size_t at = 0;
+    for (;;) {
+        size_t child = at * 2 + 1;
+        if (child >= core->due_count) break;
+        if (child + 1 < core->due_count && due_before(&core->due[child + 1], &core->due[child]))
+            child++;
+        if (!due_before(&core->due[child], &last)) break;
+        core->due[at] = core->due[child];
+        at = child;
+    }
+    if (core->due_count > 0) core->due[at] = last;
+}
+
+static bool due_live(const struct core *core, const struct core_due *due)
+{
+    if (due->what == CORE_DUE_EXPIRY) {
+        const struct core_item *item = &core->items[due->slot];
+        return item->refs > 0 && item->index == due->index && !item->expired;
+    }
+    if (due->what == PLAN_CLOCK_RELEASE) return core_asks(&core->messages[due->slot]);
+    return clocks_run(&core->clocks[due->slot].clocks, (enum plan_clock_index)due->what,
+                      due->at_ms);
+}
+
+void core_due_settle(struct core *core)
+{
+    while (core->due_count > 0 && !due_live(core, &core->due[0])) due_pop(core);
+}
+
+struct core_item *core_due_find(struct core *core, uint64_t index)
+{
+    const struct core_message *message = core_message_at(core, index);
+    if (!message) return NULL;
+    struct core_item *item = &core->items[message->item];
+    bool live = item->refs > 0 && item->index == index && item->expires_ms > 0 && !item->expired;
+    return live ? item : NULL;
+}
+
+/* ---- what a tick takes --------------------------------------------------------------------------
+ */
+
+/* Whose it is; CORE_UNIT_NONE: an expiry, which is nobody's. */
+static uint16_t due_unit(const struct core *core, const struct core_due *due)
+{
+    if (due->what == CORE_DUE_EXPIRY) return CORE_UNIT_NONE;
+    if (due->what == PLAN_CLOCK_RELEASE) return core_asked(core, &core->messages[due->slot]);
+    const struct core_clocks *clocks = &core->clocks[due->slot];
+    return core->parties[core->messages[clocks->message].party + clocks->place].unit;
+}
+
+/* By index, and then by clock. */
+static int due_order(const void *a, const void *b)
+{
+    const struct core_due *x = a, *y = b;
+    if (x->index != y->index) return x->index < y->index ? -1 : 1;
+    return x->what < y->what ? -1 : x->what > y->what;
+}
+
+/* Walks no further down the heap than things are due. */
+static void due_gather(const struct core *core, uint64_t time_ms, struct core_due_list *list)
+{
+    size_t open[64], depth = 0; /* places still to be looked at: one a level and its sibling */
+    if (core->due_count > 0) open[depth++] = 0;
+    while (depth > 0) {
+        size_t at = open[--depth];
+        const struct core_due *due = &core->due[at];
+        if (due->at_ms > time_ms) continue;
+        for (size_t child = at * 2 + 1; child <= at * 2 + 2 && child < core->due_count; child++) {
+            CHECK(depth < sizeof open / sizeof *open);
+            open[depth++] = child;
+        }
+        if (!due_live(core, due)) continue;
+        uint16_t unit = due_unit(core, due);
+        bool expiry = due->what == CORE_DUE_EXPIRY, has_expiry = list->unit == CORE_UNIT_NONE;
+        /* Expiries first, then one unit after the other. */
+        if (list->count > 0 && unit != list->unit) {
+            if (has_expiry || (!expiry && unit > list->unit)) continue;
+            list->count = 0;
+        }
+        list->unit = unit;
+        list->items = core_grow(list->items, &list->cap, list->count + 1, sizeof *list->items);
+        list->items[list->count++] = *due;
+    }
+}
+
+void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_list *ret_list)
+{
+    *ret_list = (struct core_due_list){.unit = CORE_UNIT_NONE};
+    due_gather(core, time_ms, ret_list);
+    struct core_due *items = ret_list->items;
+    size_t count = 0;
+    if (ret_list->count > 1) qsort(items, ret_list->count, sizeof *items, due_order);
+    /* A clock that was stopped and set to the same moment again stands there twice. */
+    for (size_t i = 0; i < ret_list->count && count < CORE_TICK_COUNT_MAX; i++)
+        if (i == 0 || due_order(&items[i - 1], &items[i]) != 0) items[count++] = items[i];
+    ret_list->count = count;
+}
+
+/* ---- ticks --------------------------------------------------------------------------------------
+ */
+
+static int encode_missed(const struct core *core, const struct core_due_list *list,
+                         Leadbus__Tick *tick, Leadbus__Record *record, struct buf *ret_record,
+                         struct error *ret_error)
+{
+    Leadbus__Missed *missed = calloc(list->count, sizeof *missed);
+    Leadbus__Missed **listed = calloc(list->count, sizeof *listed);
+    CHECK(missed != NULL);
+    CHECK(listed != NULL);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct core_due *due = &list->items[i];
+        const struct core_message *message = core_message_at(core, due->index);
+        const struct core_thread *thread = &core->threads[message->thread];
+        leadbus__missed__init(&missed[i]);
+        missed[i].index = due->index;
+        missed[i].thread = core_data(bytes_of(core->messages[thread->first].id, 16));
+        missed[i].clock = 1 + due->what;
+        missed[i].due_ms = due->at_ms;
+        listed[i] = &missed[i];
+    }
+    tick->unit = core->units[list->unit]->key;
+    tick->n_missed = list->count;
+    tick->missed = listed;
+    int r = record_encode(record, ret_record, ret_error);
+    free(listed);
+    free(missed);
+    return r;
+}
+
+static int encode_tick(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                       const struct core_due_list *list, struct buf *ret_record,
+                       struct core_verdict *verdict)
+{
+    Leadbus__Tick tick = LEADBUS__TICK__INIT;
+    Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_TICK);
+    uint64_t expired[CORE_TICK_COUNT_MAX];
+    record.tick = &tick;
+    if (list->unit != CORE_UNIT_NONE)
+        return encode_missed(core, list, &tick, &record, ret_record, &verdict->error);
+    for (size_t i = 0; i < list->count; i++) expired[i] = list->items[i].index;
+    tick.n_expired = list->count;
+    tick.expired = expired;
+    return record_encode(&record, ret_record, &verdict->error);
+}
+
+int core_admit_tick(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                    struct buf *ret_record, struct core_verdict *verdict)
+{
+    struct core_due_list list = {0};
+    if (core_next_deadline_ms(core) <= now_ms) core_due_take(core, now_ms, &list);
+    int r = list.count == 0 ? error_set(&verdict->error, E_NOT_FOUND, "tick", "nothing is due")
+                            : encode_tick(core, request, now_ms, &list, ret_record, verdict);
+    free(list.items);
+    return r;
+}
+
+static int apply_expired(struct core *core, const struct core_folding *folding,
+                         const Leadbus__Tick *tick, struct error *ret_error)
+{
+    uint16_t told[LIMIT_UNIT_COUNT_MAX];
+    bool marked[LIMIT_UNIT_COUNT_MAX] = {false};
+    size_t count = 0;
+    for (size_t i = 0; i < tick->n_expired; i++) {
+        struct core_item *item = core_due_find(core, tick->expired[i]);
+        if (!item || item->expires_ms > folding->time_ms)
+            return core_corrupt(ret_error, folding->index, "expires what is not due");
+        item->expired = true;
+        uint16_t from = core->messages[item->message].from;
+        if (marked[from]) continue;
+        marked[from] = true;
+        told[count++] = from;
+    }
+    core_notify(core, told, count, folding->bytes, folding->index, folding->effects);
+    return 0;
+}
+
+/* What a unit has become by the plan in force; itself, where that has no word of it. */
+static uint16_t unit_now(const struct core *core, uint16_t unit)
+{
+    uint16_t planned =
+        unit == CORE_UNIT_NONE ? (uint16_t)PLAN_UNIT_NONE : core->now.plan_of_unit[unit];
+    return planned == PLAN_UNIT_NONE ? unit : core->now.unit_of_plan[planned];
+}
+
+/* The unit is urged by it, and the office knows. */
+static int apply_missed(struct core *core, const struct core_folding *folding,
+                        const Leadbus__Tick *tick, struct error *ret_error)
+{
+    uint16_t unit = core_unit_find(core, tick->unit);
+    const uint16_t told[] = {unit_now(core, unit), core_unit_office(core)};
+    for (size_t i = 0; i < tick->n_missed; i++) {
+        const Leadbus__Missed *missed = tick->missed[i];
+        struct core_message *message = core_message_at(core, missed->index);
+        if (unit == CORE_UNIT_NONE || !message || missed->due_ms > folding->time_ms ||
+            !core_miss(core, message, unit, missed->clock, missed->due_ms))
+            return core_corrupt(ret_error, folding->index, "finds overdue what is not");
+    }
+    core_notify(core, told, 2, folding->bytes, folding->index, folding->effects);
+    return 0;
+}
+
+int core_apply_tick(struct core *core, const struct core_folding *folding,
+                    const Leadbus__Tick *tick, struct error *ret_error)
+{
+    if ((tick->n_expired > 0) == (tick->n_missed > 0))
+        return core_corrupt(ret_error, folding->index, "a tick of neither or both");
+    return tick->n_expired > 0 ? apply_expired(core, folding, tick, ret_error)
+                               : apply_missed(core, folding, tick, ret_error);
+}
