@@ -80,6 +80,10 @@ static json_t *leg_json(const struct agent *agent, const struct leadbus_leg *leg
     render_set(object, "state_en", leg->state_en);
     render_set_time(object, "changed_at", leg->changed_ms);
     render_set(object, "outcome", leg->outcome);
+    const struct render_due due = {leg->due_ms, leg->due,     leg->due_zh,
+                                   leg->due_en, leg->overdue, leg->paused};
+    render_set_due(object, &due);
+    if (leg->missed) json_object_set_new(object, "missed_count", json_integer(leg->missed));
     if (outcome) render_set(object, "outcome_zh", outcome->name_zh);
     if (outcome) render_set(object, "outcome_en", outcome->name_en);
     return object;

@@ -99,11 +99,25 @@ static json_t *leg_json(const struct leadbus_item *item)
     render_set(object, "state_zh", item->leg_zh);
     render_set(object, "state_en", item->leg_en);
     json_object_set_new(object, "done", json_boolean(item->leg_done));
+    const struct render_due due = {item->due_ms, item->due,     item->due_zh,
+                                   item->due_en, item->overdue, item->paused};
+    render_set_due(object, &due);
     if (next == PLAN_ACT_NONE) return object;
     render_set(object, "next", plan_act_name(next));
     render_set(object, "next_zh", lifecycle_act_text(next, LANG_ZH));
     render_set(object, "next_en", lifecycle_act_text(next, LANG_EN));
     return object;
+}
+
+void render_set_due(json_t *object, const struct render_due *due)
+{
+    if (due->paused) json_object_set_new(object, "paused", json_true());
+    if (due->due_ms == 0) return;
+    render_set_time(object, "due_at", due->due_ms);
+    render_set(object, "due", due->name);
+    render_set(object, "due_zh", due->zh);
+    render_set(object, "due_en", due->en);
+    json_object_set_new(object, "overdue", json_boolean(due->overdue));
 }
 
 /* Receipts name their reader as one who signs, and nobody signs for a receipt. */

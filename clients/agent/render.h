@@ -7,8 +7,15 @@
 
 #include "clients/agent/agent.h"
 
-void render_set(json_t *object, const char *key, const char *text);        /* nothing when empty */
-void render_set_time(json_t *object, const char *key, uint64_t ms);        /* nothing when 0 */
+void render_set(json_t *object, const char *key, const char *text); /* nothing when empty */
+void render_set_time(json_t *object, const char *key, uint64_t ms); /* nothing when 0 */
+/* What a leg owes next and before when: due_at, due, due_zh, due_en, overdue; paused. */
+struct render_due {
+    uint64_t due_ms;
+    const char *name, *zh, *en;
+    int overdue, paused;
+};
+void render_set_due(json_t *object, const struct render_due *due);
 void render_set_id(json_t *object, const char *key, const uint8_t id[16]); /* nothing when zeros */
 /* kind_zh, topic_zh, from_zh and the English ones, as far as the plan has them. */
 void render_set_names(const struct agent *agent, json_t *object, const char *kind_slug,

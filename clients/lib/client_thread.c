@@ -82,6 +82,15 @@ static void thread_legs(const leadbus *lb, leadbus_thread *thread)
         one->state_en = lifecycle_state_text(state, LANG_EN);
         one->changed_ms = leg->changed_ms;
         one->outcome = leg->outcome;
+        struct view_due due = view_due_of(lb, leg);
+        one->due_ms = due.due_ms;
+        one->due = due.name;
+        one->due_zh = due.zh;
+        one->due_en = due.en;
+        one->overdue = due.overdue;
+        one->paused = leg->clocks.paused_s != 0;
+        for (unsigned bit = 0; bit < PLAN_CLOCK_LEG_COUNT; bit++)
+            one->missed += leg->clocks.missed >> bit & 1;
     }
 }
 

@@ -71,6 +71,7 @@ void view_item_of_in(const struct box_in *row, struct leadbus_item *ret)
     ret->count = row->count;
     ret->missing_before = row->missing;
     ret->leg = ret->leg_zh = ret->leg_en = "";
+    ret->due = ret->due_zh = ret->due_en = "";
 }
 
 void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadbus_item *ret)
@@ -93,6 +94,7 @@ void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadb
     ret->code = row->code;
     ret->state = pending && pending->sent ? LEADBUS_SENT : row->state;
     ret->leg = ret->leg_zh = ret->leg_en = "";
+    ret->due = ret->due_zh = ret->due_en = "";
 }
 
 void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct leadbus_item *ret)
@@ -111,6 +113,18 @@ void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct le
             ret->citation = head->recipients[i]->citation;
 }
 
+struct view_due view_due_of(const leadbus *lb, const struct thread_leg *leg)
+{
+    struct view_due due = {.name = "", .zh = "", .en = ""};
+    enum plan_clock_index clock;
+    if (!clocks_next(&leg->clocks, &clock, &due.due_ms)) return (struct view_due){0, "", "", "", 0};
+    due.name = plan_clock_name(clock);
+    due.zh = plan_clock_zh(clock);
+    due.en = plan_clock_en(clock);
+    due.overdue = client_now_ms(lb) >= due.due_ms;
+    return due;
+}
+
 void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret)
 {
     const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
@@ -125,6 +139,13 @@ void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct 
         ret->leg_en = lifecycle_state_text(state, LANG_EN);
         ret->leg_done = kind && lifecycle_leg_done(kind, state);
         ret->leg_next = kind ? (int)lifecycle_owed(kind, state) : 0;
+        struct view_due due = view_due_of(lb, leg);
+        ret->due_ms = due.due_ms;
+        ret->due = due.name;
+        ret->due_zh = due.zh;
+        ret->due_en = due.en;
+        ret->overdue = due.overdue;
+        ret->paused = leg->clocks.paused_s != 0;
     }
 }
 

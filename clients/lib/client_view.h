@@ -44,6 +44,13 @@ void view_item_of_in(const struct box_in *row, struct leadbus_item *ret);
 void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadbus_item *ret);
 void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct leadbus_item *ret);
 /* Sets what the item says of our leg, from the thread as we know it. */
+/* What a leg owes next, and before when; due_ms 0: nothing runs. */
+struct view_due {
+    uint64_t due_ms;
+    const char *name, *zh, *en; /* static */
+    int overdue;
+};
+struct view_due view_due_of(const leadbus *lb, const struct thread_leg *leg);
 void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret);
 /* The same, with the thread from the store. Errors: of reading it. */
 int view_item_leg(const leadbus *lb, struct leadbus_item *ret, struct error *ret_error) MUST_USE;

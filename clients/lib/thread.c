@@ -6,7 +6,7 @@
 
 #include "proto/base/check.h"
 
-enum { THREAD_FORMAT = 2, THREAD_FORMAT_BEFORE = 1 };
+enum { THREAD_FORMAT = 3, THREAD_FORMAT_CLOCKLESS = 2, THREAD_FORMAT_BEFORE = 1 };
 
 void thread_init(struct thread *thread, const uint8_t id[16])
 {
@@ -46,6 +46,19 @@ static void put_text(struct buf *buf, const char *text)
     buf_append_str(buf, text);
 }
 
+static void put_clocks(struct buf *buf, const struct clocks *clocks)
+{
+    for (int i = 0; i < PLAN_CLOCK_LEG_COUNT; i++) {
+        buf_append_u32(buf, clocks->due_s[i]);
+        buf_append_u32(buf, clocks->at_s[i]);
+    }
+    buf_append_u32(buf, clocks->ended_s);
+    buf_append_u32(buf, clocks->paused_s);
+    buf_append_u8(buf, clocks->missed);
+    buf_append_u8(buf, clocks->ended_by);
+    buf_append_u8(buf, clocks->extended);
+}
+
 void thread_encode(const struct thread *thread, struct buf *ret_bytes)
 {
     buf_append_u8(ret_bytes, THREAD_FORMAT);
@@ -76,6 +89,8 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
         buf_append_u64(ret_bytes, leg->changed_ms);
         put_text(ret_bytes, leg->from);
         put_text(ret_bytes, leg->reads_as);
+        put_text(ret_bytes, leg->topic);
+        put_clocks(ret_bytes, &leg->clocks);
     }
     buf_append_u16(ret_bytes, (uint16_t)thread->act_count);
     for (size_t i = 0; i < thread->act_count; i++) {
@@ -113,6 +128,43 @@ static void take_text(struct reader *reader, char *ret, size_t cap)
     ret[len] = 0;
 }
 
+static void take_clocks(struct reader *reader, struct clocks *ret)
+{
+    for (int i = 0; i < PLAN_CLOCK_LEG_COUNT; i++) {
+        ret->due_s[i] = load_u32(take(reader, 4));
+        ret->at_s[i] = load_u32(take(reader, 4));
+    }
+    ret->ended_s = load_u32(take(reader, 4));
+    ret->paused_s = load_u32(take(reader, 4));
+    ret->missed = *take(reader, 1);
+    ret->ended_by = *take(reader, 1);
+    ret->extended = *take(reader, 1) != 0;
+}
+
+static void decode_leg(struct reader *reader, const struct thread *thread, uint8_t format,
+                       struct thread_leg *leg)
+{
+    memset(leg, 0, sizeof *leg);
+    take_text(reader, leg->unit, sizeof leg->unit);
+    take_text(reader, leg->kind, sizeof leg->kind);
+    take_text(reader, leg->outcome, sizeof leg->outcome);
+    memcpy(leg->message, take(reader, 16), 16);
+    leg->primary = *take(reader, 1) != 0;
+    leg->state = *take(reader, 1);
+    if (leg->state >= LIFECYCLE_STATE_COUNT) reader->bad = true;
+    leg->changed_ms = load_u64(take(reader, 8));
+    if (format == THREAD_FORMAT_BEFORE) {
+        copy_text(leg->from, sizeof leg->from, thread->from);
+        copy_text(leg->reads_as, sizeof leg->reads_as, leg->unit);
+        return;
+    }
+    take_text(reader, leg->from, sizeof leg->from);
+    take_text(reader, leg->reads_as, sizeof leg->reads_as);
+    if (format == THREAD_FORMAT_CLOCKLESS) return;
+    take_text(reader, leg->topic, sizeof leg->topic);
+    take_clocks(reader, &leg->clocks);
+}
+
 static void decode_acts(struct reader *reader, struct thread *thread)
 {
     size_t count = load_u16(take(reader, 2));
@@ -120,7 +172,8 @@ static void decode_acts(struct reader *reader, struct thread *thread)
         thread->acts = grown(thread->acts, &thread->act_cap, i, sizeof *thread->acts);
         memcpy(thread->acts[i].message, take(reader, 16), 16);
         thread->acts[i].leg = load_u16(take(reader, 2));
-        if (thread->acts[i].leg >= thread->leg_count) reader->bad = true;
+        bool one = thread->acts[i].leg != THREAD_ACT_ALL;
+        if (one && thread->acts[i].leg >= thread->leg_count) reader->bad = true;
         thread->act_count = i + 1;
     }
     thread->bound = *take(reader, 1) != 0;
@@ -130,7 +183,7 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
 {
     struct reader reader = {.rest = input};
     uint8_t format = *take(&reader, 1);
-    if (format != THREAD_FORMAT && format != THREAD_FORMAT_BEFORE)
+    if (format == 0 || format > THREAD_FORMAT)
         return error_set(ret_error, E_BAD_FORM, "thread", "unknown format");
     take_text(&reader, thread->kind, sizeof thread->kind);
     take_text(&reader, thread->topic, sizeof thread->topic);
@@ -153,22 +206,7 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
     count = load_u16(take(&reader, 2));
     for (size_t i = 0; i < count && !reader.bad; i++) {
         thread->legs = grown(thread->legs, &thread->leg_cap, i, sizeof *thread->legs);
-        struct thread_leg *leg = &thread->legs[i];
-        take_text(&reader, leg->unit, sizeof leg->unit);
-        take_text(&reader, leg->kind, sizeof leg->kind);
-        take_text(&reader, leg->outcome, sizeof leg->outcome);
-        memcpy(leg->message, take(&reader, 16), 16);
-        leg->primary = *take(&reader, 1) != 0;
-        leg->state = *take(&reader, 1);
-        if (leg->state >= LIFECYCLE_STATE_COUNT) reader.bad = true;
-        leg->changed_ms = load_u64(take(&reader, 8));
-        if (format == THREAD_FORMAT_BEFORE) {
-            copy_text(leg->from, sizeof leg->from, thread->from);
-            copy_text(leg->reads_as, sizeof leg->reads_as, leg->unit);
-        } else {
-            take_text(&reader, leg->from, sizeof leg->from);
-            take_text(&reader, leg->reads_as, sizeof leg->reads_as);
-        }
+        decode_leg(&reader, thread, format, &thread->legs[i]);
         thread->leg_count = i + 1;
     }
     if (format != THREAD_FORMAT_BEFORE) decode_acts(&reader, thread);
@@ -281,13 +319,27 @@ static struct thread_leg *leg_put(struct thread *thread, const char *unit, const
     return leg;
 }
 
-static uint8_t state_at_first(const char *unit, const char *self)
+static struct clocks_terms terms_of(const struct plan *plan, const struct thread_leg *leg)
 {
-    return strcmp(unit, self) == 0 ? LIFECYCLE_DELIVERED : LIFECYCLE_SUBMITTED;
+    const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
+    return (struct clocks_terms){.plan = plan, .kind = kind, .expect = kind, .topic = leg->topic};
 }
 
-static void add_legs(struct thread *thread, const char *self, const Leadbus__Header *head,
-                     uint64_t time_ms)
+/* What the own machine has is delivered. */
+static void leg_begin(struct thread_leg *leg, const struct plan *plan, const char *self,
+                      uint64_t time_ms)
+{
+    struct clocks_terms terms = terms_of(plan, leg);
+    bool own = strcmp(leg->unit, self) == 0;
+    leg->state = own ? LIFECYCLE_DELIVERED : LIFECYCLE_SUBMITTED;
+    leg->changed_ms = time_ms;
+    if (!terms.kind) return;
+    clocks_begin(&leg->clocks, &terms, time_ms);
+    if (own) clocks_delivered(&leg->clocks, terms.kind, time_ms);
+}
+
+static void add_legs(struct thread *thread, const struct plan *plan, const char *self,
+                     const Leadbus__Header *head, uint64_t time_ms)
 {
     bool primary = true;
     for (size_t i = 0; i < head->n_recipients; i++) {
@@ -296,26 +348,26 @@ static void add_legs(struct thread *thread, const char *self, const Leadbus__Hea
         if (!leg_find(thread, recipient->unit, head->id.data)) {
             struct thread_leg *leg = leg_put(thread, recipient->unit, head->kind, head->id.data);
             copy_text(leg->from, sizeof leg->from, head->from);
+            copy_text(leg->topic, sizeof leg->topic, head->topic);
             leg->primary = primary;
-            leg->state = state_at_first(recipient->unit, self);
-            leg->changed_ms = time_ms;
+            leg_begin(leg, plan, self, time_ms);
         }
         primary = false;
     }
 }
 
 /* The leg goes to the target, about the same message. */
-static void move_leg(struct thread *thread, size_t at, const char *self, const char *target,
-                     uint64_t time_ms)
+static void move_leg(struct thread *thread, const struct plan *plan, size_t at, const char *self,
+                     const char *target, uint64_t time_ms)
 {
     struct thread_leg old = thread->legs[at];
     if (thread->leg_count >= THREAD_LEG_COUNT_MAX || leg_find(thread, target, old.message)) return;
     struct thread_leg *leg = leg_put(thread, target, old.kind, old.message);
     copy_text(leg->from, sizeof leg->from, old.from);
     copy_text(leg->reads_as, sizeof leg->reads_as, old.reads_as);
+    copy_text(leg->topic, sizeof leg->topic, old.topic);
     leg->primary = old.primary;
-    leg->state = state_at_first(target, self);
-    leg->changed_ms = time_ms;
+    leg_begin(leg, plan, self, time_ms);
 }
 
 /* ---- acts ---------------------------------------------------------------------------------------
@@ -354,6 +406,7 @@ static struct meant meant_by(const struct thread *thread, enum plan_act act, con
     struct meant meant = {.all = lifecycle_act_on_thread(act), .one = SIZE_MAX, .parent = parent};
     if (meant.all || !parent) return meant;
     const struct thread_act *before = act_find(thread, parent);
+    if (before && before->leg == THREAD_ACT_ALL) before = NULL;
     const struct thread_leg *own = leg_find(thread, from, parent);
     if (!own && before) own = leg_find(thread, from, thread->legs[before->leg].message);
     if (own)
@@ -384,8 +437,8 @@ static struct lifecycle_query query_of(const struct thread *thread, const struct
     if (query.roles == 0) query.roles = 1u << LIFECYCLE_ROLE_COPY;
     query.facts = lifecycle_topic_facts(act, topic) | LIFECYCLE_FACT_ASKED | LIFECYCLE_FACT_WAITED |
                   LIFECYCLE_FACT_IN_TIME | LIFECYCLE_FACT_OTHER | LIFECYCLE_FACT_JOINABLE;
-    query.facts |= LIFECYCLE_FACT_RUNS | LIFECYCLE_FACT_EXTENDABLE;
-    if (act == PLAN_ACT_RESUME) query.facts |= LIFECYCLE_FACT_PAUSED;
+    struct clocks_terms terms = terms_of(plan, leg);
+    query.facts |= clocks_facts(&leg->clocks, &terms, 0);
     if (act != PLAN_ACT_ASK_RELEASE) query.facts |= LIFECYCLE_FACT_FREE;
     if (thread->bound &&
         plan_unit_current(plan, leg->unit) == plan_unit_with_duty(plan, PLAN_DUTY_POLICE))
@@ -393,25 +446,33 @@ static struct lifecycle_query query_of(const struct thread *thread, const struct
     return query;
 }
 
-static void apply_step(struct thread *thread, size_t at, const struct lifecycle_step *step,
+static void apply_step(struct thread *thread, const struct plan *plan, size_t at,
+                       const struct lifecycle_step *step, enum plan_act act,
                        const Leadbus__Header *head, const char *self, uint64_t time_ms)
 {
     struct thread_leg *leg = &thread->legs[at];
+    struct clocks_terms terms = terms_of(plan, leg);
+    if (terms.kind)
+        clocks_step(&leg->clocks, &terms, step, act, strcmp(leg->unit, head->from) == 0, time_ms);
     if (step->next != (enum lifecycle_state)leg->state) leg->changed_ms = time_ms;
     if (step->effects & LIFECYCLE_EFFECT_ENDS)
         copy_text(leg->outcome, sizeof leg->outcome, head->topic);
     if (step->effects & LIFECYCLE_EFFECT_RESUMES) leg->outcome[0] = 0;
     if (step->effects & LIFECYCLE_EFFECT_BINDS) thread->bound = true;
     leg->state = (uint8_t)step->next;
-    if (step->effects & LIFECYCLE_EFFECT_MOVES) move_leg(thread, at, self, head->target, time_ms);
+    if (step->effects & LIFECYCLE_EFFECT_MOVES)
+        move_leg(thread, plan, at, self, head->target, time_ms);
 }
 
 static void apply_act(struct thread *thread, const struct plan *plan, const char *self,
-                      enum plan_act act, const Leadbus__Header *head, uint64_t time_ms)
+                      enum plan_act act, const Leadbus__Header *head, bool pending,
+                      uint64_t time_ms)
 {
+    bool any = false;
     struct meant meant =
         meant_by(thread, act, head->from, head->parent.len == 16 ? head->parent.data : NULL);
     size_t count = thread->leg_count;
+    if (act_find(thread, head->id.data)) return;
     for (size_t i = 0; i < count; i++) {
         struct lifecycle_step step;
         const struct plan_kind *kind = plan_kind_find(plan, thread->legs[i].kind);
@@ -425,9 +486,12 @@ static void apply_act(struct thread *thread, const struct plan *plan, const char
                                            LIFECYCLE_EFFECT_ENDS | LIFECYCLE_EFFECT_MOVES};
             taken = true;
         }
-        if (taken) apply_step(thread, i, &step, head, self, time_ms);
+        any |= taken;
+        if (taken) apply_step(thread, plan, i, &step, act, head, self, time_ms);
     }
-    if (meant.one != SIZE_MAX) act_put(thread, head->id.data, meant.one);
+    /* What changed nothing on its way is looked at again when its receipt comes. */
+    if (any || !pending)
+        act_put(thread, head->id.data, meant.one != SIZE_MAX ? meant.one : THREAD_ACT_ALL);
 }
 
 void thread_apply(struct thread *thread, const struct plan *plan, const char *self,
@@ -456,8 +520,9 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
                  signer || moved ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY, index);
         }
     }
-    if (legs) add_legs(thread, self, head, time_ms);
-    if (kind && kind->act != PLAN_ACT_NONE) apply_act(thread, plan, self, kind->act, head, time_ms);
+    if (legs) add_legs(thread, plan, self, head, time_ms);
+    if (kind && kind->act != PLAN_ACT_NONE)
+        apply_act(thread, plan, self, kind->act, head, index == THREAD_PENDING, time_ms);
 }
 
 int thread_act_check(const struct thread *thread, const struct plan *plan,

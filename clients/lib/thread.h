@@ -13,6 +13,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/limits.h"
+#include "proto/plan/clocks.h"
 #include "proto/plan/lifecycle.h"
 #include "proto/plan/plan.h"
 #include "proto/plan/route.h"
@@ -33,17 +34,21 @@ struct thread_participant {
 /* `from` sent the message that the leg is about; a leg that was passed on is about the same one. */
 struct thread_leg {
     char unit[THREAD_NAME_LEN], kind[THREAD_NAME_LEN], outcome[THREAD_NAME_LEN];
+    char topic[THREAD_NAME_LEN]; /* of the message that it is about */
     char from[THREAD_NAME_LEN];
     char reads_as[THREAD_NAME_LEN]; /* the recipient whose sections it has */
     uint8_t message[16];
     bool primary;
     uint8_t state; /* enum lifecycle_state */
     uint64_t changed_ms;
+    struct clocks clocks; /* by record times; of what is still on its way, by this machine's */
 };
-/* A message that acted on one leg: others refer to it. */
+/* A message that acted: others refer to it, and it acts once though it is folded again when its
+ * receipt comes. */
+enum { THREAD_ACT_ALL = 0xffff };
 struct thread_act {
     uint8_t message[16];
-    uint16_t leg;
+    uint16_t leg; /* THREAD_ACT_ALL: not on one alone */
 };
 struct thread {
     uint8_t id[16];

@@ -455,6 +455,7 @@ enum plan_clock_start plan_clock_start_of(const struct plan_kind *kind,
                                           const struct plan_clock *row);
 const char *plan_clock_name(enum plan_clock_index clock); /* "sign": as in clocks.tsv */
 const char *plan_clock_zh(enum plan_clock_index clock);   /* "签收" */
+const char *plan_clock_en(enum plan_clock_index clock);   /* "signed for" */
 
 size_t plan_waiver_count(const struct plan *plan);
 const struct plan_waiver *plan_waiver(const struct plan *plan, size_t index);

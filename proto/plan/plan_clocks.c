@@ -177,6 +177,18 @@ const char *plan_clock_zh(enum plan_clock_index clock)
     return clock < PLAN_CLOCK_COUNT ? names[clock] : "?";
 }
 
+const char *plan_clock_en(enum plan_clock_index clock)
+{
+    static const char *const names[PLAN_CLOCK_COUNT] = {"delivered",
+                                                        "signed for",
+                                                        "accepted or returned",
+                                                        "first progress",
+                                                        "closed",
+                                                        "answer about a release",
+                                                        "length of an extension"};
+    return clock < PLAN_CLOCK_COUNT ? names[clock] : "?";
+}
+
 static int plan_clocks_limit(const struct table *table, const char *text, uint32_t *ret_limit,
                              struct error *ret_error)
 {

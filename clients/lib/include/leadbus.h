@@ -419,6 +419,10 @@ struct leadbus_item {
     const char *leg, *leg_zh, *leg_en; /* static */
     int leg_done;                      /* nothing more is owed */
     int leg_next;                      /* leadbus_act that comes next; 0 when done */
+    /* As in leadbus_leg. */
+    uint64_t due_ms;
+    const char *due, *due_zh, *due_en; /* static */
+    int overdue, paused;
 };
 /* In order of number, from `after` (exclusive; 0 = the first), at most `limit`; without sections.
  * `each` returns 0 to go on. */
@@ -530,6 +534,12 @@ struct leadbus_leg {
     const char *state_zh, *state_en; /* "已签收", "signed for" */
     uint64_t changed_ms;             /* record time of the last act on it */
     const char *outcome;             /* closed: its topic; else "" */
+    uint64_t due_ms;                 /* what it owes next is to be done before; 0: nothing runs */
+    const char *due;                 /* "sign", "accept", "progress", "close", "deliver"; "" */
+    const char *due_zh, *due_en;
+    int overdue; /* that moment has passed, by this machine's clock */
+    int missed;  /* how many of its terms were not kept so far */
+    int paused;  /* its clocks stand still */
 };
 /* What this unit knows of the thread; each fact was in a message that it sent or got, or in what
  * leadbus_thread_ask brought. not_found. */
