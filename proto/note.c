@@ -123,13 +123,16 @@ int note_key_parse(struct bytes text, struct note_key *ret_key, struct error *re
     if (text.len > LIMIT_NOTE_NAME_LEN_MAX + 64)
         return error_set(ret_error, E_BAD_FORM, "vkey", "longer than any verifier key");
     const uint8_t *plus = text.len > 0 ? memchr(text.data, '+', text.len) : NULL;
-    if (!plus) return error_set(ret_error, E_BAD_FORM, "vkey", "expected name+id+key");
+    if (!plus)
+        return error_say(ret_error, E_BAD_FORM, "vkey", "应为 名称+编号+公钥",
+                         "expected name+id+key");
     struct bytes name = bytes_of(text.data, (size_t)(plus - text.data));
     size_t id_at = name.len + 1;
     size_t key_at = id_at + 2 * KEY_ID_LEN + 1;
     if (!note_name_valid(name)) return error_set(ret_error, E_BAD_FORM, "vkey", "bad name");
     if (text.len <= key_at || text.data[key_at - 1] != '+')
-        return error_set(ret_error, E_BAD_FORM, "vkey", "expected name+id+key");
+        return error_say(ret_error, E_BAD_FORM, "vkey", "应为 名称+编号+公钥",
+                         "expected name+id+key");
 
     uint8_t material[33];
     int result =
@@ -163,9 +166,11 @@ static size_t text_len_of(struct bytes data)
     return 0;
 }
 
-static int note_invalid(const char *what, struct error *ret_error)
+static int note_invalid(const char *zh, const char *en, struct error *ret_error)
 {
-    return error_set(ret_error, E_NOTE_INVALID, "note", "%s", what);
+    (void)error_set(ret_error, E_NOTE_INVALID, "note", "%s", en);
+    (void)error_note_zh(ret_error, "%s", zh);
+    return E_NOTE_INVALID;
 }
 
 /* `line` is without its newline, which is known to follow it. */
@@ -173,17 +178,20 @@ static int signature_parse(struct bytes line, struct buf *scratch,
                            struct note_signature *ret_signature, struct error *ret_error)
 {
     struct bytes rest = line;
-    if (!line_skip(&rest, line_start)) return note_invalid("not a signature line", ret_error);
+    if (!line_skip(&rest, line_start))
+        return note_invalid("不是签名行", "not a signature line", ret_error);
     const uint8_t *space = rest.len > 0 ? memchr(rest.data, ' ', rest.len) : NULL;
-    if (!space) return note_invalid("a signature line without signature", ret_error);
+    if (!space)
+        return note_invalid("签名行中没有签名", "a signature line without signature", ret_error);
     size_t name_len = (size_t)(space - rest.data);
     struct bytes base64 = bytes_of(space + 1, rest.len - name_len - 1);
     if (!note_name_valid(bytes_of(rest.data, name_len)))
-        return note_invalid("a bad key name", ret_error);
+        return note_invalid("密钥名称不合规定", "a bad key name", ret_error);
     buf_reset(scratch);
     if (base64_decode((const char *)base64.data, base64.len, scratch, NULL) < 0)
-        return note_invalid("a signature that is not base64", ret_error);
-    if (scratch->len <= KEY_ID_LEN) return note_invalid("a signature too short", ret_error);
+        return note_invalid("签名不是 base64", "a signature that is not base64", ret_error);
+    if (scratch->len <= KEY_ID_LEN)
+        return note_invalid("签名过短", "a signature too short", ret_error);
     ret_signature->line = bytes_of(line.data, line.len + 1);
     ret_signature->name = bytes_of(rest.data, name_len);
     ret_signature->base64 = base64;
@@ -194,11 +202,14 @@ static int signature_parse(struct bytes line, struct buf *scratch,
 int note_parse(struct bytes data, struct note *ret_note, struct error *ret_error)
 {
     if (data.len > LIMIT_NOTE_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "note", "%zu bytes, at most %d", data.len,
-                         LIMIT_NOTE_BYTES_MAX);
-    if (!line_text_valid(data)) return note_invalid("not UTF-8 or control characters", ret_error);
+        return error_say(ret_error, E_TOO_LARGE, "note", "%zu 字节，至多 %d 字节",
+                         "%zu bytes, at most %d", data.len, LIMIT_NOTE_BYTES_MAX);
+    if (!line_text_valid(data))
+        return note_invalid("不是 UTF-8，或含控制字符", "not UTF-8 or control characters",
+                            ret_error);
     size_t text_len = text_len_of(data);
-    if (text_len == 0) return note_invalid("no empty line before signatures", ret_error);
+    if (text_len == 0)
+        return note_invalid("签名之前没有空行", "no empty line before signatures", ret_error);
 
     struct note note = {.text = bytes_of(data.data, text_len)};
     struct bytes rest = bytes_of(data.data + text_len + 1, data.len - text_len - 1);
@@ -207,16 +218,16 @@ int note_parse(struct bytes data, struct note *ret_note, struct error *ret_error
     int result = 0;
     while (result == 0 && line_next(&rest, &line)) {
         if (note.signature_count == LIMIT_NOTE_SIGNATURE_COUNT_MAX)
-            result = error_set(ret_error, E_TOO_LARGE, "note", "more than %d signatures",
-                               LIMIT_NOTE_SIGNATURE_COUNT_MAX);
+            result = error_say(ret_error, E_TOO_LARGE, "note", "签名多于 %d 个",
+                               "more than %d signatures", LIMIT_NOTE_SIGNATURE_COUNT_MAX);
         else
             result = signature_parse(line, &scratch, &note.signatures[note.signature_count++],
                                      ret_error);
     }
     buf_fini(&scratch);
     if (result < 0) return result;
-    if (rest.len > 0) return note_invalid("no newline at the end", ret_error);
-    if (note.signature_count == 0) return note_invalid("no signature", ret_error);
+    if (rest.len > 0) return note_invalid("末尾没有换行", "no newline at the end", ret_error);
+    if (note.signature_count == 0) return note_invalid("没有签名", "no signature", ret_error);
     *ret_note = note;
     return 0;
 }
@@ -301,13 +312,14 @@ int note_verify(const struct note *note, const struct note_key *keys, size_t key
             mask |= 1ull << k;
         }
         if (known && !good)
-            return error_set(ret_error, E_NOTE_INVALID, "note", "bad signature of %.*s",
-                             (int)signature->name.len, (const char *)signature->name.data);
+            return error_say(ret_error, E_NOTE_INVALID, "note", "%.*s 的签名无效",
+                             "bad signature of %.*s", (int)signature->name.len,
+                             (const char *)signature->name.data);
     }
     size_t count = distinct_count(keys, key_count, mask);
     if (count < threshold)
-        return error_set(ret_error, E_THRESHOLD_NOT_MET, "note", "%zu of %zu needed", count,
-                         threshold);
+        return error_say(ret_error, E_THRESHOLD_NOT_MET, "note", "有效签名 %zu 个，需要 %zu 个",
+                         "%zu of %zu needed", count, threshold);
     if (ret_valid_mask) *ret_valid_mask = mask;
     return 0;
 }
@@ -323,12 +335,14 @@ int note_verify_cosignature(const struct note *note, const struct note_key *key,
         uint64_t time_s;
         if (!signature_is_of(&note->signatures[i], key)) continue;
         if (!signature_verify(note->text, &note->signatures[i], key, &time_s))
-            return error_set(ret_error, E_NOTE_INVALID, "note", "bad cosignature of %s", key->name);
+            return error_say(ret_error, E_NOTE_INVALID, "note", "%s 的联署无效",
+                             "bad cosignature of %s", key->name);
         if (!found || time_s > newest_s) newest_s = time_s;
         found = true;
     }
     if (!found)
-        return error_set(ret_error, E_THRESHOLD_NOT_MET, "note", "no cosignature of %s", key->name);
+        return error_say(ret_error, E_THRESHOLD_NOT_MET, "note", "没有 %s 的联署",
+                         "no cosignature of %s", key->name);
     *ret_time_s = newest_s;
     return 0;
 }

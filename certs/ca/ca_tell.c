@@ -78,18 +78,29 @@ static void tell_certificate(FILE *file, const char *sign, const Leadbus__Certif
                   ca_role_name(one->role), one->unit, until, identity);
 }
 
-/* Certificates of `here` that are not in `there`. */
-static void tell_missing(FILE *file, const char *sign, const Leadbus__Directory *here,
-                         const Leadbus__Directory *there)
+/* Certificates of `here` that are not in `there`; how many. */
+static size_t tell_missing(FILE *file, const char *sign, const Leadbus__Directory *here,
+                           const Leadbus__Directory *there)
 {
-    for (size_t i = 0; i < here->n_certificates; i++)
-        if (!there || !has_serial(there, here->certificates[i]->serial))
-            tell_certificate(file, sign, here->certificates[i]);
+    size_t count = 0;
+    for (size_t i = 0; i < here->n_certificates; i++) {
+        if (there && has_serial(there, here->certificates[i]->serial)) continue;
+        tell_certificate(file, sign, here->certificates[i]);
+        count++;
+    }
+    return count;
 }
 
-static void tell_parts(FILE *file, const struct trust_manifest *now,
-                       const struct trust_manifest *before)
+/* That there is nothing is said: an empty list might as well be one that was cut off. */
+static void tell_none(FILE *file, size_t count)
 {
+    if (count == 0) (void)fprintf(file, "%s\n", T("    无", "    none"));
+}
+
+static size_t tell_parts(FILE *file, const struct trust_manifest *now,
+                         const struct trust_manifest *before)
+{
+    size_t count = 0;
     for (size_t i = 0; i < now->part_count; i++) {
         size_t k = 0;
         while (k < before->part_count && strcmp(before->parts[k].name, now->parts[i].name) != 0)
@@ -98,7 +109,9 @@ static void tell_parts(FILE *file, const struct trust_manifest *now,
             memcmp(before->parts[k].sha256, now->parts[i].sha256, 32) == 0)
             continue;
         (void)fprintf(file, "  %s %s\n", k < before->part_count ? "~" : "+", now->parts[i].name);
+        count++;
     }
+    return count;
 }
 
 void ca_tell(FILE *file, const Leadbus__Bundle *bundle, const Leadbus__Bundle *previous,
@@ -117,8 +130,9 @@ void ca_tell(FILE *file, const Leadbus__Bundle *bundle, const Leadbus__Bundle *p
     (void)fprintf(file, T("  证书 %zu 张%s：\n", "  %zu certificates%s:\n"),
                   now.directory->n_certificates,
                   previous ? T("，与现行版的差别", ", differences from the bundle in force") : "");
-    tell_missing(file, "+", now.directory, previous ? before.directory : NULL);
-    if (previous) tell_missing(file, "-", before.directory, now.directory);
+    size_t count = tell_missing(file, "+", now.directory, previous ? before.directory : NULL);
+    if (previous) count += tell_missing(file, "-", before.directory, now.directory);
+    tell_none(file, count);
     for (size_t i = 0; i < now.revocations->n_revoked; i++) {
         const Leadbus__Revocation *one = now.revocations->revoked[i];
         if (previous && is_revoked(before.revocations, one->serial)) continue;
@@ -127,6 +141,6 @@ void ca_tell(FILE *file, const Leadbus__Bundle *bundle, const Leadbus__Bundle *p
     }
     if (previous) {
         (void)fprintf(file, "%s\n", T("  改动的组成部分：", "  parts that change:"));
-        tell_parts(file, &now.stated, &before.stated);
+        tell_none(file, tell_parts(file, &now.stated, &before.stated));
     }
 }

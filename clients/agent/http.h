@@ -106,8 +106,11 @@ struct http_options {
     struct bytes token;  /* for the address, required there; the socket has its mode */
 };
 
-/* Starts to listen. A stale socket file is replaced, one that answers is E_STORE_LOCKED. Addresses
- * other than loopback are E_BAD_CONFIG. E_IO, E_NO_MEMORY. */
+/* Is it of this machine alone: 127.0.0.0/8 or ::1? */
+bool http_address_valid(const char *address);
+/* Starts to listen. A stale socket file is replaced, one that answers is E_STORE_LOCKED. The
+ * address is one that http_address_valid takes. E_BAD_CONFIG (too long a path), E_IO, E_NO_MEMORY.
+ */
 int http_start(struct agent *agent, const struct http_options *options, struct http **ret_http,
                struct error *ret_error) MUST_USE;
 /* Answers those who wait, closes everything, removes the socket file. NULL accepted. */

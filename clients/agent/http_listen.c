@@ -27,7 +27,8 @@ static int listen_local(struct http *http, const struct http_options *options, i
     if (fd < 0) return system_error(ret_error, "http.socket", "socket");
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0) {
         close(fd);
-        return error_set(ret_error, E_STORE_LOCKED, "http.socket", "another agent answers there");
+        return error_say(ret_error, E_STORE_LOCKED, "http.socket", "%s 上已有另一个代理在应答",
+                         "another agent answers at %s", options->socket_path);
     }
     close(fd);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -49,6 +50,13 @@ static int listen_local(struct http *http, const struct http_options *options, i
     return 0;
 }
 
+bool http_address_valid(const char *address)
+{
+    struct in_addr v4;
+    if (inet_pton(AF_INET, address, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+    return strcmp(address, "::1") == 0;
+}
+
 static int listen_tcp(struct http *http, const struct http_options *options, int *ret_fd,
                       struct error *ret_error)
 {
@@ -58,19 +66,16 @@ static int listen_tcp(struct http *http, const struct http_options *options, int
         struct sockaddr_in6 v6;
     } address;
     memset(&address, 0, sizeof address);
+    CHECK(http_address_valid(options->address));
     socklen_t len = sizeof address.v4;
-    if (inet_pton(AF_INET, options->address, &address.v4.sin_addr) == 1 &&
-        (ntohl(address.v4.sin_addr.s_addr) >> 24) == 127) {
+    if (inet_pton(AF_INET, options->address, &address.v4.sin_addr) == 1) {
         address.v4.sin_family = AF_INET;
         address.v4.sin_port = htons(options->port);
-    } else if (strcmp(options->address, "::1") == 0) {
+    } else {
         address.v6.sin6_family = AF_INET6;
         address.v6.sin6_addr = in6addr_loopback;
         address.v6.sin6_port = htons(options->port);
         len = sizeof address.v6;
-    } else {
-        return error_set(ret_error, E_BAD_CONFIG, "http.address",
-                         "a loopback address; others reach the agent through an HTTPS proxy");
     }
     int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return system_error(ret_error, "http.address", "socket");

@@ -112,6 +112,11 @@ static int check_values(const struct config *config, struct error *ret_error)
         return error_say(ret_error, E_BAD_CONFIG, "http.token_file",
                          "设置地址时须有令牌文件：任何用户都能连到端口",
                          "an address needs a token file: any user can reach a port");
+    if (*config_text(config, "http", "address") &&
+        !http_address_valid(config_text(config, "http", "address")))
+        return config_refuse(
+            config, "http", "address", "127.0.0.0/8 或 ::1；他人经 HTTPS 反向代理访问代理",
+            "127.0.0.0/8 or ::1; others reach the agent through an HTTPS proxy", ret_error);
     const char *endpoint = config_text(config, "broker", "endpoint");
     if (*endpoint)
         status = config_check_endpoint(config, "broker", "endpoint", endpoint, ret_error);

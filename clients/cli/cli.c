@@ -43,6 +43,10 @@ int cli_options(struct cli *cli, struct options_spec *spec, int argc, char **arg
     struct options_row rows[32];
     memcpy(rows, spec->rows, spec->row_count * sizeof *rows);
     cli_global_rows(cli, rows + spec->row_count);
+    /* A command's own letter goes before that of an option which every command has. */
+    for (size_t i = spec->row_count; i < spec->row_count + CLI_GLOBAL_ROWS; i++)
+        for (size_t k = 0; k < spec->row_count; k++)
+            if (rows[k].letter == rows[i].letter) rows[i].letter = 0;
     spec->rows = rows;
     spec->row_count += CLI_GLOBAL_ROWS;
     int status = options_parse(spec, argc, argv, false, ret_first);
@@ -318,6 +322,8 @@ int cli_upload(struct cli *cli, const char *file, const char *kind, json_t **ret
     int status = upload_path(cli, file, kind, path, sizeof path, ret_error);
     if (status) return status;
     FILE *from = fopen(file, "rbe");
+    if (!from && errno == ENOENT)
+        return error_say(ret_error, E_NOT_FOUND, file, "没有这个文件", "no such file");
     if (!from) return error_set(ret_error, E_IO, file, "%s", strerror(errno));
     if (fstat(fileno(from), &about) < 0 || S_ISDIR(about.st_mode)) {
         (void)fclose(from);

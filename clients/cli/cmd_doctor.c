@@ -28,6 +28,16 @@ static void find(struct findings *findings, const char *code, json_t *take_zh, j
                                     "text_en", take_en, "do_zh", do_zh, "do_en", do_en));
 }
 
+/* Refused because the two have seen different journals: no cable and no address mends that. */
+static bool of_another_journal(const char *code)
+{
+    static const char *const codes[] = {"seen_ahead", "journal_forked", "origin_mismatch",
+                                        "ack_mismatch"};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (strcmp(codes[i], code) == 0) return true;
+    return false;
+}
+
 static void look_at_bus(struct findings *findings, const json_t *status)
 {
     const json_t *bus = json_object_get(status, "bus");
@@ -37,6 +47,7 @@ static void look_at_bus(struct findings *findings, const json_t *status)
     const char *since = cli_time(bus, "since");
     if (!cli_true(bus, "connected")) {
         bool told = error && strcmp(cli_get(error, "code"), "network") != 0;
+        bool of_journal = told && of_another_journal(cli_get(error, "code"));
         find(findings, "not_connected",
              json_sprintf("未连接总线 %s%s%s；%lld 条待发%s%s", cli_get(bus, "endpoint"),
                           *since ? "，自 " : "", since, waiting, told ? "；最近问题：" : "",
@@ -44,9 +55,14 @@ static void look_at_bus(struct findings *findings, const json_t *status)
              json_sprintf("not connected to the bus at %s%s%s; %lld wait to be sent%s%s",
                           cli_get(bus, "endpoint"), *since ? " since " : "", since, waiting,
                           told ? "; last trouble: " : "", told ? cli_trouble(error, LANG_EN) : ""),
-             "核对地址与网络；地址无误时，请总线管理员查看日志中对本单位的拒绝原因",
-             "check address and network; where they are right, ask the bus operator why the broker "
-             "refuses this unit");
+             of_journal ? "这不是网络问题：总线现在的日志不是本单位见过的那份；请与总线管理员核实，"
+                          "保留代理的数据库文件"
+                        : "核对地址与网络；地址无误时，请总线管理员查看日志中对本单位的拒绝原因",
+             of_journal
+                 ? "this is not the network: the bus's journal is not the one that this unit has "
+                   "seen; ask the bus operator, and keep the agent's store"
+                 : "check address and network; where they are right, ask the bus operator why "
+                   "the broker refuses this unit");
     }
     if (cli_true(bus, "connected") &&
         (offset_ms > CLOCK_OFFSET_MS_MAX || offset_ms < -CLOCK_OFFSET_MS_MAX))

@@ -142,7 +142,8 @@ static int welcome_state(struct engine *engine, struct moment *moment,
         struct engine_lane *lane = &engine->lanes[one->lane];
         if (one->position > lane->position) {
             struct error error;
-            (void)error_set(&error, E_NOT_FOUND, "inbox",
+            (void)error_say(&error, E_NOT_FOUND, "inbox",
+                            "通道 %u：曾确认到第 %llu 件，本库只到第 %llu 件，其余正从总线补收",
                             "lane %u: acknowledged up to %llu once, this store ends at %llu: the "
                             "rest is fetched from the bus again",
                             one->lane, (unsigned long long)one->position,

@@ -80,7 +80,8 @@ static bool gather_refusal(struct lint_work *work, int code, const struct error 
     (void)snprintf(table, sizeof table, "%s", error->field);
     char *colon = strrchr(table, ':');
     if (colon) *colon = '\0';
-    (void)snprintf(zh, sizeof zh, "%s：%s", error_text(code, LANG_ZH), error->detail);
+    (void)snprintf(zh, sizeof zh, "%s：%s", error_text(code, LANG_ZH),
+                   error_detail(error, LANG_ZH));
     (void)snprintf(en, sizeof en, "%s: %s", error_text(code, LANG_EN), error->detail);
     struct plan_finding finding = {
         .class = PLAN_FINDING_GRAVE,

@@ -116,17 +116,67 @@ static const char *type_text(enum config_type type)
     return "?";
 }
 
+enum { AMOUNT_LEN = 24, RANGE_LEN = 80 };
+
+/* As it would be written in a file: 15m and not 900000. */
+static void amount_text(enum config_type type, uint64_t amount, char ret[AMOUNT_LEN])
+{
+    static const struct {
+        enum config_type type;
+        uint64_t amount;
+        const char *unit;
+    } units[] = {
+        {CONFIG_DURATION, 24 * 3600 * 1000, "d"},
+        {CONFIG_DURATION, 3600 * 1000, "h"},
+        {CONFIG_DURATION, 60 * 1000, "m"},
+        {CONFIG_DURATION, 1000, "s"},
+        {CONFIG_DURATION, 1, "ms"},
+        {CONFIG_SIZE, 1 << 30, "G"},
+        {CONFIG_SIZE, 1 << 20, "M"},
+        {CONFIG_SIZE, 1 << 10, "K"},
+    };
+    for (size_t i = 0; amount > 0 && i < sizeof units / sizeof *units; i++)
+        if (units[i].type == type && amount % units[i].amount == 0) {
+            (void)snprintf(ret, AMOUNT_LEN, "%" PRIu64 "%s", amount / units[i].amount,
+                           units[i].unit);
+            return;
+        }
+    (void)snprintf(ret, AMOUNT_LEN, "%" PRIu64, amount);
+}
+
+/* What a value may be beside its type; "" where there is no bound. */
+static void range_text(const struct config_key *key, char ret[RANGE_LEN])
+{
+    char min[AMOUNT_LEN], max[AMOUNT_LEN];
+    amount_text(key->type, key->min, min);
+    amount_text(key->type, key->max, max);
+    ret[0] = 0;
+    if (key->max == 0) return;
+    switch (key->type) {
+    case CONFIG_TEXT:
+    case CONFIG_PATH:
+        (void)snprintf(ret, RANGE_LEN, T("，%s..%s 字节", ", %s..%s bytes"), min, max);
+        break;
+    case CONFIG_LIST:
+        (void)snprintf(ret, RANGE_LEN, T("，%s..%s 项", ", %s..%s items"), min, max);
+        break;
+    default:
+        /* A bound that is only the type's own is none to a reader. */
+        if (key->max >= INT64_MAX)
+            (void)snprintf(ret, RANGE_LEN, T("，至少 %s", ", at least %s"), min);
+        else
+            (void)snprintf(ret, RANGE_LEN, T("，范围 %s..%s", ", %s..%s"), min, max);
+    }
+}
+
 static int bad(const char *where, struct error *ret_error, const struct config_key *key,
                const char *text)
 {
-    if (key->max)
-        return error_set(ret_error, E_BAD_CONFIG, where,
-                         T("[%s] %s = %.60s：应为%s，范围 %" PRIu64 "..%" PRIu64,
-                           "[%s] %s = %.60s: should be %s, %" PRIu64 "..%" PRIu64),
-                         key->section, key->key, text, type_text(key->type), key->min, key->max);
+    char range[RANGE_LEN];
+    range_text(key, range);
     return error_set(ret_error, E_BAD_CONFIG, where,
-                     T("[%s] %s = %.60s：应为%s", "[%s] %s = %.60s: should be %s"), key->section,
-                     key->key, text, type_text(key->type));
+                     T("[%s] %s = %.60s：应为%s%s", "[%s] %s = %.60s: should be %s%s"),
+                     key->section, key->key, text, type_text(key->type), range);
 }
 
 static void append_items(struct value *value, const char *text)
@@ -577,11 +627,10 @@ void config_describe(const struct config_key *keys, size_t count, FILE *file)
             section = keys[i].section;
         }
         (void)fprintf(file, "# %s\n", T(keys[i].doc_zh, keys[i].doc_en));
-        (void)fprintf(file, T("# 类型：%s", "# type: %s"), type_text(keys[i].type));
-        if (keys[i].max)
-            (void)fprintf(file, T("；范围 %" PRIu64 "..%" PRIu64, "; %" PRIu64 "..%" PRIu64),
-                          keys[i].min, keys[i].max);
-        (void)fprintf(file, "%s\n", keys[i].required ? T("；必填", "; required") : "");
+        char range[RANGE_LEN];
+        range_text(&keys[i], range);
+        (void)fprintf(file, T("# 类型：%s%s%s\n", "# type: %s%s%s\n"), type_text(keys[i].type),
+                      range, keys[i].required ? T("；必填", "; required") : "");
         (void)fprintf(file, "#%s = %s\n\n", keys[i].key, keys[i].fallback ? keys[i].fallback : "");
     }
 }

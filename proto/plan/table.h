@@ -45,6 +45,10 @@ int table_next(struct table *table, char **ret_fields, bool *ret_row,
     error_pass(E_BAD_TABLE, table_note(table, ret_error, __VA_ARGS__))
 int table_note(const struct table *table, struct error *ret_error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same in both languages: `zh` and `en` as in error_say. */
+#define table_refuse_say(table, ret_error, zh, en, ...)                                            \
+    error_pass(E_BAD_TABLE, ((void)table_note(table, ret_error, en, ##__VA_ARGS__),                \
+                             error_note_zh(ret_error, zh, ##__VA_ARGS__)))
 
 /* Number of items of a comma list; 0 for "". */
 size_t table_list_count(const char *field);

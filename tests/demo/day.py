@@ -108,7 +108,7 @@ class Day:
             problem = refusal.problem
             print(f"    {RED}{t('拒绝', 'refused')}{RESET} {of(problem, 'title')}"
                   + t(f"（{problem['code']}）", f" ({problem['code']})"))
-            print(f"{DIM}      {problem.get('field', '')} {problem.get('detail', '')}{RESET}")
+            print(f"{DIM}      {problem.get('field', '')} {problem.get(t('detail_zh', 'detail'), problem.get('detail', ''))}{RESET}")
             return problem["code"]
         raise Failed("what must be refused was taken")
 

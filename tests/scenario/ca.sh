@@ -162,6 +162,9 @@ refused 75 '\[duplicate\]' bundle --plan "$plan" --directory d --previous b2 --r
 grep -q 'key-lost' err || fail "sign does not show the revocation"
 grep -q '~ revocations' err || fail "sign does not show what differs"
 shows b3 'tcp://127.0.0.1:5555'
+cp b3 b3.signed
+"$ca" sign --key auth/authority-1.key --key-file key --previous b2 b3.signed >out 2>err
+[ "$(grep -c '^    无$' err)" -eq 2 ] || fail "sign does not say that nothing differs: $(cat err)"
 refused 66 '\[not_found\]' adopt --root auth/root.note --bundle b2 --key-file key keys/health.keyring
 refused 65 '\[bad_value\]' combine --out x whole b2
 
@@ -213,6 +216,7 @@ refused 64 nonsense issue --nonsense
 # And in which file the fault is.
 echo text >notes.txt
 refused 65 'notes.txt.*不是信任根' show notes.txt
+refused 76 'b3.signed）：note: 有效签名 1 个，需要 2 个' adopt --root auth/root.note --bundle b3.signed keys/health.keyring
 refused 76 'notes.txt' adopt --root notes.txt --bundle b1 keys/health.keyring
 refused 65 'notes.txt' adopt --root auth/root.note --bundle notes.txt keys/health.keyring
 echo "ca: passed"

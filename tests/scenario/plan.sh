@@ -69,6 +69,12 @@ complains '--to-confirm'
 runs 64 lint --nonsense
 runs 66 lint nowhere
 complains 'nowhere'
+# The slip that is made most often is told in the reader's language.
+changed short units.tsv '\nst-dongxin\t' '\nst-dongxin '
+runs 1 lint short
+says '[bad-table]' '应为 9 列（以制表符分隔）：缺'
+LANG=en runs 1 lint short
+says 'instead of 9, separated by tabs: nothing for'
 echo text >text
 runs 65 lint text
 complains '既不是方案数据表目录，也不是方案包'

@@ -208,7 +208,7 @@ static void what_may_not_travel_is_refused_before_it_is_sealed(void **state)
         {PUBLIC, "given/13912345678.txt", "forbidden_content", 77},
         {"notice.bulletin", "given/note.txt", "attachment_not_allowed", 65},
         {REPORT, "given", "io", 74},
-        {REPORT, "given/no-such-file", "io", 74},
+        {REPORT, "given/no-such-file", "not_found", 66},
     };
     char arguments[160];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

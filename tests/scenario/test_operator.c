@@ -97,9 +97,13 @@ static void a_good_configuration_is_printed_and_nothing_is_touched(void **state)
     put("printed.conf", first, 0600);
     assert_int_equal(run("en", LEADBUSD, "--config printed.conf --check-config"), EX_OK);
     assert_says("created_age = 3d");
-    /* So is the example, once the lines that must be filled in are. */
+    /* So is the example, once the lines that must be filled in are; bounds are written like values.
+     */
     assert_int_equal(run("en", LEADBUSD, "--describe-config"), EX_OK);
     assert_says("#created_age = 30d");
+    assert_says("1m..30d");
+    assert_int_equal(run("zh_CN.UTF-8", LEADBUS_AGENT, "--describe-config"), EX_OK);
+    assert_says("至少 1M");
 }
 
 /* Each wrong in one way: its exit code, where it is, and what the line should be. */
@@ -139,6 +143,14 @@ static void a_wrong_configuration_is_refused_with_its_line(void **state)
         /* The same file stops a start as well: exit 78 is for people, and no restart mends it. */
         assert_int_equal(run("en", LEADBUSD, "--config wrong.conf --begin"), EX_CONFIG);
     }
+    /* The agent's port is of this machine alone, whether or not it has a token. */
+    put("wrong.conf",
+        "[unit]\nkeyring = /nowhere/k\nstore = /nowhere/s\n[trust]\nroot = /nowhere/r\n"
+        "[http]\naddress = 0.0.0.0\ntoken_file = /nowhere/t\n",
+        0600);
+    assert_int_equal(run("en", LEADBUS_AGENT, "--config wrong.conf --check-config"), EX_CONFIG);
+    assert_says("wrong.conf:7");
+    assert_says("127.0.0.0/8 or ::1");
     /* A line that is too long to be read whole is refused and not cut. */
     memset(text, 'x', 300);
     memcpy(text, "[bus]\nname = ", 13);

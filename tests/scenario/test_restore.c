@@ -216,6 +216,9 @@ static void a_journal_that_went_back_is_refused_and_nothing_is_lost(void **state
     put_back("one.db");
     assert_true(status_has(SCHOOL, "seen_ahead"));
     assert_true(status_has(POLICE, "seen_ahead"));
+    assert_int_equal(agents_run(&agents, SCHOOL, "doctor", output), 1);
+    assert_non_null(strstr(output, "the bus's journal is not the one that this unit has seen"));
+    assert_null(strstr(output, "check address and network"));
     assert_true(log_has("event=journal_disputed"));
     /* What is sent meanwhile is taken and waits; what came before is there to be read. */
     send_report("third", false, id);

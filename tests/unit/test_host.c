@@ -146,10 +146,11 @@ static void config_faults_name_file_and_line(void **state)
         {"[limits]\ncredit = 1\ncredit = 2\n", ":3", "twice"},
         {"[limits]\ngrace = 24\n", ":2", "time"},
         {"[limits]\ngrace = 999999999999999999d\n", ":2", "time"},
+        {"[limits]\ngrace = 11d\n", ":2", "1s..10d"}, /* as it would be written */
         {"[limits]\nstrict = maybe\n", ":2", "yes or no"},
         {"[paths]\nstate = relative/x\n", ":2", "absolute"},
-        {"[bus]\nname = seventeen-letters\n", ":2", "1..16"},
-        {"[bus]\nlisten = a,b,c,d,e\n", ":2", "list"},
+        {"[bus]\nname = seventeen-letters\n", ":2", "1..16 bytes"},
+        {"[bus]\nlisten = a,b,c,d,e\n", ":2", "1..4 items"},
         {"[limits]\ncredit\n", ":2", "key = value"},
         {"[limits\n", ":1", "section"},
         {long_line, ":2", "198"},
