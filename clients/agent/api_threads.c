@@ -162,11 +162,13 @@ static enum plan_act act_of_name(const char *name)
     return PLAN_ACT_NONE;
 }
 
-static int act_unknown(const char *name, struct error *ret_error)
+/* The acts that the plan in force has kinds for. */
+static int act_unknown(const struct plan *plan, const char *name, struct error *ret_error)
 {
     char list[ERROR_DETAIL_LEN_MAX + 1] = "";
     size_t len = 0;
     for (int act = PLAN_ACT_SIGN; act < PLAN_ACT_COUNT; act++) {
+        if (!kind_of_act(plan, (enum plan_act)act)) continue;
         int more = snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "",
                             plan_act_name((enum plan_act)act));
         if (more > 0 && (size_t)more < sizeof list - len) len += (size_t)more;
@@ -175,6 +177,20 @@ static int act_unknown(const char *name, struct error *ret_error)
     (void)error_set(ret_error, name ? E_BAD_VALUE : E_MISSING_FIELD, "act", "one of: %.200s", list);
     (void)error_note_zh(ret_error, "可填：%.200s", list);
     return name ? E_BAD_VALUE : E_MISSING_FIELD;
+}
+
+/* The program knows the act, and the bundle in force is older than it. */
+static int act_of_newer_plan(const struct plan *plan, enum plan_act act, struct error *ret_error)
+{
+    const char *of = plan_about(plan)->name;
+    (void)error_set(
+        ret_error, E_KIND_UNKNOWN, "act",
+        "the plan in force (%.60s) has no kind that does %s: the authority signs a bundle "
+        "with a plan that has one",
+        of, plan_act_name(act));
+    (void)error_note_zh(ret_error, "现行方案（%.60s）没有“%s”的种类：请授权机构签发含有它的方案包",
+                        of, lifecycle_act_text(act, LANG_ZH));
+    return E_KIND_UNKNOWN;
 }
 
 /* What an act refers to when it is no unit's own leg: the newest message of the kind of another act
@@ -251,12 +267,18 @@ static json_t *payload_of_body(const json_t *body, bool reason_is_topic)
     return payload;
 }
 
-static int outcome_missing(const struct plan_kind *kind, struct error *ret_error)
+/* What a caller names the topic of an act by. */
+static const char *topic_field(const struct plan_kind *kind)
+{
+    return kind->act == PLAN_ACT_CLOSE || kind->act == PLAN_ACT_RELEASE ? "outcome" : "reason";
+}
+
+static int topic_missing(const struct plan_kind *kind, struct error *ret_error)
 {
     enum { LIST_LEN_MAX = ERROR_DETAIL_LEN_MAX - 32 };
     char list[LIST_LEN_MAX + 1];
     route_topic_list(kind, LANG_EN, sizeof list, list);
-    (void)error_set(ret_error, E_MISSING_FIELD, "outcome", "one of: %s", list);
+    (void)error_set(ret_error, E_MISSING_FIELD, topic_field(kind), "one of: %s", list);
     route_topic_list(kind, LANG_ZH, sizeof list, list);
     (void)error_note_zh(ret_error, "可填：%s", list);
     return E_MISSING_FIELD;
@@ -276,6 +298,8 @@ static int check_order(struct agent *agent, const struct api_draft *draft, struc
         if (any) probe.topic = draft->kind->topics[topic].slug;
         status = leadbus_preview_make(agent->lb, &probe, &preview, &trouble);
     } while (any && status == E_TOPIC_UNKNOWN && ++topic < draft->kind->topic_count);
+    if (status == E_TOPIC_UNKNOWN)
+        (void)snprintf(trouble.field, sizeof trouble.field, "%s", topic_field(draft->kind));
     if (status) return agent_error(&trouble, ret_error);
     leadbus_preview_free(preview);
     return 0;
@@ -290,7 +314,8 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     if (status) return status;
     enum plan_act act = name ? act_of_name(name) : PLAN_ACT_NONE;
     draft->kind = act == PLAN_ACT_NONE ? NULL : kind_of_act(agent->plan, act);
-    if (!draft->kind) return act_unknown(name, ret_error);
+    if (!draft->kind && act != PLAN_ACT_NONE) return act_of_newer_plan(agent->plan, act, ret_error);
+    if (!draft->kind) return act_unknown(agent->plan, name, ret_error);
     if (draft->kind->section_count > 1)
         return error_say(ret_error, E_BAD_VALUE, "act",
                          "请作为 %s 消息发送（POST /v1/messages，parent 为所涉消息）",
@@ -319,7 +344,7 @@ static int read_act(struct agent *agent, const struct http_request *request, con
         status =
             lifecycle_check_named(draft->kind, to->topic, to->target, to->other != NULL, ret_error);
     if (!status && draft->kind->topic_required && !to->topic)
-        status = outcome_missing(draft->kind, ret_error);
+        status = topic_missing(draft->kind, ret_error);
     if (status) return status;
     json_t *payload = payload_of_body(body, draft->kind->topic_count > 0);
     status = api_draft_section(agent, draft, 0, payload, ret_error);

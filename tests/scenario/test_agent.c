@@ -168,6 +168,20 @@ static void acts_follow_the_lifecycle_to_the_end(void **state)
              number);
     must(POLICE, arguments, output);
     state_is(POLICE, number, "to close");
+    /* What is missing or wrong has the name by which it is given. */
+    static const struct {
+        const char *act, *more, *says;
+    } wrong[] = {
+        {"close", "", "(outcome): one of: done"},
+        {"close", "--outcome nonsense", "(outcome): nonsense is none of"},
+        {"transfer", "--to procuratorate --text x", "(reason): one of: not-competent"},
+        {"transfer", "--to procuratorate --text x --reason nonsense", "(reason): nonsense"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(arguments, sizeof arguments, "%s %ld %s", wrong[i].act, number, wrong[i].more);
+        assert_int_equal(leadbus(POLICE, arguments, output), 65);
+        if (!strstr(output, wrong[i].says)) fail_msg("%s: %s", arguments, output);
+    }
     snprintf(arguments, sizeof arguments, "close %ld --wait 20 --outcome no-case", number);
     assert_int_equal(leadbus(POLICE, arguments, output), 65); /* needs its reason */
     assert_non_null(strstr(output, "receipt.text"));
