@@ -253,7 +253,9 @@ static struct core_leg leg_view(const struct core *core, const struct core_messa
 {
     struct core_leg leg = {
         .unit = core->units[party->unit]->key,
+        .kind = core->kinds[core->messages[message->lead].kind]->slug,
         .index = message->index,
+        .since_ms = message->time_ms,
         .state = (enum lifecycle_state)party->state,
         .primary = (party->bits & CORE_PARTY_PRIMARY) != 0,
         .clause = "",
@@ -282,4 +284,33 @@ size_t core_thread_legs(const struct core *core, const uint8_t thread_id[16],
         }
     }
     return count;
+}
+
+/* The first message that was recorded at or after a time. */
+static size_t message_since(const struct core *core, uint64_t time_ms)
+{
+    size_t low = 0, high = core->message_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (core->messages[middle].time_ms < time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void core_legs(const struct core *core, uint64_t from_ms, uint64_t until_ms,
+               void (*each)(void *ctx, const struct core_leg *leg), void *ctx)
+{
+    size_t end = message_since(core, until_ms);
+    for (size_t m = message_since(core, from_ms); m < end; m++) {
+        const struct core_message *message = &core->messages[m];
+        for (size_t i = 0; i < message->party_count; i++) {
+            const struct core_party *party = &core->parties[message->party + i];
+            if (!(party->bits & CORE_PARTY_LEG)) continue;
+            struct core_leg leg = leg_view(core, message, party);
+            each(ctx, &leg);
+        }
+    }
 }

@@ -207,7 +207,9 @@ bool core_stats_balanced(const struct core *core);
 /* A thread as the state has it, for explain, the agent's tests and the console. */
 struct core_leg {
     const char *unit;
-    uint64_t index; /* of the message that made the leg */
+    const char *kind;  /* of the message that it is about */
+    uint64_t index;    /* of the message that made the leg */
+    uint64_t since_ms; /* of its record */
     enum lifecycle_state state;
     bool primary;
     const char *clause;   /* of its citation: id of a task or duty; "" : none */
@@ -217,5 +219,9 @@ struct core_leg {
  * thread. */
 size_t core_thread_legs(const struct core *core, const uint8_t thread[16],
                         struct core_leg *ret_legs, size_t cap, bool *ret_known);
+/* Every leg that began within [from_ms, until_ms), in journal order; names stay valid until the
+ * next apply. */
+void core_legs(const struct core *core, uint64_t from_ms, uint64_t until_ms,
+               void (*each)(void *ctx, const struct core_leg *leg), void *ctx);
 
 #endif

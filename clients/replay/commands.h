@@ -15,6 +15,8 @@ struct command_options {
     const char *checkpoint_path; /* NULL: none given */
     struct buf checkpoint;
     const char *chunks_path; /* NULL: the folder "chunks" beside the journal, where there is one */
+    const char *by, *from, *until, *unit; /* stats; NULL: not given */
+    bool csv, publish;
     bool json;
 };
 
@@ -24,6 +26,7 @@ int command_list(struct command_options *options);
 int command_explain(struct command_options *options);
 int command_prove(struct command_options *options);
 int command_check(struct command_options *options);
+int command_stats(struct command_options *options);
 
 /* Looks at the chunks of attachments, too, where their folder is at hand. */
 const char *command_chunks(const struct command_options *options, char ret_path[4096]);

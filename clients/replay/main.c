@@ -9,7 +9,14 @@
 #include "clients/replay/commands.h"
 #include "clients/replay/out.h"
 
-enum { TAKES_LEAD = 1, NEEDS_OUT = 2, TAKES_KEYS = 4, NEEDS_TRUST = 8, TAKES_CHUNKS = 16 };
+enum {
+    TAKES_LEAD = 1,
+    NEEDS_OUT = 2,
+    TAKES_KEYS = 4,
+    NEEDS_TRUST = 8,
+    TAKES_CHUNKS = 16,
+    TAKES_PERIOD = 32
+};
 
 static const struct command {
     const char *name;
@@ -19,6 +26,7 @@ static const struct command {
     {"verify", command_verify, TAKES_CHUNKS},
     {"replay", command_replay, TAKES_CHUNKS},
     {"list", command_list, 0},
+    {"stats", command_stats, TAKES_PERIOD},
     {"explain", command_explain, TAKES_LEAD},
     {"prove", command_prove, TAKES_LEAD | NEEDS_OUT},
     {"check", command_check, TAKES_KEYS | NEEDS_TRUST},
@@ -33,6 +41,8 @@ static void help(void)
         "  verify  日志              逐条核对：哈希树、密文、签名、检查点\n"
         "  replay  日志              verify 的全部，并逐条重新裁决，比对状态，给出各单位总账\n"
         "  list    日志              列出每条消息及其接收单位（只有信头，没有正文）\n"
+        "  stats   日志              "
+        "考核：各单位的签收、超期、退回、转办、办结及用时，只由日志算出\n"
         "  explain 日志 线索         一条线索：发给谁、依据哪一条、谁没有收到及原因、办理过程\n"
         "  prove   日志 线索 -o 文件 生成证据文件：一条线索及其收到、签收的证明\n"
         "  check   证据              只凭信任根的公钥核对证据文件\n"
@@ -40,6 +50,12 @@ static void help(void)
         "  --root 文件      信任根（signed root note）；verify 等命令不给时采用日志自称的根并警告\n"
         "  --checkpoint 文件  他处留存的检查点或回执（.tlog-proof）；没有它看不出日志被截短\n"
         "  --chunks 目录    verify、replay 用：附件分块目录；默认为日志旁的 chunks（如有）\n"
+        "  --by 项[,项]     stats 用：按 unit（单位）、task（任务条款）、kind（种类）分行；默认 "
+        "unit\n"
+        "  --from 日期 --until 日期  stats 用：起算在此期间的（含起、不含止），如 2026-01-01\n"
+        "  --unit 单位      stats 用：只算该单位\n"
+        "  --csv            stats 用：输出 CSV（UTF-8，有表头）\n"
+        "  --publish        stats 用：对外公布；1 至 4 的数写作 <5，不给其用时\n"
         "  --key 公钥       check 用：信任根的公钥（vkey），可多次给出\n"
         "  --threshold N    check 用：其中至少几个公钥须已签名（默认全部）\n"
         "  -o, --output 文件\n"
@@ -56,6 +72,9 @@ static void help(void)
         "  replay  JOURNAL              all of verify; decides every record again, compares the\n"
         "                               state, prints the account of every unit\n"
         "  list    JOURNAL              every message and its recipients (headers, no contents)\n"
+        "  stats   JOURNAL              assessment: what each unit signed for, missed, returned,\n"
+        "                               passed on and closed, and how long it took, from the\n"
+        "                               journal alone\n"
         "  explain JOURNAL LEAD         one lead: to whom, by which clause, who was left out and\n"
         "                               why, and what was done\n"
         "  prove   JOURNAL LEAD -o FILE an evidence file: the lead, its delivery, its handling\n"
@@ -67,6 +86,12 @@ static void help(void)
         "                   without one a journal that was cut looks whole\n"
         "  --chunks FOLDER  verify, replay: the chunks of attachments; the folder \"chunks\"\n"
         "                   beside the journal by default, where there is one\n"
+        "  --by WHAT[,WHAT] stats: a row for each unit, task and kind named here (default unit)\n"
+        "  --from DAY --until DAY  stats: of what began from that day on, and before the other,\n"
+        "                   e.g. 2026-01-01\n"
+        "  --unit UNIT      stats: of that unit alone\n"
+        "  --csv            stats: print CSV (UTF-8, with a header)\n"
+        "  --publish        stats: for others to see: 1 to 4 is written <5, without its times\n"
         "  --key VKEY       check: a public key of the root; may be repeated\n"
         "  --threshold N    check: how many of those keys must have signed (all by default)\n"
         "  -o, --output FILE\n"
@@ -93,12 +118,31 @@ static int add_key(struct command_options *options, const char *text)
 
 static int parse_options(int argc, char **argv, struct command_options *options)
 {
-    enum { OPT_ROOT = 256, OPT_KEY, OPT_THRESHOLD, OPT_CHECKPOINT, OPT_CHUNKS, OPT_JSON };
+    enum {
+        OPT_ROOT = 256,
+        OPT_KEY,
+        OPT_THRESHOLD,
+        OPT_CHECKPOINT,
+        OPT_CHUNKS,
+        OPT_BY,
+        OPT_FROM,
+        OPT_UNTIL,
+        OPT_UNIT,
+        OPT_CSV,
+        OPT_PUBLISH,
+        OPT_JSON
+    };
     static const struct option longs[] = {{"root", required_argument, NULL, OPT_ROOT},
                                           {"key", required_argument, NULL, OPT_KEY},
                                           {"threshold", required_argument, NULL, OPT_THRESHOLD},
                                           {"checkpoint", required_argument, NULL, OPT_CHECKPOINT},
                                           {"chunks", required_argument, NULL, OPT_CHUNKS},
+                                          {"by", required_argument, NULL, OPT_BY},
+                                          {"from", required_argument, NULL, OPT_FROM},
+                                          {"until", required_argument, NULL, OPT_UNTIL},
+                                          {"unit", required_argument, NULL, OPT_UNIT},
+                                          {"csv", no_argument, NULL, OPT_CSV},
+                                          {"publish", no_argument, NULL, OPT_PUBLISH},
                                           {"output", required_argument, NULL, 'o'},
                                           {"json", no_argument, NULL, OPT_JSON},
                                           {"help", no_argument, NULL, 'h'},
@@ -118,6 +162,12 @@ static int parse_options(int argc, char **argv, struct command_options *options)
             break;
         case OPT_CHECKPOINT: options->checkpoint_path = optarg; break;
         case OPT_CHUNKS: options->chunks_path = optarg; break;
+        case OPT_BY: options->by = optarg; break;
+        case OPT_FROM: options->from = optarg; break;
+        case OPT_UNTIL: options->until = optarg; break;
+        case OPT_UNIT: options->unit = optarg; break;
+        case OPT_CSV: options->csv = true; break;
+        case OPT_PUBLISH: options->publish = true; break;
         case OPT_JSON: options->json = true; break;
         case 'o': options->out_path = optarg; break;
         case 'h': help(); exit(0);
@@ -176,6 +226,11 @@ static int run(const struct command *command, struct command_options *options, i
                          command->name);
     if ((command->flags & TAKES_CHUNKS) == 0 && options->chunks_path != NULL)
         return out_usage(T("%s 不用 --chunks", "%s takes no --chunks"), command->name);
+    if ((command->flags & TAKES_PERIOD) == 0 && (options->by || options->from || options->until ||
+                                                 options->unit || options->csv || options->publish))
+        return out_usage(T("%s 不用 --by、--from、--until、--unit、--csv、--publish",
+                           "%s takes no --by, --from, --until, --unit, --csv or --publish"),
+                         command->name);
     if (options->trust.threshold == 0) options->trust.threshold = options->trust.key_count;
     if (options->trust.threshold > options->trust.key_count)
         return out_usage(T("--threshold 大于公钥个数", "--threshold is above the number of keys"));

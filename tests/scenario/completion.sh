@@ -40,7 +40,7 @@ expect_program() {
     done
 }
 
-expect_program "leadbus-replay " verify replay list explain prove check
+expect_program "leadbus-replay " verify replay list stats explain prove check
 expect_program "leadbus-replay prove --" --root --output
 expect_program "leadbus-ca " init sign bundle
 expect_program "leadbus-ca sign --p" --previous --passphrase-file

@@ -188,6 +188,15 @@ static void a_sound_journal_verifies_and_replays(void **state)
     assert_int_equal(replay("replay", "--root", root_path, "--json", journal, NULL), 0);
     assert_says("\"holds\": true");
     assert_says("\"root_given\": true");
+    assert_int_equal(replay("stats", "--root", root_path, journal, NULL), 0);
+    assert_says("police-hedong");
+    assert_int_equal(replay("stats", "--root", root_path, "--by", "unit,task,kind", "--csv",
+                            "--publish", journal, NULL),
+                     0);
+    assert_int_equal(replay("stats", "--by", "town", journal, NULL), 64);
+    assert_int_equal(
+        replay("stats", "--from", "2026-02-01", "--until", "2026-02-01", journal, NULL), 64);
+    assert_int_equal(replay("verify", "--csv", journal, NULL), 64);
 }
 
 static void without_a_root_it_warns(void **state)

@@ -3,6 +3,7 @@
  * LEADBUS_RANDOM_ACTS: how many (20,000 where it is not set); the same number, the same acts. */
 #include <stdlib.h>
 
+#include "proto/plan/assess.h"
 #include "tests/mission/scene.h"
 
 enum {
@@ -257,6 +258,34 @@ static void step(struct world *world)
 /* ---- again --------------------------------------------------------------------------------------
  */
 
+static void add_leg(void *ctx, const struct core_leg *leg)
+{
+    const struct assess_leg one = {leg->unit, leg->kind, leg->clause, leg->since_ms, leg->clocks};
+    assess_add(ctx, &one);
+}
+
+/* The assessment by everything, as bytes. */
+static void assess_all(const struct core *core, struct buf *ret)
+{
+    const struct assess_row *rows;
+    struct assess *assess =
+        assess_new(ASSESS_BY_UNIT | ASSESS_BY_CLAUSE | ASSESS_BY_KIND, 0, UINT64_MAX);
+    core_legs(core, 0, UINT64_MAX, add_leg, assess);
+    size_t count = assess_rows(assess, &rows);
+    assert_true(count > 20);
+    for (size_t i = 0; i < count; i++) {
+        const struct assess_row *row = &rows[i];
+        buf_printf(ret, "%s %s %s %llu %llu %llu %llu %llu %llu %llu %llu %llu %u %u %u\n",
+                   row->unit, row->clause, row->kind, (unsigned long long)row->received,
+                   (unsigned long long)row->signed_in_time, (unsigned long long)row->overdue,
+                   (unsigned long long)row->returned, (unsigned long long)row->transferred,
+                   (unsigned long long)row->closed, (unsigned long long)row->ended,
+                   (unsigned long long)row->open, (unsigned long long)row->open_overdue,
+                   row->to_sign.median_s, row->to_accept.worst_s, row->to_close.median_s);
+    }
+    assess_free(assess);
+}
+
 static void fold_again(const struct world *world, const struct core *core)
 {
     static const uint8_t hash_key[16] = {7};
@@ -292,6 +321,12 @@ static void fold_again(const struct world *world, const struct core *core)
     core_digest(again, digests[1]);
     assert_memory_equal(digests[0], digests[1], 32);
     assert_true(core_stats_balanced(again));
+    struct buf figures[2] = {{0}, {0}};
+    assess_all(core, &figures[0]);
+    assess_all(again, &figures[1]);
+    assert_true(bytes_equal(buf_bytes(&figures[0]), buf_bytes(&figures[1])));
+    buf_fini(&figures[0]);
+    buf_fini(&figures[1]);
     core_free(again);
 }
 
