@@ -14,7 +14,9 @@
 #include "proto/payload/payload.h"
 #include "proto/plan/plan.h"
 
-struct http; /* http.h */
+struct http;         /* http.h */
+struct files_look;   /* files.c */
+struct files_intake; /* files.h */
 
 /* Counters for /metrics. */
 struct agent_counts {
@@ -35,6 +37,8 @@ struct agent {
     struct agent_counts counts;
     struct http *http;
     size_t files_bytes;            /* of files that are collected to be looked into */
+    struct files_look *look;       /* at what came */
+    struct files_intake *outgoing; /* is being looked into */
     unsigned downloads;            /* files on their way out, each with a chunk in memory */
     unsigned changes;              /* leadbus_change bits since the loop last looked */
     uint64_t alarm_ms, trouble_ms; /* what of the library's troubles is in the log already */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clients/agent/api.h"
+#include "clients/agent/examiner.h"
 #include "clients/agent/files.h"
 #include "clients/agent/render.h"
 #include "proto/base/check.h"
@@ -44,6 +45,10 @@ int api_attach(struct agent *agent, struct http_request *request, struct http_re
     struct files_taken taken;
     char hash[65];
     int status = files_end(request->taken, &taken, ret_error);
+    if (status == LEADBUS_LATER && http_wait(request, reply, EXAMINER_WALL_MS)) return 0;
+    if (status == LEADBUS_LATER)
+        return error_say(ret_error, E_BUSY, NULL, "文件检查未能完成，请重试",
+                         "the file is not looked into to its end: send it again");
     if (status) return status;
     hex_encode(bytes_of(taken.uploaded.sha256, 32), hash);
     reply->status = 201;

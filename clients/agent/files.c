@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/agent/examiner.h"
+#include "clients/agent/http.h"
 #include "proto/base/check.h"
 #include "proto/content/personal.h"
 #include "proto/host/file.h"
 #include "proto/payload/attached.h"
 
 /* As many bytes as say what a recording is; a zip, which says it at its end, is none. */
-enum { HEAD_LEN = 4096 };
+enum { HEAD_LEN = 4096, ENDED_COUNT_MAX = 64 };
 
 struct files_intake {
     struct agent *agent;
@@ -23,7 +25,20 @@ struct files_intake {
     size_t held;            /* of agent->files_bytes */
     leadbus_upload *upload; /* of a recording */
     struct content_type type;
+    struct examination *examination; /* of all but recordings and photos */
 };
+
+/* A file that came, while its pieces do and until it is decided. */
+struct files_look {
+    bool begun;
+    struct examination *examination; /* NULL: a recording */
+    struct content_rule rule;
+    char media_type[LIMIT_ATTACHMENT_TYPE_BYTES_MAX + 1];
+    uint8_t ended[ENDED_COUNT_MAX][32]; /* SHA-256 of those whose process somebody ended */
+    size_t ended_count;
+};
+
+static const struct examiner_limits limits = {EXAMINER_CPU_S, EXAMINER_WALL_MS};
 
 static const struct plan_kind *kind_of(const struct agent *agent, const char *slug)
 {
@@ -180,6 +195,37 @@ static int end_upload(leadbus_upload *take_upload, struct files_taken *ret, stru
     return 0;
 }
 
+/* Others have their turn. */
+static void leave_turn(struct files_intake *intake)
+{
+    if (intake->agent->outgoing != intake) return;
+    intake->agent->outgoing = NULL;
+    intake->agent->changes |= LEADBUS_CHANGED_ATTACHMENT;
+}
+
+/* By a process of its own; LEADBUS_LATER until it is over. */
+static int examine(struct files_intake *intake, const struct content_rule *rule,
+                   struct content_report *ret_report, struct error *ret_error)
+{
+    struct agent *agent = intake->agent;
+    int status = 0;
+    if (!intake->examination) {
+        if (agent->outgoing) return LEADBUS_LATER;
+        status = examination_new(&intake->examination, ret_error);
+        if (!status)
+            status = examination_add(intake->examination, buf_bytes(&intake->whole), ret_error);
+        if (!status)
+            status = examination_start(intake->examination, rule, false, "", &limits, ret_error);
+        if (status) return status;
+        agent->outgoing = intake;
+    }
+    if (examination_runs(intake->examination)) return LEADBUS_LATER;
+    leave_turn(intake);
+    status = examination_verdict(intake->examination, ret_report, ret_error);
+    ret_report->type = intake->type;
+    return status;
+}
+
 static int end_whole(struct files_intake *intake, struct files_taken *ret, struct error *ret_error)
 {
     struct content_rule rule = rule_of(intake->attachments, intake->no_numbers, true);
@@ -187,7 +233,10 @@ static int end_whole(struct files_intake *intake, struct files_taken *ret, struc
     struct buf clean = {0};
     leadbus_upload *upload = NULL;
     int status =
-        content_check_outgoing(buf_bytes(&intake->whole), &rule, &clean, &report, ret_error);
+        intake->type.class == CONTENT_PHOTO
+            ? content_check_outgoing(buf_bytes(&intake->whole), &rule, &clean, &report, ret_error)
+            : examine(intake, &rule, &report, ret_error);
+    if (status == LEADBUS_LATER) return status;
     if (!status) {
         ret->needs_confirm = report.picture_count > 0 || report.unread_count > 0;
         ret->removed_bytes = report.removed_bytes;
@@ -233,6 +282,8 @@ int files_end(struct files_intake *intake, struct files_taken *ret_taken, struct
 void files_drop(struct files_intake *intake)
 {
     if (!intake) return;
+    leave_turn(intake);
+    examination_free(intake->examination);
     leadbus_upload_abort(intake->upload);
     let_go(intake);
     free(intake);
@@ -241,68 +292,150 @@ void files_drop(struct files_intake *intake)
 /* ---- in -----------------------------------------------------------------------------------------
  */
 
-static int read_into(leadbus_reader *reader, uint64_t len, struct buf *ret, struct error *ret_error)
+/* What is left of the last one goes. */
+static struct files_look *look_anew(struct agent *agent)
 {
-    struct leadbus_error trouble = {0};
-    size_t done = 0, got = 0;
-    uint8_t *to = buf_grow(ret, (size_t)len);
-    for (; done < len; done += got) {
-        if (leadbus_attachment_read(reader, done, to + done, (size_t)len - done, &got, &trouble))
-            return agent_error(&trouble, ret_error);
-        if (got == 0)
-            return error_say(ret_error, E_TRUNCATED, "attachment", "比所述的短",
-                             "shorter than it says");
-    }
-    return 0;
+    if (!agent->look) agent->look = calloc(1, sizeof *agent->look);
+    CHECK(agent->look != NULL);
+    examination_free(agent->look->examination);
+    agent->look->examination = NULL;
+    agent->look->begun = false;
+    return agent->look;
 }
 
-static int check_incoming(const struct agent *agent, const char *slug,
-                          const struct leadbus_attachment *attachment, leadbus_reader *reader,
-                          struct error *ret_error)
+/* A recording is told by its first bytes, and nothing more of it is read. */
+static int check_recording(const struct files_look *look, struct bytes head,
+                           struct content_type type, struct error *ret_error)
+{
+    int status = content_check_incoming(head, &look->rule, NULL, ret_error);
+    if (!status && strcmp(type.media_type, look->media_type) != 0)
+        status = error_say(ret_error, E_BAD_VALUE, "media_type", "自称 %.64s，实为 %s",
+                           "says %.64s, is %s", look->media_type, type.media_type);
+    return status;
+}
+
+static int begin_look(struct agent *agent, const char *slug,
+                      const struct leadbus_attachment *attachment, struct bytes first,
+                      struct error *ret_error)
 {
     const struct plan_kind *kind = kind_of(agent, slug);
-    bool no_numbers = kind && takes_no_numbers(kind);
-    struct content_rule rule =
-        rule_of(kind ? kind->attachments : 0, no_numbers, attachment->confirmed != 0);
-    struct content_type type;
-    struct buf bytes = {0};
+    struct files_look *look = look_anew(agent);
     if (!kind)
         return error_say(ret_error, E_KIND_UNKNOWN, "kind", "方案中没有这个种类",
                          "none of the plan's kinds");
+    bool no_numbers = takes_no_numbers(kind);
     int status = check_name(attachment->name, no_numbers, ret_error);
     if (status) return status;
-    uint64_t head = attachment->bytes < HEAD_LEN ? attachment->bytes : HEAD_LEN;
-    status = read_into(reader, head, &bytes, ret_error);
-    if (status) goto out;
-    type = content_type_detect(buf_bytes(&bytes));
-    if (type.class != CONTENT_MEDIA && attachment->bytes > CONTENT_DOCUMENT_BYTES_MAX) {
-        status = error_say(ret_error, E_TOO_LARGE, "attachment", "除录音录像外最多 %d 字节",
-                           "at most %d bytes, recordings apart", CONTENT_DOCUMENT_BYTES_MAX);
-        goto out;
+    look->rule = rule_of(kind->attachments, no_numbers, attachment->confirmed != 0);
+    (void)snprintf(look->media_type, sizeof look->media_type, "%s", attachment->media_type);
+    look->begun = true;
+    struct bytes head = bytes_of(first.data, first.len < HEAD_LEN ? first.len : HEAD_LEN);
+    struct content_type type = content_type_detect(head);
+    if (type.class == CONTENT_MEDIA) return check_recording(look, head, type, ret_error);
+    if (attachment->bytes > CONTENT_DOCUMENT_BYTES_MAX)
+        return error_say(ret_error, E_TOO_LARGE, "attachment", "除录音录像外最多 %d 字节",
+                         "at most %d bytes, recordings apart", CONTENT_DOCUMENT_BYTES_MAX);
+    return examination_new(&look->examination, ret_error);
+}
+
+/* Somebody, or the kernel for want of memory, ended its process: that is not the file's fault the
+ * first time. */
+static int judge(struct files_look *look, const struct leadbus_attachment *attachment,
+                 struct error *ret_error)
+{
+    int status = examination_verdict(look->examination, NULL, ret_error);
+    examination_free(look->examination);
+    look->examination = NULL;
+    if (status != E_NO_MEMORY) return status;
+    for (size_t i = 0; i < ENDED_COUNT_MAX; i++) {
+        if (memcmp(look->ended[i], attachment->sha256, 32) != 0) continue;
+        return error_say(ret_error, E_CONTENT_UNEXAMINABLE, "attachment",
+                         "检查进程两次被终止：请另存为普通的文件后再发",
+                         "the process that looked into it was ended twice: save it anew, as a "
+                         "plain file");
     }
-    if (type.class != CONTENT_MEDIA) {
-        buf_wipe_fini(&bytes);
-        status = read_into(reader, attachment->bytes, &bytes, ret_error);
-        if (status) goto out;
-        type = content_type_detect(buf_bytes(&bytes));
-    }
-    status = content_check_incoming(buf_bytes(&bytes), &rule, NULL, ret_error);
-    if (!status && strcmp(type.media_type, attachment->media_type) != 0)
-        status = error_say(ret_error, E_BAD_VALUE, "media_type", "自称 %.64s，实为 %s",
-                           "says %.64s, is %s", attachment->media_type, type.media_type);
-out:
-    buf_wipe_fini(&bytes);
+    memcpy(look->ended[look->ended_count++ % ENDED_COUNT_MAX], attachment->sha256, 32);
     return status;
 }
 
-int files_check(void *ctx, const char *kind, const struct leadbus_attachment *attachment,
-                leadbus_reader *reader, struct leadbus_error *ret_error)
+static int end_look(struct files_look *look, const struct leadbus_attachment *attachment,
+                    struct error *ret_error)
+{
+    if (!look->begun)
+        return error_say(ret_error, E_BAD_VALUE, "attachment", "空文件", "an empty file");
+    if (!look->examination) return 0;
+    if (examination_runs(look->examination)) return LEADBUS_LATER;
+    if (examination_over(look->examination)) return judge(look, attachment, ret_error);
+    int status = examination_start(look->examination, &look->rule, true, look->media_type, &limits,
+                                   ret_error);
+    return status ? status : LEADBUS_LATER;
+}
+
+int files_examine(void *ctx, const char *kind, const struct leadbus_attachment *attachment,
+                  uint64_t offset, const void *piece, size_t len, struct leadbus_error *ret_error)
 {
     struct agent *agent = ctx;
+    struct bytes bytes = bytes_of(piece, len);
     struct error error = {0};
-    int status = check_incoming(agent, kind, attachment, reader, &error);
-    if (!status) return 0;
-    agent->counts.files_refused++;
+    int status = 0;
+    if (offset == 0 && len > 0) status = begin_look(agent, kind, attachment, bytes, &error);
+    if (!status && len > 0 && agent->look->examination)
+        status = examination_add(agent->look->examination, bytes, &error);
+    if (!status && len == 0)
+        status = end_look(agent->look ? agent->look : look_anew(agent), attachment, &error);
+    if (status >= 0) return status;
+    if (status != E_NO_MEMORY && status != E_IO) agent->counts.files_refused++;
+    (void)look_anew(agent);
     agent_fill_error(&error, ret_error);
     return status;
+}
+
+/* ---- at work ------------------------------------------------------------------------------------
+ */
+
+static struct examination *at_work(const struct agent *agent, int i)
+{
+    if (i == 0) return agent->look ? agent->look->examination : NULL;
+    return agent->outgoing ? agent->outgoing->examination : NULL;
+}
+
+void files_fds(const struct agent *agent, int ret_fds[FILES_FD_COUNT])
+{
+    for (int i = 0; i < FILES_FD_COUNT; i++) {
+        const struct examination *one = at_work(agent, i);
+        ret_fds[i] = one && examination_runs(one) ? examination_fd(one) : -1;
+    }
+}
+
+uint64_t files_next_ms(const struct agent *agent)
+{
+    uint64_t next_ms = UINT64_MAX;
+    for (int i = 0; i < FILES_FD_COUNT; i++) {
+        const struct examination *one = at_work(agent, i);
+        if (one && examination_runs(one) && examination_until_ms(one) < next_ms)
+            next_ms = examination_until_ms(one);
+    }
+    return next_ms;
+}
+
+void files_run(struct agent *agent)
+{
+    for (int i = 0; i < FILES_FD_COUNT; i++) {
+        struct examination *one = at_work(agent, i);
+        if (!one || !examination_runs(one)) continue;
+        examination_look(one);
+        if (examination_runs(one)) continue;
+        if (i == 0)
+            leadbus_examined(agent->lb);
+        else
+            http_wake(agent->http);
+    }
+}
+
+void files_stop(struct agent *agent)
+{
+    if (!agent->look) return;
+    examination_free(agent->look->examination);
+    free(agent->look);
+    agent->look = NULL;
 }

@@ -13,6 +13,7 @@
 
 #include "certs/keyring/keyring.h"
 #include "clients/agent/agent.h"
+#include "clients/agent/examiner.h"
 #include "clients/agent/files.h"
 #include "clients/agent/http.h"
 #include "proto/base/limits.h"
@@ -64,6 +65,7 @@ enum {
     LONELY_FIRST_MS = 5000,
     LONELY_MS = 20000,
     LARGE_BYTES = 262144,
+    FD_COUNT = 3, /* of the library, the API and signals */
 };
 
 /* What the library borrows while it opens. */
@@ -197,7 +199,7 @@ static int open_library(struct agent *agent, const struct config *config,
         .attachments_path = *attachments ? attachments : NULL,
         .attachments_max = config_u64(config, "unit", "attachments_max"),
         .check_section = agent_check_section,
-        .check_attachment = files_check,
+        .examine_attachment = files_examine,
         .changed = changed,
         .ctx = agent,
     };
@@ -297,6 +299,11 @@ static int least_timeout(struct agent *agent)
     uint64_t now_ms = agent_monotonic_ms();
     int least_ms = http_ms >= 0 && http_ms < library_ms ? http_ms : library_ms;
     uint64_t look_ms = agent->lonely_look_ms > now_ms ? agent->lonely_look_ms - now_ms : 0;
+    uint64_t files_ms = files_next_ms(agent);
+    if (files_ms != UINT64_MAX) {
+        files_ms = files_ms > now_ms ? files_ms - now_ms : 0;
+        if (files_ms < (uint64_t)least_ms) least_ms = (int)files_ms;
+    }
     return agent->lonely && look_ms < (uint64_t)least_ms ? (int)look_ms : least_ms;
 }
 
@@ -306,15 +313,21 @@ static int turn(struct agent *agent, int signal_fd, uint64_t *watchdog_ms, bool 
 {
     struct pollfd fds[] = {{leadbus_fd(agent->lb), leadbus_events(agent->lb), 0},
                            {http_fd(agent->http), POLLIN, 0},
-                           {signal_fd, POLLIN, 0}};
+                           {signal_fd, POLLIN, 0},
+                           {-1, POLLIN, 0},
+                           {-1, POLLIN, 0}};
+    int files[FILES_FD_COUNT];
+    files_fds(agent, files);
+    for (int i = 0; i < FILES_FD_COUNT; i++) fds[FD_COUNT + i].fd = files[i];
     int timeout_ms = least_timeout(agent);
     if (*watchdog_ms && timeout_ms > (int)*watchdog_ms) timeout_ms = (int)*watchdog_ms;
-    if (poll(fds, 3, timeout_ms) < 0 && errno != EINTR)
+    if (poll(fds, FD_COUNT + FILES_FD_COUNT, timeout_ms) < 0 && errno != EINTR)
         return error_set(ret_error, E_IO, "poll", "%s", strerror(errno));
     struct signalfd_siginfo signal;
     while (read(signal_fd, &signal, sizeof signal) == (ssize_t)sizeof signal)
         if (signal.ssi_signo != SIGHUP) *ret_stop = true;
     struct leadbus_error trouble = {0};
+    files_run(agent);
     if (leadbus_process(agent->lb, &trouble)) return agent_error(&trouble, ret_error);
     take_changes(agent);
     http_run(agent->http);
@@ -354,6 +367,7 @@ static int serve(const struct config *config, struct error *ret_error)
         status = run(&agent, signal_fd, ret_error);
     }
     http_stop(agent.http);
+    files_stop(&agent);
     leadbus_close(agent.lb);
     plan_free(agent.plan);
     if (signal_fd >= 0) close(signal_fd);
@@ -396,6 +410,7 @@ int main(int argc, char **argv)
     struct config *config = NULL;
     struct error error = {0};
     int first = 0;
+    if (argc > 1 && strcmp(argv[1], EXAMINER_OPTION) == 0) return examiner_main(argc, argv);
     /* Chunks of attachments come and go: their memory goes back to the system, each time. */
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     int status = options_parse(&spec, argc, argv, false, &first);

@@ -209,6 +209,7 @@ static int open_parts(leadbus *lb, struct error *ret_error)
         .chunks = lb->attachments,
         .attachment_bytes_max = lb->options.attachments_max,
         .check_attachment = lb->options.check_attachment ? client_check_attachment : NULL,
+        .examine_attachment = lb->options.examine_attachment ? client_examine_attachment : NULL,
         .changed = on_changed,
         .ctx = lb,
     };

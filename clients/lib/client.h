@@ -20,6 +20,8 @@ int client_attachments_path(struct leadbus_options *options, char **ret,
 int client_attachments_sweep(leadbus *lb, struct error *ret_error) MUST_USE;
 /* The engine's question, passed on. */
 int client_check_attachment(void *ctx, struct engine_file *file, struct error *ret_error);
+int client_examine_attachment(void *ctx, const struct engine_file *file, uint64_t offset,
+                              struct bytes piece, struct error *ret_error);
 
 /* An internal error to the caller's form; returns its code. */
 int client_failed(struct leadbus_error *ret_error, const struct error *error);

@@ -435,10 +435,8 @@ int leadbus_attachment_read(leadbus_reader *reader, uint64_t offset, void *ret_d
     return 0;
 }
 
-int client_check_attachment(void *ctx, struct engine_file *file, struct error *ret_error)
+static struct leadbus_attachment file_view(const struct engine_file *file)
 {
-    leadbus *lb = ctx;
-    struct leadbus_error error = {0};
     struct leadbus_attachment view = {
         .size = sizeof view,
         .section = file->section,
@@ -451,12 +449,42 @@ int client_check_attachment(void *ctx, struct engine_file *file, struct error *r
         .chunks_done = (uint32_t)attachment_chunk_count(file->row.stream_len),
     };
     memcpy(view.sha256, file->sha256, sizeof view.sha256);
+    return view;
+}
+
+/* What the driver found wrong. */
+static int verdict(int r, const struct leadbus_error *error, struct error *ret_error)
+{
+    if (r == 0) return 0;
+    (void)error_set(ret_error, r < 0 ? r : E_PAYLOAD_INVALID, error->field, "%s", error->detail);
+    (void)error_note_zh(ret_error, "%s", error->detail_zh);
+    return r < 0 ? r : E_PAYLOAD_INVALID;
+}
+
+int client_examine_attachment(void *ctx, const struct engine_file *file, uint64_t offset,
+                              struct bytes piece, struct error *ret_error)
+{
+    leadbus *lb = ctx;
+    struct leadbus_error error = {0};
+    struct leadbus_attachment view = file_view(file);
+    int r = lb->options.examine_attachment(lb->options.ctx, file->kind, &view, offset, piece.data,
+                                           piece.len, &error);
+    return r == LEADBUS_LATER && piece.len == 0 ? 1 : verdict(r, &error, ret_error);
+}
+
+void leadbus_examined(leadbus *lb)
+{
+    if (!lb->dead) engine_examined(lb->engine);
+}
+
+int client_check_attachment(void *ctx, struct engine_file *file, struct error *ret_error)
+{
+    leadbus *lb = ctx;
+    struct leadbus_error error = {0};
+    struct leadbus_attachment view = file_view(file);
     struct leadbus_reader *reader = reader_new(lb->engine);
     reader->file = file;
     int r = lb->options.check_attachment(lb->options.ctx, file->kind, &view, reader, &error);
     leadbus_attachment_close(reader);
-    if (r == 0) return 0;
-    (void)error_set(ret_error, r < 0 ? r : E_PAYLOAD_INVALID, error.field, "%s", error.detail);
-    (void)error_note_zh(ret_error, "%s", error.detail_zh);
-    return r < 0 ? r : E_PAYLOAD_INVALID;
+    return verdict(r, &error, ret_error);
 }

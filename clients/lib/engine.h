@@ -69,6 +69,12 @@ struct engine_options {
     /* May this file be read here? Asked when all of it is here and is what its sender signed. NULL:
      * any may. */
     int (*check_attachment)(void *ctx, struct engine_file *file, struct error *ret_error);
+    /* The same for a look that takes long: the bytes in pieces as they are read, from offset 0 on
+     * (which begins anew, whatever was before), and an empty piece at the end, when the whole is
+     * what its sender signed. That alone may answer 1: not decided yet; after engine_examined it is
+     * asked again. Either of the two, or none. */
+    int (*examine_attachment)(void *ctx, const struct engine_file *file, uint64_t offset,
+                              struct bytes piece, struct error *ret_error);
     /* Told when something became different; durable once the box is committed. */
     void (*changed)(void *ctx, unsigned changes, const uint8_t *id);
     void *ctx;
@@ -120,6 +126,9 @@ struct engine_check {
     struct engine_file file;
     crypto_hash_sha256_state hash;
     uint64_t number; /* of the chunk that is next */
+    uint64_t offset; /* of the piece that is next */
+    bool same;       /* it is what its sender signed */
+    bool waits;      /* for engine_examined */
 };
 struct engine_transfer {
     TAILQ_ENTRY(engine_transfer) link;
@@ -384,6 +393,8 @@ int engine_file_read(struct engine_file *file, uint64_t number, uint8_t *ret_pla
 /* What was read of a file that is here was not what was stored: one that was sent to us is fetched
  * again, as far as it lacks. */
 void engine_file_damaged(struct engine *engine, const struct box_attachment *row);
+/* What examine_attachment had not decided is decided. */
+void engine_examined(struct engine *engine);
 /* The transfer of a row; NULL: there is nothing to do for it. */
 const struct engine_transfer *engine_transfer_find(const struct engine *engine, uint64_t number);
 

@@ -150,21 +150,39 @@ int engine_chunk(struct engine *engine, struct moment *moment, const Leadbus__Ch
 /* ---- looking through --------------------------------------------------------------------------
  */
 
+/* Of what may not be here, or of our own trouble, with which it is done again later. */
+static int refuse_file(struct engine *engine, struct moment *moment,
+                       struct engine_transfer *transfer, const struct error *why,
+                       struct error *ret_error)
+{
+    if (engine_own_trouble(why->code)) return no_room(engine, moment, transfer, why);
+    return give_up(engine, moment, transfer, true, why, ret_error);
+}
+
+static int check_hash(struct engine_check *check, struct error *ret_error)
+{
+    uint8_t hash[32];
+    crypto_hash_sha256_final(&check->hash, hash);
+    if (memcmp(hash, check->file.sha256, 32) == 0) return 0;
+    return error_say(ret_error, E_CHUNK_INVALID, "sha256", "不是发送方所述的文件",
+                     "not the file that the sender names");
+}
+
 static int checked(struct engine *engine, struct moment *moment, struct engine_transfer *transfer,
                    struct error *ret_error)
 {
     struct engine_check *check = transfer->check;
     struct error why = {0};
-    uint8_t hash[32];
-    int r = 0;
-    crypto_hash_sha256_final(&check->hash, hash);
-    if (memcmp(hash, check->file.sha256, 32) != 0)
-        r = error_say(&why, E_CHUNK_INVALID, "sha256", "不是发送方所述的文件",
-                      "not the file that the sender names");
+    int r = check->same ? 0 : check_hash(check, &why);
+    check->same = r == 0;
     if (r == 0 && engine->options.check_attachment)
         r = engine->options.check_attachment(engine->options.ctx, &check->file, &why);
-    if (r < 0 && engine_own_trouble(r)) return no_room(engine, moment, transfer, &why);
-    if (r < 0) return give_up(engine, moment, transfer, true, &why, ret_error);
+    if (r == 0 && engine->options.examine_attachment)
+        r = engine->options.examine_attachment(engine->options.ctx, &check->file, check->offset,
+                                               (struct bytes){0}, &why);
+    check->waits = r == 1;
+    if (r == 1) return 0;
+    if (r < 0) return refuse_file(engine, moment, transfer, &why, ret_error);
     struct box_attachment row = transfer->row;
     row.state = BOX_ATTACHMENT_HERE;
     row.code = 0;
@@ -185,10 +203,16 @@ static int check_step(struct engine *engine, struct moment *moment,
     CHECK(plain != NULL);
     uint32_t number = (uint32_t)check->number++;
     int r = engine_file_read(&check->file, number, plain, &len, &why);
-    if (r == 0) crypto_hash_sha256_update(&check->hash, plain, len);
+    bool read = r == 0;
+    if (read) crypto_hash_sha256_update(&check->hash, plain, len);
+    if (read && len > 0 && engine->options.examine_attachment)
+        r = engine->options.examine_attachment(engine->options.ctx, &check->file, check->offset,
+                                               bytes_of(plain, len), &why);
+    check->offset += len;
     sodium_memzero(plain, LIMIT_CHUNK_PLAIN_BYTES);
     free(plain);
     if (r == 0) return 0;
+    if (read) return refuse_file(engine, moment, transfer, &why, ret_error);
     /* Our own disk changed it: once more. What does not open was sealed so. */
     bool ours = false;
     struct buf chunk = {0};
@@ -202,8 +226,7 @@ static int check_step(struct engine *engine, struct moment *moment,
         transfer_rest(engine, transfer, moment->now_ms + ENGINE_TRANSFER_RETRY_MS);
         return 0;
     }
-    if (engine_own_trouble(r)) return no_room(engine, moment, transfer, &why);
-    return give_up(engine, moment, transfer, true, &why, ret_error);
+    return refuse_file(engine, moment, transfer, &why, ret_error);
 }
 
 /* ---- at work ----------------------------------------------------------------------------------
@@ -228,9 +251,16 @@ int engine_fetch_refused(struct engine *engine, struct moment *moment,
     return give_up(engine, moment, transfer, false, why, ret_error);
 }
 
+void engine_examined(struct engine *engine)
+{
+    if (engine->down && engine->down->state == TRANSFER_CHECKING)
+        engine->down->check->waits = false;
+}
+
 int engine_fetch_check(struct engine *engine, struct moment *moment, struct error *ret_error)
 {
     if (!engine->down || engine->down->state != TRANSFER_CHECKING) return 0;
+    if (engine->down->check->waits) return 0;
     return check_step(engine, moment, engine->down, ret_error);
 }
 

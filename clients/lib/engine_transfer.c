@@ -238,10 +238,12 @@ uint64_t engine_transfers_next_ms(const struct engine *engine)
     const struct engine_transfer *at[] = {engine->up, engine->down}, *transfer;
     uint64_t next = UINT64_MAX;
     if (!engine->options.chunks) return next;
-    if (engine->down && engine->down->state == TRANSFER_CHECKING) return 0;
+    if (engine->down && engine->down->state == TRANSFER_CHECKING && !engine->down->check->waits)
+        return 0;
     if (engine->link != ENGINE_GREETED) return next;
     for (size_t i = 0; i < 2; i++)
-        if (at[i] && at[i]->heard_ms + TRANSFER_SILENT_MS < next)
+        if (at[i] && at[i]->state != TRANSFER_CHECKING &&
+            at[i]->heard_ms + TRANSFER_SILENT_MS < next)
             next = at[i]->heard_ms + TRANSFER_SILENT_MS;
     size_t looked = 0;
     TAILQ_FOREACH(transfer, &engine->transfers, link)

@@ -3,6 +3,7 @@
  * memory that does not grow with the file. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -69,6 +71,12 @@ static int set_up(void **state)
          "open(\"plain.docx\", \"wb\").write(docx(paragraph(\"call 24311234\")))\n"
          "open(\"numbers.docx\", \"wb\").write(docx(paragraph(\"of 11010519491231002X\")))\n"
          "open(\"13912345678.txt\", \"wb\").write(b\"fine\")\n"
+         "import zipfile\n"
+         "z = zipfile.ZipFile(\"slow.docx\", \"w\", zipfile.ZIP_DEFLATED)\n"
+         "z.writestr(\"[Content_Types].xml\", \"<Types/>\")\n"
+         "z.writestr(\"word/document.xml\", b\"<\" * (12 << 20))\n"
+         "z.writestr(\"word/more.xml\", b\"<\" * (12 << 20))\n"
+         "z.close()\n"
          "import os, random\n"
          "r = random.Random(1)\n"
          "f = open(\"video.mp4\", \"wb\")\n"
@@ -338,6 +346,118 @@ static void a_byte_that_our_disk_flipped_is_fetched_again(void **state)
     assert_true(same("given/note.txt", "got/flipped.txt"));
 }
 
+/* ---- looking into what takes long ---------------------------------------------------------------
+ */
+
+/* The process that looks into a file for an agent; 0: none. */
+static pid_t child_of(size_t agent)
+{
+    glob_t found;
+    pid_t child = 0;
+    if (glob("/proc/[0-9]*/stat", 0, NULL, &found)) return 0;
+    for (size_t i = 0; i < found.gl_pathc && !child; i++) {
+        int pid = 0, parent = 0, nice = 0;
+        FILE *file = fopen(found.gl_pathv[i], "r");
+        if (!file) continue;
+        /* proc(5); from its priority on it is confined. */
+        if (fscanf(file, "%d %*s %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %d",
+                   &pid, &parent, &nice) == 3 &&
+            parent == agents.processes[agent].pid && nice > 0)
+            child = pid;
+        (void)fclose(file);
+    }
+    globfree(&found);
+    return child;
+}
+
+/* Waits for it and stops it where it is. */
+static pid_t stop_child(size_t agent)
+{
+    struct timespec now;
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    for (time_t until_s = now.tv_sec + 60; now.tv_sec < until_s;) {
+        pid_t child = child_of(agent);
+        if (child && kill(child, SIGSTOP) == 0) return child;
+        CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    }
+    fail_msg("nothing was looked into");
+    return 0;
+}
+
+static bool stands(pid_t child)
+{
+    char path[64], state = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)child);
+    FILE *file = fopen(path, "r");
+    bool there = file && fscanf(file, "%*d %*s %c", &state) == 1 && state != 'Z' && state != 'X';
+    if (file) (void)fclose(file);
+    return there;
+}
+
+static void await_gone(pid_t child)
+{
+    for (int turn = 0; stands(child); turn++) assert_true(turn < 20000000);
+}
+
+static void await_message(size_t agent, const char *id)
+{
+    char arguments[64];
+    (void)snprintf(arguments, sizeof arguments, "show %s", id);
+    for (int turn = 0; leadbus_of(agent, arguments) != 0; turn++) assert_true(turn < 20 * TRIES);
+}
+
+/* Whatever becomes of the process that looks into a file, the agent goes on; no time is measured:
+ * the process stands still meanwhile. */
+static void looking_into_a_file_holds_up_nobody(void **state)
+{
+    (void)state;
+    char id[37], other[37], command[1024], path[AGENTS_PATH_LEN];
+    agents_path(&agents, SCHOOL, "sock", path);
+    /* Ours: the upload is answered when it has been looked into. */
+    (void)snprintf(command, sizeof command,
+                   "cd '%s' && LANG=en LEADBUS_AGENT='%s' LEADBUS_OFFICER=A7 exec '%s' send " REPORT
+                   " --json --file " REPORT " --attach given/slow.docx",
+                   agents.town.folder, path, LEADBUS_CLI);
+    FILE *sender = popen(command, "r"); // NOLINT(cert-env33-c)
+    assert_non_null(sender);
+    pid_t child = stop_child(SCHOOL);
+    send_files("--wait 20", other);
+    agents_must(&agents, SCHOOL, "status --json", output);
+    assert_int_equal(kill(child, SIGCONT), 0);
+    child = stop_child(POLICE); /* it has come there */
+    json_t *answer = json_loadf(sender, 0, NULL);
+    assert_int_equal(pclose(sender), 0);
+    (void)snprintf(id, sizeof id, "%s", text(answer, "id"));
+    json_decref(answer);
+
+    /* What came: messages and the API go on beside it. */
+    send_files("--wait 20", other);
+    await_message(POLICE, other);
+    json_t *one = attachment(POLICE, id, 0);
+    assert_string_equal(text(one, "state"), "fetching");
+    assert_int_equal(number(one, "chunks_done"), number(one, "chunks"));
+    json_decref(one);
+    /* kill -9: the process goes with its agent, and the next agent begins again. */
+    process_kill(&agents.processes[POLICE]);
+    await_gone(child);
+    agents_start(&agents, POLICE);
+    child = stop_child(POLICE);
+    assert_int_equal(kill(child, SIGCONT), 0);
+    json_decref(await(POLICE, id, 0, "here"));
+    save(POLICE, id, 1, "got/slow.docx");
+    assert_true(same("given/slow.docx", "got/slow.docx"));
+
+    /* A crash of it is the file's, once and for all. */
+    send_files("--attach given/slow.docx", id);
+    child = stop_child(POLICE);
+    assert_int_equal(kill(child, SIGSEGV), 0);
+    assert_int_equal(kill(child, SIGCONT), 0);
+    one = await(POLICE, id, 0, "refused");
+    assert_string_equal(text(one, "code"), "content_unexaminable");
+    json_decref(one);
+    agents_must(&agents, POLICE, "status --json", output);
+}
+
 /* ---- a sender that looks at nothing ------------------------------------------------------------
  */
 
@@ -577,6 +697,7 @@ int main(void)
         cmocka_unit_test(nothing_of_a_file_lies_readable_on_any_disk),
         cmocka_unit_test(a_byte_that_our_disk_flipped_is_fetched_again),
         cmocka_unit_test(a_recipient_looks_for_itself),
+        cmocka_unit_test(looking_into_a_file_holds_up_nobody),
         cmocka_unit_test(memory_does_not_grow_with_the_file),
         cmocka_unit_test(the_journal_of_it_verifies_and_decides_the_same_again),
     };

@@ -127,7 +127,15 @@ struct leadbus_options {
     int (*check_attachment)(void *ctx, const char *kind,
                             const struct leadbus_attachment *attachment, leadbus_reader *reader,
                             struct leadbus_error *ret_error);
+    /* The same for a look that takes longer than this loop may be held up: the file comes in pieces
+     * while it is read, from offset 0 on (which begins anew, whatever was before), and with len 0
+     * at its end, when all of it is what its sender signed. The last call alone may answer
+     * LEADBUS_LATER; after leadbus_examined it is asked again. Use one of the two. */
+    int (*examine_attachment)(void *ctx, const char *kind,
+                              const struct leadbus_attachment *attachment, uint64_t offset,
+                              const void *piece, size_t len, struct leadbus_error *ret_error);
 };
+enum { LEADBUS_LATER = 1 };
 
 /* Opens keyring, store and bundle and starts connecting (in the background of process). *ret_lb is
  * the caller's to leadbus_close. Errors: keyring_sealed, keyring_permissions, store_locked,
@@ -515,6 +523,9 @@ LEADBUS_API int leadbus_attachment_read(leadbus_reader *reader, uint64_t offset,
                                         size_t cap, size_t *ret_len,
                                         struct leadbus_error *ret_error);
 LEADBUS_API void leadbus_attachment_close(leadbus_reader *take_reader); /* wipes; NULL accepted */
+
+/* What examine_attachment answered LEADBUS_LATER to is decided: process asks it again. */
+LEADBUS_API void leadbus_examined(leadbus *lb);
 
 /* ---- threads
  * ------------------------------------------------------------------------------------- */
