@@ -180,7 +180,7 @@ static int begin_intake(struct http *http, struct http_request *request, struct 
         return error_say(ret_error, E_BUSY, NULL, "同时上传的文件已达 %d 个",
                          "%d files are on their way in", HTTP_INTAKE_COUNT_MAX);
     int status = request->route->intake->begin(http->agent, request, ret_error);
-    if (!status) http->intake_count++;
+    if (!status) http_intake_new(http, request);
     return status;
 }
 
@@ -208,8 +208,10 @@ static enum MHD_Result begin(struct http *http, struct http_request *request)
 static enum MHD_Result take(struct http_request *request, struct bytes upload)
 {
     if (request->taken && !request->refusal.code) {
-        if (request->route->intake->take(request, upload, &request->refusal))
-            request->started_ms = agent_monotonic_ms();
+        request->received += upload.len;
+        if (!request->route->intake->take(request, upload, &request->refusal)) return MHD_YES;
+        request->started_ms = agent_monotonic_ms();
+        request->received = 0;
         return MHD_YES;
     }
     bool late = agent_monotonic_ms() - request->started_ms > HTTP_REQUEST_MS_MAX;
@@ -235,7 +237,9 @@ static enum MHD_Result step(struct http *http, bool over_tcp, const char *url, c
         http_peer_headed(http, request->connection);
         return begin(http, request);
     }
-    return upload.len ? take(request, upload) : answer(http, request);
+    if (upload.len) return take(request, upload);
+    request->whole = true;
+    return answer(http, request);
 }
 
 enum MHD_Result http_handle_local(void *ctx, struct MHD_Connection *connection, const char *url,
@@ -272,7 +276,7 @@ void http_completed(void *ctx, struct MHD_Connection *connection, void **state,
     release_place(http, request);
     if (request->taken) {
         request->route->intake->drop(request);
-        http->intake_count--;
+        http_intake_end(http, request);
     }
     if (request->body.len) sodium_memzero(request->body.data, request->body.len);
     buf_fini(&request->body);
@@ -305,8 +309,9 @@ int http_timeout_ms(struct http *http)
         uint64_t rest = at->wait_until_ms > now_ms ? at->wait_until_ms - now_ms : 0;
         if (rest < least) least = rest;
     }
-    uint64_t rest_ms = http_peers_rest_ms(http);
-    if (rest_ms < least) least = rest_ms;
+    uint64_t rests_ms[] = {http_peers_rest_ms(http), http_intakes_rest_ms(http)};
+    for (size_t i = 0; i < 2; i++)
+        if (rests_ms[i] < least) least = rests_ms[i];
     if (least == UINT64_MAX) return -1;
     return least > 60000 ? 60000 : (int)least;
 }
@@ -347,6 +352,7 @@ void http_run(struct http *http)
 {
     resume(http, false);
     http_peers_sweep(http);
+    http_intakes_sweep(http);
     run_daemon(http->local);
     run_daemon(http->tcp);
 }

@@ -29,7 +29,8 @@ enum {
     HTTP_CROWDED_IDLE_S_MAX = 2,       /* the same, where most connections are taken */
     HTTP_REQUEST_MS_MAX = 60000,       /* for sending a request, however slowly */
     HTTP_PATH_LEN_MAX = 511,
-    HTTP_INTAKE_COUNT_MAX = 8, /* bodies taken as they come, at a time */
+    HTTP_INTAKE_COUNT_MAX = 8,     /* bodies taken as they come, at a time */
+    HTTP_INTAKE_BYTES_MIN = 65536, /* of one in a second, on the average */
 };
 
 struct http_request {
@@ -44,7 +45,8 @@ struct http_request {
     bool sound;                          /* of the raw target */
     struct error refusal;                /* by the head, or by the length of the body */
     unsigned refusal_status;             /* 0: of the code */
-    uint64_t received;                   /* bytes of the body; of one taken, since it was refused */
+    uint64_t received;                   /* bytes of the body; of one refused, since then */
+    bool whole;                          /* of one taken: nothing more of it is waited for */
     struct buf body;
     void *taken;              /* what the route's intake keeps of it */
     uint64_t started_ms;      /* monotonic */

@@ -34,6 +34,7 @@ struct http {
     uint16_t port;
     uint8_t token_hash[crypto_generichash_BYTES];
     struct http_request *waiting;
+    struct http_request *intakes[HTTP_INTAKE_COUNT_MAX];
     unsigned intake_count;
     unsigned place_count; /* of those who wait, or were woken and are not answered yet */
     bool stopping;
@@ -50,6 +51,14 @@ void http_peer_again(struct http *http, struct MHD_Connection *connection);
  * taken, than HTTP_CROWDED_IDLE_S_MAX. */
 void http_peers_sweep(struct http *http);
 uint64_t http_peers_rest_ms(struct http *http); /* until that is due; UINT64_MAX: nothing is */
+
+/* http_intakes.c: a body is taken from now on; not any more. */
+void http_intake_new(struct http *http, struct http_request *request);
+void http_intake_end(struct http *http, const struct http_request *request);
+/* Cuts off those that come more slowly than HTTP_INTAKE_BYTES_MIN a second, after
+ * HTTP_REQUEST_MS_MAX; where all places are taken, after HTTP_CROWDED_IDLE_S_MAX. */
+void http_intakes_sweep(struct http *http);
+uint64_t http_intakes_rest_ms(const struct http *http); /* as http_peers_rest_ms */
 
 /* libmicrohttpd's callbacks, with the http as context. */
 void *http_uri(void *ctx, const char *uri, struct MHD_Connection *connection);

@@ -459,6 +459,32 @@ for _ in range(200):
 else:
     check(False, "uploads that went away still count")
 
+# Nor do those that dawdle keep their places for ever, however often they send something.
+slow, enough = [Local("localhost") for _ in range(8)], threading.Event()
+for connection in slow:
+    connection.putrequest("POST", UPLOAD)
+    connection.putheader("Content-Length", "1000000")
+    connection.endheaders(b"x" * 500)
+
+
+def dawdle():
+    while not enough.wait(0.2):
+        for one in slow:
+            with contextlib.suppress(OSError):
+                one.sock.send(b"x")
+
+
+dawdler = threading.Thread(target=dawdle)
+dawdler.start()
+began, got = time.monotonic(), 0
+while got != 201 and time.monotonic() - began < 50:
+    got = upload()[0]
+enough.set()
+dawdler.join()
+check(got == 201, f"an upload behind eight that dawdle: {got}")
+for connection in slow:
+    connection.close()
+
 # A token where there is a port; the probe is open.
 def over_tcp(path, headers):
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
