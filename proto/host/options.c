@@ -123,6 +123,19 @@ static int complain(const struct options_spec *spec, const char *word, bool valu
     return E_USAGE;
 }
 
+/* The word of the long option that getopt_long has just taken, with its dashes. */
+static const char *long_word(char **argv)
+{
+    const char *last = argv[optind - 1];
+    return optarg == last ? argv[optind - 2] : last; /* --name VALUE, or --name=VALUE, or --name */
+}
+
+static bool is_whole(const char *word, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(word + 2, name, len) == 0 && (word[2 + len] == 0 || word[2 + len] == '=');
+}
+
 int options_parse(const struct options_spec *spec, int argc, char **argv, bool stop_at_operand,
                   int *ret_first)
 {
@@ -147,8 +160,12 @@ int options_parse(const struct options_spec *spec, int argc, char **argv, bool s
     optind = 0; /* glibc: start anew, also after an earlier command line */
     opterr = 0;
     for (;;) {
-        int code = getopt_long(argc, argv, shorts, longs, NULL);
+        int which = -1;
+        int code = getopt_long(argc, argv, shorts, longs, &which);
         if (code < 0) break;
+        if (which >= 0 && code != '?' && code != ':' &&
+            !is_whole(long_word(argv), longs[which].name))
+            return complain(spec, long_word(argv), false);
         if (code == 'h' || code == CODE_HELP) {
             options_help(spec, stdout);
             return OPTIONS_DONE;

@@ -40,10 +40,11 @@ struct options_spec {
 
 enum { OPTIONS_DONE = 1 };
 
-/* Takes options from argv[1] on; operands may stand between them unless `stop_at_operand` (for
- * programs with subcommands), "--" ends them. 0: *ret_first is the index of the first operand in
- * argv, which was reordered. OPTIONS_DONE: --help or --version was printed, exit 0. E_USAGE: told
- * on stderr already, exit 64. */
+/* Takes options from argv[1] on, by their whole names: an abbreviation that is unique today would
+ * be another option tomorrow, and a slip would be taken for what was not meant. Operands may stand
+ * between them unless `stop_at_operand` (for programs with subcommands), "--" ends them. 0:
+ * *ret_first is the index of the first operand in argv, which was reordered. OPTIONS_DONE: --help
+ * or --version was printed, exit 0. E_USAGE: told on stderr already, exit 64. */
 int options_parse(const struct options_spec *spec, int argc, char **argv, bool stop_at_operand,
                   int *ret_first) MUST_USE;
 void options_help(const struct options_spec *spec, FILE *file);

@@ -213,6 +213,12 @@ refused 64 'role 应为' request --unit health --role king --keyring keys/x --ou
 refused 64 '须给出 --key' sign b1
 refused 64 '缺少参数' show
 refused 64 nonsense issue --nonsense
+# An option has its whole name, with and without its value in the same word, and as a flag.
+refused 64 '选项无效：--dir；' issue --plan "$plan" --dir d x
+refused 64 '选项无效：--dir=d；' issue --plan "$plan" --dir=d x
+refused 64 '选项无效：--ye；' sign --ye --key k b1
+refused 64 '选项无效：--hel；' sign --hel
+refused 66 '\[not_found\]' issue --plan "$plan" --directory=d nothing.request
 # And in which file the fault is.
 echo text >notes.txt
 refused 65 'notes.txt.*不是信任根' show notes.txt
