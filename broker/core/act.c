@@ -129,6 +129,7 @@ static uint32_t facts_of(const struct core *core, const struct core_act *act, ui
     const struct core_party *party = &core->parties[message->party + leg];
     uint32_t facts = act->facts;
     bool passes = act->act == PLAN_ACT_TRANSFER || act->act == PLAN_ACT_ASK_RELEASE;
+    if (act->thread->listed) facts |= LIFECYCLE_FACT_LISTED;
     if (act->thread->bound && unit_is(core, act, party->unit, PLAN_DUTY_POLICE))
         facts |= LIFECYCLE_FACT_BOUND;
     if (passes && (free_by_plan(core, act, lead) || released(core, act, about, leg)))
@@ -254,6 +255,8 @@ static void act_thread(struct core *core, const struct core_act *act)
 {
     struct core_thread *thread = &core->threads[act->parent->thread];
     if (act->effects & LIFECYCLE_EFFECT_BINDS) thread->bound = true;
+    if (act->effects & LIFECYCLE_EFFECT_LISTS) thread->listed = true;
+    if (act->effects & LIFECYCLE_EFFECT_UNLISTS) thread->listed = false;
     if (act->effects & LIFECYCLE_EFFECT_MOVES) thread->passed = true;
     if ((act->effects & LIFECYCLE_EFFECT_JOINS) && thread->bound)
         core->threads[act->other - core->threads].bound = true;
@@ -268,6 +271,8 @@ void core_act_init(const struct core *core, const Leadbus__Header *head,
 {
     *ret_act = (struct core_act){
         .act = kind->act,
+        .kind = kind,
+        .topic = head->topic,
         .facts = rules > 1 ? lifecycle_topic_facts(kind->act, head->topic) : 0,
         .thread = parent ? &core->threads[parent->thread] : NULL,
         .parent = parent,
@@ -290,7 +295,11 @@ int core_act(const struct core *core, struct core *change, uint32_t slot, struct
     const struct core_message *parent = act->parent;
     int r = 0;
     if (act->act == PLAN_ACT_NONE) return 0;
-    CHECK(act->thread != NULL && parent != NULL); /* kinds that act follow something */
+    if (!parent) { /* it opens the thread that it is about */
+        act->effects = LIFECYCLE_EFFECT_LISTS;
+        return lifecycle_check_opening(act->kind, act->topic, ret_error);
+    }
+    CHECK(act->thread != NULL);
     if (!lifecycle_act_on_thread(act->act) &&
         !leg_find(core, parent, act->from, &act->about, &act->leg) &&
         parent->leg != CORE_LEG_NONE) {

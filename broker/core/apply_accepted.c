@@ -172,7 +172,10 @@ static int fold_thread(struct core *core, const struct core_folding *folding,
         *ret_thread = thread_add(core);
         core_thread_join(&core->threads[*ret_thread], from, ROUTE_ROLE_ORIGINATOR,
                          folding->index + 1);
-        return 0;
+        int r = core_act(core, NULL, CORE_NONE, ret_act, ret_error);
+        if (r == 0 && (ret_act->effects & LIFECYCLE_EFFECT_LISTS))
+            core->threads[*ret_thread].listed = true;
+        return r;
     }
     /* A thread is called by the id of the message that opened it. */
     if (!parent || !bytes_equal(bytes_of(core->messages[ret_act->thread->first].id, 16),

@@ -286,6 +286,12 @@ size_t core_thread_legs(const struct core *core, const uint8_t thread_id[16],
     return count;
 }
 
+bool core_thread_listed(const struct core *core, const uint8_t thread_id[16])
+{
+    const struct core_thread *thread = core_thread_find(core, bytes_of(thread_id, 16));
+    return thread && thread->listed;
+}
+
 /* The first message that was recorded at or after a time. */
 static size_t message_since(const struct core *core, uint64_t time_ms)
 {

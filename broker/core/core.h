@@ -219,6 +219,8 @@ struct core_leg {
  * thread. */
 size_t core_thread_legs(const struct core *core, const uint8_t thread[16],
                         struct core_leg *ret_legs, size_t cap, bool *ret_known);
+/* Is it under supervision? false: no, or no such thread. */
+bool core_thread_listed(const struct core *core, const uint8_t thread[16]);
 /* Every leg that began within [from_ms, until_ms), in journal order; names stay valid until the
  * next apply. */
 void core_legs(const struct core *core, uint64_t from_ms, uint64_t until_ms,

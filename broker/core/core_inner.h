@@ -139,6 +139,7 @@ struct core_thread {
     uint32_t participant_count, participant_cap;
     bool passed;           /* a leg of it was passed on */
     bool bound;            /* the police opened a case of child trafficking */
+    bool listed;           /* under supervision */
     uint64_t changed_size; /* journal size at which the list became what it is */
 };
 
@@ -377,6 +378,8 @@ struct core_reader core_reader_find(const struct core *core, const struct core_m
 /* act.c: what an act does to the legs. */
 struct core_act {
     enum plan_act act;
+    const struct plan_kind *kind; /* of the message, and its topic */
+    const char *topic;
     uint32_t facts; /* what its topic means */
     const struct core_thread *thread;
     const struct core_message *parent;

@@ -205,6 +205,7 @@ static void digest_threads(const struct core *core, struct digest *digest)
         }
         if (digest->rules > 1) buf_append_u8(buf, thread->bound);
         if (digest->rules > 1) buf_append_u8(buf, thread->passed);
+        if (digest->rules > 1) buf_append_u8(buf, thread->listed);
         digest_flush(digest, DIGEST_CHUNK_BYTES);
     }
 }

@@ -146,6 +146,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
     reply->json = json_object();
     render_set_id(reply->json, "id", id);
     render_set(reply->json, "status", render_thread_state(leadbus_thread_status(thread)));
+    if (leadbus_thread_listed(thread)) json_object_set_new(reply->json, "listed", json_true());
     json_object_set_new(reply->json, "timeline", timeline);
     json_object_set_new(reply->json, "legs", legs);
     leadbus_thread_free(thread);

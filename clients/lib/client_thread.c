@@ -150,6 +150,11 @@ int leadbus_thread_status(const leadbus_thread *thread)
     return thread->status;
 }
 
+int leadbus_thread_listed(const leadbus_thread *thread)
+{
+    return thread->thread.listed;
+}
+
 size_t leadbus_thread_item_count(const leadbus_thread *thread)
 {
     return thread->item_count;

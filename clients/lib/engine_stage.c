@@ -119,7 +119,10 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     r = engine_thread_load(engine, moment, job.place.follows ? job.place.thread : id, &thread,
                            ret_error);
     if (r < 0) goto out;
-    if (job.place.follows && kind->act != PLAN_ACT_NONE) {
+    if (!job.place.follows) {
+        r = lifecycle_check_opening(kind, draft->topic, ret_error);
+        if (r < 0) goto out;
+    } else if (kind->act != PLAN_ACT_NONE) {
         r = thread_act_check(&thread.thread, plan, kind, draft->topic, engine->keyring->unit,
                              job.place.parent, ret_error);
         if (r < 0) goto out;

@@ -98,6 +98,7 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
         buf_append_u16(ret_bytes, thread->acts[i].leg);
     }
     buf_append_u8(ret_bytes, thread->bound);
+    buf_append_u8(ret_bytes, thread->listed);
 }
 
 /* Reads on; past the end everything is zero and `bad` stays set. */
@@ -210,6 +211,7 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
         thread->leg_count = i + 1;
     }
     if (format != THREAD_FORMAT_BEFORE) decode_acts(&reader, thread);
+    if (format == THREAD_FORMAT) thread->listed = *take(&reader, 1) != 0;
     if (reader.bad || reader.rest.len != 0)
         return error_set(ret_error, E_BAD_FORM, "thread", "damaged in the store");
     return 0;
@@ -440,6 +442,7 @@ static struct lifecycle_query query_of(const struct thread *thread, const struct
     struct clocks_terms terms = terms_of(plan, leg);
     query.facts |= clocks_facts(&leg->clocks, &terms, 0);
     if (act != PLAN_ACT_ASK_RELEASE) query.facts |= LIFECYCLE_FACT_FREE;
+    if (thread->listed) query.facts |= LIFECYCLE_FACT_LISTED;
     if (thread->bound &&
         plan_unit_current(plan, leg->unit) == plan_unit_with_duty(plan, PLAN_DUTY_POLICE))
         query.facts |= LIFECYCLE_FACT_BOUND;
@@ -459,6 +462,8 @@ static void apply_step(struct thread *thread, const struct plan *plan, size_t at
         copy_text(leg->outcome, sizeof leg->outcome, head->topic);
     if (step->effects & LIFECYCLE_EFFECT_RESUMES) leg->outcome[0] = 0;
     if (step->effects & LIFECYCLE_EFFECT_BINDS) thread->bound = true;
+    if (step->effects & LIFECYCLE_EFFECT_LISTS) thread->listed = true;
+    if (step->effects & LIFECYCLE_EFFECT_UNLISTS) thread->listed = false;
     leg->state = (uint8_t)step->next;
     if (step->effects & LIFECYCLE_EFFECT_MOVES)
         move_leg(thread, plan, at, self, head->target, time_ms);
@@ -507,6 +512,7 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
         copy_text(thread->from, sizeof thread->from, head->from);
         thread->urgency = head->urgency;
         thread->opened_ms = time_ms;
+        if (kind && kind->act == PLAN_ACT_SUPERVISE) thread->listed = true;
     }
     if (index != THREAD_PENDING) {
         thread->message_count++;
@@ -521,7 +527,7 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
         }
     }
     if (legs) add_legs(thread, plan, self, head, time_ms);
-    if (kind && kind->act != PLAN_ACT_NONE)
+    if (kind && kind->act != PLAN_ACT_NONE && !opening)
         apply_act(thread, plan, self, kind->act, head, index == THREAD_PENDING, time_ms);
 }
 

@@ -62,7 +62,8 @@ struct thread {
     size_t leg_count, leg_cap;
     struct thread_act *acts; /* at most THREAD_ACT_COUNT_MAX, the newest */
     size_t act_count, act_cap;
-    bool bound; /* a case of child trafficking was opened */
+    bool bound;  /* a case of child trafficking was opened */
+    bool listed; /* under supervision */
 };
 
 void thread_init(struct thread *thread, const uint8_t id[16]);

@@ -37,6 +37,8 @@ enum {
     EXTENDS = LIFECYCLE_EFFECT_EXTENDS,
     PAUSES = LIFECYCLE_EFFECT_PAUSES,
     CONTINUES = LIFECYCLE_EFFECT_CONTINUES,
+    LISTS = LIFECYCLE_EFFECT_LISTS,
+    UNLISTS = LIFECYCLE_EFFECT_UNLISTS,
 };
 
 static const struct lifecycle_row lifecycle_table[] = {
@@ -276,6 +278,19 @@ int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
                      "%s is a person's act: name the officer by code (leadbus: --officer or "
                      "$LEADBUS_OFFICER)",
                      kind->slug);
+}
+
+int lifecycle_check_opening(const struct plan_kind *kind, const char *topic,
+                            struct error *ret_error)
+{
+    bool lists = kind->act == PLAN_ACT_SUPERVISE &&
+                 !(lifecycle_topic_facts(kind->act, topic) & LIFECYCLE_FACT_LIFTS);
+    if (kind->act == PLAN_ACT_NONE || lists) return 0;
+    (void)error_set(ret_error, E_LIFECYCLE_ORDER, "parent", "%s: it refers to what it is about",
+                    plan_act_name(kind->act));
+    (void)error_note_zh(ret_error, "%s：须引用所办理的消息",
+                        lifecycle_act_text(kind->act, LANG_ZH));
+    return E_LIFECYCLE_ORDER;
 }
 
 int lifecycle_check_outcome(const struct plan_kind *kind, const struct plan_kind *closing,

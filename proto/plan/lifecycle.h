@@ -72,6 +72,8 @@ enum lifecycle_effect {
     LIFECYCLE_EFFECT_EXTENDS = 1024,   /* the term to close */
     LIFECYCLE_EFFECT_PAUSES = 2048,    /* the leg's clocks */
     LIFECYCLE_EFFECT_CONTINUES = 4096, /* with what was left of them */
+    LIFECYCLE_EFFECT_LISTS = 8192,     /* the thread is under supervision */
+    LIFECYCLE_EFFECT_UNLISTS = 16384,  /* and no more */
 };
 
 struct lifecycle_step {
@@ -97,6 +99,12 @@ int lifecycle_next(const struct lifecycle_query *query, struct lifecycle_step *r
  * officer by a code that only the unit resolves. Held by the sending end, the broker and every
  * receiving end. Error: E_MISSING_FIELD with field "officer". */
 int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
+                            struct error *ret_error) MUST_USE;
+
+/* May a message of this kind and topic open a thread? Acts follow something, but that a street is
+ * put under supervision is a thread of its own. Held by the sending end and the broker. Error:
+ * E_LIFECYCLE_ORDER with field "parent". */
+int lifecycle_check_opening(const struct plan_kind *kind, const char *topic,
                             struct error *ret_error) MUST_USE;
 
 /* May `kind` be closed with this outcome, the topic of the message `closing` (of any act: others

@@ -326,8 +326,11 @@ static int plan_kinds_words(const struct table *table, char **f, struct plan_kin
     kind->act = (enum plan_act)act;
     if (kind->act == PLAN_ACT_DELIVER)
         return table_refuse(table, ret_error, "deliver: the machine's act, no message's");
-    if (kind->act != PLAN_ACT_NONE && kind->position != PLAN_FOLLOWS)
+    if (kind->act != PLAN_ACT_NONE && kind->position == PLAN_OPENS)
         return table_refuse(table, ret_error, "an act refers to something: position follows");
+    if (kind->act != PLAN_ACT_NONE && kind->act != PLAN_ACT_SUPERVISE &&
+        kind->position != PLAN_FOLLOWS)
+        return table_refuse(table, ret_error, "only what is supervised may open a thread by it");
     return 0;
 }
 

@@ -320,6 +320,34 @@ static void an_unanswered_request_for_a_release_is_told(void **state)
     assert_int_equal(scene_tick(scene), 0);
 }
 
+/* Listed by the office or the police, lifted by the office alone, whatever the legs do meanwhile.
+ */
+static void what_is_supervised_stays_so_until_the_office_lifts_it(void **state)
+{
+    struct scene *scene = *state;
+    const char listing[] = "supervision.listing";
+    struct district_letter *lead = taken(scene);
+    expect_refused(scene, listing, "lift-case", office, lead, E_LIFECYCLE_ORDER);
+    expect_refused(scene, listing, "case", "education", lead, E_SENDER_NOT_ALLOWED);
+    assert_false(core_thread_listed(scene->core, lead->thread));
+    struct district_letter *listed = scene_send(scene, listing, "case", police, lead);
+    assert_true(core_thread_listed(scene->core, lead->thread));
+    expect_refused(scene, listing, "case", police, lead, E_LIFECYCLE_ORDER);
+    expect_refused(scene, "receipt.extended", "", police, lead, E_LIFECYCLE_ORDER);
+    expect_refused(scene, listing, "lift-case", police, lead, E_SENDER_NOT_ALLOWED);
+    (void)scene_send(scene, "receipt.closed", "unfounded", police, lead);
+    assert_true(core_thread_listed(scene->core, lead->thread));
+    (void)scene_send(scene, listing, "lift-case", office, listed);
+    assert_false(core_thread_listed(scene->core, lead->thread));
+    /* A street is put on the list by a thread of its own. */
+    struct district_letter *street = scene_send(scene, listing, "street", office, NULL);
+    assert_true(core_thread_listed(scene->core, street->thread));
+    assert_int_equal(scene_leg(scene, street, SCENE_STREET), LIFECYCLE_SUBMITTED);
+    expect_refused(scene, listing, "lift-street", office, NULL, E_LIFECYCLE_ORDER);
+    (void)scene_send(scene, listing, "lift-street", office, street);
+    assert_false(core_thread_listed(scene->core, street->thread));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +361,7 @@ int main(void)
         scene_test(a_unit_extends_its_term_once_and_the_office_more_often),
         scene_test(the_office_stops_the_clocks_and_they_go_on),
         scene_test(an_unanswered_request_for_a_release_is_told),
+        scene_test(what_is_supervised_stays_so_until_the_office_lifts_it),
     };
     return cmocka_run_group_tests_name("unit.clocks", tests, NULL, NULL);
 }

@@ -565,6 +565,7 @@ LEADBUS_API int leadbus_thread_ask(leadbus *lb, const uint8_t *thread,
                                    struct leadbus_error *ret_error);
 LEADBUS_API void leadbus_thread_free(leadbus_thread *thread);
 LEADBUS_API int leadbus_thread_status(const leadbus_thread *thread); /* leadbus_thread_state */
+LEADBUS_API int leadbus_thread_listed(const leadbus_thread *thread); /* 1: under supervision */
 LEADBUS_API size_t leadbus_thread_item_count(const leadbus_thread *thread);
 /* Journal order, our own not yet receipted ones last; without sections. */
 LEADBUS_API const struct leadbus_item *leadbus_thread_item(const leadbus_thread *thread, size_t i);
