@@ -30,7 +30,7 @@ static int load_keys(struct work *work, struct error *ret_error)
     for (size_t i = 0; rc == 0 && i < work->unit_paths.count; i++) {
         struct buf table = {0};
         const char *path = work->unit_paths.items[i];
-        rc = file_read(path, LIMIT_TABLE_BYTES_MAX, &table, ret_error);
+        rc = file_read_regular(path, LIMIT_TABLE_BYTES_MAX, &table, ret_error);
         if (rc == 0) rc = keys_add(work->keys, buf_bytes(&table), path, ret_error);
         buf_fini(&table);
     }

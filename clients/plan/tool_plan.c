@@ -28,7 +28,7 @@ static int load_bundle(const char *path, struct tool_plan *ret, struct error *re
 {
     const ProtobufCMessage *message = NULL;
     struct buf bytes = {0};
-    int rc = file_read(path, LIMIT_BUNDLE_BYTES_MAX, &bytes, ret_error);
+    int rc = file_read_regular(path, LIMIT_BUNDLE_BYTES_MAX, &bytes, ret_error);
     int decoded = rc != 0 ? rc
                           : message_decode(&leadbus__bundle__descriptor, buf_bytes(&bytes),
                                            &ret->arena, &message, NULL);
@@ -149,7 +149,7 @@ int tool_plan_holders(struct tool_plan *plan, const char *directory_path, uint64
     if (directory_path) {
         const ProtobufCMessage *message = NULL;
         struct buf bytes = {0};
-        int rc = file_read(directory_path, LIMIT_BUNDLE_BYTES_MAX, &bytes, ret_error);
+        int rc = file_read_regular(directory_path, LIMIT_BUNDLE_BYTES_MAX, &bytes, ret_error);
         if (rc == 0)
             rc = message_decode(&leadbus__directory__descriptor, buf_bytes(&bytes), &plan->arena,
                                 &message, ret_error);

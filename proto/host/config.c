@@ -356,7 +356,7 @@ static int load_file(struct config *config, size_t file, const char *path, struc
 {
     struct buf content = {0};
     struct reading reading = {.config = config, .path = path, .file = file, .ret_error = ret_error};
-    int rc = file_read(path, CONFIG_FILE_BYTES_MAX, &content, ret_error);
+    int rc = file_read_trusted(path, CONFIG_FILE_BYTES_MAX, &content, ret_error);
     if (rc < 0) goto out;
     reading.at = (const char *)content.data;
     reading.end = reading.at + content.len;

@@ -50,6 +50,7 @@ struct config;
 
 /* Reads path and its drop-ins; NULL: defaults alone. `keys` is borrowed as long as the config.
  * E_BAD_CONFIG (a path that is not there as well: pass NULL where a program can do without),
+ * E_KEYRING_PERMISSIONS (others may write to a file, or to its folder: it names keys and tokens),
  * E_TOO_LARGE, E_IO. */
 int config_load(const struct config_key *keys, size_t count, const char *path,
                 struct config **ret_config, struct error *ret_error) MUST_USE;

@@ -82,6 +82,42 @@ static int check_owner(const struct stat *status, const char *path, struct error
                      (unsigned)status->st_uid);
 }
 
+int file_read_regular(const char *path, size_t len_max, struct buf *buf, struct error *ret_error)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int number = errno;
+    if (fd < 0 && number == ENXIO) /* a socket */
+        return error_say(ret_error, E_IO, path, "不是普通文件", "is not a regular file");
+    if (fd < 0) return fail(path, "open", number, ret_error);
+    int rc = fstat(fd, &status) < 0 ? fail(path, "stat", errno, ret_error) : 0;
+    if (rc == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+        rc = error_say(ret_error, E_IO, path, "不是普通文件", "is not a regular file");
+    if (rc == 0) rc = read_all(fd, path, len_max, buf, ret_error);
+    close(fd);
+    return rc;
+}
+
+int file_read_trusted(const char *path, size_t len_max, struct buf *buf, struct error *ret_error)
+{
+    struct stat status;
+    struct buf folder = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return fail(path, "open", errno, ret_error);
+    int rc = fstat(fd, &status) < 0 ? fail(path, "stat", errno, ret_error) : 0;
+    if (rc == 0 && status.st_mode & 022)
+        rc = error_say(
+            ret_error, E_KEYRING_PERMISSIONS, path, "权限为 %04o，他人可写：请 chmod go-w",
+            "mode is %04o: others may write to it; chmod go-w", (unsigned)(status.st_mode & 07777));
+    if (rc == 0) rc = check_owner(&status, path, ret_error);
+    file_folder_of(path, &folder);
+    if (rc == 0) rc = file_check_folder((const char *)folder.data, ret_error);
+    if (rc == 0) rc = read_all(fd, path, len_max, buf, ret_error);
+    buf_fini(&folder);
+    close(fd);
+    return rc;
+}
+
 static int check_private(const struct stat *status, const char *path, struct error *ret_error)
 {
     if (!S_ISREG(status->st_mode))

@@ -16,6 +16,14 @@
 /* Appends the whole file to `buf`. E_NOT_FOUND: no such file; E_TOO_LARGE: more than len_max bytes;
  * E_IO: anything else, a folder included. */
 int file_read(const char *path, size_t len_max, struct buf *buf, struct error *ret_error) MUST_USE;
+/* As file_read; anything but a regular file (a pipe, a device, a socket) is E_IO at once, and
+ * nobody is waited for. */
+int file_read_regular(const char *path, size_t len_max, struct buf *buf,
+                      struct error *ret_error) MUST_USE;
+/* As file_read, for what names secrets and says what a program does: it and its folder belong to us
+ * or to root, and neither group nor others may write to them, or E_KEYRING_PERMISSIONS. */
+int file_read_trusted(const char *path, size_t len_max, struct buf *buf,
+                      struct error *ret_error) MUST_USE;
 /* As file_read, for secrets: a regular file (no link at the end of the path) that belongs to us or
  * to root and that nobody else may read or write, or E_KEYRING_PERMISSIONS. `buf` must be empty: it
  * is allocated once, so that no copy stays behind; the caller ends it with buf_wipe_fini. */

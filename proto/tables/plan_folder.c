@@ -16,7 +16,7 @@ int plan_folder_read(const char *folder, struct plan_folder *ret, struct error *
         buf_append_u8(&path, 0);
         const char *name = (const char *)path.data;
         if (i >= PLAN_PART_COUNT && !file_exists(name)) continue;
-        rc = file_read(name, LIMIT_TABLE_BYTES_MAX, &ret->contents[i], ret_error);
+        rc = file_read_regular(name, LIMIT_TABLE_BYTES_MAX, &ret->contents[i], ret_error);
         ret->parts[ret->part_count++] =
             (struct plan_part){plan_part_names[i], buf_bytes(&ret->contents[i])};
     }

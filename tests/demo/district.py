@@ -181,6 +181,7 @@ class Agent:
 
 class District:
     def __init__(self, folder):
+        os.umask(0o077)  # whatever the user's: what others may write to is not taken
         self.folder = folder
         folder.mkdir(parents=True)
         # Socket paths are short by law of the kernel, checkouts are not.

@@ -345,3 +345,33 @@ runs 0 lint --to-confirm --json b
 digest=$(python3 -c 'import json; print(json.load(open("out"))["digest"])')
 runs 0 lint --to-confirm
 says "$digest"
+
+# ---- what is no file: nobody waits for a pipe that nobody writes to
+for kind in pipe folder device; do
+    rm -rf odd
+    cp -r "$tables" odd
+    rm odd/units.tsv
+    case $kind in
+    pipe) mkfifo odd/units.tsv ;;
+    folder) mkdir odd/units.tsv ;;
+    device) ln -s /dev/zero odd/units.tsv ;;
+    esac
+    for command in lint stats graph; do
+        LANG=en_US.UTF-8 runs 74 "$command" odd
+        complains odd/units.tsv
+    done
+    printf 'a text\n' | LANG=en_US.UTF-8 runs 74 derive - --keys --units odd/units.tsv
+    complains odd/units.tsv
+done
+mkfifo pipe
+LANG=en_US.UTF-8 runs 74 lint pipe
+complains 'is not a regular file'
+LANG=en_US.UTF-8 runs 74 lint --directory pipe
+# A text may come from anywhere.
+printf '一、区民政局负责登记。\n' >text
+runs 0 derive text --json
+cp out first
+runs 0 derive - --json <text
+cmp -s out first || fail 'derive - differs'
+runs 0 derive --json <(cat text)
+cmp -s out first || fail 'derive <(...) differs'

@@ -314,11 +314,29 @@ static void a_bundle_file_that_is_missing_or_wrong_is_named(void **state)
     take_back();
 }
 
+/* A configuration names keyring, token and root: who may write to it may take the unit's part. */
+static void a_configuration_that_others_may_write_is_refused(void **state)
+{
+    (void)state;
+    static const char *const programs[] = {LEADBUSD, LEADBUS_AGENT};
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        put("open.conf", GOOD_BUS, 0666);
+        assert_int_equal(run("en", programs[i], "--config open.conf --check-config"), EX_NOPERM);
+        assert_says("open.conf");
+        assert_says("mode is 0666: others may write to it; chmod go-w");
+        assert_int_equal(run("zh_CN.UTF-8", programs[i], "--config open.conf"), EX_NOPERM);
+        assert_says("他人可写");
+    }
+    put("open.conf", GOOD_BUS, 0644);
+    assert_int_equal(run("en", LEADBUSD, "--config open.conf --check-config"), EX_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_configuration_is_printed_and_nothing_is_touched),
         cmocka_unit_test(a_wrong_configuration_is_refused_with_its_line),
+        cmocka_unit_test(a_configuration_that_others_may_write_is_refused),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(the_service_managers_credential_opens_the_keyrings),
         cmocka_unit_test(without_the_right_credential_nothing_starts),

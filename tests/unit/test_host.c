@@ -191,7 +191,75 @@ static void config_print_can_be_loaded_again_and_hides_tokens(void **state)
     buf_fini(&text);
 }
 
+/* Who may write to it, or to where it lies, says which keys and tokens a program takes. */
+static void config_that_others_may_write_is_refused(void **state)
+{
+    (void)state;
+    const mode_t refused[] = {0666, 0660, 0602, 0620}, taken[] = {0600, 0640, 0644, 0444};
+    struct config *config = NULL;
+    struct error error = {0};
+    put("c.conf", "[bus]\nname = x\n");
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_int_equal(chmod(path_of("c.conf"), refused[i]), 0);
+        assert_int_equal(config_load(keys, KEY_COUNT, path_of("c.conf"), &config, &error),
+                         E_KEYRING_PERMISSIONS);
+        assert_string_equal(error.field, path_of("c.conf"));
+        assert_non_null(strstr(error.detail, "chmod go-w"));
+        assert_non_null(strstr(error.detail_zh, "chmod go-w"));
+    }
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        assert_int_equal(chmod(path_of("c.conf"), taken[i]), 0);
+        assert_int_equal(config_load(keys, KEY_COUNT, path_of("c.conf"), &config, &error), 0);
+        config_free(config);
+    }
+    /* A drop-in, the folder of the drop-ins, and that of the file. */
+    assert_int_equal(mkdir(path_of("c.conf.d"), 0700), 0);
+    put("c.conf.d/a.conf", "[limits]\ncredit = 8\n");
+    assert_int_equal(chmod(path_of("c.conf.d/a.conf"), 0666), 0);
+    assert_int_equal(config_load(keys, KEY_COUNT, path_of("c.conf"), &config, &error),
+                     E_KEYRING_PERMISSIONS);
+    assert_string_equal(error.field, path_of("c.conf.d/a.conf"));
+    assert_int_equal(chmod(path_of("c.conf.d/a.conf"), 0644), 0);
+    assert_int_equal(chmod(path_of("c.conf.d"), 0777), 0);
+    assert_int_equal(config_load(keys, KEY_COUNT, path_of("c.conf"), &config, &error),
+                     E_KEYRING_PERMISSIONS);
+    assert_string_equal(error.field, path_of("c.conf.d"));
+    assert_int_equal(unlink(path_of("c.conf.d/a.conf")), 0);
+    assert_int_equal(rmdir(path_of("c.conf.d")), 0);
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_int_equal(config_load(keys, KEY_COUNT, path_of("c.conf"), &config, &error),
+                     E_KEYRING_PERMISSIONS);
+    assert_int_equal(chmod(folder, 0700), 0);
+    assert_int_equal(config_load(keys, KEY_COUNT, path_of("c.conf"), &config, &error), 0);
+    config_free(config);
+}
+
 /* ---- files */
+
+/* Nobody is waited for: a pipe without a writer would be read for ever. */
+static void only_a_regular_file_is_read_as_one(void **state)
+{
+    (void)state;
+    struct buf buf = {0};
+    struct error error = {0};
+    const char *pipe = path_of("pipe");
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(file_read_regular(pipe, 100, &buf, &error), E_IO);
+    assert_string_equal(error.field, pipe);
+    assert_string_equal(error.detail, "is not a regular file");
+    assert_true(error.detail_zh[0] != 0);
+    assert_int_equal(file_read_regular("/dev/zero", 100, &buf, &error), E_IO);
+    assert_int_equal(file_read_regular(folder, 100, &buf, &error), E_IO);
+    assert_string_equal(error.detail, "is a folder");
+    assert_int_equal(file_read_regular(path_of("none"), 100, &buf, &error), E_NOT_FOUND);
+    assert_int_equal(unlink(pipe), 0);
+    put("plain", "text");
+    assert_int_equal(file_read_regular(path_of("plain"), 100, &buf, &error), 0);
+    assert_int_equal(buf.len, 4);
+    assert_int_equal(file_read_regular(path_of("plain"), 3, &buf, &error), E_TOO_LARGE);
+    assert_int_equal(buf.len, 4);
+    buf_fini(&buf);
+}
 
 static void file_bounds_and_replacement(void **state)
 {
@@ -553,6 +621,8 @@ int main(void)
         TEST(config_drop_ins_replace_in_the_order_of_names),
         TEST(config_faults_name_file_and_line),
         TEST(config_print_can_be_loaded_again_and_hides_tokens),
+        TEST(config_that_others_may_write_is_refused),
+        TEST(only_a_regular_file_is_read_as_one),
         TEST(file_bounds_and_replacement),
         TEST(folders_are_private),
         TEST(lock_is_held_by_one),
