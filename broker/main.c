@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "broker/shell/backup.h"
@@ -29,7 +30,7 @@
 
 #define PROGRAM             "leadbusd"
 #define CONFIG_PATH_DEFAULT "/etc/leadbus/leadbusd.conf"
-enum { ROUND_MS = 1000, PRIVATE = 0600, LARGE_BYTES = 262144 };
+enum { ROUND_MS = 1000, PRIVATE = 0600, LARGE_BYTES = 262144, CONFIRM_S = 300 };
 
 struct program {
     const char *config_path;
@@ -126,6 +127,49 @@ static void write_status(struct program *program)
     buf_fini(&status);
 }
 
+static void confirm_path(const struct settings *settings, char ret_path[4096])
+{
+    snprintf(ret_path, 4096, "%s/clock-confirmed", settings->state);
+}
+
+/* An operator's word about the clock, for the broker that runs or starts next; old ones are void.
+ */
+static void take_confirmation(const struct program *program)
+{
+    char path[4096];
+    struct stat found;
+    confirm_path(&program->settings, path);
+    if (stat(path, &found) != 0) return;
+    if (unlink(path) != 0) return; /* or it would count again after the next jump */
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (found.st_mtime <= now.tv_sec && now.tv_sec - found.st_mtime <= CONFIRM_S)
+        clock_confirm();
+    else
+        log_warn("clock_confirmation_old");
+}
+
+static int confirm_clock(const struct settings *settings)
+{
+    char path[4096], text[I18N_TIME_LEN];
+    struct error error = {0};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    confirm_path(settings, path);
+    int code = file_write_atomic(path, (struct bytes){0}, PRIVATE, &error);
+    if (code) {
+        i18n_complain(PROGRAM, code, &error);
+        return options_exit_code(code);
+    }
+    i18n_time((uint64_t)now.tv_sec * 1000, text);
+    printf(
+        T("已确认：现在是 %s。运行中的服务一秒内据此恢复计时；未运行的，请在五分钟内启动。\n",
+          "confirmed: it is %s now. A broker that runs goes by it within a second; start one that "
+          "does not within five minutes.\n"),
+        text);
+    return 0;
+}
+
 /* Until SIGTERM or SIGINT. The watchdog is fed only while the engine makes its rounds. */
 static void serve(struct program *program, int signals)
 {
@@ -143,6 +187,7 @@ static void serve(struct program *program, int signals)
         uint64_t now_ms = clock_monotonic_ms();
         if (now_ms < status_at_ms) continue;
         status_at_ms = now_ms + ROUND_MS;
+        take_confirmation(program);
         write_status(program);
         uint64_t made = broker_rounds(program->broker);
         if (made != rounds) sd_notify(0, "WATCHDOG=1");
@@ -218,7 +263,7 @@ static int backup(const struct settings *settings, const char *path)
 
 int main(int argc, char **argv)
 {
-    bool check_config = false, describe = false, begin = false;
+    bool check_config = false, describe = false, begin = false, confirm = false;
     const char *backup_path = NULL;
     /* Chunks of attachments come and go: their memory goes back to the system, each time. */
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
@@ -231,6 +276,9 @@ int main(int argc, char **argv)
         {"backup", 0, "文件", "FILE", "把日志备份到新文件并核对，然后退出；运行中也可使用",
          "copy the journal to a new file, check the copy, exit; also while the broker runs", NULL,
          &backup_path, NULL},
+        {"confirm-clock", 0, NULL, NULL, "确认本机时钟正确：时钟可疑而停止计时后使用，然后退出",
+         "say that this machine's clock is right, after it was suspect and nothing fell due; exit",
+         &confirm, NULL, NULL},
         {"check-config", 0, NULL, NULL, "检查配置，打印生效值后退出",
          "check the configuration, print what is in force, exit", &check_config, NULL, NULL},
         {"describe-config", 0, NULL, NULL, "打印带说明的配置样例",
@@ -269,6 +317,8 @@ int main(int argc, char **argv)
     int status = 0;
     if (check_config) {
         config_print(program.settings.config, stdout);
+    } else if (confirm) {
+        status = confirm_clock(&program.settings);
     } else if (backup_path) {
         status = backup(&program.settings, backup_path);
     } else {

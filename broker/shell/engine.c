@@ -162,10 +162,15 @@ static void watch_clock(struct engine *engine)
 {
     struct clock_alarms alarms = clock_alarms_take();
     if (alarms.backward) log_error("clock_set_back", log_u64("clamped_ms", clock_now_ms()));
-    if (alarms.suspect && !engine->ticks_stopped) {
-        log_error("clock_suspect", log_code(E_CLOCK_SUSPECT));
-        engine->ticks_stopped = true;
-    }
+    if (alarms.suspect == engine->ticks_stopped) return;
+    engine->ticks_stopped = alarms.suspect;
+    if (alarms.suspect)
+        log_error("clock_suspect", log_code(E_CLOCK_SUSPECT),
+                  log_text("wall_is", alarms.departure_ms < 0 ? "behind" : "ahead"),
+                  log_u64("by_ms", (uint64_t)llabs(alarms.departure_ms)),
+                  log_text("next", "leadbusd --confirm-clock, when the wall clock is right"));
+    else
+        log_info("clock_confirmed");
 }
 
 /* Before anything is let run out the clocks are looked at: a jump is known from the very reading

@@ -75,6 +75,19 @@ static void assert_says(const char *text)
     "[bus]\nname = test.leadbus\nroot = /nowhere/root\nbundle = /nowhere/bundle\n"                 \
     "keyring = /nowhere/keyring\n"
 
+/* The word about the clock is left for the broker; a running one takes it away. */
+static void the_clock_is_confirmed_by_a_command(void **state)
+{
+    (void)state;
+    char text[4096];
+    snprintf(text, sizeof text, GOOD_BUS "state = %s\n", town.folder);
+    put("clock.conf", text, 0600);
+    assert_int_equal(run("zh_CN.UTF-8", LEADBUSD, "--config clock.conf --confirm-clock"), EX_OK);
+    assert_says("已确认");
+    assert_int_equal(access(at("clock-confirmed"), F_OK), 0);
+    assert_int_equal(unlink(at("clock-confirmed")), 0);
+}
+
 static void a_good_configuration_is_printed_and_nothing_is_touched(void **state)
 {
     (void)state;
@@ -334,6 +347,7 @@ static void a_configuration_that_others_may_write_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_clock_is_confirmed_by_a_command),
         cmocka_unit_test(a_good_configuration_is_printed_and_nothing_is_touched),
         cmocka_unit_test(a_wrong_configuration_is_refused_with_its_line),
         cmocka_unit_test(a_configuration_that_others_may_write_is_refused),
