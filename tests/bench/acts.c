@@ -27,10 +27,11 @@ static struct {
     uint64_t random;
 } bench;
 
+/* Of the processor: others on the machine do not count. */
 static uint64_t now_ns(void)
 {
     struct timespec now;
-    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now) == 0);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
