@@ -282,6 +282,10 @@ void district_bundle_bytes(struct district *district, uint64_t version, struct b
     CHECK(version > 0 && version < DISTRICT_VERSION_MAX);
     hex_encode(bytes_of(district->manifest_hashes[version - 1], 32), previous);
     plan_files_load(&files);
+    for (size_t i = 0; i < district->edit_count; i++)
+        if (district->edits[i].version <= version)
+            plan_files_replace(&files, district->edits[i].part, district->edits[i].old,
+                               district->edits[i].new);
     directory_part(district, &content[0]);
     revocations_part(district, version, &content[1]);
     Leadbus__Brokers brokers = LEADBUS__BROKERS__INIT;
@@ -318,6 +322,16 @@ void district_bundle_bytes(struct district *district, uint64_t version, struct b
     buf_fini(&text);
     buf_fini(&note);
     plan_files_free(&files);
+}
+
+void district_edit(struct district *district, uint64_t version, const char *part, const char *old,
+                   const char *new)
+{
+    CHECK(district->edit_count < DISTRICT_EDIT_COUNT_MAX);
+    district->edits[district->edit_count].version = version;
+    district->edits[district->edit_count].part = part;
+    district->edits[district->edit_count].old = old;
+    district->edits[district->edit_count++].new = new;
 }
 
 struct trust_bundle *district_bundle_open(struct district *district, uint64_t version)
@@ -410,6 +424,16 @@ struct sealing {
     size_t recipient_count;
 };
 
+/* What the units on the thread have become by the plan in use. */
+static void current_of(const struct district *district, const struct district_thread *thread,
+                       struct district_thread *ret)
+{
+    ret->participant_count = 0;
+    for (size_t i = 0; i < thread->participant_count; i++)
+        thread_join(ret, plan_unit(district->plan, thread->participants[i].unit)->current,
+                    thread->participants[i].role);
+}
+
 static int seal_route(struct sealing *s)
 {
     const struct district_draft *draft = s->draft;
@@ -423,13 +447,15 @@ static int seal_route(struct sealing *s)
         .target = draft->target,
     };
     const struct district_thread *thread = NULL;
+    struct district_thread now;
     if (draft->parent) {
         thread = thread_of(s->district, draft->parent->thread);
         query.reference_sender = s->district->units[draft->parent->from].key;
     }
     if (thread) {
-        query.participants = thread->participants;
-        query.participant_count = thread->participant_count;
+        current_of(s->district, thread, &now);
+        query.participants = now.participants;
+        query.participant_count = now.participant_count;
         s->head.thread_index = thread->index;
     }
     if (draft->thread_index) s->head.thread_index = draft->thread_index;

@@ -40,7 +40,7 @@ struct district_thread {
     size_t participant_count;
 };
 
-enum { DISTRICT_REVOCATION_COUNT_MAX = 16, DISTRICT_VERSION_MAX = 16 };
+enum { DISTRICT_REVOCATION_COUNT_MAX = 16, DISTRICT_VERSION_MAX = 16, DISTRICT_EDIT_COUNT_MAX = 8 };
 
 struct district {
     uint64_t now_ms;
@@ -61,6 +61,11 @@ struct district {
     struct {
         uint64_t serial, time_ms;
     } revocations[DISTRICT_REVOCATION_COUNT_MAX];
+    size_t edit_count;
+    struct {
+        uint64_t version;
+        const char *part, *old, *new;
+    } edits[DISTRICT_EDIT_COUNT_MAX];
     uint8_t manifest_hashes[DISTRICT_VERSION_MAX][32]; /* by version; zeros: not made yet */
     uint64_t letters; /* sealed so far: ids and entropy come from it */
     size_t thread_count;
@@ -81,6 +86,10 @@ void district_fill(uint8_t *ret_data, size_t len, const char *label, uint64_t nu
 /* The encoded bundle of a version, from the district as it stands. The caller frees. */
 void district_bundle_bytes(struct district *district, uint64_t version, struct buf *ret_bytes);
 struct trust_bundle *district_bundle_open(struct district *district, uint64_t version);
+/* From this version on the plan's table (as "units.tsv") has `new` where `old` stood, once. The
+ * texts are borrowed. Rows of units keep their places. */
+void district_edit(struct district *district, uint64_t version, const char *part, const char *old,
+                   const char *new);
 /* Routes with this version from now on (opened anew; the district keeps its own copy). */
 void district_bundle_use(struct district *district, uint64_t version);
 

@@ -301,6 +301,16 @@ static int submit(struct scene *scene, const struct district_letter *letter)
     return put(scene, &request, NULL);
 }
 
+void scene_install(struct scene *scene, uint64_t version)
+{
+    struct trust_bundle *opened = district_bundle_open(scene->district, version);
+    struct core_request bundle = {.type = CORE_BUNDLE, .now_ms = scene->district->now_ms};
+    bundle.bundle = opened;
+    CHECK(put(scene, &bundle, opened) == 0);
+    district_bundle_use(scene->district, version);
+    scene->plan = scene->district->plan;
+}
+
 size_t scene_tick(struct scene *scene)
 {
     size_t count = 0;

@@ -92,6 +92,8 @@ void expect_draft_refused(struct scene *scene, const struct district_draft *draf
 void scene_records(const struct scene *scene, struct buf **ret_records, size_t *ret_count);
 /* What the core, or the routing before it, would answer; nothing is taken. */
 int scene_try(struct scene *scene, const struct district_draft *draft);
+/* The district's bundle of this version comes into force, after district_edit. */
+void scene_install(struct scene *scene, uint64_t version);
 /* Lets fall what is due by now; how many records that were. */
 size_t scene_tick(struct scene *scene);
 /* The unit's machine acknowledges everything in a lane. */

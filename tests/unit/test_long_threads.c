@@ -1,0 +1,179 @@
+/* Threads that outlive things: a thread across five units, units that become one, a plan that
+ * changes while leads are on their way, weeks with holidays. Virtual time. */
+#include "proto/plan/calendar.h"
+#include "tests/mission/scene.h"
+
+#define MINUTE_MS (60ull * 1000)
+
+static const char police[] = "police-hedong", office[] = "joint-conference-office";
+
+static uint64_t due(const struct scene *scene, const struct district_letter *lead, const char *unit,
+                    enum plan_clock_index clock)
+{
+    struct core_leg leg = scene_leg_view(scene, lead, unit);
+    return (uint64_t)leg.clocks.due_s[clock] * CLOCKS_SECOND_MS;
+}
+
+static struct district_letter *passed_on(struct scene *scene, const char *from, const char *target,
+                                         const struct district_letter *lead)
+{
+    struct district_draft draft = {.kind = "receipt.transferred",
+                                   .topic = "agreed",
+                                   .from = from,
+                                   .target = target,
+                                   .parent = lead};
+    return scene_send_draft(scene, &draft);
+}
+
+/* A referral comes back, goes to the right unit, which passes it on; the office puts it on the
+ * list, it is closed, objected to, taken up again and closed for good. */
+static void a_thread_goes_over_five_units(void **state)
+{
+    struct scene *scene = *state;
+    struct district_letter *lead =
+        scene_send(scene, "lead.exploitation", "begging", "education", NULL);
+    (void)scene_send(scene, "receipt.signed", "", police, lead);
+    scene->district->now_ms += 5 * MINUTE_MS;
+    (void)passed_on(scene, police, "women-children-office", lead);
+    assert_int_equal(due(scene, lead, police, PLAN_CLOCK_ACCEPT), 0); /* it owes nothing more */
+    struct core_leg legs[8];
+    bool known;
+    assert_int_equal(core_thread_legs(scene->core, lead->thread, legs, 8, &known), 2);
+    /* The new unit has the whole of its terms. */
+    assert_int_equal((uint64_t)legs[1].clocks.due_s[PLAN_CLOCK_SIGN] * CLOCKS_SECOND_MS,
+                     scene->district->now_ms + 10 * MINUTE_MS);
+    scene->district->now_ms += 11 * MINUTE_MS;
+    assert_true(scene_tick(scene) > 0);
+    (void)scene_send(scene, "receipt.signed", "", "women-children-office", lead);
+    (void)scene_send(scene, "receipt.accepted", "", "women-children-office", lead);
+    struct district_letter *listed = scene_send(scene, "supervision.listing", "case", police, lead);
+    assert_true(core_thread_listed(scene->core, lead->thread));
+    struct district_letter *closed =
+        scene_send(scene, "receipt.closed", "unfounded", "women-children-office", lead);
+    struct district_letter *objected =
+        scene_send(scene, "receipt.objected", "", "education", closed);
+    (void)scene_send(scene, "supervision.reopening", "", office, objected);
+    assert_int_equal(core_thread_legs(scene->core, lead->thread, legs, 8, &known), 3);
+    assert_int_equal(legs[1].state, LIFECYCLE_REOPENED);
+    assert_true(legs[1].clocks.due_s[PLAN_CLOCK_CLOSE] > 0);
+    assert_true(legs[1].clocks.missed & 1u << PLAN_CLOCK_SIGN); /* that it was late stays */
+    (void)scene_send(scene, "receipt.closed", "settled", "women-children-office", lead);
+    (void)scene_send(scene, "supervision.listing", "lift-case", office, listed);
+    assert_false(core_thread_listed(scene->core, lead->thread));
+}
+
+/* What goes back is sent to another, on the same thread. */
+static void what_is_returned_goes_to_another(void **state)
+{
+    struct scene *scene = *state;
+    struct district_letter *lead = scene_send(scene, "lead.street-minor", "", "health", NULL);
+    (void)scene_send(scene, "receipt.signed", "", "civil-affairs", lead);
+    (void)scene_send(scene, "receipt.accepted", "", "civil-affairs", lead);
+    /* An immediate lead is passed on, never sent back. */
+    (void)scene_send(scene, "receipt.signed", "", police, lead);
+    expect_refused(scene, "receipt.returned", "not-competent", police, lead, E_RETURN_NOT_ALLOWED);
+    struct district_letter *first =
+        scene_send(scene, "handoff.service-referral", "schooling", "civil-affairs", lead);
+    (void)scene_send(scene, "receipt.signed", "", "education", first);
+    (void)scene_send(scene, "receipt.returned", "not-competent", "education", first);
+    struct core_leg leg = scene_leg_view(scene, first, "education");
+    assert_int_equal(leg.clocks.ended_by, PLAN_ACT_RETURN);
+    struct district_letter *second =
+        scene_send(scene, "handoff.service-referral", "employment", "civil-affairs", lead);
+    assert_memory_equal(second->thread, lead->thread, 16);
+    (void)scene_send(scene, "receipt.signed", "", "hrss", second);
+    (void)scene_send(scene, "receipt.accepted", "", "hrss", second);
+    (void)scene_send(scene, "receipt.closed", "done", "hrss", second);
+    assert_int_equal(scene_leg(scene, first, "education"), LIFECYCLE_RETURNED);
+    assert_int_equal(scene_leg(scene, lead, "civil-affairs"), LIFECYCLE_ACCEPTED);
+}
+
+/* Two units become one while a lead is with the first: the second goes on with its leg. */
+static void units_that_become_one_go_on_with_their_legs(void **state)
+{
+    struct scene *scene = *state;
+    struct district_letter *lead =
+        scene_send(scene, "handoff.service-referral", "employment", police, NULL);
+    (void)scene_send(scene, "receipt.signed", "", "hrss", lead);
+    uint64_t accept_ms = due(scene, lead, "hrss", PLAN_CLOCK_ACCEPT);
+    assert_true(accept_ms > scene->district->now_ms);
+    expect_refused(scene, "receipt.accepted", "", "health", lead, E_THREAD_UNKNOWN);
+    district_edit(scene->district, 2, "units.tsv",
+                  "天津市河东区人力资源和社会保障局\tbureau\t-\t-\t-\t-\n",
+                  "天津市河东区人力资源和社会保障局\tbureau\t-\t-\thealth\t-\n");
+    scene_install(scene, 2);
+    assert_int_equal(due(scene, lead, "hrss", PLAN_CLOCK_ACCEPT), accept_ms);
+    /* It is late: the unit that is there now is urged, not the one that was. */
+    scene->district->now_ms = accept_ms;
+    struct core_entry entry;
+    uint8_t running[32];
+    uint64_t position;
+    core_acknowledged(scene->core, "health", ENVELOPE_LANE_NORMAL, &position, running);
+    assert_false(core_entry_after(scene->core, "health", ENVELOPE_LANE_NORMAL, position, &entry));
+    assert_true(scene_tick(scene) > 0);
+    assert_true(core_entry_after(scene->core, "health", ENVELOPE_LANE_NORMAL, position, &entry));
+    assert_int_equal(entry.type, CORE_ENTRY_NOTICE);
+    (void)scene_send(scene, "receipt.accepted", "", "health", lead);
+    struct district_letter *progress = scene_send(scene, "receipt.progress", "", "health", lead);
+    assert_int_equal(scene_waits(scene, progress, police), ENVELOPE_LANE_NORMAL);
+    (void)scene_send(scene, "receipt.closed", "done", "health", lead);
+    assert_int_equal(scene_leg(scene, lead, "hrss"), LIFECYCLE_CLOSED);
+}
+
+/* What was given a moment keeps it; what begins later goes by the plan of then. */
+static void another_plan_moves_no_moment_that_was_given(void **state)
+{
+    struct scene *scene = *state;
+    struct district_letter *before = scene_send(scene, "lead.street-minor", "", "education", NULL);
+    uint64_t sign_ms = due(scene, before, police, PLAN_CLOCK_SIGN);
+    district_edit(scene->district, 2, "clocks.tsv", "1\t-\tsign\tsubmitted\t10\tminutes",
+                  "1\t-\tsign\tsubmitted\t30\tminutes");
+    district_edit(scene->district, 2, "clocks.tsv", "1\t-\tclose\taccepted\t60\tdays",
+                  "1\t-\tclose\taccepted\t10\tdays");
+    scene_install(scene, 2);
+    struct district_letter *after = scene_send(scene, "lead.street-minor", "", "health", NULL);
+    assert_int_equal(due(scene, before, police, PLAN_CLOCK_SIGN), sign_ms);
+    assert_int_equal(due(scene, after, police, PLAN_CLOCK_SIGN),
+                     scene->district->now_ms + 30 * MINUTE_MS);
+    (void)scene_send(scene, "receipt.signed", "", police, before);
+    (void)scene_send(scene, "receipt.accepted", "", police, before);
+    assert_int_equal(due(scene, before, police, PLAN_CLOCK_CLOSE),
+                     calendar_deadline(plan_calendar(scene->plan), scene->district->now_ms, 10,
+                                       CALENDAR_DAYS, NULL));
+    /* What was sealed by the plan before, and comes within its grace, runs by that one. */
+    struct district_draft late = {
+        .kind = "lead.street-minor", .area = SCENE_AREA, .from = "hrss", .bundle = 1};
+    struct district_letter *sealed = scene_send_draft(scene, &late);
+    assert_int_equal(due(scene, sealed, police, PLAN_CLOCK_SIGN),
+                     scene->district->now_ms + 10 * MINUTE_MS);
+}
+
+/* A clock that is set back is clamped: nothing is taken back, and nothing is due twice. */
+static void a_clock_set_back_makes_nothing_due(void **state)
+{
+    struct scene *scene = *state;
+    struct district_letter *lead = scene_send(scene, "lead.street-minor", "", "education", NULL);
+    uint64_t deliver_ms = due(scene, lead, police, PLAN_CLOCK_DELIVER);
+    scene->district->now_ms = deliver_ms;
+    size_t ticks = scene_tick(scene);
+    assert_true(ticks > 0);
+    uint64_t size = core_size(scene->core);
+    scene->district->now_ms -= 30 * DISTRICT_DAY_MS;
+    assert_int_equal(scene_tick(scene), 0);
+    assert_int_equal(core_size(scene->core), size);
+    assert_int_equal(core_time_ms(scene->core), deliver_ms);
+    scene->district->now_ms = deliver_ms + 1;
+    assert_int_equal(scene_tick(scene), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scene_test(a_thread_goes_over_five_units),
+        scene_test(what_is_returned_goes_to_another),
+        scene_test(units_that_become_one_go_on_with_their_legs),
+        scene_test(another_plan_moves_no_moment_that_was_given),
+        scene_test(a_clock_set_back_makes_nothing_due),
+    };
+    return cmocka_run_group_tests_name("unit.long_threads", tests, NULL, NULL);
+}
