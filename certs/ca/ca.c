@@ -239,9 +239,27 @@ static int check_brokers_of(const Leadbus__Bundle *bundle, struct arena *arena,
     return ca_brokers_check(&none, ret_error);
 }
 
-/* The bundle as it would be if a key made for this moment were the only authority: what is left to
- * fault is everything but the signatures. */
 int ca_bundle_check(struct bytes input, struct error *ret_error)
+{
+    struct trust_bundle *opened = NULL;
+    int rc = ca_bundle_open(input, &opened, ret_error);
+    trust_bundle_free(opened);
+    return rc;
+}
+
+int ca_bundle_successor(struct bytes previous, struct bytes next, struct error *ret_error)
+{
+    struct trust_bundle *old = NULL, *new = NULL;
+    int rc = ca_bundle_open(previous, &old, ret_error);
+    if (rc == 0) rc = ca_bundle_open(next, &new, ret_error);
+    if (rc == 0) rc = trust_bundle_check_successor(old, new, ret_error);
+    trust_bundle_free(old);
+    trust_bundle_free(new);
+    return rc;
+}
+
+/* As it would be if a key made for this moment were the only authority. */
+int ca_bundle_open(struct bytes input, struct trust_bundle **ret_bundle, struct error *ret_error)
 {
     struct arena arena;
     const ProtobufCMessage *message = NULL;
@@ -275,8 +293,11 @@ int ca_bundle_check(struct bytes input, struct error *ret_error)
     copy.n_roots = 0;
     message_encode(&copy.base, &bytes);
     rc = trust_bundle_open(buf_bytes(&bytes), &root, &opened, ret_error);
-    trust_bundle_free(opened);
     if (rc == 0) rc = check_brokers_of(&copy, &arena, ret_error);
+    if (rc == 0)
+        *ret_bundle = opened;
+    else
+        trust_bundle_free(opened);
 out:
     sodium_memzero(secret, sizeof secret);
     buf_fini(&manifest);

@@ -75,6 +75,12 @@ int ca_note_text(struct bytes note, struct bytes *ret_text, struct error *ret_er
 /* Everything that trust_bundle_open asks of a bundle but the signatures of the manifest: no
  * authority should sign what no agent would open. Errors of trust_bundle_open. */
 int ca_bundle_check(struct bytes bundle, struct error *ret_error) MUST_USE;
+/* The same, opened; the caller's to trust_bundle_free. */
+int ca_bundle_open(struct bytes bundle, struct trust_bundle **ret_bundle,
+                   struct error *ret_error) MUST_USE;
+/* Would broker and agents take `next` after `previous`? Both as of ca_bundle_check; errors of
+ * trust_bundle_check_successor. */
+int ca_bundle_successor(struct bytes previous, struct bytes next, struct error *ret_error) MUST_USE;
 /* The newest root that a bundle carries, its own signatures checked. E_MISSING_FIELD: none. */
 int ca_bundle_root(const Leadbus__Bundle *bundle, struct trust_root *ret,
                    struct error *ret_error) MUST_USE;

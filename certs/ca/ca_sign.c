@@ -85,6 +85,15 @@ static int confirm(bool yes, struct error *ret_error)
     return error_set(ret_error, E_USAGE, "sign", "%s", T("未签署", "not signed"));
 }
 
+/* What broker and agents would refuse after the bundle in force is not signed. */
+static int check_previous(const struct signable *previous, const struct signable *signable,
+                          struct error *ret_error)
+{
+    if (!previous->bundle)
+        return error_say(ret_error, E_BAD_VALUE, "--previous", "不是方案包", "is no bundle");
+    return ca_bundle_successor(buf_bytes(&previous->bytes), buf_bytes(&signable->bytes), ret_error);
+}
+
 static int sign_one(const char *path, const struct keyring *keyring,
                     const struct signable *previous, bool yes, struct error *ret_error)
 {
@@ -109,6 +118,8 @@ static int sign_one(const char *path, const struct keyring *keyring,
                name);
         goto out;
     }
+    if (signable.bundle && previous) rc = check_previous(previous, &signable, ret_error);
+    if (rc != 0) goto out;
     (void)fprintf(stderr, T("%s 将签署：\n%.*s", "%s signs:\n%.*s"), name, (int)signable.text.len,
                   (const char *)signable.text.data);
     if (signable.bundle)
@@ -140,8 +151,9 @@ int ca_sign(int argc, char **argv)
          .letter = 'p',
          .value_zh = "文件",
          .value_en = "FILE",
-         .doc_zh = "现行方案包：列出与它的差别",
-         .doc_en = "the bundle in force: what differs from it is listed",
+         .doc_zh = "现行方案包：须能接在其后，并列出差别",
+         .doc_en =
+             "the bundle in force: must be one that may follow it, and what differs is listed",
          .text = &previous_path},
         {.name = "yes",
          .letter = 'y',

@@ -85,23 +85,27 @@ int trust_bundle_check_successor(const struct trust_bundle *current,
     const struct trust_manifest *old = &current->stated;
     const struct trust_manifest *new = &next->stated;
     if (strcmp(old->bus, new->bus) != 0)
-        return error_set(ret_error, E_ORIGIN_MISMATCH, "bus", "%s, not %s", new->bus, old->bus);
+        return error_say(ret_error, E_ORIGIN_MISMATCH, "bus", "%s，应为 %s", "%s, not %s", new->bus,
+                         old->bus);
     if (new->version <= old->version)
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "version", "%" PRIu64 " after %" PRIu64,
+        return error_say(ret_error, E_BUNDLE_ROLLBACK, "version",
+                         "版本 %" PRIu64 "，现行为 %" PRIu64, "%" PRIu64 " after %" PRIu64,
                          new->version, old->version);
     if (new->root_version < old->root_version || new->revocation < old->revocation ||
         new->issued_ms < old->issued_ms)
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "manifest",
+        return error_say(ret_error, E_BUNDLE_ROLLBACK, "manifest",
+                         "信任根版本、吊销序号或签发时间倒退",
                          "root, revocation number or issue time goes back");
     for (size_t i = 0; i < current->revocations->n_revoked; i++)
         if (!still_revoked(next, current->revocations->revoked[i]))
-            return error_set(ret_error, E_BUNDLE_ROLLBACK, "revocations",
-                             "serial %" PRIu64 " is taken back",
+            return error_say(ret_error, E_BUNDLE_ROLLBACK, "revocations",
+                             "证书 %" PRIu64 " 的吊销被撤回", "serial %" PRIu64 " is taken back",
                              current->revocations->revoked[i]->serial);
     uint8_t hash[32];
     sha256(current->manifest.text, hash);
     if (new->version == old->version + 1 && memcmp(hash, new->previous, sizeof hash) != 0)
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "previous",
+        return error_say(ret_error, E_BUNDLE_ROLLBACK, "previous",
+                         "与版本 %" PRIu64 " 的清单不是同一份",
                          "is another manifest than that of version %" PRIu64, old->version);
     return 0;
 }

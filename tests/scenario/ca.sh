@@ -161,6 +161,17 @@ refused 75 '\[duplicate\]' bundle --plan "$plan" --directory d --previous b2 --r
 "$ca" sign --key auth/authority-2.key --key-file key --previous whole b2 >out 2>err
 grep -q 'key-lost' err || fail "sign does not show the revocation"
 grep -q '~ revocations' err || fail "sign does not show what differs"
+# What broker and agents would refuse after the bundle in force is not signed: an older version, the same one from
+# another draft, one that follows another and takes a revocation back.
+"$ca" bundle --plan "$plan" --directory d --previous whole --revoke 3 --reason key-lost --out other2 >out
+"$ca" bundle --plan "$plan" --directory d --previous other2 --out other3 >out
+for bad in whole other2 other3; do
+    cp "$bad" bad.signed
+    refused 77 '\[bundle_rollback\]' sign --key auth/authority-2.key --key-file key --previous b2 bad.signed
+    cmp -s "$bad" bad.signed || fail "$bad was signed after b2"
+done
+refused 65 '\[bad_value\]' sign --key auth/authority-2.key --key-file key --previous auth/root.note b3
+"$ca" sign --key auth/authority-2.key --key-file key other3 >out 2>err # nobody says what is in force
 shows b3 'tcp://127.0.0.1:5555'
 cp b3 b3.signed
 "$ca" sign --key auth/authority-1.key --key-file key --previous b2 b3.signed >out 2>err

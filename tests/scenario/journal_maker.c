@@ -163,8 +163,10 @@ static void make_directory(struct journal_maker *maker, struct buf *ret)
     free(made);
 }
 
-static void make_bundle(struct journal_maker *maker)
+static void make_bundle(struct journal_maker *maker, const struct maker_stated *stated,
+                        struct buf *ret_bundle, uint8_t ret_hash[32])
 {
+    char previous[65];
     struct plan_files files;
     struct buf contents[3] = {{0}}, manifest = {0}, note = {0};
     Leadbus__BundlePart parts[3 + PLAN_PART_COUNT], *pointers[3 + PLAN_PART_COUNT];
@@ -173,16 +175,17 @@ static void make_bundle(struct journal_maker *maker)
     Leadbus__Bundle bundle = LEADBUS__BUNDLE__INIT;
     static const char *const names[] = {"directory", "revocations", "brokers"};
     ProtobufCBinaryData root = binary(maker->root_note.data, maker->root_note.len);
+    hex_encode(bytes_of(stated->previous, 32), previous);
     plan_files_load(&files);
     make_directory(maker, &contents[0]);
     message_encode(&revocations.base, &contents[1]);
     message_encode(&brokers.base, &contents[2]);
     buf_printf(&manifest,
-               "leadbus/bundle/v1\nbus " BUS "\nversion 1\nissued %llu\nexpires %llu\n"
-               "hard-limit %llu\nmin-suite 1\nrevocation 0\nprevious %064d\nroot 1\n",
-               (unsigned long long)maker->now_ms,
-               (unsigned long long)(maker->now_ms + 30ull * 86400000),
-               (unsigned long long)(maker->now_ms + 60ull * 86400000), 0);
+               "leadbus/bundle/v1\nbus " BUS "\nversion %llu\nissued %llu\nexpires %llu\n"
+               "hard-limit %llu\nmin-suite 1\nrevocation 0\nprevious %s\nroot 1\n",
+               (unsigned long long)stated->version, (unsigned long long)stated->issued_ms,
+               (unsigned long long)(stated->issued_ms + 30ull * 86400000),
+               (unsigned long long)(stated->issued_ms + 60ull * 86400000), previous);
     for (size_t i = 0; i < 3 + PLAN_PART_COUNT; i++) {
         uint8_t hash[32];
         char hex[65];
@@ -201,7 +204,8 @@ static void make_bundle(struct journal_maker *maker)
     bundle.parts = pointers;
     bundle.n_roots = 1;
     bundle.roots = &root;
-    message_encode(&bundle.base, &maker->bundle_bytes);
+    message_encode(&bundle.base, ret_bundle);
+    sha256(buf_bytes(&manifest), ret_hash);
     plan_files_free(&files);
     for (size_t i = 0; i < 3; i++) buf_fini(&contents[i]);
     buf_fini(&manifest);
@@ -328,6 +332,45 @@ static void open_journal(struct journal_maker *maker)
     maker_commit(maker);
 }
 
+void maker_next_bundle(struct journal_maker *maker, const struct maker_stated *stated)
+{
+    struct trust_bundle *bundle = NULL;
+    struct error error = {0};
+    struct buf encoded = {0}, bytes = {0};
+    struct bytes parts[LIMIT_BUNDLE_PART_COUNT_MAX];
+    uint8_t hashes[LIMIT_BUNDLE_PART_COUNT_MAX][32], own[32];
+    Leadbus__BlobDigest digests[LIMIT_BUNDLE_PART_COUNT_MAX],
+        *pointers[LIMIT_BUNDLE_PART_COUNT_MAX];
+    make_bundle(maker, stated, &encoded, own);
+    must(trust_bundle_open(buf_bytes(&encoded), &maker->root, &bundle, &error), &error);
+    struct bytes manifest = trust_bundle_manifest(bundle);
+    size_t count = trust_bundle_part_count(bundle);
+    for (size_t i = 0; i < count; i++) {
+        const char *name;
+        trust_bundle_part(bundle, i, &name, &parts[i], hashes[i]);
+        leadbus__blob_digest__init(&digests[i]);
+        digests[i].sha256 = binary(hashes[i], 32);
+        digests[i].size = parts[i].len;
+        pointers[i] = &digests[i];
+    }
+    Leadbus__BundleInstalled installed = LEADBUS__BUNDLE_INSTALLED__INIT;
+    installed.version = stated->version;
+    installed.manifest = binary(manifest.data, manifest.len);
+    installed.n_parts = count;
+    installed.parts = pointers;
+    installed.root = binary(maker->root_note.data, maker->root_note.len);
+    Leadbus__Record record = LEADBUS__RECORD__INIT;
+    maker->now_ms += 17;
+    record.rules = RECORD_RULES_VERSION;
+    record.time_ms = maker->now_ms;
+    record.what_case = LEADBUS__RECORD__WHAT_BUNDLE;
+    record.bundle = &installed;
+    must(record_encode(&record, &bytes, &error), &error);
+    take_record(maker, buf_bytes(&bytes), parts, count, bundle);
+    buf_fini(&bytes);
+    buf_fini(&encoded);
+}
+
 void maker_open(struct journal_maker *maker, const char *path)
 {
     static const uint8_t hash_key[16] = {1, 2, 3};
@@ -338,7 +381,8 @@ void maker_open(struct journal_maker *maker, const char *path)
     (void)snprintf(maker->origin, sizeof maker->origin, BUS "/0badcafe");
     maker->plan = plan_files_parse();
     make_root(maker);
-    make_bundle(maker);
+    make_bundle(maker, &(struct maker_stated){.version = 1, .issued_ms = maker->now_ms},
+                &maker->bundle_bytes, maker->bundle_hash);
     merkle_frontier_init(&maker->frontier);
     maker->core = core_new(hash_key);
     must(store_open(path, &maker->store, &error), &error);

@@ -24,6 +24,7 @@ struct journal_maker {
     uint8_t authority_public[MAKER_AUTHORITY_COUNT][32];
     uint8_t authority_secret[MAKER_AUTHORITY_COUNT][64];
     struct buf root_note, bundle_bytes;
+    uint8_t bundle_hash[32]; /* of its manifest's text */
     struct trust_root root;
     struct plan *plan;
     size_t unit_count;
@@ -46,6 +47,13 @@ struct journal_maker {
 
 /* Keys, root, bundle, and a journal at `path` with genesis, bundle, configuration and start. */
 void maker_open(struct journal_maker *maker, const char *path);
+/* Another bundle over the same plan, installed whether or not it may follow the first: a broker
+ * that does not ask. */
+struct maker_stated {
+    uint64_t version, issued_ms;
+    uint8_t previous[32];
+};
+void maker_next_bundle(struct journal_maker *maker, const struct maker_stated *stated);
 /* Appends what is pending, folds the write-ahead log in, frees everything. */
 void maker_close(struct journal_maker *maker);
 /* One checkpoint over all that is pending. */

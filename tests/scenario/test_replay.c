@@ -648,6 +648,47 @@ static void a_sender_who_saw_another_head_shows_a_fork(void **state)
     assert_says("records[5].header.seen_root");
 }
 
+/* A broker that installs what may not follow the bundle in force is found out, with the code and
+ * the record. */
+static void a_bundle_that_does_not_follow_the_one_before_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint64_t version;
+        int64_t later_ms;
+        bool other, good;
+        const char *why;
+    } rows[] = {
+        {"next.db", 2, 1000, false, true, NULL},
+        {"older.db", 3, -1000, false, false, "goes back"},
+        {"other.db", 2, 1000, true, false, "another manifest than that of version 1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *path = in_folder(rows[i].name);
+        struct journal_maker made;
+        maker_open(&made, path);
+        struct maker_stated stated = {
+            .version = rows[i].version,
+            .issued_ms = (uint64_t)((int64_t)made.now_ms - 100 + rows[i].later_ms)};
+        memcpy(stated.previous, made.bundle_hash, 32);
+        if (rows[i].other) stated.previous[0] ^= 1;
+        maker_next_bundle(&made, &stated);
+        maker_close(&made);
+        fold_wal(path);
+        static const char *const commands[] = {"verify", "replay"};
+        for (size_t k = 0; k < 2; k++) {
+            int code = replay(commands[k], "--root", root_path, path, NULL);
+            if (code != !rows[i].good) print_error("%s %s\n", commands[k], rows[i].name);
+            assert_int_equal(code, !rows[i].good);
+            if (rows[i].good) continue;
+            assert_says("bundle_rollback");
+            assert_says("records[4].manifest");
+            assert_says(rows[i].why);
+        }
+    }
+}
+
 /* ---- evidence ---------------------------------------------------------------------------------
  */
 static const char *prove(const char *name)
@@ -759,6 +800,7 @@ int main(void)
         cmocka_unit_test(a_log_that_signs_a_lie_is_found_by_signature_or_by_deciding_again),
         cmocka_unit_test(what_a_unit_signed_for_shows_a_queue_that_was_changed),
         cmocka_unit_test(a_sender_who_saw_another_head_shows_a_fork),
+        cmocka_unit_test(a_bundle_that_does_not_follow_the_one_before_is_found),
         cmocka_unit_test(evidence_is_checked_with_the_roots_public_keys_alone),
         cmocka_unit_test(evidence_proves_exceptions_too),
         cmocka_unit_test(one_byte_of_evidence_is_found),
