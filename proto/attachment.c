@@ -94,15 +94,16 @@ int attachment_leaves_check(struct bytes leaves, uint64_t stream_len,
 {
     uint8_t computed[MERKLE_HASH_LEN];
     if (!attachment_stream_valid(stream_len))
-        return error_set(ret_error, E_CHUNK_INVALID, "size", "%llu is no padded length",
-                         (unsigned long long)stream_len);
+        return error_say(ret_error, E_CHUNK_INVALID, "size", "%llu 不是填充后的长度",
+                         "%llu is no padded length", (unsigned long long)stream_len);
     uint64_t count = attachment_chunk_count(stream_len);
     if (leaves.len != count * MERKLE_HASH_LEN)
-        return error_set(ret_error, E_CHUNK_INVALID, "leaves", "%zu bytes for %llu chunks",
-                         leaves.len, (unsigned long long)count);
+        return error_say(ret_error, E_CHUNK_INVALID, "leaves", "%zu 字节，对应 %llu 个分块",
+                         "%zu bytes for %llu chunks", leaves.len, (unsigned long long)count);
     attachment_root(leaves, computed);
     if (memcmp(computed, root, sizeof computed) != 0)
-        return error_set(ret_error, E_CHUNK_INVALID, "leaves", "another root than the signed one");
+        return error_say(ret_error, E_CHUNK_INVALID, "leaves", "与所签的根不符",
+                         "another root than the signed one");
     return 0;
 }
 
@@ -113,13 +114,14 @@ int attachment_chunk_check(struct bytes leaves, uint64_t stream_len, uint64_t nu
     if (number >= attachment_chunk_count(stream_len) || leaves.len < (number + 1) * MERKLE_HASH_LEN)
         return error_set(ret_error, E_CHUNK_INVALID, "number", "%llu", (unsigned long long)number);
     if (chunk.len != attachment_chunk_len(stream_len, number))
-        return error_set(ret_error, E_CHUNK_INVALID, "chunk", "number %llu has %zu bytes, not %zu",
-                         (unsigned long long)number, chunk.len,
-                         attachment_chunk_len(stream_len, number));
+        return error_say(ret_error, E_CHUNK_INVALID, "chunk",
+                         "第 %llu 块有 %zu 字节，应为 %zu 字节",
+                         "number %llu has %zu bytes, not %zu", (unsigned long long)number,
+                         chunk.len, attachment_chunk_len(stream_len, number));
     merkle_leaf_hash(chunk, leaf);
     if (memcmp(leaf, leaves.data + number * MERKLE_HASH_LEN, sizeof leaf) != 0)
-        return error_set(ret_error, E_CHUNK_INVALID, "chunk", "number %llu has another hash",
-                         (unsigned long long)number);
+        return error_say(ret_error, E_CHUNK_INVALID, "chunk", "第 %llu 块的摘要不符",
+                         "number %llu has another hash", (unsigned long long)number);
     return 0;
 }
 

@@ -186,47 +186,54 @@ static bool area_valid(const char *text)
     return len == 0 || len == 6 || len == 9 || len == LIMIT_AREA_LEN_MAX;
 }
 
-static int bad(struct error *ret_error, const char *field, const char *why)
+static int bad(struct error *ret_error, const char *field, const char *zh, const char *en)
 {
-    return error_set(ret_error, E_BAD_VALUE, field, "%s", why);
+    (void)error_set(ret_error, E_BAD_VALUE, field, "%s", en);
+    (void)error_note_zh(ret_error, "%s", zh);
+    return E_BAD_VALUE;
 }
 
 static int check_len(size_t len, size_t expected, const char *field, struct error *ret_error)
 {
     if (len == expected) return 0;
-    return error_set(ret_error, E_BAD_VALUE, field, "%zu bytes, not %zu", len, expected);
+    return error_say(ret_error, E_BAD_VALUE, field, "%zu 字节，应为 %zu 字节", "%zu bytes, not %zu",
+                     len, expected);
 }
 
 static int check_names(const Leadbus__Header *head, struct error *ret_error)
 {
-    if (!slug_valid(head->kind)) return bad(ret_error, "kind", "not a slug");
-    if (head->topic[0] && !slug_valid(head->topic)) return bad(ret_error, "topic", "not a slug");
-    if (!slug_valid(head->from)) return bad(ret_error, "from", "not a unit key");
+    if (!slug_valid(head->kind))
+        return bad(ret_error, "kind", "不是代码（小写字母、数字与连字符）", "not a slug");
+    if (head->topic[0] && !slug_valid(head->topic))
+        return bad(ret_error, "topic", "不是代码（小写字母、数字与连字符）", "not a slug");
+    if (!slug_valid(head->from)) return bad(ret_error, "from", "不是单位代码", "not a unit key");
     if (!printable(head->officer, '!', LIMIT_OFFICER_LEN_MAX))
-        return bad(ret_error, "officer", "not an officer code");
+        return bad(ret_error, "officer", "不是经办人代码", "not an officer code");
     if (head->target[0] && !slug_valid(head->target))
-        return bad(ret_error, "target", "not a unit key");
-    if (!area_valid(head->area)) return bad(ret_error, "area", "not 6, 9 or 12 digits");
+        return bad(ret_error, "target", "不是单位代码", "not a unit key");
+    if (!area_valid(head->area))
+        return bad(ret_error, "area", "应为 6、9 或 12 位数字", "not 6, 9 or 12 digits");
     if (!printable(head->purpose, '!', LIMIT_PURPOSE_LEN_MAX))
-        return bad(ret_error, "purpose", "not a purpose code");
-    if (head->n_tags > LIMIT_TAG_COUNT_MAX) return bad(ret_error, "tags", "too many");
+        return bad(ret_error, "purpose", "不是用途代码", "not a purpose code");
+    if (head->n_tags > LIMIT_TAG_COUNT_MAX) return bad(ret_error, "tags", "过多", "too many");
     for (size_t i = 0; i < head->n_tags; i++) {
         size_t known = 0;
         while (known < sizeof tag_names / sizeof tag_names[0] &&
                strcmp(tag_names[known], head->tags[i]) != 0)
             known++;
         if (known == sizeof tag_names / sizeof tag_names[0])
-            return bad(ret_error, "tags", "not a tag of the closed list");
+            return bad(ret_error, "tags", "不在标签表中", "not a tag of the closed list");
         for (size_t k = 0; k < i; k++)
             if (strcmp(head->tags[k], head->tags[i]) == 0)
-                return bad(ret_error, "tags", "the same tag twice");
+                return bad(ret_error, "tags", "标签重复", "the same tag twice");
     }
     return 0;
 }
 
 static int check_numbers(const Leadbus__Header *head, struct error *ret_error)
 {
-    if (head->flags & ~(uint32_t)HEAD_FLAGS_KNOWN) return bad(ret_error, "flags", "unknown bits");
+    if (head->flags & ~(uint32_t)HEAD_FLAGS_KNOWN)
+        return bad(ret_error, "flags", "含有未定义的标志位", "unknown bits");
     int result = check_len(head->id.len, ENVELOPE_ID_LEN, "id", ret_error);
     if (result == 0) result = check_len(head->thread.len, ENVELOPE_ID_LEN, "thread", ret_error);
     if (result == 0 && head->parent.len != 0)
@@ -241,24 +248,25 @@ static int check_numbers(const Leadbus__Header *head, struct error *ret_error)
         result = check_len(head->other.len, ENVELOPE_ID_LEN, "other", ret_error);
     if (result == 0) result = check_len(head->blind_index.len, 0, "blind_index", ret_error);
     if (result != 0) return result;
-    if (head->seq == 0) return bad(ret_error, "seq", "counts from 1");
-    if (head->created_ms == 0) return bad(ret_error, "created_ms", "missing");
+    if (head->seq == 0) return bad(ret_error, "seq", "从 1 起计", "counts from 1");
+    if (head->created_ms == 0) return bad(ret_error, "created_ms", "缺少", "missing");
     if (head->urgency < 1 || head->urgency > URGENCY_MAX)
-        return bad(ret_error, "urgency", "not 1 to 4");
-    if (head->level > LEVEL_MAX) return bad(ret_error, "level", "not 0 to 4");
+        return bad(ret_error, "urgency", "应为 1 至 4", "not 1 to 4");
+    if (head->level > LEVEL_MAX) return bad(ret_error, "level", "应为 0 至 4", "not 0 to 4");
     return 0;
 }
 
 static int check_section_names(const Leadbus__Header *head, struct error *ret_error)
 {
     if (head->n_sections < 1 || head->n_sections > LIMIT_SECTION_COUNT_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "sections", "%zu, not 1 to %d", head->n_sections,
-                         LIMIT_SECTION_COUNT_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "sections", "%zu 项，应为 1 至 %d 项",
+                         "%zu, not 1 to %d", head->n_sections, LIMIT_SECTION_COUNT_MAX);
     for (size_t i = 0; i < head->n_sections; i++) {
-        if (!slug_valid(head->sections[i])) return bad(ret_error, "sections", "not a slug");
+        if (!slug_valid(head->sections[i]))
+            return bad(ret_error, "sections", "不是代码（小写字母、数字与连字符）", "not a slug");
         for (size_t k = 0; k < i; k++)
             if (strcmp(head->sections[k], head->sections[i]) == 0)
-                return bad(ret_error, "sections", "the same section twice");
+                return bad(ret_error, "sections", "内容部分重复", "the same section twice");
     }
     return 0;
 }
@@ -266,36 +274,38 @@ static int check_section_names(const Leadbus__Header *head, struct error *ret_er
 static int check_recipient(const Leadbus__Header *head, size_t i, struct error *ret_error)
 {
     const Leadbus__Recipient *recipient = head->recipients[i];
-    const char *why = NULL;
+    const char *zh = NULL, *en = NULL;
     size_t fingerprint_len = recipient->epoch ? ENVELOPE_FINGERPRINT_LEN : 0;
     if (!slug_valid(recipient->unit))
-        why = "unit: not a unit key";
+        zh = "unit：不是单位代码", en = "unit: not a unit key";
     else if (recipient->act != ENVELOPE_ACT_SIGN && recipient->act != ENVELOPE_ACT_COPY)
-        why = "act: neither 1 nor 2";
+        zh = "act：应为 1 或 2", en = "act: neither 1 nor 2";
     else if (!recipient->citation[0] ||
              !printable(recipient->citation, ' ', LIMIT_CITATION_LEN_MAX))
-        why = "citation: missing, too long or not printable ASCII";
+        zh = "citation：缺少、过长或含不可打印字符",
+        en = "citation: missing, too long or not printable ASCII";
     else if (recipient->sections >> head->n_sections)
-        why = "sections: a bit without a section";
+        zh = "sections：有一位没有对应的内容部分", en = "sections: a bit without a section";
     else if (recipient->epoch_key.len != fingerprint_len)
-        why = "epoch_key: 16 bytes with an epoch, none without";
-    if (why) {
+        zh = "epoch_key：有时段号时 16 字节，否则为空",
+        en = "epoch_key: 16 bytes with an epoch, none without";
+    if (en) {
         char field[32];
         (void)snprintf(field, sizeof field, "recipients[%zu]", i);
-        return bad(ret_error, field, why);
+        return bad(ret_error, field, zh, en);
     }
     for (size_t k = 0; k < i; k++)
         if (strcmp(head->recipients[k]->unit, recipient->unit) == 0)
-            return error_set(ret_error, E_RECIPIENT_DUPLICATE, "recipients", "%s is listed twice",
-                             recipient->unit);
+            return error_say(ret_error, E_RECIPIENT_DUPLICATE, "recipients", "%s 重复列出",
+                             "%s is listed twice", recipient->unit);
     return 0;
 }
 
 static int check_recipients(const Leadbus__Header *head, struct error *ret_error)
 {
     if (head->n_recipients < 1 || head->n_recipients > LIMIT_RECIPIENT_COUNT_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "recipients", "%zu, not 1 to %d",
-                         head->n_recipients, LIMIT_RECIPIENT_COUNT_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "recipients", "%zu 项，应为 1 至 %d 项",
+                         "%zu, not 1 to %d", head->n_recipients, LIMIT_RECIPIENT_COUNT_MAX);
     bool unkeyed = false;
     for (size_t i = 0; i < head->n_recipients; i++) {
         int result = check_recipient(head, i, ret_error);
@@ -304,7 +314,8 @@ static int check_recipients(const Leadbus__Header *head, struct error *ret_error
     }
     bool flagged = (head->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_UNKEYED) != 0;
     if (flagged != unkeyed)
-        return bad(ret_error, "flags", "the bit for unkeyed recipients does not fit the list");
+        return bad(ret_error, "flags", "无密钥接收单位的标志与名单不符",
+                   "the bit for unkeyed recipients does not fit the list");
     return 0;
 }
 
@@ -319,7 +330,8 @@ int envelope_check_head(const Leadbus__Header *head, struct error *ret_error)
     if (result == 0) result = check_recipients(head, ret_error);
     if (result != 0) return result;
     if (suite->check_agree_key(head->session_key.data) != 0)
-        return error_set(ret_error, E_KEY_WEAK, "session_key", "weak or not canonical");
+        return error_say(ret_error, E_KEY_WEAK, "session_key", "弱密钥或编码不规范",
+                         "weak or not canonical");
     return 0;
 }
 
@@ -328,9 +340,9 @@ int envelope_check_head(const Leadbus__Header *head, struct error *ret_error)
 static int check_size(struct bytes part, size_t len_max, const char *field, struct error *ret_error)
 {
     if (part.len > len_max)
-        return error_set(ret_error, E_TOO_LARGE, field, "%zu bytes, at most %zu", part.len,
-                         len_max);
-    if (part.len == 0) return error_set(ret_error, E_MISSING_FIELD, field, "missing");
+        return error_say(ret_error, E_TOO_LARGE, field, "%zu 字节，最多 %zu 字节",
+                         "%zu bytes, at most %zu", part.len, len_max);
+    if (part.len == 0) return error_say(ret_error, E_MISSING_FIELD, field, "缺少", "missing");
     return 0;
 }
 
@@ -341,18 +353,20 @@ static int split_wraps(struct envelope *envelope, struct error *ret_error)
     for (size_t i = 0; i < head->n_recipients; i++) {
         const Leadbus__Recipient *recipient = head->recipients[i];
         if (rest.len < 2 || (size_t)load_u16(rest.data) > rest.len - 2)
-            return error_set(ret_error, E_TRUNCATED, "wraps", "end within the wrap of %s",
-                             recipient->unit);
+            return error_say(ret_error, E_TRUNCATED, "wraps", "在 %s 的密钥封装中间结束",
+                             "end within the wrap of %s", recipient->unit);
         size_t len = load_u16(rest.data);
         size_t expected = recipient->epoch ? envelope_wrap_len(recipient->sections) : 0;
         if (len != expected)
-            return error_set(ret_error, E_BAD_VALUE, "wraps", "%zu bytes for %s, not %zu", len,
-                             recipient->unit, expected);
+            return error_say(ret_error, E_BAD_VALUE, "wraps",
+                             "%2$s 的封装为 %1$zu 字节，应为 %3$zu 字节",
+                             "%zu bytes for %s, not %zu", len, recipient->unit, expected);
         envelope->wrap[i] = bytes_of(rest.data + 2, len);
         rest = bytes_of(rest.data + 2 + len, rest.len - 2 - len);
     }
     if (rest.len > 0)
-        return error_set(ret_error, E_BAD_VALUE, "wraps", "%zu bytes after the last", rest.len);
+        return error_say(ret_error, E_BAD_VALUE, "wraps", "最后一项之后还有 %zu 字节",
+                         "%zu bytes after the last", rest.len);
     return 0;
 }
 
@@ -362,25 +376,29 @@ int envelope_check_attachments(Leadbus__Attachment *const *attachments, size_t c
     static const char field[] = "manifest.attachments";
     uint64_t total = 0;
     if (count > LIMIT_ATTACHMENT_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, field, "%zu, at most %d", count,
-                         LIMIT_ATTACHMENT_COUNT_MAX);
+        return error_say(ret_error, E_TOO_LARGE, field, "%zu 项，最多 %d 项", "%zu, at most %d",
+                         count, LIMIT_ATTACHMENT_COUNT_MAX);
     for (size_t i = 0; i < count; i++) {
         const Leadbus__Attachment *one = attachments[i];
-        if (one->section >= section_count) return bad(ret_error, field, "of no section");
+        if (one->section >= section_count)
+            return bad(ret_error, field, "不属于任何内容部分", "of no section");
         if (i > 0 && one->section < attachments[i - 1]->section)
-            return bad(ret_error, field, "not in the order of the sections");
-        if (one->root.len != SUITE_HASH_LEN) return bad(ret_error, field, "a root is not 32 bytes");
-        if (!attachment_stream_valid(one->size)) return bad(ret_error, field, "not a padded size");
+            return bad(ret_error, field, "未按内容部分的顺序", "not in the order of the sections");
+        if (one->root.len != SUITE_HASH_LEN)
+            return bad(ret_error, field, "根不是 32 字节", "a root is not 32 bytes");
+        if (!attachment_stream_valid(one->size))
+            return bad(ret_error, field, "不是填充后的长度", "not a padded size");
         if (one->chunks != attachment_chunk_count(one->size))
-            return bad(ret_error, field, "chunks and size differ");
+            return bad(ret_error, field, "分块数与长度不符", "chunks and size differ");
         for (size_t k = 0; k < i; k++)
             if (memcmp(attachments[k]->root.data, one->root.data, SUITE_HASH_LEN) == 0)
-                return bad(ret_error, field, "the same attachment twice");
+                return bad(ret_error, field, "附件重复", "the same attachment twice");
         total += one->size;
     }
     if (total > LIMIT_ATTACHMENT_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, field, "%llu bytes together, at most %d",
-                         (unsigned long long)total, LIMIT_ATTACHMENT_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, field, "合计 %llu 字节，最多 %d 字节",
+                         "%llu bytes together, at most %d", (unsigned long long)total,
+                         LIMIT_ATTACHMENT_BYTES_MAX);
     return 0;
 }
 
@@ -388,14 +406,16 @@ static int check_contents(const Leadbus__Manifest *contents, size_t section_coun
                           struct error *ret_error)
 {
     if (contents->n_sections != section_count)
-        return error_set(ret_error, E_BAD_VALUE, "manifest.sections", "%zu for %zu sections",
-                         contents->n_sections, section_count);
+        return error_say(ret_error, E_BAD_VALUE, "manifest.sections", "%zu 项，共 %zu 个内容部分",
+                         "%zu for %zu sections", contents->n_sections, section_count);
     for (size_t i = 0; i < section_count; i++) {
         const Leadbus__SectionDigest *digest = contents->sections[i];
         if (digest->sha256.len != SUITE_HASH_LEN)
-            return bad(ret_error, "manifest.sections", "a sha256 is not 32 bytes");
+            return bad(ret_error, "manifest.sections", "sha256 不是 32 字节",
+                       "a sha256 is not 32 bytes");
         if (digest->size < SUITE_TAG_LEN || !envelope_bucket_valid(digest->size - SUITE_TAG_LEN))
-            return bad(ret_error, "manifest.sections", "a size is none of the buckets");
+            return bad(ret_error, "manifest.sections", "长度不是规定的档位",
+                       "a size is none of the buckets");
     }
     return envelope_check_attachments(contents->attachments, contents->n_attachments, section_count,
                                       ret_error);
@@ -421,8 +441,9 @@ static int decode_parts(struct envelope *envelope, struct arena *arena, struct e
     result = envelope_check_head(envelope->head, ret_error);
     if (result != 0) return result;
     if (envelope->section_count != envelope->head->n_sections)
-        return error_set(ret_error, E_BAD_VALUE, "sections", "%zu, the header names %zu",
-                         envelope->section_count, envelope->head->n_sections);
+        return error_say(ret_error, E_BAD_VALUE, "sections", "%zu 项，信头列有 %zu 项",
+                         "%zu, the header names %zu", envelope->section_count,
+                         envelope->head->n_sections);
     for (size_t i = 0; i < envelope->section_count; i++) {
         result = check_len(envelope->commits[i].len, SUITE_HASH_LEN, "commit", ret_error);
         if (result != 0) return result;
@@ -450,8 +471,8 @@ int envelope_from_message(const Leadbus__Envelope *message, struct arena *arena,
 {
     struct envelope envelope;
     if (message->n_sections > LIMIT_SECTION_COUNT_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "sections", "%zu, at most %d", message->n_sections,
-                         LIMIT_SECTION_COUNT_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "sections", "%zu 项，最多 %d 项",
+                         "%zu, at most %d", message->n_sections, LIMIT_SECTION_COUNT_MAX);
     envelope.header = envelope_binary(message->header);
     envelope.wraps = envelope_binary(message->wraps);
     envelope.manifest = envelope_binary(message->manifest);
@@ -460,8 +481,9 @@ int envelope_from_message(const Leadbus__Envelope *message, struct arena *arena,
     for (size_t i = 0; i < message->n_sections; i++) {
         const Leadbus__Section *section = message->sections[i];
         if (section->ciphertext.len > LIMIT_SECTION_BYTES_MAX)
-            return error_set(ret_error, E_TOO_LARGE, "ciphertext", "%zu bytes, at most %d",
-                             section->ciphertext.len, LIMIT_SECTION_BYTES_MAX);
+            return error_say(ret_error, E_TOO_LARGE, "ciphertext", "%zu 字节，最多 %d 字节",
+                             "%zu bytes, at most %d", section->ciphertext.len,
+                             LIMIT_SECTION_BYTES_MAX);
         envelope.commits[i] = envelope_binary(section->commit);
         envelope.ciphertexts[i] = envelope_binary(section->ciphertext);
     }
@@ -475,8 +497,8 @@ int envelope_decode(struct bytes input, struct arena *arena, struct envelope *re
 {
     const ProtobufCMessage *message;
     if (input.len > LIMIT_ENVELOPE_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "Envelope", "%zu bytes, at most %d", input.len,
-                         LIMIT_ENVELOPE_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "Envelope", "%zu 字节，最多 %d 字节",
+                         "%zu bytes, at most %d", input.len, LIMIT_ENVELOPE_BYTES_MAX);
     int result = message_decode(&leadbus__envelope__descriptor, input, arena, &message, ret_error);
     if (result != 0) return result;
     return envelope_from_message((const Leadbus__Envelope *)message, arena, ret, ret_error);
@@ -488,8 +510,8 @@ int envelope_from_record(struct bytes header, struct bytes wraps, const struct b
 {
     struct envelope envelope;
     if (commit_count > LIMIT_SECTION_COUNT_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "commits", "%zu, at most %d", commit_count,
-                         LIMIT_SECTION_COUNT_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "commits", "%zu 项，最多 %d 项", "%zu, at most %d",
+                         commit_count, LIMIT_SECTION_COUNT_MAX);
     envelope.header = header;
     envelope.wraps = wraps;
     envelope.manifest = manifest;
@@ -550,13 +572,13 @@ int envelope_check_ciphertexts(const struct envelope *envelope, bool need_all,
         uint8_t hash[SUITE_HASH_LEN];
         if (ciphertext.len == 0 && !need_all) continue;
         if (ciphertext.len != digest->size)
-            return error_set(ret_error, E_SECTION_HASH, envelope->head->sections[i],
-                             "%zu bytes, the manifest says %llu", ciphertext.len,
-                             (unsigned long long)digest->size);
+            return error_say(ret_error, E_SECTION_HASH, envelope->head->sections[i],
+                             "%zu 字节，清单为 %llu 字节", "%zu bytes, the manifest says %llu",
+                             ciphertext.len, (unsigned long long)digest->size);
         suite->hash(ciphertext, hash);
         if (memcmp(hash, digest->sha256.data, sizeof hash) != 0)
-            return error_set(ret_error, E_SECTION_HASH, envelope->head->sections[i],
-                             "another sha256 than the manifest's");
+            return error_say(ret_error, E_SECTION_HASH, envelope->head->sections[i],
+                             "与清单的 sha256 不符", "another sha256 than the manifest's");
     }
     return 0;
 }

@@ -185,8 +185,9 @@ int merkle_prove_inclusion(const struct merkle_reader *reader, uint64_t index, u
     int result = size_check(size, ret_error);
     if (result < 0) return result;
     if (index >= size)
-        return error_set(ret_error, E_BAD_VALUE, "index", "%llu in a tree of %llu",
-                         (unsigned long long)index, (unsigned long long)size);
+        return error_say(ret_error, E_BAD_VALUE, "index", "%llu，树中共 %llu 条",
+                         "%llu in a tree of %llu", (unsigned long long)index,
+                         (unsigned long long)size);
     struct merkle_proof proof = {0};
     result = add_path(reader, 0, index, size, &proof, ret_error);
     if (result < 0) return result;
@@ -200,7 +201,7 @@ int merkle_prove_consistency(const struct merkle_reader *reader, uint64_t size1,
     int result = size_check(size2, ret_error);
     if (result < 0) return result;
     if (size1 == 0 || size1 > size2)
-        return error_set(ret_error, E_BAD_VALUE, "size", "from %llu to %llu",
+        return error_say(ret_error, E_BAD_VALUE, "size", "自 %llu 至 %llu", "from %llu to %llu",
                          (unsigned long long)size1, (unsigned long long)size2);
     struct merkle_proof proof = {0};
     if (size1 < size2) {

@@ -104,10 +104,11 @@ static int unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes inp
         return 0;
     }
     if (bounded.exhausted)
-        return error_set(ret_error, E_TOO_LARGE, descriptor->short_name,
+        return error_say(ret_error, E_TOO_LARGE, descriptor->short_name, "展开后超过 %zu 字节",
                          "unpacks to more than %zu bytes", arena->cap_bytes);
-    return error_set(ret_error, E_BAD_FORM, descriptor->short_name,
-                     "%zu bytes are not this protobuf message", input.len);
+    return error_say(ret_error, E_BAD_FORM, descriptor->short_name,
+                     "%zu 字节不是这种 protobuf 消息", "%zu bytes are not this protobuf message",
+                     input.len);
 }
 
 /* What is not written in the fewest bytes has a second meaning somewhere: a field given twice, a
@@ -117,11 +118,14 @@ static int check_strict(const ProtobufCMessage *message, struct bytes input,
 {
     const char *name = message->descriptor->short_name;
     if (message_has_unknown(message))
-        return error_set(ret_error, E_UNKNOWN_FIELD, name, "a field that the schema does not have");
+        return error_say(ret_error, E_UNKNOWN_FIELD, name, "含有未定义的字段",
+                         "a field that the schema does not have");
     if (protobuf_c_message_get_packed_size(message) != input.len)
-        return error_set(ret_error, E_BAD_FORM, name, "not the shortest encoding of its fields");
+        return error_say(ret_error, E_BAD_FORM, name, "不是最短编码",
+                         "not the shortest encoding of its fields");
     if (!strings_valid(message))
-        return error_set(ret_error, E_BAD_FORM, name, "a string that is not plain UTF-8 text");
+        return error_say(ret_error, E_BAD_FORM, name, "含有非 UTF-8 文本",
+                         "a string that is not plain UTF-8 text");
     return 0;
 }
 
@@ -148,8 +152,8 @@ int record_encode(const Leadbus__Record *record, struct buf *ret_bytes, struct e
 {
     size_t len = leadbus__record__get_packed_size(record);
     if (len > LIMIT_RECORD_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "Record", "%zu bytes, at most %d", len,
-                         LIMIT_RECORD_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "Record", "%zu 字节，最多 %d 字节",
+                         "%zu bytes, at most %d", len, LIMIT_RECORD_BYTES_MAX);
     message_encode(&record->base, ret_bytes);
     return 0;
 }
@@ -159,23 +163,26 @@ int record_decode(struct bytes input, struct arena *arena, const Leadbus__Record
 {
     const ProtobufCMessage *message;
     if (input.len > LIMIT_RECORD_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "Record", "%zu bytes, at most %d", input.len,
-                         LIMIT_RECORD_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "Record", "%zu 字节，最多 %d 字节",
+                         "%zu bytes, at most %d", input.len, LIMIT_RECORD_BYTES_MAX);
     int result = message_decode(&leadbus__record__descriptor, input, arena, &message, ret_error);
     if (result != 0)
-        return result == E_UNKNOWN_FIELD ? error_set(ret_error, E_BAD_FORM, "Record",
-                                                     "a field that the schema does not have")
-                                         : result;
+        return result == E_UNKNOWN_FIELD
+                   ? error_say(ret_error, E_BAD_FORM, "Record", "含有未定义的字段",
+                               "a field that the schema does not have")
+                   : result;
     const Leadbus__Record *record = (const Leadbus__Record *)message;
     if (record->what_case == LEADBUS__RECORD__WHAT__NOT_SET)
-        return error_set(ret_error, E_BAD_FORM, "what", "a record without a body");
+        return error_say(ret_error, E_BAD_FORM, "what", "记录没有内容", "a record without a body");
     uint8_t *again = arena_alloc(arena, input.len);
     if (!again)
-        return error_set(ret_error, E_TOO_LARGE, "Record", "no room left to encode it again");
+        return error_say(ret_error, E_TOO_LARGE, "Record", "没有空间重新编码",
+                         "no room left to encode it again");
     /* The length is already known to be equal; this is about the order of fields. */
     protobuf_c_message_pack(message, again);
     if (memcmp(again, input.data, input.len) != 0)
-        return error_set(ret_error, E_BAD_FORM, "Record", "not the canonical encoding");
+        return error_say(ret_error, E_BAD_FORM, "Record", "不是规范编码",
+                         "not the canonical encoding");
     *ret = record;
     return 0;
 }
@@ -211,20 +218,20 @@ int frame_decode(struct bytes input, struct arena *arena, const Leadbus__Frame *
                  struct error *ret_error)
 {
     if (input.len > LIMIT_FRAME_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "Frame", "%zu bytes, at most %d", input.len,
-                         LIMIT_FRAME_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "Frame", "%zu 字节，最多 %d 字节",
+                         "%zu bytes, at most %d", input.len, LIMIT_FRAME_BYTES_MAX);
     ProtobufCMessage *message;
     int result = unpack(&leadbus__frame__descriptor, input, arena, &message, ret_error);
     if (result != 0) return result;
     /* The version first: a later one may well have fields that this one has not. */
     const Leadbus__Frame *frame = (const Leadbus__Frame *)message;
     if (frame->version != 1)
-        return error_set(ret_error, E_VERSION_UNSUPPORTED, "version", "%u, not 1",
+        return error_say(ret_error, E_VERSION_UNSUPPORTED, "version", "%u，应为 1", "%u, not 1",
                          (unsigned)frame->version);
     result = check_strict(message, input, ret_error);
     if (result != 0) return result;
     if (frame->body_case == LEADBUS__FRAME__BODY__NOT_SET)
-        return error_set(ret_error, E_BAD_FORM, "body", "a frame without a body");
+        return error_say(ret_error, E_BAD_FORM, "body", "帧没有内容", "a frame without a body");
     *ret = frame;
     return 0;
 }

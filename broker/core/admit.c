@@ -182,10 +182,10 @@ static int admit(const struct core *core, const struct core_request *request, ui
     bool own = request->type != CORE_SUBMIT && request->type != CORE_ACK &&
                request->type != CORE_PUBLISH_KEY && request->type != CORE_REWRAP;
     if (own && request->conn_serial != 0)
-        return error_set(&verdict->error, E_ROLE_NOT_ALLOWED, "type",
+        return error_say(&verdict->error, E_ROLE_NOT_ALLOWED, "type", "此类记录只由总线自身写入",
                          "only the broker itself writes this record");
     if (core->size == 0 && request->type != CORE_GENESIS)
-        return error_set(&verdict->error, E_ORIGIN_MISMATCH, "genesis",
+        return error_say(&verdict->error, E_ORIGIN_MISMATCH, "genesis", "日志尚无来源标识",
                          "the journal has no origin yet");
     switch (request->type) {
     case CORE_GENESIS: return admit_genesis(core, request, now_ms, ret_record, verdict);
@@ -198,7 +198,7 @@ static int admit(const struct core *core, const struct core_request *request, ui
     case CORE_REWRAP: return core_admit_rewrap(core, request, now_ms, ret_record, verdict);
     case CORE_TICK: return core_admit_tick(core, request, now_ms, ret_record, verdict);
     }
-    return error_set(&verdict->error, E_BAD_VALUE, "type", "no such request");
+    return error_say(&verdict->error, E_BAD_VALUE, "type", "没有这种请求", "no such request");
 }
 
 int core_admit(const struct core *core, const struct core_request *request, struct buf *ret_record,

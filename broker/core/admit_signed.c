@@ -16,17 +16,17 @@ static int check_ack_queue(const struct core *core, const struct core_lane *lane
         lane_running(core->origin, running, place->index, core->items[place->item].hash, running);
         if (next == body->n_exceptions || body->exceptions[next]->position != position) continue;
         if (body->exceptions[next]->index != place->index)
-            return error_set(ret_error, E_ACK_MISMATCH, "exceptions",
+            return error_say(ret_error, E_ACK_MISMATCH, "exceptions", "队列第 %llu 位是记录 %llu",
                              "position %llu holds record %llu", (unsigned long long)position,
                              (unsigned long long)place->index);
         next++;
     }
     if (next != body->n_exceptions)
-        return error_set(ret_error, E_ACK_MISMATCH, "exceptions",
+        return error_say(ret_error, E_ACK_MISMATCH, "exceptions", "须按位置递增，自 %llu 至 %llu",
                          "ascending positions from %llu to %llu",
                          (unsigned long long)lane->acked + 1, (unsigned long long)body->position);
     if (body->running.len != 32 || memcmp(body->running.data, running, 32) != 0)
-        return error_set(ret_error, E_ACK_MISMATCH, "running",
+        return error_say(ret_error, E_ACK_MISMATCH, "running", "与第 %llu 位的累计摘要不符",
                          "not the running hash of position %llu",
                          (unsigned long long)body->position);
     return 0;
@@ -36,11 +36,12 @@ static int check_codes(const Leadbus__Exception *const *list, size_t count, cons
                        struct error *ret_error)
 {
     if (count > LIMIT_EXCEPTION_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, field, "%zu, at most %d", count,
-                         LIMIT_EXCEPTION_COUNT_MAX);
+        return error_say(ret_error, E_TOO_LARGE, field, "%zu 项，最多 %d 项", "%zu, at most %d",
+                         count, LIMIT_EXCEPTION_COUNT_MAX);
     for (size_t i = 0; i < count; i++)
         if (list[i]->code == 0 || list[i]->code > 999)
-            return error_set(ret_error, E_BAD_VALUE, field, "code %u", (unsigned)list[i]->code);
+            return error_say(ret_error, E_BAD_VALUE, field, "错误码 %u", "code %u",
+                             (unsigned)list[i]->code);
     return 0;
 }
 
@@ -56,16 +57,16 @@ static int check_late(const struct core *core, uint16_t unit, const Leadbus__Ack
             message ? core_reader_find(core, message, unit).party : NULL;
         if (!party || (message->urgency == 1) != (body->lane == ENVELOPE_LANE_URGENT) ||
             late->position != 0 || (i > 0 && body->late[i - 1]->index >= late->index))
-            return error_set(ret_error, E_ACK_MISMATCH, "late", "index %llu",
+            return error_say(ret_error, E_ACK_MISMATCH, "late", "记录 %llu", "index %llu",
                              (unsigned long long)late->index);
         for (uint64_t position = body->position + 1; position <= lane->acked + lane->count;
              position++)
             if (core_lane_at(lane, position)->index == late->index)
-                return error_set(ret_error, E_ACK_MISMATCH, "late", "index %llu is not taken yet",
-                                 (unsigned long long)late->index);
+                return error_say(ret_error, E_ACK_MISMATCH, "late", "记录 %llu 尚未收取",
+                                 "index %llu is not taken yet", (unsigned long long)late->index);
         if (party->bits & CORE_PARTY_LATE)
-            return error_set(ret_error, E_DUPLICATE, "late", "index %llu was reported",
-                             (unsigned long long)late->index);
+            return error_say(ret_error, E_DUPLICATE, "late", "记录 %llu 已报告过",
+                             "index %llu was reported", (unsigned long long)late->index);
     }
     return 0;
 }
@@ -73,8 +74,8 @@ static int check_late(const struct core *core, uint16_t unit, const Leadbus__Ack
 static int check_ack(const struct core *core, const Leadbus__AckBody *body, struct error *ret_error)
 {
     if (strcmp(body->origin, core->origin) != 0)
-        return error_set(ret_error, E_ORIGIN_MISMATCH, "origin", "%.64s, this is %.64s",
-                         body->origin, core->origin);
+        return error_say(ret_error, E_ORIGIN_MISMATCH, "origin", "%.64s，本日志为 %.64s",
+                         "%.64s, this is %.64s", body->origin, core->origin);
     uint16_t unit = core_unit_find(core, body->unit);
     if (unit == CORE_UNIT_NONE)
         return error_set(ret_error, E_UNIT_UNKNOWN, "unit", "%.64s", body->unit);
@@ -88,16 +89,16 @@ static int check_ack(const struct core *core, const Leadbus__AckBody *body, stru
     if (r != 0) return r;
     const struct core_lane *lane = &core->units[unit]->lanes[body->lane];
     if (body->position < lane->acked)
-        return error_set(ret_error, E_DUPLICATE, "position", "%llu is acknowledged",
-                         (unsigned long long)lane->acked);
+        return error_say(ret_error, E_DUPLICATE, "position", "已确认到 %llu",
+                         "%llu is acknowledged", (unsigned long long)lane->acked);
     if (body->position > lane->acked + lane->count)
-        return error_set(ret_error, E_ACK_MISMATCH, "position", "%llu, the queue ends at %llu",
-                         (unsigned long long)body->position,
+        return error_say(ret_error, E_ACK_MISMATCH, "position", "%llu，队列止于 %llu",
+                         "%llu, the queue ends at %llu", (unsigned long long)body->position,
                          (unsigned long long)(lane->acked + lane->count));
     r = check_ack_queue(core, lane, body, ret_error);
     if (r == 0) r = check_late(core, unit, body, ret_error);
     if (r == 0 && body->position == lane->acked && body->n_late == 0)
-        r = error_set(ret_error, E_DUPLICATE, "position", "%llu is acknowledged",
+        r = error_say(ret_error, E_DUPLICATE, "position", "已确认到 %llu", "%llu is acknowledged",
                       (unsigned long long)lane->acked);
     return r;
 }
@@ -129,12 +130,14 @@ static int check_key_time(const Leadbus__EpochKeyBody *body, uint64_t now_ms,
                           struct error *ret_error)
 {
     if (body->not_after_ms < now_ms + LIMIT_EPOCH_VALID_MS)
-        return error_set(ret_error, E_EPOCH_EXPIRED, "not_after_ms",
+        return error_say(ret_error, E_EPOCH_EXPIRED, "not_after_ms",
+                         "%llu，须在总线时间之后 %llu 毫秒以内（总线时间 %llu）",
                          "%llu, must be %llu ms after bus time %llu",
                          (unsigned long long)body->not_after_ms,
                          (unsigned long long)LIMIT_EPOCH_VALID_MS, (unsigned long long)now_ms);
     if (body->not_before_ms > now_ms && body->not_before_ms - now_ms > LIMIT_EPOCH_AHEAD_MS)
-        return error_set(ret_error, E_BAD_VALUE, "not_before_ms",
+        return error_say(ret_error, E_BAD_VALUE, "not_before_ms",
+                         "%llu，最多在总线时间之后 %llu 毫秒（总线时间 %llu）",
                          "%llu, at most %llu ms after bus time %llu",
                          (unsigned long long)body->not_before_ms,
                          (unsigned long long)LIMIT_EPOCH_AHEAD_MS, (unsigned long long)now_ms);
@@ -153,28 +156,30 @@ static int check_key(const struct core *core, const Leadbus__EpochKeyBody *body,
     uint64_t last = sender ? sender->epoch : 0;
     if (known && bytes_equal(buf_bytes(&known->body), raw)) {
         verdict->index = known->index;
-        return error_set(error, E_DUPLICATE, "epoch", "published at %llu",
+        return error_say(error, E_DUPLICATE, "epoch", "已在记录 %llu 公布", "published at %llu",
                          (unsigned long long)known->index);
     }
     if (body->epoch <= last)
-        return error_set(error, E_BAD_VALUE, "epoch", "%llu, %llu is published",
-                         (unsigned long long)body->epoch, (unsigned long long)last);
+        return error_say(error, E_BAD_VALUE, "epoch", "%llu，已公布到 %llu",
+                         "%llu, %llu is published", (unsigned long long)body->epoch,
+                         (unsigned long long)last);
     /* Not the very next one alone: an agent that was long without the bus has keys behind it that
      * ran out before anybody heard of them. */
     if (body->epoch - last > LIMIT_EPOCH_STEP)
-        return error_set(error, E_BAD_VALUE, "epoch", "%llu, at most %d above %llu",
-                         (unsigned long long)body->epoch, LIMIT_EPOCH_STEP,
-                         (unsigned long long)last);
+        return error_say(error, E_BAD_VALUE, "epoch", "%1$llu，最多比 %3$llu 大 %2$d",
+                         "%llu, at most %d above %llu", (unsigned long long)body->epoch,
+                         LIMIT_EPOCH_STEP, (unsigned long long)last);
     int r = check_key_time(body, now_ms, error);
     if (r != 0) return r;
     if (sender && sender->keys_day == now_ms / CORE_DAY_MS &&
         sender->keys_count >= LIMIT_EPOCH_KEYS_PER_DAY) {
         verdict->retry_after_ms = (uint32_t)(CORE_DAY_MS - now_ms % CORE_DAY_MS);
-        return error_set(error, E_QUOTA, "epoch", "%d keys in a day", LIMIT_EPOCH_KEYS_PER_DAY);
+        return error_say(error, E_QUOTA, "epoch", "一天已公布 %d 把密钥", "%d keys in a day",
+                         LIMIT_EPOCH_KEYS_PER_DAY);
     }
     if (core_key_usable_count(core, body->serial, unit, now_ms) >= CORE_EPOCH_KEYS_PER_UNIT_MAX) {
         verdict->retry_after_ms = CORE_RETRY_MS;
-        return error_set(error, E_BUSY, "epoch", "%d keys published ahead",
+        return error_say(error, E_BUSY, "epoch", "已提前公布 %d 把密钥", "%d keys published ahead",
                          CORE_EPOCH_KEYS_PER_UNIT_MAX);
     }
     return core_sender_check_quota(core, body->serial, now_ms, verdict);
@@ -223,22 +228,25 @@ static int check_rewrap_key(const struct core *core, const Leadbus__RewrapBody *
     const struct core_epoch_key *key =
         core_key_find(core, unit, body->epoch, core_binary(body->epoch_key), now_ms, &live);
     if (!key)
-        return error_set(ret_error, E_EPOCH_UNKNOWN, "epoch", "%.64s has not published %llu so",
-                         body->unit, (unsigned long long)body->epoch);
+        return error_say(ret_error, E_EPOCH_UNKNOWN, "epoch", "%.64s 没有这样公布过 %llu",
+                         "%.64s has not published %llu so", body->unit,
+                         (unsigned long long)body->epoch);
     if (!live)
-        return error_set(ret_error, E_EPOCH_UNKNOWN, "epoch",
-                         "%llu of %.64s: its certificate %llu holds no longer",
-                         (unsigned long long)body->epoch, body->unit,
-                         (unsigned long long)key->serial);
+        return error_say(
+            ret_error, E_EPOCH_UNKNOWN, "epoch", "%2$.64s 的 %1$llu：其证书 %3$llu 已不再有效",
+            "%llu of %.64s: its certificate %llu holds no longer", (unsigned long long)body->epoch,
+            body->unit, (unsigned long long)key->serial);
     if (now_ms > key->not_after_ms)
-        return error_set(ret_error, E_EPOCH_EXPIRED, "epoch", "%llu held to %llu",
-                         (unsigned long long)body->epoch, (unsigned long long)key->not_after_ms);
+        return error_say(ret_error, E_EPOCH_EXPIRED, "epoch", "%llu 有效至 %llu",
+                         "%llu held to %llu", (unsigned long long)body->epoch,
+                         (unsigned long long)key->not_after_ms);
     bool ahead =
         body->created_ms > now_ms && body->created_ms - now_ms > core->config.created_skew_ms;
     bool old = body->created_ms < now_ms && now_ms - body->created_ms > core->config.created_age_ms;
     if (ahead || old)
-        return error_set(ret_error, E_CREATED_OUT_OF_RANGE, "created_ms", "%llu, bus time is %llu",
-                         (unsigned long long)body->created_ms, (unsigned long long)now_ms);
+        return error_say(ret_error, E_CREATED_OUT_OF_RANGE, "created_ms", "%llu，总线时间为 %llu",
+                         "%llu, bus time is %llu", (unsigned long long)body->created_ms,
+                         (unsigned long long)now_ms);
     return 0;
 }
 
@@ -249,19 +257,22 @@ static int check_rewrap(const struct core *core, const Leadbus__RewrapBody *body
     const struct core_message *message = core_message_of_hash(core, body->header_hash.data);
     uint16_t from = core_unit_find(core, body->from), unit = core_unit_find(core, body->unit);
     if (!message || from == CORE_UNIT_NONE)
-        return error_set(ret_error, E_NOT_FOUND, "header_hash", "no such message of this unit");
+        return error_say(ret_error, E_NOT_FOUND, "header_hash", "本单位没有这条消息",
+                         "no such message of this unit");
     uint32_t held = sections_held(core, message, from);
     if (held == 0)
-        return error_set(ret_error, E_NOT_FOUND, "header_hash", "no such message of this unit");
+        return error_say(ret_error, E_NOT_FOUND, "header_hash", "本单位没有这条消息",
+                         "no such message of this unit");
     struct core_reader reader = {0};
     if (unit != CORE_UNIT_NONE) reader = core_reader_find(core, message, unit);
     if (!reader.party)
-        return error_set(ret_error, E_NOT_A_RECIPIENT, "unit", "%.64s is not on the original",
-                         body->unit);
+        return error_say(ret_error, E_NOT_A_RECIPIENT, "unit", "%.64s 不是原消息的接收单位",
+                         "%.64s is not on the original", body->unit);
     /* All that the reader may open, or nothing: with a part it would hold the message for whole. */
     uint32_t whole = reader.sections;
     if (body->sections == 0 || body->sections != whole || (whole & ~held) != 0)
-        return error_set(ret_error, E_ROUTE_MISMATCH, "sections",
+        return error_say(ret_error, E_ROUTE_MISMATCH, "sections",
+                         "%x；%.64s 可读 %x，%.64s 持有其中 %x",
                          "%x; %.64s reads %x and %.64s holds %x of it", (unsigned)body->sections,
                          body->unit, (unsigned)whole, body->from, (unsigned)(whole & held));
     /* Sent before? Asked ahead of what changes with time. */

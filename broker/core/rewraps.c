@@ -36,12 +36,13 @@ int core_rewrap_check(const struct core *core, const Leadbus__RewrapBody *body, 
     for (uint32_t i = 0; i < rewrap->count; i++) {
         if (rewrap->bodies[i] != mark) continue;
         verdict->index = rewrap->indexes[i];
-        return error_set(&verdict->error, E_DUPLICATE, "body", "stands at %llu",
+        return error_say(&verdict->error, E_DUPLICATE, "body", "已在记录 %llu", "stands at %llu",
                          (unsigned long long)verdict->index);
     }
     if (rewrap->count < LIMIT_REWRAP_COUNT_MAX) return 0;
     verdict->index = rewrap->indexes[rewrap->count - 1];
-    return error_set(&verdict->error, E_DUPLICATE, "epoch",
+    return error_say(&verdict->error, E_DUPLICATE, "epoch",
+                     "此消息已为这把密钥补封 %u 次，最近一次在记录 %llu",
                      "%u rewraps of this message for this key, the last at %llu",
                      (unsigned)rewrap->count, (unsigned long long)verdict->index);
 }

@@ -103,8 +103,9 @@ static int do_put(const char *folder, struct disk_task *task)
     uint8_t leaf[MERKLE_HASH_LEN];
     merkle_leaf_hash(task->data, leaf);
     if (memcmp(leaf, task->leaf, sizeof leaf) != 0)
-        return error_set(&task->error, E_CHUNK_INVALID, "put_chunk.data",
-                         "chunk %u is not the announced one", task->number);
+        return error_say(&task->error, E_CHUNK_INVALID, "put_chunk.data",
+                         "分块 %u 不是所登记的那一块", "chunk %u is not the announced one",
+                         task->number);
     int code = check_reserve(folder, task->data.len, &task->error);
     return code ? code : chunks_put(folder, task->root, task->number, task->data, &task->error);
 }
@@ -128,7 +129,8 @@ static int do_read(const char *folder, struct disk_task *task)
     buf_fini(&leaves);
     if (code == E_CHUNK_INVALID) log_failure(LOG_LEVEL_ERROR, "chunk_damaged", code, &task->error);
     if (code == E_NOT_FOUND)
-        code = error_set(&task->error, E_ATTACHMENT_ERASED, "root", "not on the disk any more");
+        code = error_say(&task->error, E_ATTACHMENT_ERASED, "root", "磁盘上已没有",
+                         "not on the disk any more");
     return code;
 }
 

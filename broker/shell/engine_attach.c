@@ -79,7 +79,7 @@ static bool offer(struct engine *engine, struct job *job, struct disk_task *take
     if (disk_offer(engine->parts.disk, take_task)) return true;
     take_task->job = NULL; /* still the caller's */
     disk_task_free(take_task);
-    int code = error_set(&error, E_BUSY, NULL, "the disk is behind");
+    int code = error_say(&error, E_BUSY, NULL, "磁盘来不及写入", "the disk is behind");
     refuse(engine, job, code, &error);
     return false;
 }
@@ -125,10 +125,11 @@ static int open_upload(struct engine *engine, struct session *session, struct jo
     const Leadbus__OpenUpload *open = job->frame->open_upload;
     struct upload *upload = uploads_find(engine->parts.uploads, open->root.data);
     if (upload && strcmp(upload->unit, session->unit) != 0)
-        return error_set(ret_error, E_IDENTITY_MISMATCH, "open_upload.root",
+        return error_say(ret_error, E_IDENTITY_MISMATCH, "open_upload.root", "另一单位正在上传它",
                          "another unit is uploading it");
     if (upload && upload->state == UPLOAD_ERASING)
-        return error_set(ret_error, E_BUSY, "open_upload.root", "it is being given up");
+        return error_say(ret_error, E_BUSY, "open_upload.root", "正在放弃它",
+                         "it is being given up");
     if (upload) {
         upload->touched_ms = clock_now_ms();
         /* One that is being opened answers when that is done. */
@@ -179,13 +180,14 @@ static bool put_chunk(struct engine *engine, struct session *session, struct job
     *ret_code = 0;
     if (!upload || strcmp(upload->unit, session->unit) != 0 || upload->state == UPLOAD_ERASING ||
         upload->state == UPLOAD_OPENING) {
-        *ret_code = error_set(ret_error, E_NOT_FOUND, "put_chunk.root", "announce it first");
+        *ret_code = error_say(ret_error, E_NOT_FOUND, "put_chunk.root", "请先登记（OpenUpload）",
+                              "announce it first");
         return false;
     }
     if (put->number >= upload->chunk_count ||
         put->data.len != attachment_chunk_len(upload->stream_len, put->number)) {
-        *ret_code = error_set(ret_error, E_CHUNK_INVALID, "put_chunk.data", "chunk %u of %zu bytes",
-                              put->number, put->data.len);
+        *ret_code = error_say(ret_error, E_CHUNK_INVALID, "put_chunk.data", "分块 %u，%zu 字节",
+                              "chunk %u of %zu bytes", put->number, put->data.len);
         return false;
     }
     if (chunks_has(upload->present, put->number)) {
@@ -193,8 +195,8 @@ static bool put_chunk(struct engine *engine, struct session *session, struct job
         return false;
     }
     if (session->put_count >= UPLOADS_WINDOW) {
-        *ret_code =
-            error_set(ret_error, E_BUSY, "put_chunk", "more than %d on their way", UPLOADS_WINDOW);
+        *ret_code = error_say(ret_error, E_BUSY, "put_chunk", "在途超过 %d 块",
+                              "more than %d on their way", UPLOADS_WINDOW);
         return false;
     }
     struct disk_task *task = task_new(DISK_PUT, job, upload->root);
@@ -331,15 +333,17 @@ static int find_readable(struct engine *engine, const struct session *session, u
     if (at >= 0) readable |= lead->envelope.head->recipients[at]->sections;
     /* Who was not written to is told no more than who invents a number. */
     if (at < 0 && readable == 0)
-        return error_set(ret_error, E_NOT_FOUND, "index", "no such message to this unit");
+        return error_say(ret_error, E_NOT_FOUND, "index", "没有发给本单位的这条消息",
+                         "no such message to this unit");
     const Leadbus__Manifest *manifest = lead->envelope.contents;
     for (size_t i = 0; i < manifest->n_attachments; i++)
         if (memcmp(manifest->attachments[i]->root.data, root.data, 32) == 0)
             found = manifest->attachments[i];
-    if (!found) return error_set(ret_error, E_NOT_FOUND, "root", "not of this message");
+    if (!found)
+        return error_say(ret_error, E_NOT_FOUND, "root", "不属于此消息", "not of this message");
     if (!(readable >> found->section & 1))
-        return error_set(ret_error, E_NOT_A_RECIPIENT, "root", "of a section that %s may not open",
-                         session->unit);
+        return error_say(ret_error, E_NOT_A_RECIPIENT, "root", "属于 %s 无权打开的部分",
+                         "of a section that %s may not open", session->unit);
     *ret = found;
     return 0;
 }
@@ -355,10 +359,11 @@ static int fetch(struct engine *engine, struct session *session, struct job *job
     int code = find_readable(engine, session, index, root, &attachment, ret_error);
     if (code) return code;
     if (chunk && frame->get_chunk->number >= attachment->chunks)
-        return error_set(ret_error, E_NOT_FOUND, "get_chunk.number", "%u of %llu",
+        return error_say(ret_error, E_NOT_FOUND, "get_chunk.number", "%u，共 %llu 块", "%u of %llu",
                          frame->get_chunk->number, (unsigned long long)attachment->chunks);
     if (session->read_count >= UPLOADS_WINDOW)
-        return error_set(ret_error, E_BUSY, "get_chunk", "more than %d asked for", UPLOADS_WINDOW);
+        return error_say(ret_error, E_BUSY, "get_chunk", "同时请求超过 %d 块",
+                         "more than %d asked for", UPLOADS_WINDOW);
     struct disk_task *task = task_new(chunk ? DISK_CHUNK : DISK_LEAVES, job, root.data);
     task->index = index;
     task->stream_len = attachment->size;

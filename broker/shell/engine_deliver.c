@@ -191,9 +191,9 @@ int deliver_again(struct engine *engine, struct session *session, unsigned lane,
     if (count > LIMIT_AGAIN_COUNT_MAX) count = LIMIT_AGAIN_COUNT_MAX;
     count = core_past(engine->core, session->unit, lane, after, indexes, count);
     if (count == 0)
-        return error_set(ret_error, E_NOT_FOUND, "get_delivered.after",
-                         "nothing acknowledged in lane %u behind %llu", lane,
-                         (unsigned long long)after);
+        return error_say(
+            ret_error, E_NOT_FOUND, "get_delivered.after", "通道 %u 在 %llu 之后没有已确认的消息",
+            "nothing acknowledged in lane %u behind %llu", lane, (unsigned long long)after);
     for (size_t i = 0; i < count; i++) {
         struct core_entry entry = {.position = after + 1 + i, .index = indexes[i]};
         struct buf bytes = {0};

@@ -236,8 +236,8 @@ static void handle_get_bundle(struct engine *engine, struct session *session, co
     }
     struct bytes bytes = trust_bundle_bytes(bundle);
     if (bytes.len > LIMIT_FRAME_BYTES_MAX - 64) {
-        int code =
-            error_set(&error, E_TOO_LARGE, "get_bundle", "%zu bytes do not fit a frame", bytes.len);
+        int code = error_say(&error, E_TOO_LARGE, "get_bundle", "%zu 字节放不进一帧",
+                             "%zu bytes do not fit a frame", bytes.len);
         reply_refuse(engine, job, code, &error);
         return;
     }
@@ -304,7 +304,7 @@ static void handle_get_proof(struct engine *engine, const struct job *job)
     struct error error = {0};
     int code = 0;
     if (wanted->id.len)
-        code = error_set(&error, E_NOT_FOUND, "get_proof.id",
+        code = error_say(&error, E_NOT_FOUND, "get_proof.id", "请重发该消息：回执带有证明",
                          "send the message again: its receipt carries the proof");
     if (!code && wanted->from_size)
         code = tree_consistency(engine->tree, wanted->from_size, &consistency, &error);
@@ -382,7 +382,8 @@ static bool handle_greeted(struct engine *engine, struct session *session, struc
     }
     bool kept = false;
     if (!attach_handle(engine, session, job, &kept))
-        reply_refuse(engine, job, error_set(&error, E_BAD_FORM, "frame", "not a request"), &error);
+        reply_refuse(engine, job,
+                     error_say(&error, E_BAD_FORM, "frame", "不是请求", "not a request"), &error);
     return kept;
 }
 
@@ -410,8 +411,8 @@ static bool handle(struct engine *engine, struct job *job)
         return false;
     }
     if (!session) {
-        code =
-            error_set(&error, E_NOT_GREETED, NULL, "HELLO first, or another connection took over");
+        code = error_say(&error, E_NOT_GREETED, NULL, "请先握手（HELLO），或本连接已被另一连接接替",
+                         "HELLO first, or another connection took over");
         reply_refuse(engine, job, code, &error);
         return false;
     }

@@ -133,7 +133,8 @@ static int check_who(struct engine *engine, const struct job *job, const Leadbus
         return error_say(ret_error, E_CREATED_OUT_OF_RANGE, "hello.time_ms",
                          "与总线时钟相差 %llu 毫秒", "%llu ms apart", (unsigned long long)apart_ms);
     if (body->instance.len != 16)
-        return error_set(ret_error, E_BAD_VALUE, "hello.instance", "16 bytes are needed");
+        return error_say(ret_error, E_BAD_VALUE, "hello.instance", "须为 16 字节",
+                         "16 bytes are needed");
     return 0;
 }
 
@@ -147,7 +148,8 @@ static int check_seen(struct engine *engine, const Leadbus__HelloBody *body,
         return error_say(ret_error, E_ORIGIN_MISMATCH, "hello.origin", "本日志是 %s",
                          "this journal is %s", core_origin(engine->core));
     if (body->seen_root.len != 32)
-        return error_set(ret_error, E_BAD_VALUE, "hello.seen_root", "32 bytes are needed");
+        return error_say(ret_error, E_BAD_VALUE, "hello.seen_root", "须为 32 字节",
+                         "32 bytes are needed");
     uint64_t size = tree_size(engine->tree);
     int code = 0;
     if (body->seen_size > size) {
@@ -177,7 +179,8 @@ static int check_lanes(struct engine *engine, const Leadbus__HelloBody *body,
     for (size_t i = 0; i < body->n_lanes; i++) {
         const Leadbus__LanePosition *theirs = body->lanes[i];
         if (theirs->lane >= ENVELOPE_LANE_COUNT || theirs->running.len != 32)
-            return error_set(ret_error, E_BAD_VALUE, "hello.lanes", "lane or running hash");
+            return error_say(ret_error, E_BAD_VALUE, "hello.lanes", "通道或累计摘要有误",
+                             "lane or running hash");
         uint64_t position;
         uint8_t running[32];
         core_acknowledged(engine->core, body->unit, theirs->lane, &position, running);
@@ -302,7 +305,8 @@ int session_hello(struct engine *engine, const struct job *job, struct error *re
     if (code) goto out;
     struct session *session = take_session(engine, body);
     if (!session) {
-        code = error_set(ret_error, E_BUSY, "hello", "%zu sessions", engine->session_count);
+        code = error_say(ret_error, E_BUSY, "hello", "已有 %zu 个会话", "%zu sessions",
+                         engine->session_count);
         goto out;
     }
     session->serial = body->serial;

@@ -34,7 +34,8 @@ static int check_submit(const struct directory *directory, struct job *job)
 {
     const Leadbus__Submit *submit = job->frame->submit;
     if (!submit->envelope)
-        return error_set(&job->error, E_MISSING_FIELD, "submit.envelope", "no envelope");
+        return error_say(&job->error, E_MISSING_FIELD, "submit.envelope", "没有信封",
+                         "no envelope");
     struct envelope *envelope = (struct envelope *)arena_alloc(&job->arena, sizeof *envelope);
     if (!envelope) return error_set(&job->error, E_TOO_LARGE, "submit.envelope", "arena");
     envelope_header_hash(bytes_of(submit->envelope->header.data, submit->envelope->header.len),
@@ -49,7 +50,7 @@ static int check_submit(const struct directory *directory, struct job *job)
     if (!entry) return 0; /* the core says what it thinks of an unknown serial */
     code = envelope_verify(envelope, entry->identity);
     if (code)
-        return error_set(&job->error, code, "signature", "of serial %llu",
+        return error_say(&job->error, code, "signature", "证书 %llu 的签名", "of serial %llu",
                          (unsigned long long)envelope->head->serial);
     memcpy(job->checked_key, entry->identity, sizeof job->checked_key);
     job->signature_checked = true;
@@ -64,7 +65,7 @@ static int check_signed(const struct directory *directory, struct job *job, cons
     if (!entry) return 0;
     int code = signed_body_verify(label, bytes_of(body.data, body.len),
                                   bytes_of(signature.data, signature.len), entry->identity);
-    if (code) return error_set(&job->error, code, "signature", "%s", label);
+    if (code) return error_say(&job->error, code, "signature", "与所签内容不符（%s）", "%s", label);
     memcpy(job->checked_key, entry->identity, sizeof job->checked_key);
     job->signature_checked = true;
     return 0;
@@ -85,7 +86,8 @@ static int check_rewrap(const struct directory *directory, struct job *job)
 static int check_root(struct job *job, const char *field, ProtobufCBinaryData root)
 {
     if (root.len == SUITE_HASH_LEN) return 0;
-    return error_set(&job->error, E_BAD_VALUE, field, "%zu bytes, not 32", root.len);
+    return error_say(&job->error, E_BAD_VALUE, field, "%zu 字节，应为 32 字节", "%zu bytes, not 32",
+                     root.len);
 }
 
 static int check_open_upload(struct job *job)
@@ -109,8 +111,8 @@ static int check_put_chunk(struct job *job)
     int code = check_root(job, "put_chunk.root", put->root);
     if (!code) code = check_number(job, "put_chunk.number", put->number);
     if (!code && put->data.len > LIMIT_CHUNK_BYTES_MAX)
-        code = error_set(&job->error, E_TOO_LARGE, "put_chunk.data", "%zu bytes, at most %d",
-                         put->data.len, LIMIT_CHUNK_BYTES_MAX);
+        code = error_say(&job->error, E_TOO_LARGE, "put_chunk.data", "%zu 字节，最多 %d 字节",
+                         "%zu bytes, at most %d", put->data.len, LIMIT_CHUNK_BYTES_MAX);
     return code;
 }
 

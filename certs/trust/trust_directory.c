@@ -307,19 +307,21 @@ int trust_epoch_key_check(const struct trust_certificate *certificate, const Lea
     const Leadbus__EpochKeyBody *body = (const Leadbus__EpochKeyBody *)message;
     if (strcmp(body->unit, certificate->unit) != 0 ||
         (body->serial != 0 && body->serial != certificate->serial))
-        return error_set(ret_error, E_IDENTITY_MISMATCH, "unit",
+        return error_say(ret_error, E_IDENTITY_MISMATCH, "unit", "是 %.47s 的密钥，证书属于 %s",
                          "the key of %.47s, the certificate of %s", body->unit, certificate->unit);
     if (body->epoch == 0 || body->public_key.len != 32 ||
         body->not_before_ms >= body->not_after_ms ||
         body->not_after_ms - body->not_before_ms > epoch_span_max_ms)
-        return error_set(ret_error, E_BAD_VALUE, "epoch",
+        return error_say(ret_error, E_BAD_VALUE, "epoch",
+                         "编号从 1 起，密钥 32 字节，有效期最长 400 天",
                          "number from 1, 32 byte key, a span of at most 400 days");
     if (suite_find(SUITE_1)->check_agree_key(body->public_key.data) != 0)
-        return error_set(ret_error, E_KEY_WEAK, "public_key", "epoch %" PRIu64, body->epoch);
+        return error_say(ret_error, E_KEY_WEAK, "public_key", "时段 %" PRIu64, "epoch %" PRIu64,
+                         body->epoch);
     if (signed_body_verify(SIGNED_EPOCH, bytes, bytes_of(key->signature.data, key->signature.len),
                            certificate->identity) != 0)
-        return error_set(ret_error, E_SIGNATURE_INVALID, "signature", "epoch %" PRIu64 " of %s",
-                         body->epoch, certificate->unit);
+        return error_say(ret_error, E_SIGNATURE_INVALID, "signature", "%2$s 的时段 %1$" PRIu64,
+                         "epoch %" PRIu64 " of %s", body->epoch, certificate->unit);
     *ret_body = body;
     return 0;
 }

@@ -74,6 +74,15 @@ void caller_send(struct caller *caller, Leadbus__Frame *frame)
     buf_fini(&bytes);
 }
 
+/* Whatever is refused, its detail is there for who reads Chinese as well. */
+static void check_languages(const Leadbus__Refusal *refusal)
+{
+    if (!strchr(refusal->detail, ' ') || refusal->detail_zh[0]) return;
+    (void)fprintf(stderr, "in English only: %s %s: %s\n", error_name(-(int)refusal->code),
+                  refusal->field, refusal->detail);
+    CHECK(refusal->detail_zh[0]);
+}
+
 const Leadbus__Frame *caller_receive(struct caller *caller, int deadline_ms)
 {
     zmq_pollitem_t item = {.socket = caller->socket, .events = ZMQ_POLLIN};
@@ -93,6 +102,7 @@ const Leadbus__Frame *caller_receive(struct caller *caller, int deadline_ms)
         CHECK(frame->delivery->running.len == 32);
         memcpy(caller->lanes[frame->delivery->lane].running, frame->delivery->running.data, 32);
     }
+    if (frame->body_case == LEADBUS__FRAME__BODY_REFUSAL) check_languages(frame->refusal);
     return frame;
 }
 

@@ -137,9 +137,10 @@ static int run(struct trace *trace, const struct core_request *request,
     core_digest(trace->core, after);
     CHECK(memcmp(before, after, 32) == 0); /* admit changes nothing */
     if (r != 0) {
-        /* What an officer is told of a message is there in both languages. */
-        if (request->type == CORE_SUBMIT && strchr(verdict.error.detail, ' ') &&
-            !verdict.error.detail_zh[0]) {
+        /* What a unit is told is there in both languages. */
+        const bool of_unit = request->type == CORE_SUBMIT || request->type == CORE_ACK ||
+                             request->type == CORE_PUBLISH_KEY || request->type == CORE_REWRAP;
+        if (of_unit && strchr(verdict.error.detail, ' ') && !verdict.error.detail_zh[0]) {
             (void)fprintf(stderr, "in English only: %s %s: %s\n", error_name(r),
                           verdict.error.field, verdict.error.detail);
             CHECK(verdict.error.detail_zh[0]);
