@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "clients/plan/derive/table_inner.h"
+#include "clients/plan/derive/table_readers.h"
 
 /* ---- columns: cells by where they start -------------------------------------------------------
  */

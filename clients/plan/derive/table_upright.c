@@ -1,4 +1,4 @@
-#include "clients/plan/derive/table_inner.h"
+#include "clients/plan/derive/table_readers.h"
 
 enum { ROW_LINES_MAX = 64 };
 

@@ -1,6 +1,7 @@
-/* table_inner: what the readers of tables share. Nobody else includes it. */
-#ifndef CLIENTS_PLAN_DERIVE_TABLE_INNER_H
-#define CLIENTS_PLAN_DERIVE_TABLE_INNER_H
+/* table_rows: the row of a table that is being read: its number, the pieces of its cells, and what
+ * becomes of them when it ends. The readers (table_readers.h) fill it. */
+#ifndef CLIENTS_PLAN_DERIVE_TABLE_ROWS_H
+#define CLIENTS_PLAN_DERIVE_TABLE_ROWS_H
 
 #include "clients/plan/derive/table_cells.h"
 
@@ -47,14 +48,5 @@ bool table_starts_row(const struct reader *reader, const struct cells *cells,
 /* One cell from the left margin that reads like text and not like part of a row. */
 bool table_ends_table(const struct source *source, const struct source_line *line,
                       const struct cell *cell);
-
-/* Columns told apart by where cells start. One line; false: the table ends before it. */
-bool table_by_column(struct reader *reader, size_t line);
-
-/* Tables that were copied cell by cell, each on a line of its own: the head's cells, then 1 and the
- * cells of the first row, 2 and so on. Lines of the head; 0: none here. */
-size_t upright_head(const struct source *source, size_t line, struct head *ret);
-/* The index of the first line behind the table. */
-size_t upright_read(struct reader *reader, size_t line, size_t head_lines);
 
 #endif
