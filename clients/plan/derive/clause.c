@@ -4,7 +4,10 @@
 
 void clauses_fini(struct clauses *clauses)
 {
-    for (size_t i = 0; i < clauses_count(clauses); i++) roles_fini(&clauses_at(clauses, i)->roles);
+    for (size_t i = 0; i < clauses_count(clauses); i++) {
+        roles_fini(&clauses_at(clauses, i)->roles);
+        buf_fini(&clauses_at(clauses, i)->taken);
+    }
     buf_fini(&clauses->list);
 }
 

@@ -27,6 +27,7 @@ struct clause {
     uint64_t numbers; /* CLAUSE_SCOPE: the items that it names, as bits; 0: all there are */
     uint32_t row;     /* CLAUSE_TABLE: of the tables */
     struct roles roles;
+    struct buf taken; /* struct span: every name found, also those that a finding took out again */
 };
 
 struct clauses {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/plan/derive/check.h"
 #include "clients/plan/derive/encoding.h"
 #include "clients/plan/derive/names.h"
 #include "clients/plan/derive/rows.h"
@@ -316,6 +317,8 @@ static int analyse(struct work *work, struct error *ret_error)
     }
     rows_draft(&work->drafts, &work->clauses, &work->outline, &work->text, &work->tables,
                work->findings);
+    check_drafts(&work->drafts, &work->clauses, &work->outline, &work->text, &work->tables,
+                 work->findings);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "clients/plan/derive/gaps.h"
+#include "clients/plan/derive/words_inner.h"
 
 /* ---- the text's own vocabulary ----------------------------------------------------------------
  */
@@ -63,7 +64,7 @@ static void learn(struct vocabulary *vocabulary, const struct clauses *clauses)
 struct refiner {
     struct vocabulary vocabulary;
     struct findings *findings;
-    const struct clause *clause;
+    struct clause *clause;
     struct buf names; /* of the clause, as they come out */
     unsigned flags;
 };
@@ -75,6 +76,7 @@ static void emit(struct refiner *refiner, const struct role_name *name, size_t f
     if (part.span.len == 0) return;
     if (!is_whole(part.span)) refiner->flags |= NAMES_BROKEN;
     buf_append(&refiner->names, &part, sizeof part);
+    buf_append(&refiner->clause->taken, &part.span, sizeof part.span);
 }
 
 /* Where 和, 与 or 及 joins two units; the whole length: nowhere. */
@@ -288,6 +290,23 @@ static bool shares_prefix(const struct refiner *refiner, size_t index)
     return false;
 }
 
+/* 市教育局市公安局: the separator is lost. */
+static bool is_run_together(struct span span)
+{
+    static const uint32_t *const inner[] = {U"市场", U"区域", U"县域", U"市政", U"州府",
+                                            U"区划", U"市容", U"镇街", U"乡村", U"市民"};
+    for (size_t at = 3; at + 3 <= span.len; at++) {
+        struct span left = span_sub(span, 0, at), right = span_sub(span, at, span.len);
+        if (words_opens(span.f[at])) return false;
+        if (words_prefix(right) == 0 || !words_whole_unit(left) || !words_certain(right)) continue;
+        bool word = right.f[0] == U'区' && words_is_any(left.f[at - 1], U"园街社校库县市镇城");
+        for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++)
+            word = word || span_starts(right, inner[i]);
+        if (!word) return true;
+    }
+    return false;
+}
+
 static void judge(struct refiner *refiner)
 {
     bool lead = false, prefix = false;
@@ -300,8 +319,11 @@ static void judge(struct refiner *refiner)
             find(refiner, FINDING_NAME_GENERIC, span);
         } else if (words_group(span)) {
             refiner->flags |= NAMES_GROUP;
+            if (!words_whole_group(span)) find(refiner, FINDING_NAME_DOUBTFUL, span);
         } else if (!words_unit(span) || words_runs_on(span)) {
             find(refiner, FINDING_NAME_DOUBTFUL, span);
+        } else if (is_run_together(span)) {
+            find(refiner, FINDING_NAME_JOINED, span);
         }
         if (shares_prefix(refiner, i)) {
             refiner->flags |= NAMES_SHARED_PREFIX;
@@ -329,6 +351,10 @@ static void refine(struct refiner *refiner, struct clause *clause)
     if (clause->roles.flags & ROLES_LEAD_ASSUMED)
         find(refiner, FINDING_LEAD_ASSUMED,
              name_count(refiner) > 0 ? name_at(refiner, 0)->span : (struct span){0});
+    if (clause->roles.flags & ROLES_WIDE)
+        find(refiner, FINDING_LEAD_WIDE,
+             roles_count(&clause->roles) > 0 ? roles_name(&clause->roles, 0)->span
+                                             : (struct span){0});
     if (clause->roles.flags & ROLES_OTHERS) find(refiner, FINDING_SCOPE_OTHERS, (struct span){0});
     if (clause->roles.flags & ROLES_LEADER) find(refiner, FINDING_LEADER, (struct span){0});
     buf_fini(&clause->roles.names);

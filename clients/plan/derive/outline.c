@@ -26,6 +26,7 @@ struct builder {
 void outline_fini(struct outline *outline)
 {
     buf_fini(&outline->items);
+    buf_fini(&outline->refused);
 }
 
 size_t outline_count(const struct outline *outline)
@@ -156,6 +157,23 @@ static bool is_weak(enum outline_form form)
     return form == OUTLINE_N || form == OUTLINE_N_HALF || form == OUTLINE_CIRCLE;
 }
 
+/* Does a line begin at `at` behind a line that has come to its end: with a stop or a bracket, or as
+ * a short heading? A number there is an item's, whatever stood before it. */
+static bool begins_paragraph(const struct builder *builder, size_t at)
+{
+    enum { TITLE_LEN_MAX = 30 };
+    size_t body = top(builder)->body;
+    if (at == 0) return true;
+    struct span before = text_span(builder->text, at - 1, at + 1);
+    if ((before.c[1] & WORDS_LINE) == 0) return false;
+    if (marker_follows(before, 0, U"。)];:")) return true;
+    if (at <= body || at - body > TITLE_LEN_MAX || builder->depth == 1) return false;
+    struct span title = text_span(builder->text, body, at);
+    for (size_t i = 1; i < title.len; i++)
+        if (title.c[i] & WORDS_LINE) return false;
+    return span_find_any(title, U",、;") == SPAN_NONE;
+}
+
 /* The next number of a level that is open. */
 static void take_known(struct builder *builder, const struct marker *marker, size_t at,
                        bool mid_line, size_t depth)
@@ -163,7 +181,7 @@ static void take_known(struct builder *builder, const struct marker *marker, siz
     enum { GAP_MAX = 20, WEAK_GAP_MAX = 3 };
     uint32_t value = marker->values[0];
     uint32_t now = outline_item(builder->outline, builder->stack[depth])->values[0];
-    bool weak = is_weak(marker->form);
+    bool weak = is_weak(marker->form) && !begins_paragraph(builder, at);
     if (value != now + 1) {
         if (mid_line) return;
         if (value > now && value - now > (weak ? WEAK_GAP_MAX : GAP_MAX)) return;
@@ -189,7 +207,10 @@ static void take_new(struct builder *builder, const struct marker *marker, size_
     uint32_t value = marker->values[0];
     bool goes_on = value == builder->last[marker->form] + 1;
     if (value != 1 && !goes_on) {
-        if (mid_line || is_weak(marker->form) || value > FIRST_MAX) return;
+        bool weak = is_weak(marker->form) && !begins_paragraph(builder, at);
+        if (mid_line || weak ||
+            (value > FIRST_MAX && value > builder->last[marker->form] + FIRST_MAX))
+            return;
         note(builder, FINDING_NUMBER_GAP, marker, at);
     }
     if (marker->form <= OUTLINE_CN) {
@@ -315,7 +336,11 @@ void outline_build(struct outline *outline, const struct text *text, struct find
         if (!line && !may_begin(text, at, &marker, anywhere)) continue;
         size_t before = outline_count(outline);
         take(&builder, &marker, at, !line || inlined);
-        if (outline_count(outline) == before) continue;
+        if (outline_count(outline) == before) {
+            uint32_t refused = (uint32_t)at;
+            if (line && !inlined) buf_append(&outline->refused, &refused, sizeof refused);
+            continue;
+        }
         outline_item(outline, before)->inlined = inlined;
         at += marker.len - 1;
     }

@@ -43,6 +43,8 @@ struct outline_item {
 
 struct outline {
     struct buf items; /* struct outline_item, by at; the first is a root at 0 */
+    struct buf
+        refused; /* uint32_t each, ascending: numbers at the start of a line that do not fit */
 };
 
 void outline_build(struct outline *outline, const struct text *text, struct findings *findings);

@@ -109,6 +109,7 @@ static void split_at_comma(struct parser *parser, enum role role)
     bool comma =
         parser->comma_at > parser->pending_from && parser->comma_at < roles_count(parser->ret);
     if (!comma || parser->with) return;
+    if (role == ROLE_HEAD && parser->label == ROLE_NONE) parser->ret->flags |= ROLES_WIDE;
     enum role label = parser->label;
     if (label != ROLE_NONE && label != ROLE_SKIP) {
         if (label == role || (leads(label) && leads(role))) return;
@@ -240,12 +241,25 @@ static struct span without_count(struct span span)
     return number && words_whole_unit(name) ? name : span;
 }
 
+/* 市教育局（张某） where persons are named: who stands in the bracket is no part of the name. */
+static struct span without_person(struct parser *parser, struct span span)
+{
+    if (span.len == 0 || !words_closes(span.f[span.len - 1])) return span;
+    size_t open = span_open(span, span.len - 1);
+    if (open == SPAN_NONE || open == 0) return span;
+    struct span inner = span_sub(span, open + 1, span.len - 1);
+    if (words_unit(inner) || words_prefix(inner) > 0) return span;
+    parser->ret->flags |= ROLES_LEADER;
+    return span_sub(span, 0, open);
+}
+
 static void add_one(struct parser *parser, struct span span)
 {
     span = without_count(span_trim(span));
     if (span.len == 0 || span.f[0] == U'谁') return; /* 谁主管谁负责 names nobody */
     enum role marked = marked_role(&span);
     if (marked == ROLE_NONE) take_inner(parser, &span);
+    if (parser->persons) span = without_person(parser, span);
     if (words_deadline(span)) {
         parser->ret->flags |= ROLES_DEADLINE;
         return;
@@ -384,6 +398,7 @@ void roles_take_chunk(struct parser *parser, struct span span)
         } else {
             take_text(parser, span_sub(span, 0, start));
             take_label(parser, role);
+            parser->persons = words_label_persons(span_sub(span, start, colon)) > 0;
         }
         if (role == ROLE_SKIP) note_skipped(parser, span_sub(span, start, colon));
         span = span_sub(span, colon + 1, span.len);

@@ -24,6 +24,7 @@ enum {
     ROLES_LEAD_ASSUMED = 16, /* a first group without a verb before a group that cooperates */
     ROLES_SHARED = 32,       /* 按职责分工, 分别 */
     ROLES_OTHERS = 64,       /* a further sentence is about other items: 以下均需各县落实 */
+    ROLES_WIDE = 128,        /* A、B，C牵头: do all of them head it? */
 };
 
 struct roles {

@@ -9,6 +9,7 @@ struct parser {
     enum role fallback;
     enum role label;     /* of the list we are in; ROLE_NONE: none yet */
     bool with;           /* behind 会同: the names cooperate */
+    bool persons;        /* the label is of persons too: 责任单位及责任人 */
     size_t pending_from; /* names from here on have no role yet */
     size_t comma_at;     /* the first name behind the last ， */
     bool acts;           /* the last name went on with what it shall do */

@@ -1,4 +1,5 @@
 #include "clients/plan/derive/roles_inner.h"
+#include "clients/plan/derive/words_inner.h"
 
 /* ---- sentences --------------------------------------------------------------------------------
  */
@@ -131,6 +132,16 @@ static bool runs_on(const struct parser *parser, struct span span)
     return verb.kind == VERB_NONE || verb.at > 0;
 }
 
+/* 并会同区教育局: without 并. */
+static struct span without_and(struct span chunk)
+{
+    static const uint32_t *const ands[] = {U"并", U"同时", U"另", U"还"};
+    size_t len = STARTS_ANY(chunk, ands);
+    struct verb verb = words_verb(span_sub(chunk, len, chunk.len));
+    return len > 0 && verb.kind == VERB_WITH && verb.at == 0 ? span_sub(chunk, len, chunk.len)
+                                                             : chunk;
+}
+
 /* The chunks of a sentence, as long as its first one is said of units. */
 static void take_sentence(struct parser *parser, struct span span)
 {
@@ -139,7 +150,7 @@ static void take_sentence(struct parser *parser, struct span span)
     while (span.len > 0) {
         size_t end = span_find_any(span, U"、,;。");
         size_t len = end == SPAN_NONE ? span.len : end;
-        struct span chunk = span_trim(span_sub(span, 0, len));
+        struct span chunk = without_and(span_trim(span_sub(span, 0, len)));
         if (end == SPAN_NONE) end = span.len - 1;
         if (chunk.len > 0 && runs_on(parser, chunk)) {
             take_cut(parser, chunk);

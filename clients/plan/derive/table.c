@@ -79,6 +79,18 @@ static size_t resumes_at(struct reader *reader, size_t line)
     return SIZE_MAX;
 }
 
+/* A line at which the table was left, though it is made of cells. */
+static bool is_like_row(const struct reader *reader, size_t line)
+{
+    enum { CELLS_MIN = 3 };
+    struct cells cells;
+    size_t filled = 0;
+    cells_split(reader->source, &reader->source->lines[line], reader->head.by, &cells);
+    for (size_t i = 0; i < cells.count; i++) filled += cells.cells[i].len > 0;
+    if (reader->head.by == CELLS_BY_SPACE) return false;
+    return filled >= CELLS_MIN || (filled > 1 && reader->head.by != CELLS_BY_COLUMN);
+}
+
 /* Reads rows from `line` on; the index of the first line that is not of the table. */
 static size_t read_rows(struct reader *reader, size_t line)
 {
@@ -108,6 +120,8 @@ static size_t read_rows(struct reader *reader, size_t line)
         } else {
             size_t again_at = resumes_at(reader, line);
             table_end_row(reader);
+            if (again_at == SIZE_MAX && is_like_row(reader, line))
+                table_report(reader, FINDING_TABLE_END, line);
             if (again_at == SIZE_MAX) break;
             line = again_at;
         }
@@ -175,6 +189,7 @@ static size_t read_table(struct reader *reader, size_t line, size_t head_lines)
     memcpy(reader->starts, reader->head.cells, sizeof reader->starts);
     reader->open = reader->centred = false;
     reader->row_count = 0;
+    reader->last = 0;
     reader->pieces.len = 0;
     size_t end = read_rows(reader, line + head_lines);
     if (reader->row_count == 0)
@@ -194,7 +209,7 @@ void tables_read(struct tables *tables, struct source *source, struct findings *
         } else if (head_read(source, &source->lines[line], next, &reader.head, &lines) ||
                    (lines = head_over_lines(source, line, &reader.head)) > 0) {
             line = read_table(&reader, line, lines);
-        } else if ((lines = upright_head(source, line, &reader.head)) > 0) {
+        } else if ((lines = upright_head(&reader, line, &reader.head)) > 0) {
             line = upright_read(&reader, line, lines);
         } else {
             line++;

@@ -127,7 +127,7 @@ static void place(struct reader *reader, const struct cells *cells, size_t from,
             if (other != SIZE_MAX) column = other;
         }
         if (column == SIZE_MAX || column < least || column >= reader->head.count) {
-            table_report(reader, line);
+            table_report(reader, FINDING_TABLE_CELL, line);
             column = least < reader->head.count ? least : reader->head.count - 1;
         }
         table_piece(reader, column, &cells->cells[i], line);
@@ -342,7 +342,8 @@ bool table_by_column(struct reader *reader, size_t line)
     bool dotted = false;
     split_columns(reader, line, &cells);
     if (cells.count == 0 || cells.more || cells.count > reader->head.count) {
-        if (cells.count > reader->head.count && reader->open) table_report(reader, line);
+        if (cells.count > reader->head.count && reader->open)
+            table_report(reader, FINDING_TABLE_CELL, line);
         return reader->open && cells.count > reader->head.count;
     }
     if (!begins(reader, &cells, line, numbers, &count, &dotted)) {

@@ -24,7 +24,7 @@ static bool continue_by_tab(struct reader *reader, const struct cells *cells, si
     }
     for (size_t i = 0; i < cells->count; i++) {
         if (column + i >= reader->head.count) {
-            if (cells->cells[i].len > 0) table_report(reader, line);
+            if (cells->cells[i].len > 0) table_report(reader, FINDING_TABLE_CELL, line);
             break;
         }
         table_piece(reader, column + i, &cells->cells[i], line);
@@ -48,7 +48,7 @@ bool table_by_tab(struct reader *reader, size_t line)
         (reader->head.number != 0 || joins_number(&cells) || cells.count == 1)) {
         table_begin_row(reader, line);
         table_number(reader, numbers, count, dotted);
-        if (cells.count > reader->head.count) table_report(reader, line);
+        if (cells.count > reader->head.count) table_report(reader, FINDING_TABLE_CELL, line);
         for (size_t i = 0; i < cells.count && i < reader->head.count; i++)
             table_piece(reader, i, &cells.cells[i], line);
         reader->column =
@@ -65,12 +65,15 @@ bool table_by_tab(struct reader *reader, size_t line)
 static bool is_rule(const struct source *source, const struct cells *cells)
 {
     struct cell_text text;
+    bool any = false;
     for (size_t i = 0; i < cells->count; i++) {
         cell_read(source, &cells->cells[i], &text);
+        any = any || text.span.len > 0;
+        if (cells->cells[i].len > 0 && text.span.len == 0) return false; /* too long for one */
         for (size_t j = 0; j < text.span.len; j++)
             if (!words_dash(text.span.f[j]) && text.span.f[j] != ':') return false;
     }
-    return true;
+    return any;
 }
 
 bool table_by_pipe(struct reader *reader, size_t line)
@@ -80,12 +83,15 @@ bool table_by_pipe(struct reader *reader, size_t line)
     struct bytes bytes = bytes_of(reader->source->bytes.data + reader->source->lines[line].at,
                                   reader->source->lines[line].len);
     cells_split(reader->source, &reader->source->lines[line], CELLS_BY_PIPE, &cells);
-    if (cells.more || cells.count == 0) return false;
+    if (cells.more) return false;
     bool last_open = true;
     for (size_t at = 0; at < bytes.len;) {
         uint32_t point = text_next(bytes, &at);
         if (!text_is_space(point)) last_open = words_fold(point) != '|';
     }
+    /* A pipe alone ends an empty cell. */
+    if (cells.count == 0 && reader->open && !last_open) cells.count = 1;
+    if (cells.count == 0) return false;
     if (!reader->open && cells.count == 1 && last_open) return false;
     if (is_rule(reader->source, &cells)) return true;
     for (size_t i = 0; i < cells.count; i++) {

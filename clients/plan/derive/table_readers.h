@@ -15,7 +15,7 @@ bool table_by_column(struct reader *reader, size_t line);
 
 /* Tables that were copied cell by cell, each on a line of its own: the head's cells, then 1 and the
  * cells of the first row, 2 and so on. Lines of the head; 0: none here. */
-size_t upright_head(const struct source *source, size_t line, struct head *ret);
+size_t upright_head(struct reader *reader, size_t line, struct head *ret);
 /* The index of the first line behind the table. */
 size_t upright_read(struct reader *reader, size_t line, size_t head_lines);
 

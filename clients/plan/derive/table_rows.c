@@ -69,6 +69,19 @@ static bool is_chinese(const struct reader *reader, const struct table_row *row)
     return words_chinese(text.span, &value) > 0;
 }
 
+/* Numbers go up by one, or begin anew below a heading; anything else may be a row that was lost, or
+ * cells that moved. */
+static void check_number(struct reader *reader)
+{
+    const struct table_row *row = &reader->row;
+    uint32_t number = row->number_count == 1 ? row->numbers[0] : 0;
+    bool lost = number > 1 && reader->last > 0 && number != reader->last + 1;
+    bool none = row->number_count == 0 && reader->head.number == 0;
+    if (lost || none)
+        findings_add_text(reader->findings, FINDING_TABLE_NUMBER, row->line_first, "");
+    reader->last = number;
+}
+
 static struct span title_of(const struct reader *reader, const struct table_row *row)
 {
     return text_span(&reader->tables->cells, row->title_from, row->title_to);
@@ -110,6 +123,7 @@ void table_end_row(struct reader *reader)
     if (heading) return;
     if (!lead)
         findings_add(reader->findings, FINDING_TABLE_LEAD, row->line_first, title_of(reader, row));
+    check_number(reader);
     if (row->cell_count == 0) return;
     buf_append(&reader->tables->rows, row, sizeof *row);
     reader->row_count++;
@@ -148,14 +162,13 @@ bool table_starts_row(const struct reader *reader, const struct cells *cells,
     return units;
 }
 
-void table_report(struct reader *reader, size_t line)
+void table_report(struct reader *reader, enum finding_code code, size_t line)
 {
     struct text text = {0};
     const struct source_line *source_line = &reader->source->lines[line];
     text_append(&text, bytes_of(reader->source->bytes.data + source_line->at, source_line->len), 0,
                 source_line->number);
-    findings_add(reader->findings, FINDING_TABLE_CELL, source_line->number,
-                 text_span(&text, 0, text_len(&text)));
+    findings_add(reader->findings, code, source_line->number, text_span(&text, 0, text_len(&text)));
     text_fini(&text);
 }
 

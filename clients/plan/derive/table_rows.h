@@ -25,6 +25,7 @@ struct reader {
     uint32_t number_line; /* the line of the row's number, an index; lines of the row above it */
     uint32_t lines_above;
     size_t row_count; /* rows of this table */
+    uint32_t last;    /* the number of the row before; 0: none */
     struct cell
         starts[TABLE_COLUMN_MAX]; /* where the columns start, by the last full row or head */
 };
@@ -36,8 +37,8 @@ void table_piece(struct reader *reader, size_t column, const struct cell *cell, 
 void table_end_row(struct reader *reader);
 /* The line is part of the table, and no running text. */
 void table_take(struct reader *reader, size_t line);
-/* FINDING_TABLE_CELL with the line. */
-void table_report(struct reader *reader, size_t line);
+/* A finding with the line. */
+void table_report(struct reader *reader, enum finding_code code, size_t line);
 
 const struct piece *table_piece_at(const struct reader *reader, size_t index);
 size_t table_piece_count(const struct reader *reader);

@@ -80,6 +80,8 @@ enum role {
 /* The label at the end of the span, which stands before a colon: "市级牵头单位". *ret_start is
  * where it begins; ROLE_NONE: no label. ROLE_SKIP for labels that name no unit. */
 enum role words_label(struct span span, size_t *ret_start);
+/* 及责任人 at the end of a label of units: its length; 0: it names no persons. */
+size_t words_label_persons(struct span span);
 /* Ends like a label of units, whatever it says of them: 联系单位. */
 bool words_label_noun(struct span span);
 /* A label of units at the start of the span without a colon behind it ("牵头单位"); its length, 0:
@@ -119,6 +121,8 @@ bool words_tail(struct span span);
 bool words_starts_name(struct span span);
 /* Stands for several units: 各区政府, 各成员单位. */
 bool words_group(struct span span);
+/* ... and ends like a group does: 各镇街, not 各项目. */
+bool words_whole_group(struct span span);
 /* Names nobody in particular: 有关部门. */
 bool words_generic(struct span span);
 /* 责任单位, 各牵头部门 in running text: whoever that is. */
@@ -139,6 +143,10 @@ size_t words_etcetera(struct span span, size_t *ret_end);
 bool words_certain(struct span span);
 /* The unit at the start of a span that goes on with what it shall do: its length; 0: none. */
 size_t words_unit_start(struct span span);
+/* A unit's name beyond doubt somewhere in the span, where a word may begin, with a place of its own
+ * (市教育局); if it is `open` also one without that the span begins with (教育部门) or is
+ * (宁海支行). Where it begins; SPAN_NONE: none. */
+size_t words_find_unit(struct span span, bool open, size_t *ret_len);
 /* Ends like a name, but may be one that goes on with what it shall do: 市卫健委指导医院. */
 bool words_runs_on(struct span span);
 /* Begins like what a unit shall do: 开展, 依法. */

@@ -119,6 +119,14 @@ bool words_group(struct span span)
            span_ends(outer(span), U"成员单位");
 }
 
+bool words_whole_group(struct span span)
+{
+    static const uint32_t *const ends[] = {U"地",   U"级",   U"党委", U"党工委", U"村居", U"居",
+                                           U"网格", U"班级", U"片区", U"开发区", U"院校", U"县级市",
+                                           U"镇街", U"街镇", U"镇办", U"乡镇",   U"两委"};
+    return words_group(span) && (words_unit(span) || ENDS_ANY(outer(span), ends) > 0);
+}
+
 bool words_generic(struct span span)
 {
     static const uint32_t *const nouns[] = {U"部门", U"单位", U"方面", U"机构", U"科室"};
@@ -130,7 +138,8 @@ bool words_generic(struct span span)
            span_find(span, U"各级各部门") != SPAN_NONE ||
            span_find(span, U"职能部门") != SPAN_NONE || span_find(span, U"直各") != SPAN_NONE ||
            span_starts(span, U"各责任") || span_find(span, U"责任单位") != SPAN_NONE ||
-           span_find(span, U"责任部门") != SPAN_NONE;
+           span_find(span, U"责任部门") != SPAN_NONE || span_find(span, U"牵头单位") != SPAN_NONE ||
+           span_find(span, U"牵头部门") != SPAN_NONE || span_find(span, U"配合单位") != SPAN_NONE;
 }
 
 bool words_person(struct span span)
@@ -435,4 +444,26 @@ bool words_runs_on(struct span span)
 bool words_acts(struct span span)
 {
     return STARTS_ANY(span, plain_acts) > 0 || STARTS_ANY(span, other_acts) > 0;
+}
+
+size_t words_find_unit(struct span span, bool open, size_t *ret_len)
+{
+    enum { NAME_LEN_MAX = 20, NAME_LEN_MIN = 3 };
+    static const uint32_t *const nouns[] = {U"部门", U"机关", U"组织"};
+    /* What stands between a word and a name. */
+    static const uint32_t before[] = U"由请与和及对向将在为以给同令是并或其让“（(、，,；;：:。";
+    for (size_t at = 0; at + NAME_LEN_MIN <= span.len; at++) {
+        if (at > 0 && !words_is_any(span.f[at - 1], before)) continue;
+        struct span rest = span_sub(span, at, span.len);
+        bool placed = words_prefix(rest) > 0;
+        if (!placed && !(open && at == 0)) continue;
+        for (size_t len = NAME_LEN_MIN; len <= rest.len && len <= NAME_LEN_MAX; len++) {
+            struct span name = span_sub(rest, 0, len);
+            if (!ends_surely(name) || !words_certain(name)) continue;
+            if (!placed && len != rest.len && ENDS_ANY(name, nouns) == 0) continue;
+            *ret_len = len;
+            return at;
+        }
+    }
+    return SPAN_NONE;
 }

@@ -95,12 +95,20 @@ static struct span without_nouns(struct span span)
     return span;
 }
 
+size_t words_label_persons(struct span span)
+{
+    static const uint32_t *const tails[] = {U"及责任人", U"和责任人", U"、责任人",   U"及负责人",
+                                            U"和负责人", U"、负责人", U"及责任领导", U"和责任领导"};
+    return ENDS_ANY(span, tails);
+}
+
 enum role words_label(struct span span, size_t *ret_start)
 {
     enum { LABEL_LEN_MAX = 32 };
     size_t skipped = span.len > LABEL_LEN_MAX ? span.len - LABEL_LEN_MAX : 0;
     size_t len = 0;
     span = without_bracket(span_sub(span, skipped, span.len));
+    span.len -= words_label_persons(span);
     struct span stem = without_nouns(span);
     bool bare = stem.len == span.len;
     if (!bare) stem = without_bracket(stem);
@@ -237,6 +245,9 @@ static struct verb verb_at(struct span span, size_t at, size_t row)
     if (starts_noun(after, &noun) && (verb.kind == VERB_ROLE || nominal)) {
         bool is = span_ends(before, U"为") || span_ends(before, U"是");
         if (nominal && !is) return (struct verb){0};
+        /* 各项目牵头单位 are whoever heads them. */
+        if (!is && span_starts(before, U"各") && (span.c[at] & WORDS_GAP) == 0)
+            return (struct verb){0};
         verb.kind = is ? VERB_IS : VERB_LABEL;
         verb.len += noun;
         if (is) {
