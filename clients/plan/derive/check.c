@@ -13,6 +13,7 @@ struct checker {
     const struct tables *tables;
     struct findings *findings;
     struct buf lines; /* uint32_t each, ascending: those with something undecided */
+    size_t line;      /* the last that was reported here */
 };
 
 static int compare_lines(const void *left, const void *right)
@@ -77,7 +78,17 @@ static void report(struct checker *checker, const struct region *region, enum fi
         line = text_line_of(
             checker->text,
             (size_t)(span.c - (const uint32_t *)(const void *)checker->text->points.data));
-    if (!is_listed(checker, line)) findings_add(checker->findings, code, line, span);
+    if (is_listed(checker, line) || line == checker->line) return;
+    checker->line = line;
+    findings_add(checker->findings, code, line, span);
+}
+
+/* The label at the start of what is left of a span; its length, 0: none. */
+static size_t label_at(struct span span, size_t at, enum role *ret_role)
+{
+    enum { LABEL_LEN_MAX = 24 };
+    size_t end = at + LABEL_LEN_MAX < span.len ? at + LABEL_LEN_MAX : span.len;
+    return words_label_start(span_sub(span, at, end), ret_role);
 }
 
 /* The length of the words of roles and labels that a chunk begins with. */
@@ -88,8 +99,11 @@ static size_t said_first(struct span span)
         struct span rest = span_sub(span, at, span.len);
         enum role role = ROLE_NONE;
         struct verb verb = words_verb(rest);
-        size_t len = words_label_start(rest, &role);
-        if (len == 0 && verb.kind != VERB_NONE && verb.at == 0) len = verb.len;
+        size_t len = label_at(span, at, &role);
+        bool shared = false;
+        bool said =
+            verb.kind != VERB_NONE && words_strip(span_sub(rest, 0, verb.at), &shared).len == 0;
+        if (len == 0 && said) len = verb.at + verb.len;
         if (len == 0) return at;
         at += len;
     }
@@ -198,10 +212,10 @@ static size_t find_head(struct span span)
     enum { COLUMN_LEN_MAX = 6 };
     for (size_t at = 0; at < span.len; at++) {
         enum role role = ROLE_NONE, next = ROLE_NONE;
-        size_t len = words_label_start(span_sub(span, at, span.len), &role);
+        size_t len = label_at(span, at, &role);
         if (len == 0 || role == ROLE_OTHER || at + len >= span.len) continue;
         struct span rest = span_sub(span, at + len, span.len);
-        if (words_label_start(rest, &next) > 0 && next != role) return at;
+        if (label_at(span, at + len, &next) > 0 && next != role) return at;
         for (size_t i = 4; i <= COLUMN_LEN_MAX && i <= rest.len; i++)
             if (words_column(span_sub(rest, 0, i)) && !is_separator(rest.f[0])) return at;
     }
@@ -275,7 +289,7 @@ void check_drafts(const struct buf *drafts, const struct clauses *clauses,
                   const struct outline *outline, const struct text *text,
                   const struct tables *tables, struct findings *findings)
 {
-    struct checker checker = {drafts, clauses, outline, text, tables, findings, {0}};
+    struct checker checker = {drafts, clauses, outline, text, tables, findings, {0}, 0};
     struct levels levels = {0};
     list_lines(&checker);
     for (size_t i = 0; i < clauses_count(clauses); i++)

@@ -108,6 +108,13 @@ static bool is_loose(struct board *board)
     return false;
 }
 
+/* A unit with a place of its own that no name ends with: not 市人民政府, 省分行. */
+static bool stands_alone(struct span span)
+{
+    return span.len > 3 && words_prefix(span) > 0 && words_certain(span) &&
+           span_find(span, U"政府") == SPAN_NONE;
+}
+
 /* Does a part look wrong, or could what is joined be two? */
 static enum gaps_doubt doubt_of(struct board *board, size_t from, size_t to, bool only)
 {
@@ -117,6 +124,10 @@ static enum gaps_doubt doubt_of(struct board *board, size_t from, size_t to, boo
         unsigned left = traits(board, from, at), right = traits(board, at, to);
         if ((left & TRAIT_WHOLE) && (right & TRAIT_UNIT) && (right & TRAIT_STARTS) &&
             !is_half(part(board, from, at), part(board, at, to)))
+            return GAPS_JOINED;
+        /* A heading, and behind its line a unit. */
+        if (is_line(board, at) && !(left & (TRAIT_UNIT | TRAIT_BEGINS)) &&
+            ((right & TRAIT_KNOWN) || stands_alone(part(board, at, to))))
             return GAPS_JOINED;
     }
     return only || (whole & TRAIT_BEGINS) ? GAPS_SURE : GAPS_CUT;

@@ -174,6 +174,17 @@ static void rank(struct refiner *refiner)
             late = name_at(refiner, 0)->role == ROLE_LEAD;
         head = head || name->role == ROLE_HEAD;
     }
+    /* A负责，B配合，C实施: does C lead? */
+    bool lead = false, coop = false, behind = false;
+    for (size_t i = 0; i < name_count(refiner) && !behind; i++) {
+        const struct role_name *name = name_at(refiner, i);
+        behind = coop && name->role == ROLE_LEAD && !name->marked;
+        lead = lead || name->role == ROLE_LEAD;
+        coop = coop || (lead && name->role == ROLE_COOP);
+        if (behind && !head && form == CLAUSE_BRACKET &&
+            !(refiner->clause->roles.flags & ROLES_LABELS))
+            find(refiner, FINDING_LEAD_LATE, name->span);
+    }
     /* A负责X，B牵头Y: two tasks? Labels and columns come in any order. */
     if (late && form != CLAUSE_LABEL && form != CLAUSE_TABLE)
         find(refiner, FINDING_RANK_LATE, name_at(refiner, 0)->span);

@@ -208,9 +208,9 @@ static void take_new(struct builder *builder, const struct marker *marker, size_
     bool goes_on = value == builder->last[marker->form] + 1;
     if (value != 1 && !goes_on) {
         bool weak = is_weak(marker->form) && !begins_paragraph(builder, at);
-        if (mid_line || weak ||
-            (value > FIRST_MAX && value > builder->last[marker->form] + FIRST_MAX))
-            return;
+        bool numbered = builder->last[marker->form] > 0 || !is_weak(marker->form);
+        bool far = value > FIRST_MAX && value > builder->last[marker->form] + FIRST_MAX;
+        if (mid_line || weak || (numbered && far)) return;
         note(builder, FINDING_NUMBER_GAP, marker, at);
     }
     if (marker->form <= OUTLINE_CN) {

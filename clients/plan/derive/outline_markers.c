@@ -63,10 +63,11 @@ static struct marker marker_bracket(struct span span)
 /* 1. 1、 1) 1.1 1.1.1; not 1.5亿, 2.5%. */
 static struct marker marker_digits(struct span span)
 {
+    enum { NUMBER_MAX = 999 }; /* of tasks that are numbered through; four digits are years */
     struct marker marker = {.form = OUTLINE_DOTTED};
     uint32_t value = 0;
     size_t at = words_arabic(span, &value);
-    if (at == 0 || value > 199) return (struct marker){0};
+    if (at == 0 || value > NUMBER_MAX) return (struct marker){0};
     if (marker_follows(span, at, U")")) return marker_of(OUTLINE_N_HALF, value, at + 1);
     if (marker_follows(span, at, U"、")) {
         /* 1、2、3号楼 is no item. */

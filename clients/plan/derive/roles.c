@@ -300,7 +300,9 @@ static void take_label(struct parser *parser, enum role role)
     roles_flush(parser);
     parser->label = role;
     parser->with = false;
-    if (role != ROLE_SKIP) parser->ret->verb_count++;
+    if (role == ROLE_SKIP) return;
+    parser->ret->verb_count++;
+    parser->ret->flags |= ROLES_LABELS;
 }
 
 /* What is left behind a verb: another name with a verb of its own, or what the units shall do. */

@@ -25,6 +25,7 @@ enum {
     ROLES_SHARED = 32,       /* 按职责分工, 分别 */
     ROLES_OTHERS = 64,       /* a further sentence is about other items: 以下均需各县落实 */
     ROLES_WIDE = 128,        /* A、B，C牵头: do all of them head it? */
+    ROLES_LABELS = 256,      /* labels give roles, in any order */
 };
 
 struct roles {

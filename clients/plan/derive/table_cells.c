@@ -147,14 +147,16 @@ bool head_take(const struct source *source, const struct cells *cells, bool stri
         enum role role = column_role(text.span);
         /* 序号 任务 are two columns. */
         if (span_starts(text.span, U"序号") && text.span.len > 2) return false;
-        if (role == ROLE_NONE && !words_column(text.span)) {
+        /* 序 over 号, in a column too narrow for both. */
+        bool narrow = span_is(text.span, U"序") && head->count == 0 && cells->count > 1;
+        if (role == ROLE_NONE && !narrow && !words_column(text.span)) {
             enum { NAME_LEN_MAX = 8 };
             if (strict || text.span.len == 0 || text.span.len > NAME_LEN_MAX) return false;
             head->unknown++;
         }
         if (head->count == TABLE_COLUMN_MAX) return false;
         size_t column = head->count++;
-        bool number = span_is(text.span, U"序号") || span_is(text.span, U"编号");
+        bool number = narrow || span_is(text.span, U"序号") || span_is(text.span, U"编号");
         head->cells[column] = cell;
         head->roles[column] = role;
         if (number && column == 0) head->number = 0;
@@ -173,7 +175,8 @@ static bool is_mostly_known(const struct head *head)
 {
     size_t units = 0;
     for (size_t i = 0; i < head->count; i++) units += head->roles[i] != ROLE_NONE;
-    bool table = (head->number == 0 && units > 0) || units > 1;
+    bool closed = head->by == CELLS_BY_PIPE && head->closed;
+    bool table = ((head->number == 0 || closed) && units > 0) || units > 1;
     return table && head->by != CELLS_BY_SPACE && head->count > 2 &&
            head->unknown * 2 <= head->count;
 }
@@ -202,7 +205,7 @@ void head_title(const struct source *source, struct head *head)
 static bool is_second_half(const struct source *source, const struct source_line *line)
 {
     static const uint32_t *const halves[] = {U"单位", U"部门", U"时限", U"时间", U"名称",
-                                             U"内容", U"任务", U"措施", U"领导"};
+                                             U"内容", U"任务", U"措施", U"领导", U"号"};
     struct cells cells;
     struct cell_text text;
     cells_split(source, line, CELLS_BY_SPACE, &cells);
@@ -237,9 +240,9 @@ bool head_read(const struct source *source, const struct source_line *line,
         *ret = (struct head){.by = (enum cells_by)by, .number = SIZE_MAX, .first = SIZE_MAX};
         cells_split(source, line, ret->by, &cells);
         if (cells.more || cells.count < 2 || !head_take(source, &cells, false, ret)) continue;
+        ret->closed = by == CELLS_BY_PIPE && ends_with_pipe(source, line);
         if (!head_complete(ret) && !is_mostly_known(ret)) continue;
         /* 牵头 and 配合 alone are the words of a head only with the rest of it below. */
-        ret->closed = by == CELLS_BY_PIPE && ends_with_pipe(source, line);
         *ret_lines = next && is_second_half(source, next) ? 2 : 1;
         /* 序号 and 任务 apart by one space, the others by more. */
         cells_split(source, line, CELLS_BY_COLUMN, &cells);
