@@ -156,6 +156,7 @@ static bool try_headed(struct finder *finder, size_t at)
     struct roles roles = {.verb_count = 1};
     struct role_name name = {title, verb.role == ROLE_COOP ? ROLE_COOP : ROLE_LEAD, true, false};
     buf_append(&roles.names, &name, sizeof name);
+    roles_goes_on(span, &roles);
     finder->sentence_until = at + span.len;
     clause_add_found(finder, CLAUSE_SENTENCE, at, at + span.len, &roles);
     clauses_at(finder->clauses, clauses_count(finder->clauses) - 1)->duty = true;

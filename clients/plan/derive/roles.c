@@ -315,6 +315,12 @@ static bool goes_on(struct span after)
     return words_unit(span_trim(words_strip(span_sub(after, 0, next.at), &shared)));
 }
 
+/* 负责, and in the next line another unit: the separator is lost. */
+static bool is_next(struct span after)
+{
+    return (after.c[0] & WORDS_LINE) != 0 && words_prefix(after) > 0 && words_certain(after);
+}
+
 /* The first of the names that wait leads, the others are responsible with it. */
 static void take_first(struct parser *parser)
 {
@@ -364,7 +370,7 @@ static void take_text(struct parser *parser, struct span span)
         } else {
             roles_apply(parser, &verb);
             if (after.len == 0) return;
-            if (verb.kind != VERB_WITH && !goes_on(after)) {
+            if (verb.kind != VERB_WITH && !goes_on(after) && !is_next(after)) {
                 parser->ret->flags |= ROLES_DUTY_TEXT;
                 return;
             }

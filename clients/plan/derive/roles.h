@@ -54,6 +54,10 @@ bool roles_sentence(struct span span, struct roles *ret);
  * *ret is empty then. */
 bool roles_duty(struct span span, bool listed, size_t *ret_len, struct roles *ret);
 
+/* The rest of a sentence whose heading says who leads: `1.牵头X，C参加` below 二、L. The names are
+ * added to those that are there. */
+void roles_goes_on(struct span span, struct roles *roles);
+
 /* Does a unit begin behind white space in the middle of the chunk, so that what stands before it is
  * a title? */
 bool roles_begin_later(struct span chunk);

@@ -189,6 +189,15 @@ bool roles_sentence(struct span span, struct roles *ret)
     return has_lead(ret);
 }
 
+void roles_goes_on(struct span span, struct roles *roles)
+{
+    struct parser parser = {.ret = roles};
+    size_t stop = span_find_any(span, U",;。");
+    if (stop == SPAN_NONE) return;
+    parser.pending_from = parser.comma_at = roles_count(roles);
+    take_sentence(&parser, span_sub(span, stop + 1, span.len));
+}
+
 /* ---- sentences that begin with units ----------------------------------------------------------
  */
 

@@ -209,7 +209,8 @@ struct span words_strip(struct span span, bool *ret_shared)
             if (at == SPAN_NONE) continue;
             struct span phrase = span_sub(span, at, span.len);
             if (span_find(phrase, U"职") == SPAN_NONE && span_find(phrase, U"分工") == SPAN_NONE &&
-                span_find(phrase, U"权限") == SPAN_NONE && span_find(phrase, U"要求") == SPAN_NONE)
+                span_find(phrase, U"权限") == SPAN_NONE &&
+                span_find(phrase, U"要求") == SPAN_NONE && span_find(phrase, U"实际") == SPAN_NONE)
                 continue;
             *ret_shared = true;
             span.len = at;
@@ -383,7 +384,7 @@ bool words_certain(struct span span)
 static const uint32_t *const plain_acts[] = {
     U"约谈", U"开展", U"检查", U"走访", U"排查", U"巡查", U"摸排", U"制定", U"制订", U"完善",
     U"建立", U"推进", U"做好", U"及时", U"依法", U"共同", U"定期", U"逐户", U"逐一", U"上门",
-    U"入户", U"深入", U"加强", U"抓好", U"强化", U"设卡", U"严厉", U"严格",
+    U"入户", U"深入", U"加强", U"抓好", U"强化", U"设卡", U"严厉", U"严格", U"查处",
 };
 static const uint32_t *const other_acts[] = {
     U"联合", U"组织", U"落实", U"研究", U"负责", U"统一", U"按",   U"根据", U"具体",
