@@ -447,6 +447,56 @@ static void sentences_name_items_by_number(void **unused)
                "1|区商务局| / 2|区民政局|", " scope-items@4");
 }
 
+/* What is in no row is told, whatever rule lost it. */
+static void what_is_left_out_is_told(void **unused)
+{
+    (void)unused;
+    check_both("（一）甲（责任单位：区教育局；完成时限：年底前，区民政局）\n", "1|区教育局|",
+               " unit-left@1");
+    check_both("（一）侦办。公安机关负责侦办，铁路、区民政局予以协助。\n", "1|公安机关|区民政局",
+               " list-cut@1");
+    check_both("1.甲（区教育局负责）\n2.乙，区民政局定期通报情况。\n3.丙（区司法局负责）\n",
+               "1|区教育局| / 3|区司法局|", " item-units@2");
+    check_both("1.甲（区教育局负责）\n2.乙。\n3.丙（区司法局负责）\n", "1|区教育局| / 3|区司法局|",
+               "");
+    check_both("一、甲（区教育局负责）\n二、乙区民政局、区残联、区妇联一起来办。\n", "1|区教育局|",
+               " units-prose@2");
+    check_both("一、甲（区教育局负责）\n二、序号任务牵头单位配合单位1甲教育局民政局\n",
+               "1|区教育局|", " table-empty@2");
+}
+
+/* A number that fits nowhere is told where an assignment stands behind it; it begins an item where
+ * a paragraph begins. */
+static void numbers_that_do_not_fit_are_told(void **unused)
+{
+    (void)unused;
+    check_both("1.甲（区教育局负责）\n走访对象在\n99.乙（区民政局负责）\n",
+               "1.1|区教育局| / 1.2|区民政局|", " number-odd@3");
+    check_both("1.甲（区教育局负责）\n走访对象在\n99.乙。\n", "1|区教育局|", "");
+    check_both("204.甲（区教育局负责）\n205.乙（区民政局负责）\n", "204|区教育局| / 205|区民政局|",
+               " number-gap@1");
+    check_both("1.甲（区教育局负责）\n9.乙（区民政局负责）\n", "1|区教育局| / 9|区民政局|",
+               " number-gap@2");
+    check_both("序号\t任务\t牵头单位\n1\t甲\t区教育局\n3\t乙\t区民政局\n",
+               "1|区教育局| / 3|区民政局|", " table-number@3");
+}
+
+/* Who leads, and whether two names are one, is asked where the text leaves it open. */
+static void open_roles_and_names_are_told(void **unused)
+{
+    (void)unused;
+    check_both("一、甲（区教育局区民政局负责）\n", "1|区教育局区民政局|", " name-joined@1");
+    check_both("一、甲（区教育局负责\n区民政局配合）\n", "1|区教育局|区民政局", "");
+    check_both("一、甲（区教育局、区民政局，区残联牵头）\n", "1|区教育局、区民政局、区残联|",
+               " lead-wide@1");
+    check_both("一、甲（区教育局负责，区民政局配合，各街道实施）\n", "1|区教育局、各街道|区民政局",
+               " lead-late@1");
+    check_both("一、甲（区教育局负责，各项目配合）\n", "1|区教育局|各项目", " name-doubtful@1");
+    check_both("一、甲（牵头单位：区教育局，配合单位：各项目牵头单位）\n",
+               "1|区教育局|各项目牵头单位", " name-generic@1");
+    check("一、甲（责任单位及责任人：区教育局（张某））\n", "1|区教育局|");
+}
+
 /* 3 MB each of what would cost a careless reader the square of it; the test's own time limit is the
  * bound, and nothing is made up. */
 static void hostile_texts_end(void **unused)
@@ -600,6 +650,9 @@ int main(void)
         cmocka_unit_test(names_end_where_acts_begin),
         cmocka_unit_test(names_and_roles_are_told_apart),
         cmocka_unit_test(sentences_name_items_by_number),
+        cmocka_unit_test(what_is_left_out_is_told),
+        cmocka_unit_test(numbers_that_do_not_fit_are_told),
+        cmocka_unit_test(open_roles_and_names_are_told),
         cmocka_unit_test(hostile_texts_end),
         cmocka_unit_test(keys_are_found_by_name_prefix_and_bracket),
         cmocka_unit_test(keys_are_likened_to_names),

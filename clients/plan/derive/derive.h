@@ -2,8 +2,9 @@
  *
  * Stages, a file each: encoding (is it text) -> text (lines, page furniture, one run of characters)
  * -> table (pasted tables) -> outline (numbers and dashes) -> clause, roles (who is given what) ->
- * names (units) -> rows with ids. Nothing is guessed silently: what a rule decided is noted, what
- * no rule decides is a finding that a person must settle.
+ * names (units) -> rows with ids -> check. Nothing is guessed silently: what a rule decided is
+ * noted, what no rule decides is a finding that a person must settle; and the check holds the rows
+ * against the text without regard to the rules, so that what they lose is a finding too.
  *
  * Ids are the numbers above a clause, part first, joined by dots: 二、（一） gives 2.1. A heading
  * such as 工作措施 that every section repeats is no level; a dash is one, counted under the number
