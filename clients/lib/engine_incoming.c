@@ -88,7 +88,8 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
                                 .topic = head->topic,
                                 .area = head->area,
                                 .from = head->from,
-                                .participants = participants};
+                                .participants = participants,
+                                .host = ROUTE_HOST_NOT_THERE};
     if (head->target[0]) query.target = head->target;
     bool follows = head->parent.len == 16;
     const char *answered = NULL;
@@ -111,6 +112,8 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
             participants[query.participant_count++] =
                 (struct route_participant){unit, signer ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY};
         }
+        if (strncmp(one->citation, "duty:own-host", strlen("duty:own-host")) == 0)
+            query.host = ROUTE_HOST_THERE;
         if (follows && !known && strcmp(one->citation, "duty:sender-of-reference") == 0)
             query.reference_sender = one->unit;
     }

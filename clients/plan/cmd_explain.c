@@ -213,7 +213,7 @@ static void show_recipients(const struct explain_work *work, size_t first, size_
 static void show(const struct explain_work *work)
 {
     static const enum route_flag flags[] = {ROUTE_FLAG_READDRESSED, ROUTE_FLAG_ONLY_ORIGIN_LEFT,
-                                            ROUTE_FLAG_AREA_UNKNOWN};
+                                            ROUTE_FLAG_OWN_HOST, ROUTE_FLAG_AREA_UNKNOWN};
     show_question(work);
     printf("\n%s\n", T("接收单位", "Recipients"));
     for (size_t i = 0, end = 0; i < work->route.recipient_count; i = end) {
@@ -302,6 +302,8 @@ static int show_json(const struct explain_work *work)
         (void)json_array_append_new(flags, json_string("readdressed"));
     if (route->flags & ROUTE_FLAG_ONLY_ORIGIN_LEFT)
         (void)json_array_append_new(flags, json_string("only-origin-left"));
+    if (route->flags & ROUTE_FLAG_OWN_HOST)
+        (void)json_array_append_new(flags, json_string("own-host"));
     if (route->flags & ROUTE_FLAG_AREA_UNKNOWN)
         (void)json_array_append_new(flags, json_string("area-unknown"));
     (void)json_object_set_new(object, "plan", json_string(plan_about(work->plan)->name));

@@ -223,7 +223,15 @@ enum plan_attachment {
 #define PLAN_RETENTION_CASE UINT32_MAX
 
 /* When a recipient row is walked; route.h has the rules. */
-enum plan_row_when { PLAN_ROW_ALWAYS, PLAN_ROW_ORIGIN_ONLY, PLAN_ROW_NO_RULE };
+/* PLAN_ROW_OWN_HOST: the sender is the joint-conference office, and a unit in which it sits (the
+ * group office-host) must sign here or has signed on the thread. */
+enum plan_row_when {
+    PLAN_ROW_ALWAYS,
+    PLAN_ROW_ORIGIN_ONLY,
+    PLAN_ROW_NO_RULE,
+    PLAN_ROW_OWN_HOST,
+    PLAN_ROW_WHEN_COUNT,
+};
 enum plan_row_source {
     PLAN_ROW_LEAD,
     PLAN_ROW_COOP,

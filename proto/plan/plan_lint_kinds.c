@@ -121,6 +121,7 @@ static void plan_lint_reach(const struct plan_lint_rows *rows, int topic,
         if (!plan_lint_applies(row, topic)) continue;
         ret->thread = ret->thread || row->source >= PLAN_ROW_THREAD;
         struct plan_unit_set *set = row->act == 1 ? &ret->signs : &ret->copies;
+        if (row->when == PLAN_ROW_OWN_HOST) continue; /* of the thread, not of the kind */
         plan_lint_join(row->when == PLAN_ROW_ALWAYS ? set : &ret->origin_only, &rows->on_date[i]);
     }
     if (kind->family != PLAN_FAMILY_LEAD && kind->family != PLAN_FAMILY_ANOMALY &&

@@ -153,14 +153,16 @@ static int plan_rows_row_check(const struct plan *plan, const struct table *tabl
 static int plan_rows_row(struct plan *plan, const struct table *table, const struct plan_kind *kind,
                          char **f, struct plan_row *row, struct error *ret_error)
 {
-    static const char *const whens[] = {"always", "origin-only", "no-rule"};
+    static const char *const whens[PLAN_ROW_WHEN_COUNT] = {"always", "origin-only", "no-rule",
+                                                           "own-host"};
     static const char *const expands[] = {"one", "all"};
     static const char *const acts[] = {"sign", "copy"};
     size_t when = 0, expand = 0, act = 0;
 
     *row = (struct plan_row){
         .topic = -1, .via = -1, .reason_zh = f[R_ZH], .reason_en = f[R_EN], .line = table->line};
-    int r = plan_reader_word(table, f[R_WHEN], whens, 3, "when", &when, ret_error);
+    int r =
+        plan_reader_word(table, f[R_WHEN], whens, PLAN_ROW_WHEN_COUNT, "when", &when, ret_error);
     if (r == 0 && f[R_EXPAND][0])
         r = plan_reader_word(table, f[R_EXPAND], expands, 2, "expand", &expand, ret_error);
     if (r == 0) r = plan_reader_word(table, f[R_ACT], acts, 2, "act", &act, ret_error);
@@ -169,6 +171,8 @@ static int plan_rows_row(struct plan *plan, const struct table *table, const str
     row->when = (uint8_t)when;
     row->all = expand == 1;
     row->act = (uint8_t)(act + 1);
+    if (when == PLAN_ROW_OWN_HOST && act == 0)
+        return table_refuse(table, ret_error, "own-host rows are copies: nobody else must sign");
     if (strcmp(f[R_TOPIC], "*") != 0) {
         const struct plan_topic *topic = kind ? plan_topic_find(kind, f[R_TOPIC]) : NULL;
         if (!topic) return table_refuse(table, ret_error, "no topic %.60s", f[R_TOPIC]);

@@ -258,6 +258,26 @@ static bool route_has_street(const struct route_work *work)
            (plan_unit_set_has(&work->in, work->street) || work->street == work->from);
 }
 
+/* Does the office act on a unit in which it sits? */
+static bool route_on_host(const struct route_work *work)
+{
+    const struct plan *plan = work->plan;
+    const struct route_query *query = work->query;
+    const struct plan_group *hosts = plan_group_find(plan, "office-host");
+    if (!hosts || work->from != plan_unit_with_duty(plan, PLAN_DUTY_OFFICE)) return false;
+    if (query->host != ROUTE_HOST_BY_THREAD) return query->host == ROUTE_HOST_THERE;
+    size_t group = (size_t)(hosts - plan_group(plan, 0));
+    for (size_t i = 0; i < query->participant_count; i++)
+        if (query->participants[i].role == ROUTE_ROLE_SIGNER &&
+            plan_group_has(plan, group, query->participants[i].unit, query->at_ms))
+            return true;
+    for (size_t i = 0; i < work->route->recipient_count; i++)
+        if (work->route->recipients[i].act == ROUTE_SIGN &&
+            plan_group_has(plan, group, work->route->recipients[i].unit, query->at_ms))
+            return true;
+    return false;
+}
+
 int route_compute(const struct route_query *query, struct route *ret_route, struct error *ret_error)
 {
     struct route_work work = {.query = query, .plan = query->plan, .route = ret_route};
@@ -280,6 +300,9 @@ int route_compute(const struct route_query *query, struct route *ret_route, stru
     if (only_origin) route_walk(&work, rows, count, PLAN_ROW_ORIGIN_ONLY, ROUTE_COPY);
     if (no_rule)
         route_walk(&work, plan->fallback, plan->fallback_count, PLAN_ROW_NO_RULE, ROUTE_COPY);
+    size_t before = ret_route->recipient_count;
+    if (route_on_host(&work)) route_walk(&work, rows, count, PLAN_ROW_OWN_HOST, ROUTE_COPY);
+    if (ret_route->recipient_count > before) ret_route->flags |= ROUTE_FLAG_OWN_HOST;
     if (work.full)
         return error_say(ret_error, E_TOO_LARGE, "recipients", "超过 %d 个接收单位", "more than %d",
                          LIMIT_RECIPIENT_COUNT_MAX);

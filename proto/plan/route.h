@@ -50,6 +50,9 @@ struct route_participant {
     enum route_role role;
 };
 
+/* Who knows the thread asks the thread; a receiving end takes it from the header. */
+enum route_host { ROUTE_HOST_BY_THREAD, ROUTE_HOST_THERE, ROUTE_HOST_NOT_THERE };
+
 struct route_query {
     const struct plan *plan;
     uint64_t at_ms; /* the header's created_ms: date of group memberships */
@@ -64,6 +67,7 @@ struct route_query {
     const char
         *reference_sender; /* key of the unit that sent the parent message; NULL or "": no parent */
     const char *target;    /* key of the unit that it is passed on to; NULL or "": none */
+    enum route_host host;  /* is a unit in which the office sits on the thread? */
 };
 
 struct route_recipient {
@@ -80,6 +84,7 @@ enum route_flag {
     ROUTE_FLAG_READDRESSED = 1, /* no rule matched: police in full, office as notice */
     ROUTE_FLAG_ONLY_ORIGIN_LEFT =
         2,                       /* all who must sign are the sender; its duty rows were added */
+    ROUTE_FLAG_OWN_HOST = 8,     /* the office acts on a unit in which it sits: others look on */
     ROUTE_FLAG_AREA_UNKNOWN = 4, /* a street was wanted and none addressed: tell the sender */
 };
 

@@ -275,6 +275,17 @@ static void compare_origin_only(const struct plan_kind *kind, uint8_t act, const
     }
 }
 
+/* Who looks on where the office acts on a unit in which it sits. */
+static void compare_own_host(const struct plan_kind *kind, const struct addressees *always)
+{
+    struct addressees extra;
+    read_own_set(kind, ROUTE_COPY, PLAN_ROW_OWN_HOST, &extra);
+    for (uint16_t i = 0; i < plan_unit_count(plan); i++) {
+        if (plan_unit_set_has(&extra.units, i) && !plan_unit_set_has(&always->units, i))
+            expect_deviation(kind->slug, "cc", "added", plan_unit(plan, i)->key);
+    }
+}
+
 /* Sign beats copy: whoever must sign has no copy besides. */
 static void without(struct addressees *set, const struct addressees *other)
 {
@@ -356,6 +367,7 @@ static void kinds_equal_the_gold_catalogue(void **unused)
         compare_sets(row[0], "cc", &own_cc, &gold_cc, &own_to);
         compare_origin_only(kind, ROUTE_SIGN, "to", &own_to);
         compare_origin_only(kind, ROUTE_COPY, "cc", &own_cc);
+        compare_own_host(kind, &own_cc);
         read_gold_set(row[4], &gold_from);
         read_own_senders(kind, &own_from);
         if (gold_from.dynamic[DYNAMIC_ANY]) memset(&gold_from.units, 0, sizeof gold_from.units);

@@ -138,6 +138,10 @@ class Plan:
                 walk(own, "origin-only", act)
             if nobody:
                 walk(fallback, "no-rule", act)
+        signers = [unit for unit, role in PARTICIPANTS if role == 2]
+        signers += [unit for unit, line in route.items() if line[1] == "sign"]
+        if self.units[sender]["duty"] == "office" and set(signers) & set(self.members("office-host", day)):
+            walk(own, "own-host", "copy")
         if not route:
             raise Refused("route_empty")
         return list(route.values()), {READDRESSED} if nobody else set()

@@ -348,6 +348,26 @@ static void what_is_supervised_stays_so_until_the_office_lifts_it(void **state)
     assert_false(core_thread_listed(scene->core, street->thread));
 }
 
+/* The office sits with the police: what it does about them is seen by the procuratorate. */
+static void what_the_office_does_about_its_host_is_seen(void **state)
+{
+    struct scene *scene = *state;
+    struct district_letter *lead = taken(scene);
+    struct district_letter *urge = scene_send(scene, "supervision.urge", "", office, lead);
+    assert_int_equal(scene_waits(scene, urge, "procuratorate"), ENVELOPE_LANE_NORMAL);
+    assert_true(
+        strstr(urge->envelope.head->recipients[urge->envelope.head->n_recipients - 1]->citation,
+               "duty:own-host") != NULL);
+    /* Not what it does about others, nor what others do about the police. */
+    struct district_letter *other =
+        scene_send(scene, "handoff.service-referral", "employment", "civil-affairs", NULL);
+    urge = scene_send(scene, "supervision.urge", "", office, other);
+    assert_int_equal(scene_waits(scene, urge, "procuratorate"), -1);
+    lead = taken(scene);
+    urge = scene_send(scene, "supervision.urge", "", "education", lead);
+    assert_int_equal(scene_waits(scene, urge, "procuratorate"), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +381,7 @@ int main(void)
         scene_test(a_unit_extends_its_term_once_and_the_office_more_often),
         scene_test(the_office_stops_the_clocks_and_they_go_on),
         scene_test(an_unanswered_request_for_a_release_is_told),
+        scene_test(what_the_office_does_about_its_host_is_seen),
         scene_test(what_is_supervised_stays_so_until_the_office_lifts_it),
     };
     return cmocka_run_group_tests_name("unit.clocks", tests, NULL, NULL);

@@ -471,7 +471,7 @@ static void open_item(void *ctx, const struct plan_open_item *item)
         open_member(wanted->files, item);
     }
     if (strcmp(item->word, "retention") == 0) wanted->retentions++;
-    if (strcmp(item->word, "host") == 0)
+    if (strcmp(item->word, "host") == 0 && strcmp(item->table, "plan/units.tsv") == 0)
         wanted->host = strcmp(item->subject, "joint-conference-office") == 0 && !item->value_zh[0];
     if (strcmp(item->word, "own-word") == 0)
         wanted->word = strcmp(item->what_zh, "own-word") == 0 && !item->why_zh[0];

@@ -81,6 +81,9 @@ const char *words_flag(enum route_flag flag, enum lang lang)
     case ROUTE_FLAG_ONLY_ORIGIN_LEFT:
         return words_of(lang, "须签收的就是发送单位：另按其职责行发送",
                         "who would sign is the sender: its duty rows were added");
+    case ROUTE_FLAG_OWN_HOST:
+        return words_of(lang, "办公室对其所在单位采取措施：抄送检察机关",
+                        "the office acts on a unit in which it sits: the procuratorate looks on");
     case ROUTE_FLAG_AREA_UNKNOWN:
         return words_of(lang, "区划不明：未发送任何街道，请补充区划",
                         "the area names no street, so no street office is addressed: give one");
