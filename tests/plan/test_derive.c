@@ -463,6 +463,8 @@ static void what_is_left_out_is_told(void **unused)
                " units-prose@2");
     check_both("一、甲（区教育局负责）\n二、序号任务牵头单位配合单位1甲教育局民政局\n",
                "1|区教育局|", " table-empty@2");
+    check_both("一、甲（区教育局负责）\n二、深化行动\t区公安分局\t区妇联\n", "1|区教育局|",
+               " units-prose@2");
 }
 
 /* A number that fits nowhere is told where an assignment stands behind it; it begins an item where
@@ -491,6 +493,9 @@ static void open_roles_and_names_are_told(void **unused)
                " lead-wide@1");
     check_both("一、甲（区教育局负责，区民政局配合，各街道实施）\n", "1|区教育局、各街道|区民政局",
                " lead-late@1");
+    check_both("一、甲（方案是区教育局负责）\n", "1|方案是区教育局|", " name-doubtful@1");
+    check("一、甲。（一是区教育局负责建账；二是区民政局负责核查）\n", "1|区教育局、区民政局|");
+    check("序号 | 任务 | 牵头单位\n---|---|---\n1 | 甲 | 区教育局\n", "1|区教育局|");
     check_both("一、甲（区教育局负责，各项目配合）\n", "1|区教育局|各项目", " name-doubtful@1");
     check_both("一、甲（牵头单位：区教育局，配合单位：各项目牵头单位）\n",
                "1|区教育局|各项目牵头单位", " name-generic@1");

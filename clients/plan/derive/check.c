@@ -205,6 +205,21 @@ static size_t find_list(struct span span)
     return SPAN_NONE;
 }
 
+/* A unit that stands apart in its line, as a cell of a table without a head does. */
+static size_t find_cell(struct span span)
+{
+    for (size_t at = 1; at < span.len; at++) {
+        if ((span.c[at] & WORDS_WIDE) == 0 || (span.c[at] & WORDS_LINE) != 0) continue;
+        size_t end = at + 1;
+        while (end < span.len && (span.c[end] & (WORDS_WIDE | WORDS_LINE)) == 0 &&
+               !is_separator(span.f[end]))
+            end++;
+        struct span cell = span_sub(span, at, end);
+        if (words_prefix(cell) > 0 && words_certain(cell)) return at;
+    }
+    return SPAN_NONE;
+}
+
 /* 牵头单位 配合单位, 责任单位 完成时限: the head of a table whose cells the dump has run together.
  */
 static size_t find_head(struct span span)
@@ -255,6 +270,7 @@ static void check_items(struct checker *checker, const struct levels *levels)
         if (at == SPAN_NONE) {
             code = FINDING_UNITS_PROSE;
             at = find_list(span);
+            if (at == SPAN_NONE) at = find_cell(span);
         }
         bool beside = item->form != OUTLINE_ROOT && !item->children && levels->above[item->parent];
         if (at == SPAN_NONE && beside) {

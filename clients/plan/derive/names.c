@@ -318,6 +318,15 @@ static bool is_run_together(struct span span)
     return false;
 }
 
+/* A word of running text that no name has. */
+static bool holds_prose(struct span span)
+{
+    static const uint32_t words[] = U"是了将由被把";
+    for (size_t i = 0; i < span.len; i++)
+        if (words_is_any(span.f[i], words)) return true;
+    return false;
+}
+
 static void judge(struct refiner *refiner)
 {
     bool lead = false, prefix = false;
@@ -330,8 +339,9 @@ static void judge(struct refiner *refiner)
             find(refiner, FINDING_NAME_GENERIC, span);
         } else if (words_group(span)) {
             refiner->flags |= NAMES_GROUP;
-            if (!words_whole_group(span)) find(refiner, FINDING_NAME_DOUBTFUL, span);
-        } else if (!words_unit(span) || words_runs_on(span)) {
+            if (!words_whole_group(span) || holds_prose(span))
+                find(refiner, FINDING_NAME_DOUBTFUL, span);
+        } else if (!words_unit(span) || words_runs_on(span) || holds_prose(span)) {
             find(refiner, FINDING_NAME_DOUBTFUL, span);
         } else if (is_run_together(span)) {
             find(refiner, FINDING_NAME_JOINED, span);

@@ -173,6 +173,10 @@ struct span roles_without_lead(struct span span)
                                                U"与",   U"又",   U"另",   U"须",   U"需"};
     size_t by = span_find_any(span, U"由");
     if (by != SPAN_NONE && by + 1 < span.len) span = span_sub(span, by + 1, span.len);
+    uint32_t number = 0;
+    size_t nth = words_chinese(span, &number);
+    if (nth > 0 && nth + 1 < span.len && span.f[nth] == U'是')
+        span = span_sub(span, nth + 1, span.len);
     for (size_t i = 0; i < sizeof leads_in / sizeof leads_in[0]; i++) {
         size_t len = words_len(leads_in[i]);
         if (span.len > len + 1 && span_starts(span, leads_in[i]))

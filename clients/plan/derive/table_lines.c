@@ -36,6 +36,21 @@ static bool continue_by_tab(struct reader *reader, const struct cells *cells, si
     return true;
 }
 
+/* ---- | --- below a head. */
+static bool is_rule(const struct source *source, const struct cells *cells)
+{
+    struct cell_text text;
+    bool any = false;
+    for (size_t i = 0; i < cells->count; i++) {
+        cell_read(source, &cells->cells[i], &text);
+        any = any || text.span.len > 0;
+        if (cells->cells[i].len > 0 && text.span.len == 0) return false; /* too long for one */
+        for (size_t j = 0; j < text.span.len; j++)
+            if (!words_dash(text.span.f[j]) && text.span.f[j] != ':') return false;
+    }
+    return any;
+}
+
 bool table_by_tab(struct reader *reader, size_t line)
 {
     struct cells cells;
@@ -44,6 +59,7 @@ bool table_by_tab(struct reader *reader, size_t line)
     bool dotted = false;
     cells_split(reader->source, &reader->source->lines[line], reader->head.by, &cells);
     if (cells.more || cells.count == 0) return false;
+    if (reader->head.by == CELLS_BY_PIPE && is_rule(reader->source, &cells)) return true;
     if (table_starts_row(reader, &cells, numbers, &count, &dotted) &&
         (reader->head.number != 0 || joins_number(&cells) || cells.count == 1)) {
         table_begin_row(reader, line);
@@ -61,20 +77,6 @@ bool table_by_tab(struct reader *reader, size_t line)
 
 /* ---- closed pipes: cells run over lines -------------------------------------------------------
  */
-
-static bool is_rule(const struct source *source, const struct cells *cells)
-{
-    struct cell_text text;
-    bool any = false;
-    for (size_t i = 0; i < cells->count; i++) {
-        cell_read(source, &cells->cells[i], &text);
-        any = any || text.span.len > 0;
-        if (cells->cells[i].len > 0 && text.span.len == 0) return false; /* too long for one */
-        for (size_t j = 0; j < text.span.len; j++)
-            if (!words_dash(text.span.f[j]) && text.span.f[j] != ':') return false;
-    }
-    return any;
-}
 
 bool table_by_pipe(struct reader *reader, size_t line)
 {

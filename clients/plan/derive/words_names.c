@@ -454,7 +454,8 @@ size_t words_find_unit(struct span span, bool open, size_t *ret_len)
     /* What stands between a word and a name. */
     static const uint32_t before[] = U"由请与和及对向将在为以给同令是并或其让“（(、，,；;：:。";
     for (size_t at = 0; at + NAME_LEN_MIN <= span.len; at++) {
-        if (at > 0 && !words_is_any(span.f[at - 1], before)) continue;
+        bool apart = (span.c[at] & WORDS_WIDE) != 0;
+        if (at > 0 && !apart && !words_is_any(span.f[at - 1], before)) continue;
         struct span rest = span_sub(span, at, span.len);
         bool placed = words_prefix(rest) > 0;
         if (!placed && !(open && at == 0)) continue;
