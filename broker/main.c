@@ -20,6 +20,7 @@
 #include "broker/shell/backup.h"
 #include "broker/shell/broker.h"
 #include "broker/shell/clock.h"
+#include "broker/shell/journal.h"
 #include "certs/keyring/keyring.h"
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
@@ -242,6 +243,40 @@ static int run(struct program *program)
     return options_exit_code(code);
 }
 
+/* The act is written and nothing is served: the operator looks at it, and starts the broker. */
+static int restored(struct program *program)
+{
+    struct error error = {0};
+    struct journal journal = {0};
+    struct uploads *uploads = NULL;
+    uint8_t hash_key[16];
+    uint64_t end = 0;
+    const struct settings *settings = &program->settings;
+    clock_random(hash_key, sizeof hash_key);
+    int code = open_keyring(program, &error);
+    if (!code)
+        code = uploads_new(settings->upload_bytes_max, settings->day_bytes_max,
+                           settings->upload_keep_ms, hash_key, &uploads, &error);
+    if (!code) code = journal_open(settings, &program->keyring, uploads, &journal, &error);
+    if (!code) {
+        size_t count = core_former_count(journal.core);
+        const char *previous = core_former_at(journal.core, count - 1, &end);
+        printf(T("已记录：日志 %s 自第 %" PRIu64 " 条起由备份续行，新日志名称\n%s\n"
+                 "请用电话把新名称告知各单位，再启动总线\n",
+                 "recorded: journal %s goes on from a backup at record %" PRIu64
+                 ", under the name\n"
+                 "%s\ntell the units this name by telephone, then start the broker\n"),
+               previous, end, core_origin(journal.core));
+        journal_fini(&journal);
+    } else {
+        i18n_complain(PROGRAM, code, &error);
+    }
+    uploads_free(uploads);
+    keyring_fini(&program->keyring);
+    (void)sodium_munlock(&program->keyring, sizeof program->keyring);
+    return options_exit_code(code);
+}
+
 static int backup(const struct settings *settings, const char *path)
 {
     struct error error = {0};
@@ -264,7 +299,7 @@ static int backup(const struct settings *settings, const char *path)
 int main(int argc, char **argv)
 {
     bool check_config = false, describe = false, begin = false, confirm = false;
-    const char *backup_path = NULL;
+    const char *backup_path = NULL, *reason = NULL;
     /* Chunks of attachments come and go: their memory goes back to the system, each time. */
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     static struct program program = {.config_path = CONFIG_PATH_DEFAULT};
@@ -276,6 +311,10 @@ int main(int argc, char **argv)
         {"backup", 0, "文件", "FILE", "把日志备份到新文件并核对，然后退出；运行中也可使用",
          "copy the journal to a new file, check the copy, exit; also while the broker runs", NULL,
          &backup_path, NULL},
+        {"restored", 0, "原因", "REASON",
+         "记录：日志由备份恢复，此后改用新的名称；写入后退出，不提供服务",
+         "record that the journal is a backup put back: it goes on under a new name; then exit",
+         NULL, &reason, NULL},
         {"confirm-clock", 0, NULL, NULL, "确认本机时钟正确：时钟可疑而停止计时后使用，然后退出",
          "say that this machine's clock is right, after it was suspect and nothing fell due; exit",
          &confirm, NULL, NULL},
@@ -321,6 +360,10 @@ int main(int argc, char **argv)
         status = confirm_clock(&program.settings);
     } else if (backup_path) {
         status = backup(&program.settings, backup_path);
+    } else if (reason) {
+        log_init(program.settings.log_level, program.settings.log_format);
+        program.settings.restored = reason;
+        status = restored(&program);
     } else {
         log_init(program.settings.log_level, program.settings.log_format);
         program.settings.begin = begin;

@@ -197,6 +197,7 @@ static int admit(const struct core *core, const struct core_request *request, ui
     case CORE_PUBLISH_KEY: return core_admit_key(core, request, now_ms, ret_record, verdict);
     case CORE_REWRAP: return core_admit_rewrap(core, request, now_ms, ret_record, verdict);
     case CORE_TICK: return core_admit_tick(core, request, now_ms, ret_record, verdict);
+    case CORE_RESTORE: return core_admit_restored(core, request, now_ms, ret_record, verdict);
     }
     return error_say(&verdict->error, E_BAD_VALUE, "type", "没有这种请求", "no such request");
 }

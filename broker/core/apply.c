@@ -91,6 +91,8 @@ static int apply(struct core *core, const struct core_folding *folding,
     case LEADBUS__RECORD__WHAT_TICK: return core_apply_tick(core, folding, record->tick, ret_error);
     case LEADBUS__RECORD__WHAT_REWRAPPED:
         return core_apply_rewrap(core, folding, record->rewrapped, ret_error);
+    case LEADBUS__RECORD__WHAT_RESTORED:
+        return core_apply_restored(core, folding, record->restored, ret_error);
     case LEADBUS__RECORD__WHAT__NOT_SET:
     case _LEADBUS__RECORD__WHAT__CASE_IS_INT_SIZE: break;
     }

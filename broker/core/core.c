@@ -68,6 +68,7 @@ void core_free(struct core *core)
     free(core->messages);
     free(core->parties);
     free(core->rewraps);
+    free(core->formers);
     free(core->items);
     free(core->due);
     free(core->clocks);
@@ -100,6 +101,18 @@ uint64_t core_time_ms(const struct core *core)
 const char *core_origin(const struct core *core)
 {
     return core->origin;
+}
+
+size_t core_former_count(const struct core *core)
+{
+    return core->former_count;
+}
+
+const char *core_former_at(const struct core *core, size_t i, uint64_t *ret_end)
+{
+    CHECK(i < core->former_count);
+    *ret_end = core->formers[i].end;
+    return core->formers[i].origin;
 }
 
 const Leadbus__Configured *core_config(const struct core *core)

@@ -40,6 +40,7 @@ enum core_request_type {
     CORE_PUBLISH_KEY,
     CORE_REWRAP,
     CORE_TICK,
+    CORE_RESTORE, /* the journal is a backup's, put back: another origin from here on */
 };
 
 struct core_request {
@@ -64,6 +65,10 @@ struct core_request {
             *bundle; /* CORE_BUNDLE: borrowed by admit; handed to core_apply with the record */
         const Leadbus__Configured *configured;
         const char *version; /* CORE_START */
+        struct {
+            const char *origin, *reason;
+            struct bytes checkpoint; /* the newest signed note over this journal */
+        } restored; /* CORE_RESTORE: E_JOURNAL_FORKED where the note is of another head */
         struct {
             const struct envelope *envelope; /* ciphertext hashes already checked by the pool */
             /* Bit i: every chunk of the manifest's attachment i is on the disk, its folder
@@ -138,6 +143,9 @@ int core_request_of_record(struct bytes record, struct arena *arena,
 uint64_t core_size(const struct core *core);    /* records folded */
 uint64_t core_time_ms(const struct core *core); /* record time of the last */
 const char *core_origin(const struct core *core);
+/* Origins that it had before, oldest first, and the index of the record that ended each. */
+size_t core_former_count(const struct core *core);
+const char *core_former_at(const struct core *core, size_t i, uint64_t *ret_end);
 const Leadbus__Configured *core_config(const struct core *core); /* defaults before the first */
 const struct trust_bundle *
 core_bundle(const struct core *core); /* in force; NULL before the first */

@@ -218,9 +218,17 @@ struct core_admitted {
     uint8_t hash[32]; /* H of its envelope */
 };
 
+/* An origin that the journal had, and the record that ended it. */
+struct core_former {
+    char origin[CORE_ORIGIN_LEN_MAX + 1];
+    uint64_t end;
+};
+
 struct core {
     uint8_t hash_key[16];
     char origin[CORE_ORIGIN_LEN_MAX + 1], bus[CORE_ORIGIN_LEN_MAX + 1];
+    struct core_former *formers; /* at most LIMIT_RESTORED_COUNT_MAX */
+    size_t former_count;
     uint8_t root[32]; /* hash of the newest root note */
     uint64_t root_version;
     uint64_t size, time_ms;
@@ -432,6 +440,8 @@ int core_admit_key(const struct core *core, const struct core_request *request, 
                    struct buf *ret_record, struct core_verdict *verdict);
 int core_admit_rewrap(const struct core *core, const struct core_request *request, uint64_t now_ms,
                       struct buf *ret_record, struct core_verdict *verdict);
+int core_admit_restored(const struct core *core, const struct core_request *request,
+                        uint64_t now_ms, struct buf *ret_record, struct core_verdict *verdict);
 /* The certificate that may speak for (serial, unit) on this connection and whose key signed. */
 int core_admit_speaker(const struct core *core, const struct core_request *request, uint64_t serial,
                        const char *unit, uint32_t suite, uint64_t now_ms,
@@ -460,6 +470,8 @@ int core_apply_tick(struct core *core, const struct core_folding *folding,
                     const Leadbus__Tick *tick, struct error *ret_error);
 int core_apply_rewrap(struct core *core, const struct core_folding *folding,
                       const Leadbus__Rewrapped *rewrapped, struct error *ret_error);
+int core_apply_restored(struct core *core, const struct core_folding *folding,
+                        const Leadbus__Restored *restored, struct error *ret_error);
 
 static inline struct bytes core_binary(ProtobufCBinaryData data)
 {

@@ -77,6 +77,10 @@ static void digest_head(const struct core *core, struct digest *digest)
         buf_append_u64(buf, core->keys[i].index);
     }
     buf_append_u64(buf, core->keys_index);
+    for (size_t i = 0; i < core->former_count; i++) {
+        digest_text(buf, core->formers[i].origin);
+        buf_append_u64(buf, core->formers[i].end);
+    }
 }
 
 static void digest_lane(const struct core *core, const struct core_lane *lane,

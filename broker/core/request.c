@@ -96,6 +96,12 @@ int core_request_of_record(struct bytes record_bytes, struct arena *arena,
                               arena, &request, ret_error);
         break;
     case LEADBUS__RECORD__WHAT_TICK: request.type = CORE_TICK; break;
+    case LEADBUS__RECORD__WHAT_RESTORED:
+        request.type = CORE_RESTORE;
+        request.restored.origin = record->restored->origin;
+        request.restored.reason = record->restored->reason;
+        request.restored.checkpoint = core_binary(record->restored->previous_checkpoint);
+        break;
     case LEADBUS__RECORD__WHAT__NOT_SET:
     case _LEADBUS__RECORD__WHAT__CASE_IS_INT_SIZE:
         return error_set(ret_error, E_BAD_FORM, "what", "no known body");

@@ -118,6 +118,16 @@ const struct trust_bundle *reply_bundle(const struct engine *engine);
 size_t reply_proof(struct merkle_proof *proof,
                    ProtobufCBinaryData ret_hashes[LIMIT_PROOF_HASH_COUNT_MAX]);
 
+/* engine_restored.c: how the journal came from an earlier origin to the one it has. */
+struct restorations;
+/* False: it never had that origin. *ret_first: which restoration of core_former_at is the first
+ * that an agent with that origin has not seen; all of them where it is "". */
+bool restored_since(const struct engine *engine, const char *origin, size_t *ret_first);
+/* From that one on into the welcome, which borrows them until restored_free. The store's errors. */
+int restored_fill(struct engine *engine, size_t first, Leadbus__Welcome *welcome,
+                  struct restorations **ret, struct error *ret_error) MUST_USE;
+void restored_free(struct restorations *all); /* NULL accepted */
+
 /* engine_session.c */
 struct session *session_by_peer(struct engine *engine, uint64_t serial, const struct peer *peer);
 struct session *session_by_unit(struct engine *engine, const char *unit);

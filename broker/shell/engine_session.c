@@ -138,20 +138,40 @@ static int check_who(struct engine *engine, const struct job *job, const Leadbus
     return 0;
 }
 
+/* Who greets, and with what. */
+struct greeting {
+    const Leadbus__HelloBody *body;
+    const struct peer *peer;
+    size_t restored; /* the first restoration that it has not seen */
+    /* It saw more than the backup had that was put back since: people there must say that they go
+     * along, and until then nothing is delivered. */
+    bool waits;
+};
+
 /* Has the agent seen what this journal does not contain? Then one of the two was told another
- * story, or the journal was set back. */
-static int check_seen(struct engine *engine, const Leadbus__HelloBody *body,
-                      struct error *ret_error)
+ * story, or the journal was set back: by a recorded act, or not. */
+static int check_seen(struct engine *engine, struct greeting *greeting, struct error *ret_error)
 {
+    const Leadbus__HelloBody *body = greeting->body;
+    bool known = restored_since(engine, body->origin, &greeting->restored);
     if (body->seen_size == 0 || !body->origin[0]) return 0;
-    if (strcmp(body->origin, core_origin(engine->core)) != 0)
+    if (!known)
         return error_say(ret_error, E_ORIGIN_MISMATCH, "hello.origin", "本日志是 %s",
                          "this journal is %s", core_origin(engine->core));
     if (body->seen_root.len != 32)
         return error_say(ret_error, E_BAD_VALUE, "hello.seen_root", "须为 32 字节",
                          "32 bytes are needed");
-    uint64_t size = tree_size(engine->tree);
+    uint64_t size = tree_size(engine->tree), end = UINT64_MAX;
     int code = 0;
+    if (greeting->restored < core_former_count(engine->core))
+        (void)core_former_at(engine->core, greeting->restored, &end);
+    if (body->seen_size > end) {
+        greeting->waits = true;
+        log_warn("restored_unconfirmed", log_text("unit", body->unit),
+                 log_u64("serial", body->serial), log_u64("seen_size", body->seen_size),
+                 log_u64("restored_at", end));
+        return 0;
+    }
     if (body->seen_size > size) {
         code = error_say(ret_error, E_SEEN_AHEAD, "hello.seen_size",
                          "见过 %llu 条记录，本日志只有 %llu 条", "%llu, this journal has %llu",
@@ -201,11 +221,12 @@ static int check_lanes(struct engine *engine, const Leadbus__HelloBody *body,
     return 0;
 }
 
-static int welcome(struct engine *engine, struct session *session, const Leadbus__HelloBody *body,
-                   struct error *ret_error)
+static int welcome(struct engine *engine, const struct greeting *greeting, struct error *ret_error)
 {
+    const Leadbus__HelloBody *body = greeting->body;
+    struct restorations *restored = NULL;
     struct merkle_proof proof = {0};
-    if (body->seen_size && body->origin[0]) {
+    if (body->seen_size && body->origin[0] && !greeting->waits) {
         int code = tree_consistency(engine->tree, body->seen_size, &proof, ret_error);
         if (code) return code;
     }
@@ -217,9 +238,9 @@ static int welcome(struct engine *engine, struct session *session, const Leadbus
         leadbus__lane_position__init(&lanes[i]);
         leadbus__seq_state__init(&seqs[i]);
         lanes[i].lane = seqs[i].lane = i;
-        core_acknowledged(engine->core, session->unit, i, &lanes[i].position, running[i]);
+        core_acknowledged(engine->core, body->unit, i, &lanes[i].position, running[i]);
         lanes[i].running = (ProtobufCBinaryData){32, running[i]};
-        seqs[i].seq = core_seq(engine->core, session->serial, i);
+        seqs[i].seq = core_seq(engine->core, body->serial, i);
         lane_list[i] = &lanes[i];
         seq_list[i] = &seqs[i];
     }
@@ -237,13 +258,15 @@ static int welcome(struct engine *engine, struct session *session, const Leadbus
     welcome.keys_index = engine->keys_index;
     welcome.n_seqs = ENVELOPE_LANE_COUNT;
     welcome.seqs = seq_list;
+    int code = restored_fill(engine, greeting->restored, &welcome, &restored, ret_error);
+    if (code) return code;
     Leadbus__Frame frame = LEADBUS__FRAME__INIT;
     frame.body_case = LEADBUS__FRAME__BODY_WELCOME;
     frame.welcome = &welcome;
     struct buf bytes = {0};
     reply_encode(&frame, &bytes);
-    session->welcome_size = core_size(engine->core);
-    reply_when_durable(engine, &session->peer, session->welcome_size, &bytes);
+    restored_free(restored);
+    reply_when_durable(engine, greeting->peer, core_size(engine->core), &bytes);
     return 0;
 }
 
@@ -299,8 +322,13 @@ int session_hello(struct engine *engine, const struct job *job, struct error *re
                        bytes_of(hello->body.data, hello->body.len), &arena, &message, ret_error);
     if (code) goto out;
     const Leadbus__HelloBody *body = (const Leadbus__HelloBody *)message;
+    struct greeting greeting = {.body = body, .peer = &job->peer};
     code = check_who(engine, job, body, ret_error);
-    if (!code) code = check_seen(engine, body, ret_error);
+    if (!code) code = check_seen(engine, &greeting, ret_error);
+    if (!code && greeting.waits) {
+        code = welcome(engine, &greeting, ret_error);
+        goto out;
+    }
     if (!code) code = check_lanes(engine, body, ret_error);
     if (code) goto out;
     struct session *session = take_session(engine, body);
@@ -322,7 +350,8 @@ int session_hello(struct engine *engine, const struct job *job, struct error *re
     if (session->takeover_count <= TAKEOVER_LOG_MAX)
         log_info("connected", log_text("unit", session->unit), log_u64("serial", session->serial),
                  log_u64("bundle", body->bundle), log_u64("credit", body->credit));
-    code = welcome(engine, session, body, ret_error);
+    session->welcome_size = core_size(engine->core);
+    code = welcome(engine, &greeting, ret_error);
     if (code) session_close(engine, session, error_name(code));
 out:
     arena_fini(&arena);

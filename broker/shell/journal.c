@@ -27,6 +27,7 @@ struct opening {
     struct writer *writer;
     struct group *group;
     struct buf root_note, bundle_bytes;
+    struct buf head_note;   /* over all that was there */
     struct trust_root root; /* the newest accepted */
     struct error *error;
 };
@@ -232,19 +233,19 @@ static int check_waiting(struct opening *opening)
 
 static int check_head(struct opening *opening, uint64_t size, struct merkle_frontier *ret_frontier)
 {
-    struct buf note = {0};
     uint64_t note_size = 0;
     struct checkpoint head;
     struct merkle_reader reader = store_merkle_reader(opening->store);
     int code = merkle_frontier_load(&reader, size, ret_frontier, opening->error);
     if (!code)
-        code = store_checkpoint(opening->store, UINT64_MAX, &note, &note_size, opening->error);
+        code = store_checkpoint(opening->store, UINT64_MAX, &opening->head_note, &note_size,
+                                opening->error);
     if (code == E_NOT_FOUND)
         code = error_say(opening->error, E_JOURNAL_FORKED, "checkpoint",
                          "有 %" PRIu64 " 条记录，却没有覆盖它们的已签名检查点",
                          "%" PRIu64 " records and no signed head over them", size);
     if (!code)
-        code = checkpoint_verify(buf_bytes(&note), core_origin(opening->core),
+        code = checkpoint_verify(buf_bytes(&opening->head_note), core_origin(opening->core),
                                  opening->keyring->witness_public, &head, opening->error);
     if (!code) {
         uint8_t root[32];
@@ -255,7 +256,6 @@ static int check_head(struct opening *opening, uint64_t size, struct merkle_fron
                           "检查点签到 %" PRIu64 " 条，日志有 %" PRIu64 " 条",
                           "signed for size %" PRIu64 ", the journal has %" PRIu64, head.size, size);
     }
-    buf_fini(&note);
     return code;
 }
 
@@ -294,14 +294,20 @@ static int admit(struct opening *opening, const struct core_request *request,
                       opening->error);
 }
 
-static int begin(struct opening *opening)
+static void make_origin(const struct opening *opening, char ret[LIMIT_NOTE_NAME_LEN_MAX + 1])
 {
-    char origin[LIMIT_NOTE_NAME_LEN_MAX + 1];
-    uint8_t hash[32], random[4];
+    uint8_t random[4];
     char hex[9];
     clock_random(random, sizeof random);
     hex_encode(bytes_of(random, sizeof random), hex);
-    snprintf(origin, sizeof origin, "%s/%s", opening->settings->bus, hex);
+    snprintf(ret, LIMIT_NOTE_NAME_LEN_MAX + 1, "%s/%s", opening->settings->bus, hex);
+}
+
+static int begin(struct opening *opening)
+{
+    char origin[LIMIT_NOTE_NAME_LEN_MAX + 1];
+    uint8_t hash[32];
+    make_origin(opening, origin);
     sha256(buf_bytes(&opening->root_note), hash);
     struct core_request request = {
         .type = CORE_GENESIS,
@@ -309,6 +315,24 @@ static int begin(struct opening *opening)
         .genesis = {.origin = origin, .bus = opening->settings->bus, .root = hash}};
     int code = admit(opening, &request, NULL);
     if (!code) log_info("journal_begun", log_text("origin", origin));
+    return code;
+}
+
+/* What stands here is a backup's: what was receipted since is not in it. */
+static int restore(struct opening *opening)
+{
+    char origin[LIMIT_NOTE_NAME_LEN_MAX + 1];
+    make_origin(opening, origin);
+    uint64_t size = core_size(opening->core);
+    struct core_request request = {.type = CORE_RESTORE,
+                                   .now_ms = clock_now_ms(),
+                                   .restored = {.origin = origin,
+                                                .reason = opening->settings->restored,
+                                                .checkpoint = buf_bytes(&opening->head_note)}};
+    int code = admit(opening, &request, NULL);
+    if (!code)
+        log_warn("journal_restored", log_text("origin", origin), log_u64("size", size),
+                 log_text("reason", opening->settings->restored));
     return code;
 }
 
@@ -388,6 +412,7 @@ static int check_begin(const struct opening *opening, uint64_t size, const char 
 static int own_records(struct opening *opening)
 {
     int code = core_size(opening->core) == 0 ? begin(opening) : 0;
+    if (!code && opening->settings->restored) code = restore(opening);
     if (!code) code = install_bundle(opening);
     if (code) return code;
     struct core_request configure = {
@@ -482,6 +507,7 @@ int journal_open(const struct settings *settings, const struct keyring *keyring,
     group_free(opening.group);
     buf_fini(&opening.root_note);
     buf_fini(&opening.bundle_bytes);
+    buf_fini(&opening.head_note);
     return code;
 }
 

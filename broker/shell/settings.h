@@ -24,8 +24,9 @@ struct settings {
     size_t endpoint_count;
     const char *endpoints[NET_ENDPOINT_COUNT_MAX];
     uint32_t connection_count_max;
-    size_t thread_count; /* of the verify pool */
-    bool begin;          /* by option, not by file: a new journal, and only that */
+    size_t thread_count;  /* of the verify pool */
+    bool begin;           /* by option, not by file: a new journal, and only that */
+    const char *restored; /* by option: the journal is a backup's, and why; NULL: it is not */
     Leadbus__Configured limits;
     uint64_t upload_bytes_max; /* per unit, not yet accepted */
     uint64_t day_bytes_max;    /* per unit, with what was accepted within a day */

@@ -6,7 +6,6 @@
 
 #include "clients/replay/audit_inner.h"
 #include "proto/base/check.h"
-#include "proto/tlogproof.h"
 
 /* ---- the tree ---------------------------------------------------------------------------------
  */
@@ -160,36 +159,6 @@ static int check_end(struct audit *audit, struct error *ret_error)
     return 0;
 }
 
-/* The head that somebody kept must be of this very journal: neither cut nor forked since. */
-static int check_held(struct audit *audit, struct error *ret_error)
-{
-    struct bytes held = audit->options->held, note = held;
-    struct merkle_reader reader = store_merkle_reader(audit->store);
-    struct tlogproof proof;
-    struct checkpoint head;
-    struct error cause = {0};
-    uint8_t root[32];
-    if (held.len == 0) return 0;
-    if (tlogproof_parse(held, &proof, &audit->blob, NULL) == 0) note = proof.checkpoint;
-    int code = E_SIGNATURE_INVALID;
-    for (size_t i = 0; i < audit->log_key_count && code != 0; i++)
-        code = checkpoint_verify(note, audit->origin, audit->log_keys[i], &head, &cause);
-    if (code != 0) return error_set(ret_error, code, "--checkpoint", "%s", cause.detail);
-    if (head.size > audit->frontier.size)
-        return error_say(ret_error, E_JOURNAL_FORKED, "--checkpoint",
-                         "它签到 %llu 条记录，日志只有 %llu 条：日志被截短",
-                         "signed over %llu records, the journal has %llu: it was cut",
-                         (unsigned long long)head.size, (unsigned long long)audit->frontier.size);
-    code = merkle_root_at(&reader, head.size, root, ret_error);
-    if (code == 0 && memcmp(root, head.root, 32) != 0)
-        code = error_say(ret_error, E_JOURNAL_FORKED, "--checkpoint",
-                         "%llu 条记录时的树不同：它所签的不是这份日志",
-                         "another tree at size %llu: this is not the journal that it was signed "
-                         "over",
-                         (unsigned long long)head.size);
-    return code;
-}
-
 /* ---- deciding again ---------------------------------------------------------------------------
  */
 static int compare_decision(struct audit *audit, uint64_t index, const Leadbus__Record *record,
@@ -308,7 +277,7 @@ static int walk(struct audit *audit, struct error *ret_error)
             audit->options->progress(audit->options->ctx, index + 1, size);
     }
     code = check_end(audit, ret_error);
-    if (code == 0) code = check_held(audit, ret_error);
+    if (code == 0) code = audit_check_held(audit, ret_error);
     return code != 0 ? code : audit_check_file(audit, ret_error);
 }
 
@@ -377,6 +346,18 @@ const struct audit_totals *audit_totals(const struct audit *audit)
 const char *audit_origin(const struct audit *audit)
 {
     return audit->origin;
+}
+
+size_t audit_former_count(const struct audit *audit)
+{
+    return audit->former_count;
+}
+
+const char *audit_former(const struct audit *audit, size_t i, uint64_t *ret_end)
+{
+    CHECK(i < audit->former_count);
+    *ret_end = audit->formers[i].end;
+    return audit->formers[i].origin;
 }
 
 const struct core *audit_core(const struct audit *audit)

@@ -79,7 +79,11 @@ int audit_run(const struct audit_options *options, struct audit **ret_audit,
 void audit_free(struct audit *audit);
 
 const struct audit_totals *audit_totals(const struct audit *audit);
-const char *audit_origin(const struct audit *audit);      /* "" before record 0 */
+const char *audit_origin(const struct audit *audit); /* "" before record 0 */
+/* Origins that it had before backups were put back, oldest first; and the record that ended each.
+ */
+size_t audit_former_count(const struct audit *audit);
+const char *audit_former(const struct audit *audit, size_t i, uint64_t *ret_end);
 const struct core *audit_core(const struct audit *audit); /* NULL with AUDIT_RECORDS */
 const struct trust_bundle *audit_bundle(const struct audit *audit);
 void audit_root(const struct audit *audit, uint8_t ret_root[32]); /* of the tree walked */

@@ -444,6 +444,8 @@ int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Recor
         if (record->tick->n_expired > 0 || record->tick->n_missed > 0) return 0;
         return audit_fault(ret_error, E_BAD_FORM, index, ".tick", "未列出任何一条",
                            "names nothing");
+    case LEADBUS__RECORD__WHAT_RESTORED:
+        return audit_check_restored(audit, index, record->restored, ret_error);
     case LEADBUS__RECORD__WHAT__NOT_SET:
     default:
         return audit_fault(ret_error, E_BAD_FORM, index, "", "未知的记录种类",

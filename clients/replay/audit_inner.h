@@ -13,6 +13,12 @@ enum {
     AUDIT_ARENA_BYTES_MAX = 8 * 1024 * 1024,
 };
 
+/* An origin that the journal had, and the record that ended it. */
+struct audit_former {
+    char origin[LIMIT_NOTE_NAME_LEN_MAX + 1];
+    uint64_t end;
+};
+
 struct audit {
     const struct audit_options *options;
     struct store *store;
@@ -22,6 +28,8 @@ struct audit {
     struct buf bytes, hashes, blob, note;
     char origin[LIMIT_NOTE_NAME_LEN_MAX + 1];
     char bus[LIMIT_NOTE_NAME_LEN_MAX + 1];
+    size_t former_count;
+    struct audit_former formers[LIMIT_RESTORED_COUNT_MAX];
     uint8_t genesis_root[32];
     bool root_known, anchored;
     struct trust_root root;
@@ -54,6 +62,12 @@ struct audit_seen {
  * Installs bundles. On failure error.field is "records[i]..." */
 int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Record *record,
                        struct audit_seen *ret_seen, struct error *ret_error) MUST_USE;
+
+/* A backup that was put back: the head that it states is the journal's own, and the name is new. */
+int audit_check_restored(struct audit *audit, uint64_t index, const Leadbus__Restored *record,
+                         struct error *ret_error) MUST_USE;
+/* After the walk: the head that somebody kept is of this very journal. */
+int audit_check_held(struct audit *audit, struct error *ret_error) MUST_USE;
 
 /* Counts a record's attachments and checks what is there of their chunks. */
 int audit_check_chunks(struct audit *audit, uint64_t index, const Leadbus__Manifest *manifest,

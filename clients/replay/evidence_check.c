@@ -260,7 +260,8 @@ static int check_lead(struct reading *reading)
     return 0;
 }
 
-/* The running hash from before the lead, over it and what followed, must be the one signed. */
+/* The running hash from before the lead, over it and what followed, must be the one signed: under
+ * the origin that the acknowledgement states, the journal's own or one that it had before. */
 static int check_chain(struct reading *reading, const json_t *receipt, const char *place,
                        const Leadbus__AckBody *ack)
 {
@@ -274,13 +275,13 @@ static int check_chain(struct reading *reading, const json_t *receipt, const cha
     if (code != 0) return code;
     if (count > EVIDENCE_ENTRY_COUNT_MAX)
         return form(reading, E_TOO_LARGE, place, "条目过多", "entries");
-    lane_running(reading->origin, running, evidence->index, evidence->envelope.hash, running);
+    lane_running(ack->origin, running, evidence->index, evidence->envelope.hash, running);
     for (size_t i = 0; i < count; i++) {
         const json_t *entry = json_array_get(entries, i);
         code = check_members(reading, entry, place, members, 2);
         if (code == 0) code = decode_hash(reading, string_of(entry, "hash"), place, hash);
         if (code != 0) return code;
-        lane_running(reading->origin, running, number_of(entry, "index"), hash, running);
+        lane_running(ack->origin, running, number_of(entry, "index"), hash, running);
     }
     if (position == 0 || ack->position != position + count || ack->running.len != 32 ||
         memcmp(ack->running.data, running, 32) != 0)
@@ -348,7 +349,7 @@ static int check_receipt(struct reading *reading, const json_t *object, size_t i
     if (code == 0) code = decode_ack(reading, record, place, &ack, &ret->time_ms);
     if (code != 0 || ack == NULL) return code;
     if (!bytes_equal(bytes_of_str(ack->unit), string_of(object, "unit")) ||
-        ack->lane != number_of(object, "lane") || strcmp(ack->origin, reading->origin) != 0 ||
+        ack->lane != number_of(object, "lane") || !note_name_valid(bytes_of_str(ack->origin)) ||
         envelope_lane(evidence->envelope.head) != ack->lane ||
         envelope_recipient_find(&evidence->envelope, ack->unit) < 0)
         return form(reading, E_ACK_MISMATCH, place, "属于另一单位、队列或日志",

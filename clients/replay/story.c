@@ -196,12 +196,8 @@ static int queue_effects(struct story *story, const struct audit_record *record,
     const uint8_t *item = lanes_item_hash(record);
     for (size_t e = 0; e < record->effects->count; e++) {
         const struct core_effect *effect = &record->effects->items[e];
-        struct lane *lane = NULL;
-        uint8_t before[32] = {0};
         if (effect->type != CORE_EFFECT_QUEUED) continue;
-        lane = lanes_find(&story->lanes, effect->unit, effect->lane);
-        if (lane != NULL) memcpy(before, lane->running, 32);
-        int code = lanes_feed(&story->lanes, story->origin, effect, item, &lane, ret_error);
+        int code = lanes_feed(&story->lanes, effect, item, ret_error);
         if (code != 0) return code;
         for (size_t i = 0; i < story->recipient_count; i++) {
             struct story_recipient *recipient = &story->recipients[i];
@@ -209,7 +205,6 @@ static int queue_effects(struct story *story, const struct audit_record *record,
             if (record->index == story->index) {
                 recipient->lane = effect->lane;
                 recipient->position = effect->position;
-                memcpy(recipient->previous_running, before, 32);
             } else if (recipient->position != 0 && recipient->lane == effect->lane &&
                        !recipient->acknowledged) {
                 entry_append(&recipient->entries, effect->index, item);
@@ -243,6 +238,9 @@ static int take_ack(struct story *story, const struct audit_record *record, stru
             strcmp(recipient->unit, ack->unit) != 0 || recipient->lane != ack->lane ||
             ack->position < recipient->position)
             continue;
+        const struct lane *lane = lanes_find(&story->lanes, ack->unit, ack->lane);
+        CHECK(lane != NULL);
+        lane_running_at(lane, story->origin, recipient->position - 1, recipient->previous_running);
         recipient->acknowledged = true;
         recipient->ack_index = record->index;
         recipient->ack_ms = record->record->time_ms;
@@ -280,6 +278,8 @@ int story_each(void *ctx, const struct audit_record *record, struct error *ret_e
     int code = 0;
     if (record->index == 0 && record->record->what_case == LEADBUS__RECORD__WHAT_GENESIS)
         strncpy(story->origin, record->record->genesis->origin, LIMIT_NOTE_NAME_LEN_MAX);
+    if (record->record->what_case == LEADBUS__RECORD__WHAT_RESTORED)
+        strncpy(story->origin, record->record->restored->origin, LIMIT_NOTE_NAME_LEN_MAX);
     if (record->record->what_case == LEADBUS__RECORD__WHAT_BUNDLE) {
         code = keep_root(story, bytes_from(record->record->bundle->root), ret_error);
         if (code != 0) return code;
@@ -300,6 +300,10 @@ int story_each(void *ctx, const struct audit_record *record, struct error *ret_e
         }
     }
     code = queue_effects(story, record, ret_error);
-    if (code != 0) return code;
-    return record->ack != NULL ? take_ack(story, record, ret_error) : 0;
+    if (code == 0 && record->ack != NULL) code = take_ack(story, record, ret_error);
+    if (code == 0 && record->ack != NULL) {
+        struct lane *lane = lanes_find(&story->lanes, record->ack->unit, record->ack->lane);
+        if (lane != NULL) lane_acked(lane, story->origin, record->ack->position);
+    }
+    return code;
 }

@@ -99,6 +99,14 @@ static json_t *totals_json(const struct audit *audit, bool chunks_seen)
     CHECK(object != NULL);
     json_object_set_new(object, "tree_root", out_hex(bytes_of(root, 32)));
     json_object_set_new(object, "attachment_count", json_integer((json_int_t)totals->attachments));
+    json_t *restored = json_array();
+    for (size_t i = 0; i < audit_former_count(audit); i++) {
+        uint64_t end;
+        const char *former = audit_former(audit, i, &end);
+        json_array_append_new(
+            restored, json_pack("{s:s, s:I}", "previous_origin", former, "index", (json_int_t)end));
+    }
+    json_object_set_new(object, "restored", restored);
     if (chunks_seen) {
         json_object_set_new(object, "chunk_count", json_integer((json_int_t)totals->chunks));
         json_object_set_new(object, "chunk_erased_count",
@@ -115,6 +123,15 @@ static void print_totals(const struct audit *audit, bool chunks_seen)
     audit_root(audit, root);
     hex_encode(bytes_of(root, 32), hex);
     printf(T("日志 %s\n", "journal %s\n"), audit_origin(audit));
+    for (size_t i = 0; i < audit_former_count(audit); i++) {
+        uint64_t end;
+        const char *former = audit_former(audit, i, &end);
+        printf(
+            T("  由备份恢复：自第 %llu 条起续行，此前名为 %s；该名称下第 %llu 条起的记录不在其中\n",
+              "  put back from a backup: goes on at record %llu, %s until then; what that had from "
+              "record %llu on is not in it\n"),
+            (unsigned long long)end, former, (unsigned long long)end);
+    }
     printf(T("  %llu 条记录，%s 至 %s\n", "  %llu records, %s to %s\n"),
            (unsigned long long)totals->size, out_time(totals->first_ms, first),
            out_time(totals->last_ms, last));

@@ -42,6 +42,8 @@ enum {
     LIMIT_SEQ_WINDOW = 1024,
     LIMIT_THREAD_PAGE_COUNT_MAX = 16, /* records of a thread in one answer */
     LIMIT_AGAIN_COUNT_MAX = 64,       /* acknowledged entries that one request brings again */
+    LIMIT_RESTORED_COUNT_MAX = 64,    /* times that a journal was put back from a backup */
+    LIMIT_REASON_LEN_MAX = 255,       /* why, as an operator states it */
     /* keys */
     LIMIT_EPOCH_STEP = 64,         /* above the last number of the certificate */
     LIMIT_EPOCH_KEYS_PER_DAY = 32, /* published under one certificate in a day of the bus */

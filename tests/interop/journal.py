@@ -23,13 +23,15 @@ SIGNED = {1: ("body", "b"), 2: ("signature", "b")}
 GENESIS = {1: ("origin", "s"), 2: ("bus", "s"), 3: ("root", "b"), 4: ("store_version", "u"),
            5: ("previous_origin", "s"), 6: ("previous_checkpoint", "b")}
 BUNDLE = {1: ("version", "u"), 2: ("manifest", "b"), 3: ("parts", [wire.DIGEST]), 4: ("root", "b")}
-CONFIGURED = {n: ("setting%d" % n, "u") for n in range(1, 7)}
+CONFIGURED = {n: ("setting%d" % n, "u") for n in range(1, 8)}
 STARTED = {1: ("version", "s"), 2: ("state_digest", "b")}
+RESTORED = {1: ("origin", "s"), 2: ("previous_origin", "s"), 3: ("previous_checkpoint", "b"),
+            4: ("reason", "s")}
 RECORD = {1: ("rules", "u"), 2: ("time_ms", "u"), 3: ("genesis", GENESIS), 4: ("bundle", BUNDLE),
           5: ("configured", CONFIGURED), 6: ("started", STARTED), 7: ("accepted", wire.ACCEPTED),
           8: ("acknowledged", SIGNED), 9: ("key_published", SIGNED), 10: ("tick", wire.TICK),
-          11: ("rewrapped", SIGNED)}
-WHATS = [RECORD[n][0] for n in range(3, 12)]
+          11: ("rewrapped", SIGNED), 12: ("restored", RESTORED)}
+WHATS = [RECORD[n][0] for n in range(3, 13)]
 CERTIFICATE = {1: ("serial", "u"), 2: ("unit", "s"), 3: ("role", "u"), 4: ("not_before_ms", "u"),
                5: ("not_after_ms", "u"), 6: ("suites", ["u"]), 7: ("identity", "b"),
                8: ("witness", "b"), 9: ("transport", "b")}
@@ -97,6 +99,7 @@ class Verifier:
         self.time_ms, self.certificates, self.revoked, self.stated = 0, {}, {}, {}
         self.lanes, self.acked, self.leads, self.waiting, self.late = {}, {}, {}, {}, set()
         self.unkeyed, self.office, self.version, self.erased = set(), None, 0, 0
+        self.ends = {}  # of origins before, with the record that ended each
 
     def blob(self, seq, ordinal):
         row = self.db.execute("SELECT bytes FROM blobs WHERE id = ?", (seq * 64 + ordinal,)).fetchone()
@@ -311,13 +314,23 @@ class Verifier:
         need(len(whats) == 1 and (i > 0 or whats == ["genesis"]), "body")
         getattr(self, whats[0])(i, record[whats[0]], self.nodes[0])
 
+    def restored(self, i, body, leaf):
+        """The head of the backup is the journal's own; from here on the origin is another one."""
+        need(body["previous_origin"] == self.origin, "previous origin")
+        need(body["origin"] not in [*self.ends, self.origin], "an origin that was there before")
+        need(0 < len(body["reason"].encode()) < 256 and "\n" not in body["reason"], "reason")
+        self.checkpoint(i, body["previous_checkpoint"])
+        self.ends[self.origin], self.origin = i, body["origin"]
+
     def checkpoint(self, size, note):
-        keys = {self.origin: c["witness"] for c in self.certificates.values()
+        # Heads over no more than what stood before a restoration have the name from before it.
+        origin = next((name for name, end in self.ends.items() if size <= end), self.origin)
+        keys = {origin: c["witness"] for c in self.certificates.values()
                 if c["role"] == ROLE_BROKER}
         text, signers = note_signers(note, keys)
         need(signers, "not signed by the broker")
         lines = text.split("\n")
-        need(lines[0] == self.origin and int(lines[1]) == size, "origin or size")
+        need(lines[0] == origin and int(lines[1]) == size, "origin or size")
         need(self.roots.get(size) == base64.b64decode(lines[2], validate=True), "root")
 
     def run(self):

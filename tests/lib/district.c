@@ -642,7 +642,7 @@ void district_ack(const struct district *district, const char *unit, unsigned la
     CHECK(exception_count <= LIMIT_EXCEPTION_COUNT_MAX);
     for (size_t i = 0; i < exception_count; i++) list[i] = &exceptions[i];
     Leadbus__AckBody body = LEADBUS__ACK_BODY__INIT;
-    body.origin = origin;
+    body.origin = district->origin ? (char *)(uintptr_t)district->origin : origin;
     body.unit = (char *)(uintptr_t)unit;
     body.serial = signer->serial;
     body.lane = lane;

@@ -67,7 +67,8 @@ struct district {
         const char *part, *old, *new;
     } edits[DISTRICT_EDIT_COUNT_MAX];
     uint8_t manifest_hashes[DISTRICT_VERSION_MAX][32]; /* by version; zeros: not made yet */
-    uint64_t letters; /* sealed so far: ids and entropy come from it */
+    const char *origin; /* that acknowledgements state; NULL: DISTRICT_ORIGIN */
+    uint64_t letters;   /* sealed so far: ids and entropy come from it */
     size_t thread_count;
     struct district_thread *threads;
 };

@@ -265,18 +265,22 @@ static uint64_t decide(struct journal_maker *maker, struct core_request *request
     return index;
 }
 
+static void sign_head(const struct journal_maker *maker, struct buf *ret_note)
+{
+    struct checkpoint head = {.size = maker->frontier.size};
+    struct error error = {0};
+    (void)snprintf(head.origin, sizeof head.origin, "%s", maker->origin);
+    merkle_frontier_root(&maker->frontier, head.root);
+    must(checkpoint_sign(&head, maker->log_secret, ret_note, &error), &error);
+}
+
 void maker_commit(struct journal_maker *maker)
 {
-    struct checkpoint head;
     struct buf note = {0};
     struct error error = {0};
     if (maker->pending_count == 0) return;
-    memset(&head, 0, sizeof head);
-    (void)snprintf(head.origin, sizeof head.origin, "%s", maker->origin);
-    head.size = maker->frontier.size;
-    merkle_frontier_root(&maker->frontier, head.root);
-    must(checkpoint_sign(&head, maker->log_secret, &note, &error), &error);
-    must(store_append(maker->store, head.size - maker->pending_count, maker->pending,
+    sign_head(maker, &note);
+    must(store_append(maker->store, maker->frontier.size - maker->pending_count, maker->pending,
                       maker->pending_count, buf_bytes(&note), &error),
          &error);
     for (size_t i = 0; i < maker->pending_count; i++) {
@@ -295,6 +299,21 @@ uint64_t maker_restart(struct journal_maker *maker)
 {
     struct core_request request = {.type = CORE_START, .version = "test"};
     return decide(maker, &request, NULL, 0, NULL);
+}
+
+uint64_t maker_restored(struct journal_maker *maker, const char *origin)
+{
+    struct core_request request = {.type = CORE_RESTORE};
+    struct buf note = {0};
+    maker_commit(maker);
+    sign_head(maker, &note);
+    request.restored.origin = origin;
+    request.restored.reason = "a disk was lost";
+    request.restored.checkpoint = buf_bytes(&note);
+    uint64_t index = decide(maker, &request, NULL, 0, NULL);
+    buf_fini(&note);
+    (void)snprintf(maker->origin, sizeof maker->origin, "%s", origin);
+    return index;
 }
 
 static void open_journal(struct journal_maker *maker)

@@ -75,5 +75,7 @@ uint64_t maker_ack(struct journal_maker *maker, const char *unit, unsigned lane,
                    uint32_t exception_code);
 /* Another Started record, with the digest of the state. */
 uint64_t maker_restart(struct journal_maker *maker);
+/* Commits, and then: what there is was put back from a backup; it goes on under another origin. */
+uint64_t maker_restored(struct journal_maker *maker, const char *origin);
 
 #endif

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "proto/base/check.h"
+#include "proto/checkpoint.h"
 #include "proto/note.h"
 #include "tests/scenario/journal_maker.h"
 
@@ -727,6 +728,104 @@ static void evidence_proves_exceptions_too(void **state)
     assert_says("no proof of delivery");
 }
 
+/* ---- put back from a backup -------------------------------------------------------------------
+ */
+#define LATER "hedong.leadbus/0badd00d"
+
+/* The head that the act states is signed, and of another tree. */
+static void forge_backup(struct buf *record)
+{
+    struct arena arena;
+    struct checkpoint head;
+    struct note note = {0};
+    struct buf forged = {0};
+    arena_init(&arena, 1 << 20);
+    const Leadbus__Record *decoded = decode(buf_bytes(record), &arena);
+    if (decoded->what_case == LEADBUS__RECORD__WHAT_RESTORED) {
+        ProtobufCBinaryData *stated = &decoded->restored->previous_checkpoint;
+        CHECK(note_parse(bytes_of(stated->data, stated->len), &note, NULL) == 0);
+        CHECK(checkpoint_parse(note.text, &head, NULL) == 0);
+        head.root[0] ^= 1;
+        CHECK(checkpoint_sign(&head, maker.log_secret, &forged, NULL) == 0);
+        *stated = (ProtobufCBinaryData){forged.len, forged.data};
+        encode_again(decoded, record);
+    }
+    buf_fini(&forged);
+    arena_fini(&arena);
+}
+
+/* One unit had the lead before the backup was made, another one after it was put back. */
+static const char *restored_journal(const char *name, void (*replace)(struct buf *record),
+                                    struct maker_message *ret_lead, struct buf *ret_lost)
+{
+    static struct journal_maker made;
+    const char *path = in_folder(name);
+    struct checkpoint lost = {.size = 40};
+    maker_open(&made, path);
+    made.replace = replace;
+    memcpy(maker.log_secret, made.log_secret, sizeof maker.log_secret);
+    maker_submit(&made, "civil-affairs", "anomaly.marriage", "", "120102007", NULL, ret_lead);
+    maker_ack(&made, "womens-federation", 0, 0);
+    (void)snprintf(lost.origin, sizeof lost.origin, "%s", made.origin);
+    CHECK(checkpoint_sign(&lost, made.log_secret, ret_lost, NULL) == 0);
+    (void)maker_restored(&made, LATER);
+    maker_restart(&made);
+    maker_submit(&made, "civil-affairs", "anomaly.marriage", "", "120102007", NULL, NULL);
+    maker_ack(&made, "police-hedong", 0, 0);
+    maker_submit(&made, "police-hedong", "receipt.signed", "", "", ret_lead, NULL);
+    maker_restart(&made);
+    maker_close(&made);
+    fold_wal(path);
+    return path;
+}
+
+static void a_journal_put_back_from_a_backup_holds_and_says_so(void **state)
+{
+    struct maker_message lead;
+    struct buf lost = {0}, within = {0};
+    struct store *store = NULL;
+    uint64_t size = 0;
+    char id[37];
+    (void)state;
+    const char *path = restored_journal("restored.db", NULL, &lead, &lost);
+    assert_int_equal(replay("verify", "--root", root_path, path, NULL), 0);
+    assert_says("put back from a backup");
+    assert_int_equal(replay("replay", "--json", "--root", root_path, path, NULL), 0);
+    assert_says("\"previous_origin\"");
+    /* What was signed under the name of before is told apart: within the backup, and beyond it. */
+    CHECK(store_open_read(path, true, &store, NULL) == 0);
+    CHECK(store_checkpoint(store, 6, &within, &size, NULL) == 0);
+    store_close(store);
+    const char *kept = in_folder("within.note"), *beyond = in_folder("beyond.note");
+    write_file(kept, buf_bytes(&within));
+    write_file(beyond, buf_bytes(&lost));
+    assert_int_equal(replay("verify", "--root", root_path, "--checkpoint", kept, path, NULL), 0);
+    assert_int_equal(replay("verify", "--root", root_path, "--checkpoint", beyond, path, NULL), 1);
+    assert_says("journal_restored");
+    assert_says("has the first 6 of them");
+    buf_fini(&lost);
+    buf_fini(&within);
+    /* Receipts of both times prove the same lead. */
+    uuid_text(lead.id, id);
+    const char *evidence = in_folder("restored.json");
+    assert_int_equal(replay("prove", "--root", root_path, "-o", evidence, path, id, NULL), 0);
+    assert_int_equal(replay("check", "--root", root_path, evidence, NULL), 0);
+    const char *first = strstr(output, "had it by");
+    assert_non_null(first);
+    assert_non_null(strstr(first + 1, "had it by"));
+}
+
+static void a_backup_that_states_another_head_is_found(void **state)
+{
+    struct maker_message lead;
+    struct buf lost = {0};
+    (void)state;
+    const char *path = restored_journal("false-backup.db", forge_backup, &lead, &lost);
+    assert_int_equal(replay("verify", "--root", root_path, path, NULL), 1);
+    assert_says("records[6].restored.previous_checkpoint");
+    buf_fini(&lost);
+}
+
 static void one_byte_of_evidence_is_found(void **state)
 {
     struct buf content = {0};
@@ -803,6 +902,8 @@ int main(void)
         cmocka_unit_test(a_bundle_that_does_not_follow_the_one_before_is_found),
         cmocka_unit_test(evidence_is_checked_with_the_roots_public_keys_alone),
         cmocka_unit_test(evidence_proves_exceptions_too),
+        cmocka_unit_test(a_journal_put_back_from_a_backup_holds_and_says_so),
+        cmocka_unit_test(a_backup_that_states_another_head_is_found),
         cmocka_unit_test(one_byte_of_evidence_is_found),
         cmocka_unit_test(hostile_evidence_gets_a_code),
     };

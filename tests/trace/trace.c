@@ -242,6 +242,43 @@ static void command_start(struct trace *trace, const struct words *words)
     (void)run(trace, &request, NULL, 0);
 }
 
+/* The signed head over the first `size` records, under a name. */
+static void sign_head(const struct trace *trace, uint64_t size, const char *origin,
+                      struct buf *ret_note)
+{
+    struct merkle_frontier frontier;
+    struct checkpoint checkpoint = {.size = size};
+    struct error error = {0};
+    merkle_frontier_init(&frontier);
+    for (uint64_t i = 0; i < size; i++) {
+        uint8_t leaf[32], nodes[MERKLE_LEVEL_COUNT_MAX][32];
+        merkle_leaf_hash(buf_bytes(&trace->records[i]), leaf);
+        (void)merkle_frontier_append(&frontier, leaf, nodes);
+    }
+    (void)snprintf(checkpoint.origin, sizeof checkpoint.origin, "%s",
+                   origin[0] ? origin : DISTRICT_ORIGIN);
+    merkle_frontier_root(&frontier, checkpoint.root);
+    CHECK(checkpoint_sign(&checkpoint, trace->district->broker.witness_secret, ret_note, &error) ==
+          0);
+}
+
+/* restored ORIGIN: the records so far were put back from a backup. missing=N: the head is of so
+ * many records fewer; head=NAME: of another origin. */
+static void command_restored(struct trace *trace, const struct words *words)
+{
+    struct core_request request = {.type = CORE_RESTORE, .now_ms = trace->district->now_ms};
+    const char *head = value_of(words, "head"), *reason = value_of(words, "reason");
+    struct buf note = {0};
+    request.conn_serial = number_of(words, "serial", 0);
+    sign_head(trace, core_size(trace->core) - number_of(words, "missing", 0),
+              head ? head : core_origin(trace->core), &note);
+    request.restored.origin = words->items[1];
+    request.restored.reason = reason ? reason : "disk-lost";
+    request.restored.checkpoint = buf_bytes(&note);
+    (void)run(trace, &request, NULL, 0);
+    buf_fini(&note);
+}
+
 static void command_tick(struct trace *trace, const struct words *words)
 {
     (void)words;
@@ -423,6 +460,8 @@ static void command_ack(struct trace *trace, const struct words *words)
     Leadbus__Exception exception = LEADBUS__EXCEPTION__INIT;
     struct core_entry entry;
     struct buf body = {0};
+    const char *origin = value_of(words, "origin");
+    trace->district->origin = origin ? origin : core_origin(trace->core);
     core_acknowledged(trace->core, unit, lane, &position, running);
     if (except) {
         exception.position = strtoull(except, NULL, 10);
@@ -430,7 +469,7 @@ static void command_ack(struct trace *trace, const struct words *words)
     }
     while (position < wanted && core_entry_after(trace->core, unit, lane, position, &entry)) {
         position = entry.position;
-        lane_running(DISTRICT_ORIGIN, running, entry.index, entry.item_hash, running);
+        lane_running(trace->district->origin, running, entry.index, entry.item_hash, running);
         if (except && position == exception.position) exception.index = entry.index;
     }
     if (how && strcmp(how, "running") == 0) running[0] ^= 1;
@@ -651,6 +690,7 @@ static const struct {
     {"configure", command_configure},
     {"start", command_start},
     {"tick", command_tick},
+    {"restored", command_restored},
     {"submit", command_submit},
     {"again", command_again},
     {"ack", command_ack},
@@ -710,6 +750,17 @@ static size_t blobs_of(const struct trace *trace, uint64_t index, struct bytes *
     return 0;
 }
 
+/* Of the head over so many records. */
+static const char *origin_of(const struct trace *trace, uint64_t size)
+{
+    for (size_t i = 0; i < core_former_count(trace->core); i++) {
+        uint64_t end;
+        const char *origin = core_former_at(trace->core, i, &end);
+        if (size <= end) return origin;
+    }
+    return core_origin(trace->core);
+}
+
 /* Groups of three records, a signed checkpoint over each. */
 static void write_journal(const struct trace *trace, const char *path)
 {
@@ -737,11 +788,7 @@ static void write_journal(const struct trace *trace, const char *path)
                 .blob_count = blobs_of(trace, from + count, blobs[count]),
             };
         }
-        struct checkpoint checkpoint = {.size = from + count};
-        (void)snprintf(checkpoint.origin, sizeof checkpoint.origin, "%s", DISTRICT_ORIGIN);
-        merkle_frontier_root(&frontier, checkpoint.root);
-        CHECK(checkpoint_sign(&checkpoint, trace->district->broker.witness_secret, &note, &error) ==
-              0);
+        sign_head(trace, from + count, origin_of(trace, from + count), &note);
         CHECK(store_append(store, from, records, count, buf_bytes(&note), &error) == 0);
         buf_fini(&note);
     }
