@@ -22,7 +22,7 @@ http_handler api_threads, api_thread, api_act;
 /* api_kinds.c */
 http_handler api_kinds, api_kind;
 /* api_status.c */
-http_handler api_status, api_livez, api_readyz, api_metrics;
+http_handler api_status, api_restored, api_livez, api_readyz, api_metrics;
 
 /* A list of at most `limit` items; the one more that was asked for says that there are more. */
 struct api_list {

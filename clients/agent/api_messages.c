@@ -473,9 +473,14 @@ int api_receipt(struct agent *agent, struct http_request *request, struct http_r
     struct leadbus_error trouble = {0};
     char *text = NULL;
     size_t len = 0;
+    uint64_t former = 0;
     int status = path_id(request, id, ret_error);
+    if (!status)
+        status =
+            http_query_number(request, "former", 0, LIMIT_RESTORED_COUNT_MAX, &former, ret_error);
     if (status) return status;
-    if (leadbus_receipt(agent->lb, id, &text, &len, &trouble))
+    if (former ? leadbus_former(agent->lb, id, former, &text, &len, NULL, NULL, &trouble)
+               : leadbus_receipt(agent->lb, id, &text, &len, &trouble))
         return agent_error(&trouble, ret_error);
     buf_append(&reply->text, text, len);
     leadbus_free(text);
@@ -490,9 +495,14 @@ int api_record(struct agent *agent, struct http_request *request, struct http_re
     struct leadbus_error trouble = {0};
     uint8_t *record = NULL;
     size_t len = 0;
+    uint64_t former = 0;
     int status = path_id(request, id, ret_error);
+    if (!status)
+        status =
+            http_query_number(request, "former", 0, LIMIT_RESTORED_COUNT_MAX, &former, ret_error);
     if (status) return status;
-    if (leadbus_record(agent->lb, id, &record, &len, &trouble))
+    if (former ? leadbus_former(agent->lb, id, former, NULL, NULL, &record, &len, &trouble)
+               : leadbus_record(agent->lb, id, &record, &len, &trouble))
         return agent_error(&trouble, ret_error);
     buf_append(&reply->text, record, len);
     leadbus_free(record);

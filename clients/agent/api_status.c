@@ -2,6 +2,7 @@
 
 #include "clients/agent/api.h"
 #include "clients/agent/render.h"
+#include "proto/payload/payload_json.h"
 
 static struct leadbus_stats stats_of(const struct agent *agent)
 {
@@ -54,6 +55,37 @@ static json_t *trust_json(const struct leadbus_stats *stats)
     return object;
 }
 
+/* What waits for a word of somebody at the unit; NULL: nothing. */
+static json_t *restored_json(const struct agent *agent)
+{
+    struct leadbus_restored restored = {.size = sizeof restored};
+    if (!leadbus_restored(agent->lb, &restored)) return NULL;
+    json_t *object = json_object();
+    render_set(object, "origin", restored.origin);
+    render_set(object, "reason", restored.reason);
+    render_set_time(object, "at", restored.time_ms);
+    set(object, "backup_size", restored.backup_size);
+    set(object, "seen_size", restored.seen_size);
+    set(object, "send_again", restored.send_again);
+    set(object, "received", restored.received);
+    return object;
+}
+
+int api_restored(struct agent *agent, struct http_request *request, struct http_reply *reply,
+                 struct error *ret_error)
+{
+    struct leadbus_error trouble = {0};
+    const char *origin = NULL;
+    json_t *body = NULL;
+    int status = payload_json_parse(buf_bytes(&request->body), &body, ret_error);
+    if (!status) status = api_string(body, "origin", &origin, ret_error);
+    if (!status && !origin) status = error_set(ret_error, E_MISSING_FIELD, "origin", "missing");
+    if (!status && leadbus_confirm_restored(agent->lb, origin, &trouble))
+        status = agent_error(&trouble, ret_error);
+    json_decref(body);
+    return status ? status : api_status(agent, request, reply, ret_error);
+}
+
 int api_status(struct agent *agent, struct http_request *request, struct http_reply *reply,
                struct error *ret_error)
 {
@@ -100,6 +132,8 @@ int api_status(struct agent *agent, struct http_request *request, struct http_re
         render_set_time(alarm, "at", stats.alarm_ms);
         json_object_set_new(object, "alarm", alarm);
     }
+    json_t *restored = restored_json(agent);
+    if (restored) json_object_set_new(object, "restored", restored);
     reply->json = object;
     return 0;
 }

@@ -122,6 +122,23 @@ static void look_at_trust(struct findings *findings, const json_t *status)
                  "ask the authority for a new bundle; the bus brings it to the agents");
 }
 
+static void look_at_restored(struct findings *findings, const json_t *status)
+{
+    const json_t *restored = json_object_get(status, "restored");
+    if (!restored) return;
+    long long again = (long long)cli_number(restored, "send_again");
+    find(
+        findings, "restored",
+        json_sprintf("总线日志由备份恢复，新名称 %s；确认后重发 %lld 条",
+                     cli_get(restored, "origin"), again),
+        json_sprintf("the bus was put back from a backup and is called %s now; %lld messages would "
+                     "be sent again",
+                     cli_get(restored, "origin"), again),
+        "向总线运维电话核对名称，一致时执行 leadbus confirm-restored 名称",
+        "ask the bus's operator for the name by telephone; where it is this one: leadbus "
+        "confirm-restored ORIGIN");
+}
+
 static void look_at_outbox(struct findings *findings, const json_t *refused)
 {
     const json_t *items = json_object_get(refused, "items");
@@ -194,6 +211,7 @@ static int examine(struct cli *cli, struct findings *findings, struct error *ret
     if (!code) {
         look_at_bus(findings, status);
         look_at_trust(findings, status);
+        look_at_restored(findings, status);
         look_at_outbox(findings, refused);
         look_at_inbox(findings, status, inbox);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clients/cli/cli.h"
+#include "proto/base/limits.h"
 
 /* The one operand of a command without options of its own. 0 and *ret_id, OPTIONS_DONE, E_USAGE. */
 static int one_id(struct cli *cli, const char *program, const char *about_zh, const char *about_en,
@@ -164,19 +165,35 @@ int cli_thread(struct cli *cli, int argc, char **argv)
 
 int cli_receipt(struct cli *cli, int argc, char **argv)
 {
-    const char *text = NULL;
+    const char *former = NULL;
     struct error error = {0};
     json_t *answer = NULL;
     struct buf receipt = {0};
-    char id[37];
-    char path[96];
-    int status = one_id(cli, "leadbus receipt", "打印总线回执（入账证明），可离线验证。",
-                        "Prints the receipt of the bus: a proof that can be checked off line.",
-                        argc, argv, &text);
+    char id[37], path[128];
+    int first = 0;
+    const struct options_row rows[] = {
+        {"former", 0, "第几", "NTH", "日志由备份恢复之前、此前名称下的回执；1 为最近一次",
+         "of a name that the journal had before it was put back from a backup; 1: the last one",
+         NULL, &former, NULL}};
+    struct options_spec spec = {
+        .program = "leadbus receipt",
+        .usage_zh = "[选项] 编号",
+        .usage_en = "[OPTIONS] ID",
+        .about_zh = "打印总线回执（入账证明），可离线验证。",
+        .about_en = "Prints the receipt of the bus: a proof that can be checked off line.",
+        .rows = rows,
+        .row_count = 1};
+    int status = cli_options(cli, &spec, argc, argv, &first);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
-    status = cli_resolve(cli, text, false, id, &error);
+    if (argc - first != 1)
+        return cli_misuse(cli, NULL, "请给出一个编号（收件序号或 UUID）",
+                          "give one ID (inbox number or UUID)");
+    if (former && !cli_count(former, 1, LIMIT_RESTORED_COUNT_MAX))
+        return cli_misuse(cli, former, "须为 1 至 64 的整数", "a number from 1 to 64");
+    status = cli_resolve(cli, argv[first], false, id, &error);
     if (status) return cli_fail(cli, status, &error);
-    snprintf(path, sizeof path, "/v1/messages/%s/receipt", id);
+    snprintf(path, sizeof path, "/v1/messages/%s/receipt%s%s", id, former ? "?former=" : "",
+             former ? former : "");
     status = cli_call(cli, "GET", path, NULL, &answer, &receipt, &error);
     if (status) return cli_fail(cli, status, &error);
     if (cli->json) {

@@ -3,6 +3,25 @@
 
 #include "clients/cli/cli.h"
 
+static void print_restored(const json_t *restored)
+{
+    if (!restored) return;
+    printf(T("总线日志由备份恢复（%s，%s）：备份 %lld 条，本单位见过 %lld 条。在此确认之前不收发\n",
+             "the bus was put back from a backup (%s, %s): %lld records, this unit has seen %lld; "
+             "nothing is sent or received until that is confirmed here\n"),
+           cli_time(restored, "at"), cli_safe(cli_get(restored, "reason")),
+           (long long)cli_number(restored, "backup_size"),
+           (long long)cli_number(restored, "seen_size"));
+    printf(
+        T("  确认后重发 %lld 条已有回执的消息；已收的 %lld 条仍在本单位\n",
+          "  then %lld messages that had receipts are sent again; the %lld that came stay here\n"),
+        (long long)cli_number(restored, "send_again"), (long long)cli_number(restored, "received"));
+    printf(T("  向总线运维电话核对名称后执行：leadbus confirm-restored %s\n",
+             "  ask the bus's operator for the name by telephone, then: leadbus confirm-restored "
+             "%s\n"),
+           cli_safe(cli_get(restored, "origin")));
+}
+
 static void print_status(const json_t *answer)
 {
     const json_t *bus = json_object_get(answer, "bus");
@@ -45,6 +64,7 @@ static void print_status(const json_t *answer)
            (long long)cli_number(trust, "bundle"), cli_time(trust, "bundle_expires_at"));
     printf("%s %s\n", T("证书有效至", "certificate until"),
            cli_time(trust, "certificate_not_after"));
+    print_restored(json_object_get(answer, "restored"));
     if (error)
         printf("%s %s  %s\n", T("最近问题:", "last trouble:"), cli_time(error, "at"),
                cli_trouble(error, i18n_lang()));
@@ -77,6 +97,40 @@ int cli_status(struct cli *cli, int argc, char **argv)
         status = cli_print_json(answer);
     else
         print_status(answer);
+    json_decref(answer);
+    return status;
+}
+
+int cli_confirm_restored(struct cli *cli, int argc, char **argv)
+{
+    static const struct options_row none[1];
+    struct error error = {0};
+    json_t *answer = NULL;
+    int first = 0;
+    struct options_spec spec = {
+        .program = "leadbus confirm-restored",
+        .usage_zh = "[选项] 日志名称",
+        .usage_en = "[OPTIONS] ORIGIN",
+        .about_zh = "确认总线日志已由备份恢复，并以此名称续行。名称须向总线运维电话核对。\n"
+                    "备份之后已有回执的消息随即重发，已收的仍在本单位；对方已有的只算一次。",
+        .about_en =
+            "Says that the bus was put back from a backup and goes on under this name, which "
+            "its operator told you by telephone.\nMessages with a receipt from after the "
+            "backup are sent again; who has them already has them once.",
+        .rows = none,
+        .row_count = 0};
+    int status = cli_options(cli, &spec, argc, argv, &first);
+    if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
+    if (argc - first != 1)
+        return cli_misuse(cli, NULL, "须给出一个日志名称", "one ORIGIN is needed");
+    status = cli_call(cli, "POST", "/v1/restored", json_pack("{s:s}", "origin", argv[first]),
+                      &answer, NULL, &error);
+    if (status) return cli_fail(cli, status, &error);
+    if (cli->json)
+        status = cli_print_json(answer);
+    else
+        puts(T("已确认。重发情况见 leadbus outbox。",
+               "confirmed; leadbus outbox shows what is sent again"));
     json_decref(answer);
     return status;
 }

@@ -20,7 +20,7 @@ _leadbus() {
     previous=${words[-1]}
     [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
     local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge transfer ask-release release withdraw object uphold reopen link attachment
-        receipt status doctor"
+        receipt status confirm-restored doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
     for word in "${words[@]:1}"; do

@@ -33,6 +33,8 @@ static const struct cli_command commands[] = {
     {"attachment", cli_attachment, "列出或保存附件", "list or save attachments"},
     {"receipt", cli_receipt, "打印总线回执", "print the receipt of the bus"},
     {"status", cli_status, "代理状态", "how the agent is"},
+    {"confirm-restored", cli_confirm_restored, "确认由备份恢复的总线日志",
+     "go along with a bus put back from a backup"},
     {"doctor", cli_doctor, "哪里不对、怎么办", "what is wrong, and what to do"},
     {"complete", cli_complete, NULL, NULL},
 };
@@ -48,7 +50,7 @@ static void command_list(enum lang lang, char *ret_text, size_t cap)
             : "Sends and receives leads through the unit's agent.\n\nCommands (each has "
               "--help):\n");
     for (size_t i = 0; i < COMMAND_COUNT && commands[i].about_zh && len < cap; i++)
-        len += (size_t)snprintf(ret_text + len, cap - len, "%s  %-10s %s", i ? "\n" : "",
+        len += (size_t)snprintf(ret_text + len, cap - len, "%s  %-16s %s", i ? "\n" : "",
                                 commands[i].name,
                                 lang == LANG_ZH ? commands[i].about_zh : commands[i].about_en);
 }

@@ -119,9 +119,20 @@ static const char box_schema_8[] =
     " inbox.id=attachment.message AND type<>2),'') WHERE state>=4;"
     "DROP INDEX attachment_root;"
     "CREATE INDEX attachment_kept ON attachment(root,size,sender) WHERE kept=1;";
+/* What a journal that was put back from a backup no longer has: receipts, and what is sent again.
+ */
+static const char box_schema_9[] =
+    "ALTER TABLE outbox ADD COLUMN again INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE former(made INTEGER PRIMARY KEY, number INTEGER NOT NULL, origin TEXT NOT NULL,"
+    " idx INTEGER NOT NULL, record_ms INTEGER NOT NULL, rules INTEGER NOT NULL,"
+    " accepted_flags INTEGER NOT NULL, envelope BLOB NOT NULL, inclusion BLOB NOT NULL,"
+    " note BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX former_number ON former(number,origin);"
+    "CREATE INDEX inbox_notice ON inbox(idx) WHERE type=2;";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3, box_schema_4,
-                                        box_schema_5, box_schema_6, box_schema_7, box_schema_8};
+static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3,
+                                        box_schema_4, box_schema_5, box_schema_6,
+                                        box_schema_7, box_schema_8, box_schema_9};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

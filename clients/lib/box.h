@@ -57,6 +57,14 @@ struct box_out {
     uint64_t index, record_ms, checkpoint_size;
     uint32_t rules, accepted_flags;
     bool provisional;
+    int again; /* enum box_again */
+};
+/* Sent again to a journal that was put back from a backup. Until it has its receipt. */
+enum box_again {
+    BOX_AGAIN_NOT,
+    BOX_AGAIN_PROOF, /* the journal has it; its receipt is under a head that the journal lacks */
+    BOX_AGAIN_SEND,  /* the journal may lack what it refers to, until that comes back */
+    BOX_AGAIN_SEAL,  /* the same, and to be sealed anew first */
 };
 /* number 0: the next one, put into row. */
 int box_out_add(struct box *box, struct box_out *row, struct bytes envelope, struct bytes sealed,
@@ -118,8 +126,8 @@ struct box_in {
  * sealed: sections under the thread key, or empty. envelope: kept where it could not be opened. */
 int box_in_add(struct box *box, struct box_in *row, struct bytes record, struct bytes sealed,
                struct bytes envelope, struct error *ret_error) MUST_USE;
-/* type, notice, code, lane, position, index, record_ms, proved, must_sign, and the bodies where not
- * empty. */
+/* type, hash, notice, code, lane, position, index, record_ms, proved, must_sign, and the bodies
+ * where not empty. */
 int box_in_update(struct box *box, const struct box_in *row, struct bytes record,
                   struct bytes sealed, struct error *ret_error) MUST_USE;
 int box_in_find(struct box *box, const uint8_t id[16], struct box_in *ret_row,
@@ -148,6 +156,52 @@ int box_in_exceptions(struct box *box, unsigned lane, uint64_t after,
                       struct error *ret_error) MUST_USE;
 uint64_t box_in_last(const struct box *box);
 int box_in_count(struct box *box, int type, uint64_t *ret_count, struct error *ret_error) MUST_USE;
+
+/* ---- a journal put back from a backup ----------------------------------------------------------
+ *
+ * `size` is the backup's: the journal lacks the records from there on that this store knows of. */
+struct box_lost {
+    uint64_t out_count, in_count; /* our messages, and what came */
+    uint64_t head_count;          /* receipts under heads that the journal lacks */
+};
+int box_lost_count(struct box *box, uint64_t size, struct box_lost *ret,
+                   struct error *ret_error) MUST_USE;
+/* Messages whose record or head is lost, by number; those whose record is not, newest first. */
+int box_lost_each(struct box *box, uint64_t size, int (*each)(void *ctx, const struct box_out *row),
+                  void *ctx, struct error *ret_error) MUST_USE;
+int box_lost_before(struct box *box, uint64_t size,
+                    int (*each)(void *ctx, const struct box_out *row), void *ctx,
+                    struct error *ret_error) MUST_USE;
+/* How many messages of a unit came in a lane and are lost. */
+int box_lost_senders(struct box *box, uint64_t size,
+                     int (*each)(void *ctx, const char *unit, unsigned lane, uint64_t count),
+                     void *ctx, struct error *ret_error) MUST_USE;
+/* What came is no longer proved; messages that wait are BOX_AGAIN_SEND; keys and heads from there
+ * are forgotten. */
+int box_lost_forget(struct box *box, uint64_t size, struct error *ret_error) MUST_USE;
+/* Exceptions of a lane above a position come again under another one. */
+int box_lost_places(struct box *box, unsigned lane, uint64_t position,
+                    struct error *ret_error) MUST_USE;
+/* The newest head kept of at most that size. */
+int box_head_within(struct box *box, uint64_t size, struct buf *ret_note,
+                    struct error *ret_error) MUST_USE;
+/* Did this notice come before? */
+int box_in_has_notice(struct box *box, uint64_t index, const uint8_t hash[32], bool *ret_has,
+                      struct error *ret_error) MUST_USE;
+
+/* A receipt of an origin that the journal had before, with all that it was about. */
+struct box_former {
+    char origin[256];
+    uint64_t index, record_ms;
+    uint32_t rules, accepted_flags;
+    struct buf envelope, inclusion, note;
+};
+void box_former_fini(struct box_former *former);
+int box_former_put(struct box *box, uint64_t number, const struct box_former *former,
+                   struct error *ret_error) MUST_USE;
+/* The newest but `skip` of a message. */
+int box_former_get(struct box *box, uint64_t number, size_t skip, struct box_former *ret,
+                   struct error *ret_error) MUST_USE;
 
 /* ---- attachments --------------------------------------------------------------------------------
  */

@@ -11,7 +11,7 @@
 #define OUT_COLUMNS                                                                                \
     "number,id,thread,parent,hash,kind,topic,state,lane,seq,created_ms,retry_ms,attempts,code,"    \
     "field,detail,idx,record_ms,checkpoint_size,rules,accepted_flags,provisional,"                 \
-    "detail_zh"
+    "detail_zh,again"
 #define IN_COLUMNS                                                                                 \
     "number,type,notice,code,id,thread,parent,hash,kind,topic,sender,lane,position,idx,"           \
     "record_ms,received_ms,missing,count,proved,must_sign,running"
@@ -25,11 +25,11 @@
     X(VALUE_PUT, "INSERT OR REPLACE INTO value(name,value) VALUES(?1,?2)")                         \
     X(OUT_ADD, "INSERT INTO outbox(" OUT_COLUMNS                                                   \
                ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,"  \
-               "?21,?22,?23)")                                                                     \
+               "?21,?22,?23,?24)")                                                                 \
     X(OUT_UPDATE,                                                                                  \
       "UPDATE outbox SET hash=?5,kind=?6,topic=?7,state=?8,lane=?9,seq=?10,created_ms=?11,"        \
       "retry_ms=?12,attempts=?13,code=?14,field=?15,detail=?16,idx=?17,record_ms=?18,"             \
-      "checkpoint_size=?19,rules=?20,accepted_flags=?21,provisional=?22,detail_zh=?23 "            \
+      "checkpoint_size=?19,rules=?20,accepted_flags=?21,provisional=?22,detail_zh=?23,again=?24 "  \
       "WHERE number=?1")                                                                           \
     X(OUT_BODY_PUT, "INSERT OR REPLACE INTO outbody(number,envelope,sealed) VALUES(?1,?2,?3)")     \
     X(OUT_BODY_GET, "SELECT envelope,sealed FROM outbody WHERE number=?1")                         \
@@ -52,7 +52,8 @@
               ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,"   \
               "?21)")                                                                              \
     X(IN_UPDATE,                                                                                   \
-      "UPDATE inbox SET type=?2,must_sign=?20,notice=?3,code=?4,lane=?12,position=?13,idx=?14,"    \
+      "UPDATE inbox SET type=?2,hash=?8,must_sign=?20,notice=?3,code=?4,lane=?12,position=?13,"    \
+      "idx=?14,"                                                                                   \
       "record_ms=?15,proved=?19,running=?21 WHERE number=?1")                                      \
     X(IN_BODY_PUT, "INSERT INTO inbody(number,record,sealed,envelope) VALUES(?1,?2,?3,?4)")        \
     X(IN_BODY_UPDATE, "UPDATE inbody SET record=coalesce(?2,record),sealed=coalesce(?3,sealed) "   \
@@ -118,7 +119,7 @@
                        " FROM attachment WHERE state=1 AND created_ms<?1 ORDER BY number")         \
     X(ATTACHMENT_REFUSED_LIST,                                                                     \
       "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE state=6 AND idx=(SELECT min(idx) FROM " \
-      "attachment WHERE state=6 AND lane=?1)")                                                     \
+      "attachment WHERE state=6 AND lane=?1 AND idx>0)")                                           \
     X(ATTACHMENT_CLOSE, "UPDATE attachment SET state=7 WHERE number=?1")                           \
     X(ATTACHMENT_KEPT, "SELECT EXISTS(SELECT 1 FROM attachment WHERE kept=1 AND root=?1),"         \
                        "EXISTS(SELECT 1 FROM attachment WHERE kept=1 AND root=?1 AND size=?2),"    \
@@ -128,6 +129,27 @@
                         "attachment WHERE kept=1)")                                                \
     X(ATTACHMENT_SHARES, "SELECT sender,sum(size) FROM (SELECT DISTINCT root,size,sender FROM "    \
                          "attachment WHERE kept=1 AND sender<>'') GROUP BY sender")                \
+    X(LOST_OUT, "SELECT count(*) FROM outbox WHERE state=3 AND idx>=?1")                           \
+    X(LOST_HEAD, "SELECT count(*) FROM outbox WHERE state=3 AND checkpoint_size>?1")               \
+    X(LOST_IN, "SELECT count(*) FROM inbox WHERE idx>=?1 AND proved<>0")                           \
+    X(LOST_EACH, "SELECT " OUT_COLUMNS " FROM outbox WHERE state=3 AND (idx>=?1 OR "               \
+                 "checkpoint_size>?1) ORDER BY number")                                            \
+    X(LOST_BEFORE,                                                                                 \
+      "SELECT " OUT_COLUMNS " FROM outbox WHERE state=3 AND idx<?1 ORDER BY idx DESC")             \
+    X(LOST_SENDERS, "SELECT sender,lane,count(*) FROM inbox WHERE idx>=?1 AND proved<>0 AND "      \
+                    "type<>2 GROUP BY sender,lane")                                                \
+    X(LOST_QUEUED, "UPDATE outbox SET again=2 WHERE state<3 AND again=0")                          \
+    X(LOST_MARK, "UPDATE inbox SET proved=0 WHERE idx>=?1")                                        \
+    X(LOST_PLACES, "UPDATE inbox SET position=0 WHERE type=4 AND lane=?1 AND position>?2")         \
+    X(LOST_FILES, "UPDATE attachment SET idx=0 WHERE idx>=?1")                                     \
+    X(LOST_KEYS, "DELETE FROM epoch")                                                              \
+    X(LOST_HEADS, "DELETE FROM checkpoint WHERE size>?1")                                          \
+    X(LOST_HEAD_KEPT, "SELECT note FROM checkpoint WHERE size<=?1 ORDER BY size DESC LIMIT 1")     \
+    X(IN_NOTICED, "SELECT count(*) FROM inbox WHERE type=2 AND idx=?1 AND hash=?2")                \
+    X(FORMER_PUT, "INSERT OR REPLACE INTO former(number,origin,idx,record_ms,rules,"               \
+                  "accepted_flags,envelope,inclusion,note) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)")    \
+    X(FORMER_GET, "SELECT origin,idx,record_ms,rules,accepted_flags,envelope,inclusion,note FROM " \
+                  "former WHERE number=?1 ORDER BY made DESC LIMIT 1 OFFSET ?2")                   \
     X(ATTACHMENT_LAST, "SELECT coalesce(max(number),0) FROM attachment")
 
 enum box_statement {
@@ -168,5 +190,9 @@ static inline uint64_t box_u64(sqlite3_stmt *statement, int at)
 /* Exactly len bytes, or zeros. */
 void box_fixed(sqlite3_stmt *statement, int at, uint8_t *ret, size_t len);
 void box_text(sqlite3_stmt *statement, int at, char *ret, size_t cap);
+/* Steps through a bound statement over OUT_COLUMNS. */
+int box_out_walk(struct box *box, sqlite3_stmt *statement,
+                 int (*each)(void *ctx, const struct box_out *row), void *ctx,
+                 struct error *ret_error) MUST_USE;
 
 #endif

@@ -9,7 +9,7 @@
 static void out_bind(sqlite3_stmt *statement, const struct box_out *row)
 {
     box_bind_u64(statement, 1, row->number);
-    if (sqlite3_bind_parameter_count(statement) == 23) {
+    if (sqlite3_bind_parameter_count(statement) == 24) {
         sqlite_bind_bytes(statement, 2, bytes_of(row->id, 16));
         sqlite_bind_bytes(statement, 3, bytes_of(row->thread, 16));
         sqlite_bind_bytes(statement, 4, bytes_of(row->parent, 16));
@@ -34,6 +34,7 @@ static void out_bind(sqlite3_stmt *statement, const struct box_out *row)
     box_bind_u64(statement, 21, row->accepted_flags);
     box_bind_u64(statement, 22, row->provisional);
     sqlite_bind_text(statement, 23, row->detail_zh);
+    (void)sqlite3_bind_int(statement, 24, row->again);
 }
 
 static void out_read(sqlite3_stmt *statement, struct box_out *row)
@@ -62,12 +63,12 @@ static void out_read(sqlite3_stmt *statement, struct box_out *row)
     row->accepted_flags = (uint32_t)box_u64(statement, 20);
     row->provisional = box_u64(statement, 21) != 0;
     box_text(statement, 22, row->detail_zh, sizeof row->detail_zh);
+    row->again = sqlite3_column_int(statement, 23);
 }
 
-/* Steps through a bound statement. */
-static int out_walk(struct box *box, sqlite3_stmt *statement,
-                    int (*each)(void *ctx, const struct box_out *row), void *ctx,
-                    struct error *ret_error)
+int box_out_walk(struct box *box, sqlite3_stmt *statement,
+                 int (*each)(void *ctx, const struct box_out *row), void *ctx,
+                 struct error *ret_error)
 {
     int r = 0;
     while (r == 0 && (r = box_step(box, statement, ret_error)) == 1) {
@@ -180,7 +181,7 @@ int box_out_pending(struct box *box, int (*each)(void *ctx, const struct box_out
 {
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_OUT_PENDING, false, &statement, ret_error);
-    return r < 0 ? r : out_walk(box, statement, each, ctx, ret_error);
+    return r < 0 ? r : box_out_walk(box, statement, each, ctx, ret_error);
 }
 
 int box_out_each(struct box *box, unsigned states, size_t limit,
@@ -192,7 +193,7 @@ int box_out_each(struct box *box, unsigned states, size_t limit,
     if (r < 0) return r;
     box_bind_u64(statement, 1, states ? states : ~0u);
     box_bind_u64(statement, 2, limit);
-    return out_walk(box, statement, each, ctx, ret_error);
+    return box_out_walk(box, statement, each, ctx, ret_error);
 }
 
 int box_out_of_thread(struct box *box, const uint8_t thread[16],
@@ -203,7 +204,7 @@ int box_out_of_thread(struct box *box, const uint8_t thread[16],
     int r = box_prepare(box, BOX_OUT_THREAD, false, &statement, ret_error);
     if (r < 0) return r;
     sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
-    return out_walk(box, statement, each, ctx, ret_error);
+    return box_out_walk(box, statement, each, ctx, ret_error);
 }
 
 static int box_counted(struct box *box, enum box_statement which, int value, uint64_t *ret_count,
@@ -242,11 +243,11 @@ static void in_bind(sqlite3_stmt *statement, const struct box_in *row, bool all)
     box_bind_u64(statement, 20, row->must_sign);
     bool exception = row->type == BOX_IN_EXCEPTION;
     sqlite_bind_bytes(statement, 21, bytes_of(row->running, exception ? 32 : 0));
+    sqlite_bind_bytes(statement, 8, bytes_of(row->hash, 32));
     if (!all) return;
     sqlite_bind_bytes(statement, 5, bytes_of(row->id, 16));
     sqlite_bind_bytes(statement, 6, bytes_of(row->thread, 16));
     sqlite_bind_bytes(statement, 7, bytes_of(row->parent, 16));
-    sqlite_bind_bytes(statement, 8, bytes_of(row->hash, 32));
     sqlite_bind_text(statement, 9, row->kind);
     sqlite_bind_text(statement, 10, row->topic);
     sqlite_bind_text(statement, 11, row->from);

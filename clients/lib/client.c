@@ -647,3 +647,13 @@ int leadbus_bundle_install(leadbus *lb, const void *bundle, size_t len,
     if (r < 0) return client_failed(ret_error, &error);
     return leadbus_commit(lb, ret_error);
 }
+
+int leadbus_confirm_restored(leadbus *lb, const char *origin, struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct moment moment = client_moment(lb);
+    if (lb->dead) return refuse_dead(lb, ret_error);
+    int r = engine_restored_confirm(lb->engine, &moment, origin, &error);
+    if (r < 0) return client_failed(ret_error, &error);
+    return leadbus_commit(lb, ret_error);
+}

@@ -64,35 +64,78 @@ int leadbus_outbox_each(leadbus *lb, unsigned states, size_t limit,
     return r < 0 ? client_failed(ret_error, &error) : 0;
 }
 
+static int proof_text(uint64_t index, struct bytes path, struct bytes note, struct buf *ret_text,
+                      struct error *ret_error)
+{
+    struct tlogproof proof = {.index = index, .checkpoint = note};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i + 32 <= path.len; i += 32)
+        r = merkle_proof_add(&proof.inclusion, bytes_of(path.data + i, 32), ret_error);
+    return r == 0 ? tlogproof_format(&proof, ret_text, ret_error) : r;
+}
+
+static void give_text(struct buf *take_text, char **ret_text, size_t *ret_len)
+{
+    *ret_len = take_text->len;
+    buf_append_u8(take_text, 0);
+    *ret_text = (char *)take_text->data;
+}
+
 int leadbus_receipt(leadbus *lb, const uint8_t *id, char **ret_text, size_t *ret_len,
                     struct leadbus_error *ret_error)
 {
     struct error error = {0};
     struct box_out row;
-    struct tlogproof proof = {0};
     struct buf path = {0}, note = {0}, text = {0};
     int r = box_out_find(lb->box, id, &row, &error);
     if (r == 0 && row.state != BOX_OUT_RECEIPTED)
         r = error_say(&error, E_NOT_FOUND, "receipt", "尚未获得", "none yet");
     if (r == 0) r = box_out_receipt_get(lb->box, row.number, &path, &error);
     if (r == 0) r = box_checkpoint_get(lb->box, row.checkpoint_size, &note, &error);
-    for (size_t i = 0; r == 0 && i < path.len; i += 32)
-        r = merkle_proof_add(&proof.inclusion, bytes_of(path.data + i, 32), &error);
-    if (r == 0) {
-        proof.index = row.index;
-        proof.checkpoint = buf_bytes(&note);
-        r = tlogproof_format(&proof, &text, &error);
-    }
+    if (r == 0) r = proof_text(row.index, buf_bytes(&path), buf_bytes(&note), &text, &error);
     buf_fini(&path);
     buf_fini(&note);
     if (r < 0) {
         buf_fini(&text);
         return client_failed(ret_error, &error);
     }
-    *ret_len = text.len;
-    buf_append_u8(&text, 0);
-    *ret_text = (char *)text.data;
+    give_text(&text, ret_text, ret_len);
     return 0;
+}
+
+int leadbus_former(leadbus *lb, const uint8_t *id, size_t nth, char **ret_text, size_t *ret_len,
+                   uint8_t **ret_record, size_t *ret_record_len, struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct box_out row;
+    struct box_former former = {0};
+    struct envelope envelope;
+    struct arena arena;
+    struct buf text = {0}, record = {0};
+    arena_init(&arena, LIMIT_FRAME_BYTES_MAX * 4);
+    int r = box_out_find(lb->box, id, &row, &error);
+    if (r == 0) r = box_former_get(lb->box, row.number, nth ? nth - 1 : 0, &former, &error);
+    if (r == 0)
+        r = proof_text(former.index, buf_bytes(&former.inclusion), buf_bytes(&former.note), &text,
+                       &error);
+    if (r == 0) r = envelope_decode(buf_bytes(&former.envelope), &arena, &envelope, &error);
+    if (r == 0)
+        r = record_of_accepted(former.rules, former.record_ms, former.accepted_flags, &envelope,
+                               &record, &error);
+    if (r == 0 && ret_text) {
+        give_text(&text, ret_text, ret_len);
+        text = (struct buf){0};
+    }
+    if (r == 0 && ret_record) {
+        *ret_record = record.data;
+        *ret_record_len = record.len;
+        record = (struct buf){0};
+    }
+    box_former_fini(&former);
+    arena_fini(&arena);
+    buf_fini(&text);
+    buf_fini(&record);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
 }
 
 int leadbus_record(leadbus *lb, const uint8_t *id, uint8_t **ret_record, size_t *ret_len,

@@ -252,3 +252,19 @@ void leadbus_checkpoint(leadbus *lb, const void **ret_note, size_t *ret_len)
     *ret_note = lb->engine->trusted.note.data;
     *ret_len = lb->engine->trusted.note.len;
 }
+
+int leadbus_restored(leadbus *lb, struct leadbus_restored *ret_restored)
+{
+    const struct engine_restored *shown = &lb->engine->restored;
+    struct leadbus_restored restored = {.size = ret_restored->size,
+                                        .time_ms = shown->time_ms,
+                                        .backup_size = shown->size,
+                                        .seen_size = shown->seen_size,
+                                        .send_again = shown->out_count,
+                                        .received = shown->in_count};
+    if (!shown->shown) return 0;
+    (void)snprintf(restored.origin, sizeof restored.origin, "%s", shown->origin);
+    (void)snprintf(restored.reason, sizeof restored.reason, "%s", shown->reason);
+    view_fill(ret_restored, &restored, sizeof restored);
+    return 1;
+}

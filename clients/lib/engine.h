@@ -108,6 +108,8 @@ struct engine_pending {
     bool sent, staged; /* staged: not committed yet */
     uint8_t wants;     /* enum engine_want: before it may be sent again */
     uint8_t uploads;   /* attachments that the broker does not have yet */
+    uint8_t again;     /* enum box_again */
+    bool adrift;       /* its number is behind the window: it needs another one */
     bool from_zero;    /* reseal with k = 0, so that the broker says who is on the thread */
     uint32_t attempts;
 };
@@ -230,6 +232,17 @@ struct engine_head {
     bool held;
 };
 
+/* A journal put back from a backup, as the broker showed it: what people must say yes to. */
+struct engine_restored {
+    bool shown;
+    uint8_t leaf[32]; /* of the record that says so */
+    char origin[LIMIT_NOTE_NAME_LEN_MAX + 1];
+    char reason[LIMIT_REASON_LEN_MAX + 1];
+    uint64_t time_ms;
+    uint64_t size, seen_size;     /* records that the backup has, and that we know of */
+    uint64_t out_count, in_count; /* ours to be sent again; what came beyond it */
+};
+
 struct engine_stats {
     uint64_t frames_in, frames_out, refused_frames;
     uint64_t out_state[5], in_type[5];
@@ -256,6 +269,13 @@ struct engine {
     uint64_t keys_index; /* journal index up to which keys are held */
     bool keys_known;
     char origin[LIMIT_NOTE_NAME_LEN_MAX + 1]; /* "" before the first greeting */
+
+    bool crossed;           /* the journal was put back once: no running hash leads over that */
+    struct checkpoint seen; /* the head that we greeted with */
+    struct engine_restored restored;
+    bool confirmed; /* people said yes to the record of that leaf, over a backup of that size */
+    uint8_t confirmed_leaf[32];
+    uint64_t confirmed_size;
 
     struct engine_head trusted; /* for good, durable */
     struct engine_head latest;  /* signed, extends trusted as far as a later proof will show */
@@ -360,6 +380,13 @@ int engine_publish(struct engine *engine, struct moment *moment, struct error *r
  * is on its way; E_THREAD_UNKNOWN: the broker said so just now. */
 int engine_thread_ask(struct engine *engine, const struct moment *moment, const uint8_t id[16],
                       struct error *ret_error) MUST_USE;
+
+/* People say that the journal which the broker showed in `restored`, put back from a backup, is the
+ * one to go on with; `origin` is its new name, as the bus's operator told them. Durable after the
+ * next commit; the connection is made anew. E_NOT_FOUND: none was shown; E_ORIGIN_MISMATCH: one of
+ * another name. */
+int engine_restored_confirm(struct engine *engine, struct moment *moment, const char *origin,
+                            struct error *ret_error) MUST_USE;
 
 /* Acknowledges what was taken, fills the window, writes counters. The last thing before a commit.
  */

@@ -39,7 +39,7 @@ int engine_again_took(struct engine *engine, const struct moment *moment, unsign
     if (again->at < again->until) return 0;
     again->asked = 0;
     engine_tell(engine, ENGINE_CHANGED_CONNECTION, NULL);
-    if (memcmp(again->running, again->until_running, 32) == 0)
+    if (engine->crossed || memcmp(again->running, again->until_running, 32) == 0)
         return engine_lane_apart(engine, number, false, ret_error);
     (void)error_set(&error, E_ACK_MISMATCH, "lanes",
                     "lane %u: what came again up to %llu is not what was acknowledged", number,

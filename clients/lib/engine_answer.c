@@ -44,6 +44,7 @@ static int receipt_keep(struct engine *engine, struct moment *moment,
     row.rules = receipt->rules;
     row.accepted_flags = receipt->accepted_flags;
     row.provisional = receipt->provisional;
+    row.again = BOX_AGAIN_NOT;
     row.attempts = pending->attempts;
     row.retry_ms = 0;
     row.code = 0;
@@ -60,8 +61,9 @@ static int receipt_keep(struct engine *engine, struct moment *moment,
     }
     if (r == 0) r = engine_thread_load(engine, moment, row.thread, &thread, ret_error);
     if (r < 0) return r;
-    thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
-                 envelope->head, receipt->index, receipt->time_ms);
+    if (pending->again != BOX_AGAIN_PROOF) /* the thread has that one at its place */
+        thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
+                     envelope->head, receipt->index, receipt->time_ms);
     r = engine_thread_save(engine, moment, &thread, ret_error);
     engine_thread_fini(&thread);
     return r;
@@ -107,7 +109,8 @@ int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__
         box_lazy(engine->box, true);
         r = receipt_keep(engine, moment, pending, receipt, &envelope, &head, &error);
         if (r == 0) r = engine_rewrap_receipted(engine, &envelope, pending->number, &error);
-        if (r == 0) count_receipted(engine, &envelope, receipt->index);
+        if (r == 0 && pending->again != BOX_AGAIN_PROOF) /* that one was counted */
+            count_receipted(engine, &envelope, receipt->index);
         box_lazy(engine->box, false);
     }
     if (r < 0) {
@@ -115,6 +118,7 @@ int engine_receipt(struct engine *engine, struct moment *moment, const Leadbus__
         goto out;
     }
     memcpy(id, pending->id, 16);
+    if (pending->again) engine_outbox_wake(engine);
     engine_pending_settle(engine, pending);
     engine->stats.out_state[BOX_OUT_RECEIPTED]++;
     engine_tell(engine, ENGINE_CHANGED_OUTBOX | ENGINE_CHANGED_THREAD, id);
@@ -146,11 +150,13 @@ static int take_participants(struct engine *engine, struct moment *moment,
     return r;
 }
 
-static uint64_t backoff_ms(const struct engine_pending *pending)
+/* What a message that is sent again may refer to, and others have not sent again yet. */
+static bool comes_back(int code)
 {
-    uint32_t shift = pending->attempts > 8 ? 8 : pending->attempts;
-    uint64_t wait_ms = (uint64_t)ENGINE_RETRY_MS << shift;
-    return wait_ms > ENGINE_RETRY_MAX_MS ? ENGINE_RETRY_MAX_MS : wait_ms;
+    return code == E_THREAD_UNKNOWN || code == E_PARENT_UNKNOWN || code == E_LIFECYCLE_ORDER ||
+           code == E_LIFECYCLE_ROLE || code == E_ROUTE_MISMATCH || code == E_OTHER_THREAD ||
+           code == E_TARGET_NOT_ALLOWED || code == E_RELEASE_NEEDED || code == E_NOT_YET ||
+           code == E_THREAD_CLOSED;
 }
 
 /* What mends it; ENGINE_WANT_NOTHING with *ret_final: nothing does. */
@@ -160,6 +166,14 @@ static enum engine_want remedy(struct engine *engine, const struct moment *momen
     static const uint8_t nobody[16];
     bool follows = memcmp(pending->parent, nobody, 16) != 0;
     *ret_final = false;
+    if (pending->again && comes_back(code)) {
+        pending->from_zero = follows && !pending->from_zero && code == E_ROUTE_MISMATCH;
+        return ENGINE_WANT_RESEAL;
+    }
+    if (pending->again && code == E_SEQ_WINDOW) pending->adrift = true;
+    if (pending->again &&
+        (code == E_SEEN_AHEAD || code == E_JOURNAL_FORKED || code == E_SEQ_WINDOW))
+        return ENGINE_WANT_RESEAL;
     switch (code) {
     case E_BUNDLE_STALE:
     case E_BUNDLE_UNKNOWN: engine_ask_bundle(engine, moment, 0); return ENGINE_WANT_BUNDLE;
@@ -242,7 +256,7 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
         return 0;
     enum engine_want want = remedy(engine, moment, pending, why.code, &final);
     if (final) return engine_row_refused(engine, moment, pending, &why, ret_error);
-    if (why.code == E_SEEN_AHEAD || why.code == E_JOURNAL_FORKED)
+    if (!pending->again && (why.code == E_SEEN_AHEAD || why.code == E_JOURNAL_FORKED))
         engine_alarm(engine, moment, &why);
     int r = 0;
     if (why.code == E_THREAD_MOVED)
@@ -252,8 +266,10 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
     engine_pending_wait(engine, pending);
     if (why.code == E_ATTACHMENT_MISSING) r = engine_attach_again(engine, pending, ret_error);
     if (r < 0) return r;
-    uint64_t wait_ms = refusal->retry_after_ms ? refusal->retry_after_ms : backoff_ms(pending);
-    bool at_once = want == ENGINE_WANT_RESEAL && pending->attempts < ENGINE_AT_ONCE_MAX;
+    uint64_t wait_ms =
+        refusal->retry_after_ms ? refusal->retry_after_ms : engine_backoff_ms(pending);
+    bool at_once = want == ENGINE_WANT_RESEAL && pending->attempts < ENGINE_AT_ONCE_MAX &&
+                   !(pending->again && comes_back(why.code));
     pending->wants = (uint8_t)want;
     pending->retry_ms = at_once ? 0 : moment->now_ms + wait_ms;
     row.retry_ms = pending->retry_ms;

@@ -18,6 +18,12 @@ static int keys_index_set(struct engine *engine, uint64_t index, struct error *r
     return box_value_put(engine->box, "keys_index", bytes_of(value, 8), ret_error);
 }
 
+int engine_keys_restart(struct engine *engine, struct error *ret_error)
+{
+    engine_keys_load(engine);
+    return keys_index_set(engine, 0, ret_error);
+}
+
 int engine_bundle_install(struct engine *engine, struct moment *moment, struct bytes bytes,
                           struct error *ret_error)
 {

@@ -21,9 +21,10 @@ static void greet(struct engine *engine, const struct moment *moment)
     body.time_ms = moment->now_ms;
     body.bundle = trust_bundle_version(engine->bundle);
     body.origin = engine->origin;
-    if (engine->trusted.held && engine->trusted.checkpoint.size > 0) {
-        body.seen_size = engine->trusted.checkpoint.size;
-        body.seen_root = engine_binary(bytes_of(engine->trusted.checkpoint.root, 32));
+    engine_restored_greet(engine);
+    if (engine->seen.size > 0) {
+        body.seen_size = engine->seen.size;
+        body.seen_root = engine_binary(bytes_of(engine->seen.root, 32));
     }
     for (unsigned i = 0; i < ENGINE_LANES; i++) {
         leadbus__lane_position__init(&lanes[i]);
@@ -90,22 +91,23 @@ void engine_disconnected(struct engine *engine, struct moment *moment)
 }
 
 /* The head that the broker greets with, against what we hold. */
-static int welcome_head(struct engine *engine, const Leadbus__Welcome *welcome,
-                        struct error *ret_error)
+static int welcome_head(struct engine *engine, struct moment *moment,
+                        const Leadbus__Welcome *welcome, struct error *ret_error)
 {
     struct checkpoint head;
     struct merkle_proof path;
     struct bytes note = engine_bytes(welcome->checkpoint);
-    if (engine->origin[0] && strcmp(engine->origin, welcome->origin) != 0)
-        return error_set(ret_error, E_ORIGIN_MISMATCH, "origin", "%.100s, we hold %.100s",
-                         welcome->origin, engine->origin);
     if (!note_name_valid(bytes_of_str(welcome->origin)))
         return error_set(ret_error, E_BAD_VALUE, "origin", "not a name");
+    if (engine->origin[0] && strcmp(engine->origin, welcome->origin) != 0)
+        return engine_restored_welcome(engine, moment, welcome, ret_error);
+    int r = engine_restored_over(engine, ret_error);
+    if (r < 0) return r;
     bool first = engine->origin[0] == 0;
     if (first) engine_copy(engine->origin, sizeof engine->origin, welcome->origin);
     /* Heads of an earlier connection that were never proved do not bind the broker we now meet. */
     engine_heads_restart(engine);
-    int r = engine_head_check(engine, note, &head, ret_error);
+    r = engine_head_check(engine, note, &head, ret_error);
     if (r == 0 && engine->trusted.held) {
         r = engine_proof_of(welcome->consistency, welcome->n_consistency, &path, ret_error);
         if (r == 0)
@@ -181,7 +183,12 @@ int engine_welcome(struct engine *engine, struct moment *moment, const Leadbus__
 {
     struct error error = {0};
     if (engine->link != ENGINE_CONNECTED) return 0;
-    int r = welcome_head(engine, welcome, &error);
+    int r = welcome_head(engine, moment, welcome, &error);
+    if (r == 0 && welcome->n_restored > 0 && !engine->crossed) {
+        const uint8_t yes = 1;
+        engine->crossed = true;
+        r = box_value_put(engine->box, "crossed", bytes_of(&yes, 1), &error);
+    }
     if (r == 0) r = welcome_state(engine, moment, welcome, &error);
     if (r < 0) {
         if (engine_own_trouble(r)) {
@@ -189,6 +196,7 @@ int engine_welcome(struct engine *engine, struct moment *moment, const Leadbus__
             return r;
         }
         engine_refuse(engine, moment, &error);
+        if (r == E_JOURNAL_RESTORED) engine_tell(engine, ENGINE_CHANGED_CONNECTION, NULL);
         engine->reset_after_ms = moment->now_ms + 10 * ENGINE_RESET_MS;
         return 0;
     }

@@ -22,14 +22,14 @@ static void head_set(struct engine_head *head, const struct checkpoint *checkpoi
     head->held = true;
 }
 
-static int head_verify(struct engine *engine, struct bytes note, struct checkpoint *ret,
-                       struct error *ret_error)
+int engine_head_verify(struct engine *engine, struct bytes note, const char *origin,
+                       struct checkpoint *ret, struct error *ret_error)
 {
     int r = error_set(ret_error, E_UNKNOWN_SENDER, "checkpoint", "the bundle has no broker");
     for (size_t i = 0; i < trust_certificate_count(engine->bundle); i++) {
         const struct trust_certificate *one = trust_certificate_at(engine->bundle, i);
         if (one->role != LEADBUS__ROLE__ROLE_BROKER || one->revoked) continue;
-        r = checkpoint_verify(note, engine->origin, one->witness, ret, ret_error);
+        r = checkpoint_verify(note, origin, one->witness, ret, ret_error);
         if (r == 0) break;
     }
     return r;
@@ -59,7 +59,7 @@ int engine_head_check(struct engine *engine, struct bytes note, struct checkpoin
         return 0;
     }
     struct checkpoint checkpoint;
-    int r = head_verify(engine, note, &checkpoint, ret_error);
+    int r = engine_head_verify(engine, note, engine->origin, &checkpoint, ret_error);
     if (r == 0) r = head_compare(&engine->trusted, &checkpoint, ret_error);
     if (r == 0) r = head_compare(&engine->latest, &checkpoint, ret_error);
     if (r < 0) return r;
@@ -86,6 +86,8 @@ int engine_heads_load(struct engine *engine, struct error *ret_error)
         memcpy(engine->origin, value.data, value.len);
         engine->origin[value.len] = 0;
     }
+    buf_reset(&value);
+    engine->crossed = box_value_get(engine->box, "crossed", &value, NULL) == 0;
     buf_reset(&value);
     if (r == 0) r = box_value_get(engine->box, "trusted", &value, ret_error);
     /* Our own note, verified when it came; the broker's key may have been renewed since. */

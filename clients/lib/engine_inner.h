@@ -99,6 +99,9 @@ struct trust_bundle *engine_bundle_of(struct engine *engine, uint64_t version);
 int engine_heads_load(struct engine *engine, struct error *ret_error) MUST_USE;
 int engine_proof_of(ProtobufCBinaryData *hashes, size_t count, struct merkle_proof *ret,
                     struct error *ret_error) MUST_USE;
+/* Verified by a broker's log key under that origin. */
+int engine_head_verify(struct engine *engine, struct bytes note, const char *origin,
+                       struct checkpoint *ret, struct error *ret_error) MUST_USE;
 /* Verified by a broker's log key and the origin, held against what is trusted. Sets latest. */
 int engine_head_check(struct engine *engine, struct bytes note, struct checkpoint *ret,
                       struct error *ret_error) MUST_USE;
@@ -201,7 +204,7 @@ int engine_room_leave(struct engine *engine, const struct box_attachment *row,
 /* ---- engine_transfer.c: the list of files on their way, and engine_transfer.h -------------------
  */
 int engine_transfers_load(struct engine *engine, struct error *ret_error) MUST_USE;
-void engine_transfers_free(struct engine *engine);
+void engine_transfers_free(struct engine *engine); /* it may be loaded again */
 void engine_transfers_unsent(struct engine *engine);
 void engine_transfer_add(struct engine *engine, const struct box_attachment *row);
 /* The message was refused or is gone: nothing of it is sent any more. */
@@ -259,6 +262,9 @@ void engine_pending_settle(struct engine *engine, struct engine_pending *pending
 void engine_outbox_unsent(struct engine *engine);
 /* What waited for a bundle or keys may go on. */
 void engine_outbox_release(struct engine *engine, enum engine_want want);
+/* Something came back that others may refer to: what is sent again need not wait any longer. */
+void engine_outbox_wake(struct engine *engine);
+uint64_t engine_backoff_ms(const struct engine_pending *pending);
 /* What is wrong, into its columns. */
 void engine_row_why(struct box_out *row, const struct error *why);
 /* A message that stays refused, with why. */
@@ -412,11 +418,32 @@ int engine_refusal(struct engine *engine, struct moment *moment, const Leadbus__
 /* ---- engine_bundle.c: bundles and epoch keys that come, own keys that go ------------------------
  */
 int engine_keys_index_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* The keys held are those of the bundle: all others are asked for again, and ours are published
+ * where they are not among them. */
+int engine_keys_restart(struct engine *engine, struct error *ret_error) MUST_USE;
 /* 1: it was not taken, and noted. */
 int engine_bundle_reply(struct engine *engine, struct moment *moment,
                         const Leadbus__BundleReply *reply, struct error *ret_error) MUST_USE;
 int engine_keys_reply(struct engine *engine, struct moment *moment, const Leadbus__Keys *keys,
                       struct error *ret_error) MUST_USE;
+
+/* ---- engine_goback.c: engine_goback.h -----------------------------------------------------------
+ */
+
+/* ---- engine_restored.c: a journal put back from a backup, and engine_restored_confirm of engine.h
+ * ----------------------------------------------------------------------------------------------
+ */
+int engine_restored_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* Sets `seen`: the head to greet with. */
+void engine_restored_greet(struct engine *engine);
+/* The welcome is of our own origin: a newer copy was found after all, and nothing waits for a word
+ * any more. E_ORIGIN_MISMATCH: we greeted as if it were gone; greet again. */
+int engine_restored_over(struct engine *engine, struct error *ret_error) MUST_USE;
+/* The welcome is of another origin than ours. 0: the journal came from ours, and we stand where it
+ * has us. E_JOURNAL_RESTORED: it did, and people must say so first; E_ORIGIN_MISMATCH: it is
+ * another one; E_JOURNAL_FORKED and others: it does not hold. */
+int engine_restored_welcome(struct engine *engine, struct moment *moment,
+                            const Leadbus__Welcome *welcome, struct error *ret_error) MUST_USE;
 
 /* ---- engine_connection.c: the greeting, and whether anybody is there ----------------------------
  */

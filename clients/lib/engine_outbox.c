@@ -12,6 +12,8 @@ struct engine_pending *engine_pending_new(struct engine *engine, const struct bo
     pending->retry_ms = row->retry_ms;
     pending->lane = (uint8_t)row->lane;
     pending->attempts = row->attempts;
+    pending->again = (uint8_t)row->again;
+    if (row->again == BOX_AGAIN_SEAL) pending->wants = ENGINE_WANT_RESEAL;
     memcpy(pending->id, row->id, 16);
     memcpy(pending->parent, row->parent, 16);
     memcpy(pending->hash, row->hash, 32);
@@ -41,10 +43,12 @@ void engine_outbox_free(struct engine *engine)
             struct engine_pending *pending;
             while ((pending = TAILQ_FIRST(queues[q])) != NULL) {
                 TAILQ_REMOVE(queues[q], pending, link);
+                map_delete(&engine->pending_of, pending->id, NULL);
                 free(pending);
             }
         }
     }
+    engine->pending_count = engine->sent_count = 0;
 }
 
 void engine_pending_wait(struct engine *engine, struct engine_pending *pending)
@@ -99,6 +103,21 @@ void engine_outbox_release(struct engine *engine, enum engine_want want)
             if (pending->attempts < ENGINE_AT_ONCE_MAX) pending->retry_ms = 0;
         }
     }
+}
+
+void engine_outbox_wake(struct engine *engine)
+{
+    struct engine_pending *pending;
+    for (size_t i = 0; i < ENGINE_LANES; i++)
+        TAILQ_FOREACH(pending, &engine->lanes[i].waiting, link)
+    if (pending->again && pending->wants <= ENGINE_WANT_RESEAL) pending->retry_ms = 0;
+}
+
+uint64_t engine_backoff_ms(const struct engine_pending *pending)
+{
+    uint32_t shift = pending->attempts > 8 ? 8 : pending->attempts;
+    uint64_t wait_ms = (uint64_t)ENGINE_RETRY_MS << shift;
+    return wait_ms > ENGINE_RETRY_MAX_MS ? ENGINE_RETRY_MAX_MS : wait_ms;
 }
 
 void engine_row_why(struct box_out *row, const struct error *why)

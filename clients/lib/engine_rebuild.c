@@ -26,7 +26,9 @@ static int rebuild_out(void *ctx, const struct box_out *row)
 {
     if (row->state != BOX_OUT_REFUSED)
         rebuild_add(ctx, (struct rebuild_row){
-                             row->state == BOX_OUT_RECEIPTED ? row->index : THREAD_PENDING,
+                             row->state == BOX_OUT_RECEIPTED || row->again == BOX_AGAIN_PROOF
+                                 ? row->index
+                                 : THREAD_PENDING,
                              row->record_ms ? row->record_ms : row->created_ms, row->number, true});
     return 0;
 }
@@ -34,7 +36,8 @@ static int rebuild_out(void *ctx, const struct box_out *row)
 static int rebuild_in(void *ctx, const struct box_in *row)
 {
     if (row->type == BOX_IN_MESSAGE)
-        rebuild_add(ctx, (struct rebuild_row){row->index, row->record_ms, row->number, false});
+        rebuild_add(ctx, (struct rebuild_row){row->proved ? row->index : THREAD_PENDING,
+                                              row->record_ms, row->number, false});
     return 0;
 }
 

@@ -95,30 +95,111 @@ static int store_message(struct engine *engine, struct moment *moment, struct in
     return 0;
 }
 
+/* It came before from beyond the backup that the journal was put back from. */
+static bool is_lost(const struct box_in *row)
+{
+    return !row->proved && row->index > 0;
+}
+
+/* The same text in the same sections as what is kept? Both were opened with our key. */
+static bool same_content(struct engine *engine, const struct box_in *old, const struct incoming *in)
+{
+    const struct envelope *envelope = &in->envelope;
+    struct buf sealed = {0};
+    struct content content = {0};
+    size_t present = 0;
+    bool same = in->is_opened &&
+                box_in_body(engine->box, old->number, NULL, &sealed, NULL, NULL) == 0 &&
+                content_open(engine, old->thread, old->id, buf_bytes(&sealed), &content, NULL) == 0;
+    for (size_t i = 0; same && i < envelope->section_count; i++) {
+        if (!in->opened.present[i]) continue;
+        bool found = false;
+        for (size_t k = 0; k < content.section_count && !found; k++)
+            found = strcmp(content.sections[k].name, envelope->head->sections[i]) == 0 &&
+                    bytes_equal(content.sections[k].payload, buf_bytes(&in->opened.sections[i]));
+        same = found;
+        present++;
+    }
+    same = same && present == content.section_count;
+    content_fini(&content);
+    buf_fini(&sealed);
+    return same;
+}
+
+/* Is it what came before, sealed anew because the journal lost it? Same id, sender, kind and text.
+ */
+static bool is_resealed(struct engine *engine, const struct box_in *old, struct incoming *in)
+{
+    const Leadbus__Header *head = in->head;
+    struct error why;
+    return is_lost(old) && old->type == BOX_IN_MESSAGE && strcmp(old->from, head->from) == 0 &&
+           strcmp(old->kind, head->kind) == 0 && strcmp(old->topic, head->topic) == 0 &&
+           memcmp(old->thread, head->thread.data, 16) == 0 &&
+           (in->is_opened || incoming_judge(engine, in, &why) == 0) &&
+           same_content(engine, old, in);
+}
+
+/* Its content under the keys that it came with now: a rewrap or an evidence is of those. */
+static int store_resealed(struct engine *engine, struct moment *moment, const struct box_in *old,
+                          const struct incoming *in, struct error *ret_error)
+{
+    struct engine_thread thread;
+    struct buf sealed = {0};
+    int r = engine_thread_load(engine, moment, old->thread, &thread, ret_error);
+    if (r < 0) return r;
+    engine_content_of(moment, thread.key, old->id, &in->envelope, &in->opened, &sealed);
+    r = box_in_update(engine->box, old, buf_bytes(&in->record), buf_bytes(&sealed), ret_error);
+    buf_fini(&sealed);
+    engine_thread_fini(&thread);
+    return r;
+}
+
 /* Seen before under another position or without a proof. 1: nothing more to do. */
 static int store_again(struct engine *engine, struct moment *moment, struct incoming *in,
-                       const struct box_in *fresh, struct error *ret_error)
+                       struct box_in *fresh, struct error *ret_error)
 {
     struct box_in old;
     struct engine_thread thread;
     int r = box_in_find(engine->box, fresh->id, &old, NULL);
     if (r == E_NOT_FOUND) return 0;
     if (r < 0) return error_set(ret_error, r, "store", "reading the inbox");
-    if (memcmp(old.hash, fresh->hash, 32) != 0) return 0;
-    if (old.proved || !fresh->proved) return 1;
+    bool lost = is_lost(&old), resealed = false;
+    if (memcmp(old.hash, fresh->hash, 32) != 0) {
+        resealed = fresh->proved && is_resealed(engine, &old, in);
+        if (!resealed) {
+            opened_fini(&in->opened); /* it is judged as any other */
+            in->is_opened = in->is_genuine = false;
+            return 0;
+        }
+    }
+    if (old.type == BOX_IN_EXCEPTION && fresh->proved && old.position == 0) {
+        /* The journal was put back behind its acknowledgement: that is to say so once more. */
+        fresh->type = BOX_IN_EXCEPTION;
+        fresh->code = old.code;
+        memcpy(old.running, fresh->running, 32);
+    } else if (old.proved || !fresh->proved) {
+        return 1;
+    }
+    if (lost && !resealed) (void)!incoming_judge(engine, in, NULL);
+    if (lost) (void)note_pair(engine, in);
     old.proved = true;
+    memcpy(old.hash, fresh->hash, 32);
     old.lane = fresh->lane;
     old.position = fresh->position;
     old.index = fresh->index;
     old.record_ms = fresh->record_ms;
-    r = box_in_update(engine->box, &old, buf_bytes(&in->record), (struct bytes){0}, ret_error);
+    r = resealed ? store_resealed(engine, moment, &old, in, ret_error)
+                 : box_in_update(engine->box, &old, buf_bytes(&in->record), (struct bytes){0},
+                                 ret_error);
     if (r == 0) r = engine_attach_proved(engine, old.id, old.index, ret_error);
     if (r == 0) r = engine_thread_load(engine, moment, old.thread, &thread, ret_error);
     if (r < 0) return r;
-    thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit, in->head,
-                 old.index, old.record_ms);
+    if (old.type == BOX_IN_MESSAGE)
+        thread_apply(&thread.thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
+                     in->head, old.index, old.record_ms);
     r = engine_thread_save(engine, moment, &thread, ret_error);
     engine_thread_fini(&thread);
+    if (lost) engine_outbox_wake(engine);
     engine_tell(engine, ENGINE_CHANGED_INBOX, old.id);
     return r < 0 ? r : 1;
 }
@@ -161,7 +242,17 @@ static int take_tombstone(struct engine *engine, struct incoming *in, struct box
 {
     row_of_head(in->head, row);
     struct box_in known;
-    if (in->delivery->again && box_in_find(engine->box, row->id, &known, NULL) == 0) return 0;
+    if (box_in_find(engine->box, row->id, &known, NULL) == 0) {
+        bool here = known.proved && known.index == in->delivery->index;
+        if (in->delivery->again || here) return 0;
+        if (is_lost(&known) && memcmp(known.hash, in->item, 32) == 0) {
+            known.proved = true;
+            known.index = in->delivery->index;
+            known.position = in->delivery->position;
+            return box_in_update(engine->box, &known, buf_bytes(&in->record), (struct bytes){0},
+                                 NULL);
+        }
+    }
     row->type = BOX_IN_TOMBSTONE;
     row->code = E_EXPIRED;
     memcpy(row->hash, in->item, 32);
@@ -196,8 +287,10 @@ static int take_notice(struct engine *engine, struct moment *moment, struct inco
                        struct box_in *row, struct error *ret_error)
 {
     const ProtobufCMessage *message = NULL;
-    int r = 0;
+    bool known = false;
     CHECK(in->notice);
+    int r = box_in_has_notice(engine->box, row->index, in->item, &known, ret_error);
+    if (r < 0 || known) return r;
     row->type = BOX_IN_NOTICE;
     row->notice = 4; /* LEADBUS_NOTICE_OTHER */
     memcpy(row->hash, in->item, 32);

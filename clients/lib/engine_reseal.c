@@ -49,6 +49,8 @@ static int reseal_write(struct engine *engine, struct engine_pending *pending,
                         const struct seal_job *job, struct box_out *row, struct error *ret_error)
 {
     memcpy(row->hash, job->sealed.hash, 32);
+    row->seq = pending->seq = job->seq;
+    if (row->again == BOX_AGAIN_SEAL) row->again = BOX_AGAIN_SEND;
     row->created_ms = job->created_ms;
     row->attempts = pending->attempts;
     int r = box_out_reseal(engine->box, row->number, buf_bytes(&job->sealed.bytes),
@@ -56,6 +58,31 @@ static int reseal_write(struct engine *engine, struct engine_pending *pending,
     if (r == 0) r = box_out_update(engine->box, row, ret_error);
     if (r == 0) memcpy(pending->hash, row->hash, 32);
     return r;
+}
+
+/* It cannot be sealed now. What is sent again may be later, when what it refers to has come back.
+ */
+static int put_off(struct engine *engine, struct moment *moment, struct engine_pending *pending,
+                   struct box_out *row, const struct error *why, struct error *ret_error)
+{
+    if (!pending->again) return engine_row_refused(engine, moment, pending, why, ret_error);
+    pending->attempts++;
+    pending->retry_ms = moment->now_ms + engine_backoff_ms(pending);
+    row->attempts = pending->attempts;
+    row->retry_ms = pending->retry_ms;
+    engine_row_why(row, why);
+    return box_out_update(engine->box, row, ret_error);
+}
+
+/* A number that is far behind is taken by the bus no more. */
+static uint64_t seq_for(struct engine *engine, struct engine_pending *pending,
+                        const struct box_out *row)
+{
+    struct engine_lane *lane = &engine->lanes[row->lane];
+    if (!pending->adrift) return row->seq;
+    pending->adrift = false;
+    lane->dirty = true;
+    return ++lane->seq;
 }
 
 int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pending *pending,
@@ -82,7 +109,7 @@ int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pe
     draft_of(old.head, &content, sections, &draft);
     *job = (struct seal_job){.moment = moment,
                              .draft = &draft,
-                             .seq = row.seq,
+                             .seq = seq_for(engine, pending, &row),
                              .known_size = thread.thread.known_size,
                              .from_zero = pending->from_zero};
     renew_created(engine, moment, &row, &draft, &job->created_ms);
@@ -97,7 +124,7 @@ int engine_reseal(struct engine *engine, struct moment *moment, struct engine_pe
     }
     r = seal_job_run(engine, job, &thread.thread, &error);
     if (r < 0 && !engine_own_trouble(r)) {
-        r = engine_row_refused(engine, moment, pending, &error, ret_error);
+        r = put_off(engine, moment, pending, &row, &error, ret_error);
         if (r == 0) r = 1;
         error.code = 0;
         goto out;

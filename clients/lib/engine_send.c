@@ -8,6 +8,8 @@ static uint64_t lowest_seq(const struct engine_lane *lane)
     TAILQ_FOREACH(pending, &lane->sent, link)
     if (pending->seq < lowest) lowest = pending->seq;
     pending = TAILQ_FIRST(&lane->waiting);
+    /* What waits for others to come back must not hold up what does not. */
+    while (pending && pending->again && pending->attempts > 0) pending = TAILQ_NEXT(pending, link);
     if (pending && pending->seq < lowest) lowest = pending->seq;
     return lowest;
 }

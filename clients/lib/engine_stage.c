@@ -86,6 +86,13 @@ out:
     return r;
 }
 
+/* It came to us, and the journal, put back from a backup, does not have it yet. */
+static bool parent_lost(struct engine *engine, const uint8_t parent[16])
+{
+    struct box_in row;
+    return box_in_find(engine->box, parent, &row, NULL) == 0 && !row.proved && row.index > 0;
+}
+
 int engine_stage(struct engine *engine, struct moment *moment, const struct engine_draft *draft,
                  uint8_t ret_id[16], struct error *ret_error)
 {
@@ -137,6 +144,7 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     memcpy(row.id, id, 16);
     memcpy(row.thread, job.place.follows ? job.place.thread : id, 16);
     if (job.place.follows) memcpy(row.parent, job.place.parent, 16);
+    if (job.place.follows && parent_lost(engine, job.place.parent)) row.again = BOX_AGAIN_SEND;
     engine_copy(row.kind, sizeof row.kind, draft->kind);
     engine_copy(row.topic, sizeof row.topic, draft->topic ? draft->topic : "");
     row.lane = (unsigned)(lane - engine->lanes);

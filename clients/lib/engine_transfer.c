@@ -119,6 +119,8 @@ void engine_transfers_free(struct engine *engine)
     free_all(&engine->transfers);
     free_all(&engine->roomless);
     free(engine->shares);
+    engine->shares = NULL;
+    engine->share_count = engine->share_cap = 0;
 }
 
 void engine_transfers_unsent(struct engine *engine)

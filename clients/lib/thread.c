@@ -264,6 +264,19 @@ void thread_moved(struct thread *thread, char *const *units, const uint32_t *rol
     thread->known_size = size;
 }
 
+bool thread_cut(struct thread *thread, uint64_t size)
+{
+    size_t kept = 0;
+    bool cut = thread->known_size > size;
+    for (size_t i = 0; i < thread->participant_count; i++)
+        if (thread->participants[i].index < size)
+            thread->participants[kept++] = thread->participants[i];
+    cut = cut || kept < thread->participant_count;
+    thread->participant_count = kept;
+    if (thread->known_size > size) thread->known_size = size;
+    return cut;
+}
+
 size_t thread_participants(const struct thread *thread, const struct plan *plan,
                            struct route_participant *ret)
 {

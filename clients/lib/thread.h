@@ -79,6 +79,9 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
 /* The broker's list of participants as of a journal size, with enum route_role of each. */
 void thread_moved(struct thread *thread, char *const *units, const uint32_t *roles, size_t count,
                   uint64_t size);
+/* The journal has lost its records from `size` on: what they brought is not known any more. True:
+ * there was something. */
+bool thread_cut(struct thread *thread, uint64_t size);
 /* As route_compute wants them; units that the plan does not have are left out. ret has room for
  * LIMIT_UNIT_COUNT_MAX. */
 size_t thread_participants(const struct thread *thread, const struct plan *plan,

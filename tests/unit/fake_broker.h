@@ -4,6 +4,7 @@
 #ifndef TESTS_UNIT_FAKE_BROKER_H
 #define TESTS_UNIT_FAKE_BROKER_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ struct fake {
     size_t unit_count;
     struct fake_unit units[FAKE_UNIT_MAX];
     /* the journal */
+    const char *origin;
     uint64_t size;
     size_t row_counts[FAKE_SIZE_MAX];
     uint8_t rows[FAKE_SIZE_MAX][FAKE_ROW_HASHES][32];
@@ -93,7 +95,8 @@ static inline struct merkle_reader fake_reader(struct fake *fake)
 static inline void fake_sign(struct fake *fake, uint64_t size, const uint8_t root[32],
                              struct buf *ret_note)
 {
-    struct checkpoint head = {.origin = DISTRICT_ORIGIN, .size = size};
+    struct checkpoint head = {.size = size};
+    (void)snprintf(head.origin, sizeof head.origin, "%s", fake->origin);
     memcpy(head.root, root, 32);
     CHECK(checkpoint_sign(&head, fake->district->broker.witness_secret, ret_note, NULL) == 0);
 }
@@ -151,7 +154,7 @@ static inline void fake_welcome(struct fake *fake, struct fake_unit *unit,
     if (fake->hello->seen_size > 0 && fake->hello->seen_size <= fake->size)
         CHECK(merkle_prove_consistency(&reader, fake->hello->seen_size, fake->size, &proof, NULL) ==
               0);
-    welcome.origin = (char *)(uintptr_t)DISTRICT_ORIGIN;
+    welcome.origin = (char *)(uintptr_t)fake->origin;
     welcome.checkpoint = fake_binary(fake->checkpoint.data, fake->checkpoint.len);
     welcome.n_consistency = fake_path(&proof, path);
     welcome.consistency = path;
@@ -182,7 +185,7 @@ static inline void fake_deliver(struct fake *fake, struct fake_unit *unit, uint6
         list[i] = &sections[i];
     }
     cut.sections = list;
-    lane_running(DISTRICT_ORIGIN, unit->running[lane], index, envelope->hash, unit->running[lane]);
+    lane_running(fake->origin, unit->running[lane], index, envelope->hash, unit->running[lane]);
     CHECK(merkle_prove_inclusion(&reader, index, fake->size, &proof, NULL) == 0);
     delivery.lane = lane;
     delivery.position = ++unit->position[lane];
@@ -214,7 +217,7 @@ static inline void fake_notice(struct fake *fake, struct fake_unit *unit, uint64
     ProtobufCBinaryData path[64];
     uint8_t leaf[32];
     merkle_leaf_hash(record, leaf);
-    lane_running(DISTRICT_ORIGIN, unit->running[1], index, leaf, unit->running[1]);
+    lane_running(fake->origin, unit->running[1], index, leaf, unit->running[1]);
     CHECK(merkle_prove_inclusion(&reader, index, fake->size, &proof, NULL) == 0);
     delivery.lane = 1;
     delivery.position = ++unit->position[1];
@@ -582,6 +585,7 @@ static inline void fake_init_empty(struct fake *fake)
     fake->district = district_new();
     fake->root = fake->district->root;
     fake->bundle = 1;
+    fake->origin = DISTRICT_ORIGIN;
     merkle_frontier_init(&fake->frontier);
 }
 

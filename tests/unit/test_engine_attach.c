@@ -896,6 +896,9 @@ static int one_share(void *ctx, const char *unit, uint64_t bytes)
     return 0;
 }
 
+/* What stores have had since their version 8. */
+#define DROP_9 "ALTER TABLE outbox DROP COLUMN again; DROP TABLE former; DROP INDEX inbox_notice;"
+
 static void a_store_of_before_attachments_opens(void **state)
 {
     struct fake *fake = *state;
@@ -910,6 +913,7 @@ static void a_store_of_before_attachments_opens(void **state)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(
         sqlite3_exec(db,
+                     DROP_9
                      "DROP TABLE attachment; DROP TABLE rewrap; DROP TABLE early;"
                      "DROP INDEX inbox_unopened; DROP INDEX outbox_index; DROP TABLE same;"
                      "DROP TRIGGER same_in; DROP TRIGGER same_out; DROP TRIGGER same_in_body;"
@@ -949,6 +953,7 @@ static void a_store_that_counted_by_message_counts_by_root(void **state)
     box_close(box);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
+                                  DROP_9
                                   "DROP INDEX attachment_kept;"
                                   "ALTER TABLE attachment DROP COLUMN kept;"
                                   "ALTER TABLE attachment DROP COLUMN sender;"

@@ -384,6 +384,12 @@ LEADBUS_API int leadbus_receipt(leadbus *lb, const uint8_t *id, char **ret_text,
                                 struct leadbus_error *ret_error);
 LEADBUS_API int leadbus_record(leadbus *lb, const uint8_t *id, uint8_t **ret_record,
                                size_t *ret_len, struct leadbus_error *ret_error);
+/* Receipts of origins that the journal had before it was put back from a backup, the newest first
+ * (nth from 1), and the record that each proves. They stay statements that the broker signed. The
+ * outputs may be NULL. not_found: no such one. */
+LEADBUS_API int leadbus_former(leadbus *lb, const uint8_t *id, size_t nth, char **ret_text,
+                               size_t *ret_len, uint8_t **ret_record, size_t *ret_record_len,
+                               struct leadbus_error *ret_error);
 LEADBUS_API void leadbus_free(void *take_memory);
 
 /* ---- inbox and messages
@@ -626,6 +632,23 @@ struct leadbus_stats {
 };
 /* Fills up to ret_stats->size bytes. */
 LEADBUS_API void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats);
+
+/* The bus was put back from a backup that lacks what this unit has seen: nothing is sent or
+ * received until somebody at the unit says that it is right. */
+struct leadbus_restored {
+    size_t size;
+    char origin[256]; /* the journal's new name: the bus's operator says it, by another way */
+    char reason[256]; /* in the operator's words */
+    uint64_t time_ms; /* of the act */
+    uint64_t backup_size, seen_size; /* records that the backup has; that were seen here */
+    uint64_t send_again, received; /* our messages with a receipt beyond it; what came from there */
+};
+/* 1: the broker shows one that waits for a word. 0: no; nothing is filled in. */
+LEADBUS_API int leadbus_restored(leadbus *lb, struct leadbus_restored *ret_restored);
+/* Goes along with it: what was receipted beyond the backup is sent again, each message once for
+ * whoever has it already. not_found: none is shown; origin_mismatch: one of another name. */
+LEADBUS_API int leadbus_confirm_restored(leadbus *lb, const char *origin,
+                                         struct leadbus_error *ret_error);
 
 /* Installs a newer bundle that came by another way (a file). bundle_rollback, note_invalid,
  * threshold_not_met, bad_form, bad_table, io. */
