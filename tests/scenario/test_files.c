@@ -27,6 +27,11 @@
 enum { SCHOOL, POLICE, PROCURATORATE, AGENT_COUNT };
 static const enum town_unit UNITS[AGENT_COUNT] = {TOWN_EDUCATION, TOWN_POLICE, TOWN_PROCURATORATE};
 enum { OUTPUT_LEN = AGENTS_OUTPUT_LEN, RSS_GROWTH_KIB_MAX = 16384, TRIES = 200 };
+#ifdef LEADBUS_SANITIZE
+#define SLOW_MIB "2" /* of each of two parts: long enough to be met while it is looked into */
+#else
+#define SLOW_MIB "12"
+#endif
 #define REPORT   "lead.mandatory-report"
 #define PUBLIC   "supervision.assessment"
 #define NEEDLE   "qingluan-7391 stands at the north gate"
@@ -74,8 +79,8 @@ static int set_up(void **state)
          "import zipfile\n"
          "z = zipfile.ZipFile(\"slow.docx\", \"w\", zipfile.ZIP_DEFLATED)\n"
          "z.writestr(\"[Content_Types].xml\", \"<Types/>\")\n"
-         "z.writestr(\"word/document.xml\", b\"<\" * (12 << 20))\n"
-         "z.writestr(\"word/more.xml\", b\"<\" * (12 << 20))\n"
+         "z.writestr(\"word/document.xml\", b\"<\" * (" SLOW_MIB " << 20))\n"
+         "z.writestr(\"word/more.xml\", b\"<\" * (" SLOW_MIB " << 20))\n"
          "z.close()\n"
          "import os, random\n"
          "r = random.Random(1)\n"
@@ -375,7 +380,7 @@ static pid_t stop_child(size_t agent)
 {
     struct timespec now;
     CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    for (time_t until_s = now.tv_sec + 60; now.tv_sec < until_s;) {
+    for (time_t until_s = now.tv_sec + 120; now.tv_sec < until_s;) {
         pid_t child = child_of(agent);
         if (child && kill(child, SIGSTOP) == 0) return child;
         CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
