@@ -56,12 +56,13 @@ static int make_room(uint32_t connection_count_max, struct error *ret_error)
     struct rlimit limit;
     rlim_t needed = (rlim_t)connection_count_max + OWN_DESCRIPTORS;
     rlim_t wanted = 4 * (rlim_t)connection_count_max + OWN_DESCRIPTORS;
-    if (getrlimit(RLIMIT_NOFILE, &limit)) return error_set(ret_error, E_IO, "descriptors", "limit");
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return error_say(ret_error, E_IO, "descriptors", "上限无法提高", "limit");
     if (limit.rlim_cur < wanted) {
         limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
         if (getrlimit(RLIMIT_NOFILE, &limit))
-            return error_set(ret_error, E_IO, "descriptors", "limit");
+            return error_say(ret_error, E_IO, "descriptors", "上限无法提高", "limit");
     }
     if (limit.rlim_cur >= needed) return 0;
     return error_say(
@@ -205,10 +206,11 @@ static int take_signals(int *ret_fd, struct error *ret_error)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &set, NULL)) return error_set(ret_error, E_IO, "signals", "mask");
+    if (sigprocmask(SIG_BLOCK, &set, NULL))
+        return error_say(ret_error, E_IO, "signals", "信号设置失败", "mask");
     signal(SIGPIPE, SIG_IGN);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0) return error_set(ret_error, E_IO, "signals", "%s", strerror(errno));
+    if (fd < 0) return file_said(ret_error, E_IO, "signals", NULL, errno);
     *ret_fd = fd;
     return 0;
 }

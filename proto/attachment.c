@@ -193,7 +193,7 @@ int attachment_sealer_add(struct attachment_sealer *sealer, struct bytes piece,
                           struct error *ret_error)
 {
     if (piece.len > LIMIT_ATTACHMENT_BYTES_MAX - sealer->size)
-        return error_set(ret_error, E_TOO_LARGE, "attachment", "at most %d bytes",
+        return error_say(ret_error, E_TOO_LARGE, "attachment", "至多 %d 字节", "at most %d bytes",
                          LIMIT_ATTACHMENT_BYTES_MAX);
     if (piece.len == 0) return 0;
     sealer->size += piece.len;
@@ -206,7 +206,8 @@ int attachment_sealer_end(struct attachment_sealer *sealer, struct attachment_se
 {
     struct attachment_sealed sealed = {.size = sealer->size,
                                        .stream_len = attachment_stream_len(sealer->size)};
-    if (sealer->size == 0) return error_set(ret_error, E_BAD_VALUE, "attachment", "an empty file");
+    if (sealer->size == 0)
+        return error_say(ret_error, E_BAD_VALUE, "attachment", "空文件", "an empty file");
     CHECK(sealed.stream_len >= sealed.size);
     int r = add(sealer, NULL, sealed.stream_len - sealed.size, ret_error);
     if (r == 0) r = emit_chunk(sealer, true, ret_error);

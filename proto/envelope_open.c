@@ -24,15 +24,16 @@ static int take_payload(const struct envelope *envelope, const char *name, struc
                         struct buf *ret_payload, struct error *ret_error)
 {
     if (sodium_memcmp(plain.data, envelope->hash, SUITE_HASH_LEN) != 0)
-        return error_set(ret_error, E_HEADER_COPY_MISMATCH, name, "sealed under another header");
+        return error_say(ret_error, E_HEADER_COPY_MISMATCH, name, "是按另一信头封装的",
+                         "sealed under another header");
     size_t len = load_u32(plain.data + SUITE_HASH_LEN);
     struct bytes rest =
         bytes_of(plain.data + ENVELOPE_PLAIN_PREFIX_LEN, plain.len - ENVELOPE_PLAIN_PREFIX_LEN);
     if (len > rest.len || envelope_bucket(len) != plain.len)
-        return error_set(ret_error, E_BAD_FORM, name, "a payload of %zu bytes padded to %zu", len,
-                         plain.len);
+        return error_say(ret_error, E_BAD_FORM, name, "正文 %zu 字节，补齐为 %zu 字节",
+                         "a payload of %zu bytes padded to %zu", len, plain.len);
     if (!sodium_is_zero(rest.data + len, rest.len - len))
-        return error_set(ret_error, E_BAD_FORM, name, "padding that is not zero");
+        return error_say(ret_error, E_BAD_FORM, name, "补齐部分不是零", "padding that is not zero");
     buf_append_bytes(ret_payload, bytes_of(rest.data, len));
     return 0;
 }
@@ -48,16 +49,19 @@ static int open_section(const struct envelope *envelope, size_t i, struct opened
     size_t plain_len = 0;
     CHECK(suite != NULL);
     if (ciphertext.len == 0)
-        return error_set(ret_error, E_SECTION_HASH, name, "allowed to this unit but not carried");
+        return error_say(ret_error, E_SECTION_HASH, name, "本单位可读，但没有随附",
+                         "allowed to this unit but not carried");
     envelope_section_keys(suite, opened->keys[i], envelope_binary(envelope->head->salt), name,
                           envelope->hash, &keys);
     int result = 0;
     if (sodium_memcmp(keys.commit, envelope->commits[i].data, SUITE_HASH_LEN) != 0) {
-        result = error_set(ret_error, E_COMMIT_MISMATCH, name, "not the committed section key");
+        result = error_say(ret_error, E_COMMIT_MISMATCH, name, "不是所承诺的分段密钥",
+                           "not the committed section key");
         goto out;
     }
     if (ciphertext.len < ENVELOPE_PLAIN_PREFIX_LEN + SUITE_TAG_LEN) {
-        result = error_set(ret_error, E_DECRYPT_FAILED, name, "%zu bytes", ciphertext.len);
+        result = error_say(ret_error, E_DECRYPT_FAILED, name, "有 %zu 字节", "%zu bytes",
+                           ciphertext.len);
         goto out;
     }
     plain_len = ciphertext.len - SUITE_TAG_LEN;
@@ -65,7 +69,7 @@ static int open_section(const struct envelope *envelope, size_t i, struct opened
     CHECK(plain != NULL);
     result = suite->open(keys.body, bytes_of(envelope->hash, SUITE_HASH_LEN), ciphertext, plain);
     if (result != 0)
-        result = error_set(ret_error, result, name, "the tag is wrong");
+        result = error_say(ret_error, result, name, "校验不符", "the tag is wrong");
     else
         result = take_payload(envelope, name, bytes_of(plain, plain_len), &opened->sections[i],
                               ret_error);
@@ -101,17 +105,19 @@ int envelope_open(const struct envelope *envelope, const char *unit,
     CHECK(suite != NULL);
     int found = envelope_recipient_find(envelope, unit);
     if (found < 0)
-        return error_set(ret_error, E_NOT_A_RECIPIENT, "recipients", "%s is not listed", unit);
+        return error_say(ret_error, E_NOT_A_RECIPIENT, "recipients", "没有列出单位 %s",
+                         "%s is not listed", unit);
     uint32_t sections = envelope->head->recipients[found]->sections;
     struct bytes wrap = envelope->wrap[found];
     if (wrap.len == 0)
-        return error_set(ret_error, E_REWRAP_NEEDED, "wraps", "%s had no epoch key", unit);
+        return error_say(ret_error, E_REWRAP_NEEDED, "wraps", "封装时单位 %s 没有时段密钥",
+                         "%s had no epoch key", unit);
     envelope_wrap_key(suite, kek, envelope->hash, key);
     /* Its length was held against the section count when the envelope was decoded. */
     int result = suite->open(key, bytes_of(envelope->hash, SUITE_HASH_LEN), wrap, plain);
     if (result != 0) {
-        result =
-            error_set(ret_error, E_WRAP_INVALID, "wraps", "the wrap of %s does not open", unit);
+        result = error_say(ret_error, E_WRAP_INVALID, "wraps", "给单位 %s 的密钥封装无法解开",
+                           "the wrap of %s does not open", unit);
         goto out;
     }
     result = open_sections(envelope, sections, plain, &opened, ret_error);
@@ -155,9 +161,12 @@ static int check_rewrap(const Leadbus__RewrapBody *body, struct error *ret_error
         field = "wrap";
     else if (body->created_ms == 0)
         field = "created_ms";
-    if (field) return error_set(ret_error, E_BAD_VALUE, field, "missing or of the wrong form");
+    if (field)
+        return error_say(ret_error, E_BAD_VALUE, field, "缺失或形式不对",
+                         "missing or of the wrong form");
     if (suite->check_agree_key(body->session_key.data) != 0)
-        return error_set(ret_error, E_KEY_WEAK, "session_key", "weak or not canonical");
+        return error_say(ret_error, E_KEY_WEAK, "session_key", "弱密钥，或编码不规范",
+                         "weak or not canonical");
     return 0;
 }
 
@@ -184,17 +193,20 @@ int envelope_open_rewrapped(const struct envelope *original, const Leadbus__Rewr
     uint8_t key[SUITE_KEY_LEN];
     CHECK(suite != NULL);
     if (rewrap->suite != suite->number)
-        return error_set(ret_error, E_BAD_VALUE, "suite", "another than the original's");
+        return error_say(ret_error, E_BAD_VALUE, "suite", "与原件不同",
+                         "another than the original's");
     if (memcmp(rewrap->header_hash.data, original->hash, SUITE_HASH_LEN) != 0)
-        return error_set(ret_error, E_HEADER_COPY_MISMATCH, "header_hash", "of another envelope");
+        return error_say(ret_error, E_HEADER_COPY_MISMATCH, "header_hash", "属于另一份信封",
+                         "of another envelope");
     if (rewrap->sections >> original->section_count)
-        return error_set(ret_error, E_BAD_VALUE, "sections", "a bit without a section");
+        return error_say(ret_error, E_BAD_VALUE, "sections", "有一位没有对应的分段",
+                         "a bit without a section");
     envelope_rewrap_key(suite, kek, original->hash, envelope_binary(rewrap->salt), key);
     /* The wrap's length was held against the section count when the rewrap was decoded. */
     int result = suite->open(key, bytes_of(original->hash, SUITE_HASH_LEN),
                              envelope_binary(rewrap->wrap), plain);
     if (result != 0)
-        result = error_set(ret_error, E_WRAP_INVALID, "wrap", "does not open");
+        result = error_say(ret_error, E_WRAP_INVALID, "wrap", "无法解开", "does not open");
     else
         result = open_sections(original, rewrap->sections, plain, &opened, ret_error);
     if (result == 0) {

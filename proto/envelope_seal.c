@@ -53,24 +53,25 @@ static const uint8_t *section_key(const struct seal_input *input, size_t i)
 static int check_counts(const struct seal_input *input, struct error *ret_error)
 {
     if (input->section_count < 1 || input->section_count > LIMIT_SECTION_COUNT_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "sections", "%zu, not 1 to %d",
-                         input->section_count, LIMIT_SECTION_COUNT_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "sections", "有 %zu 个，应为 1 到 %d 个",
+                         "%zu, not 1 to %d", input->section_count, LIMIT_SECTION_COUNT_MAX);
     if (input->recipient_count < 1 || input->recipient_count > LIMIT_RECIPIENT_COUNT_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "recipients", "%zu, not 1 to %d",
-                         input->recipient_count, LIMIT_RECIPIENT_COUNT_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "recipients", "有 %zu 个，应为 1 到 %d 个",
+                         "%zu, not 1 to %d", input->recipient_count, LIMIT_RECIPIENT_COUNT_MAX);
     if (input->attachment_count > LIMIT_ATTACHMENT_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "attachments", "%zu, at most %d",
-                         input->attachment_count, LIMIT_ATTACHMENT_COUNT_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "attachments", "有 %zu 个，至多 %d 个",
+                         "%zu, at most %d", input->attachment_count, LIMIT_ATTACHMENT_COUNT_MAX);
     for (size_t i = 0; i < input->section_count; i++)
         if (input->sections[i].plaintext.len > LIMIT_PLAINTEXT_BYTES_MAX)
-            return error_set(ret_error, E_TOO_LARGE, input->sections[i].name,
-                             "%zu bytes, at most %d", input->sections[i].plaintext.len,
-                             LIMIT_PLAINTEXT_BYTES_MAX);
+            return error_say(ret_error, E_TOO_LARGE, input->sections[i].name,
+                             "有 %zu 字节，至多 %d 字节", "%zu bytes, at most %d",
+                             input->sections[i].plaintext.len, LIMIT_PLAINTEXT_BYTES_MAX);
     for (size_t i = 0; i < input->recipient_count; i++) {
         const struct seal_recipient *recipient = &input->recipients[i];
         bool keyed = recipient->epoch != 0;
         if (keyed != (recipient->epoch_public != NULL) || keyed != (recipient->kek != NULL))
-            return error_set(ret_error, E_BAD_VALUE, recipient->unit,
+            return error_say(ret_error, E_BAD_VALUE, recipient->unit,
+                             "时段密钥的编号、公钥与 KEK 须同时给出",
                              "epoch, its public key and a KEK go together");
     }
     return 0;
@@ -232,8 +233,8 @@ static int encode_envelope(const struct draft *draft, struct buf *ret_bytes,
     message.signature = binary(draft->signature, SUITE_SIGNATURE_LEN);
     size_t len = leadbus__envelope__get_packed_size(&message);
     if (len > LIMIT_ENVELOPE_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "Envelope", "%zu bytes, at most %d", len,
-                         LIMIT_ENVELOPE_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "Envelope", "有 %zu 字节，至多 %d 字节",
+                         "%zu bytes, at most %d", len, LIMIT_ENVELOPE_BYTES_MAX);
     message_encode(&message.base, ret_bytes);
     return 0;
 }
@@ -252,8 +253,8 @@ int envelope_seal(const struct seal_input *input, struct sealed *ret, struct err
     if (result != 0) goto out;
     message_encode(&draft.head.base, &draft.header);
     if (draft.header.len > LIMIT_HEADER_BYTES_MAX) {
-        result = error_set(ret_error, E_TOO_LARGE, "header", "%zu bytes, at most %d",
-                           draft.header.len, LIMIT_HEADER_BYTES_MAX);
+        result = error_say(ret_error, E_TOO_LARGE, "header", "有 %zu 字节，至多 %d 字节",
+                           "%zu bytes, at most %d", draft.header.len, LIMIT_HEADER_BYTES_MAX);
         goto out;
     }
     sha256_labelled("leadbus/1 header", buf_bytes(&draft.header), draft.hash);
@@ -292,13 +293,17 @@ int envelope_rewrap(const struct rewrap_input *input, struct buf *ret_body,
     uint8_t key[SUITE_KEY_LEN];
     size_t len = 0;
     if (!slug_valid(input->from) || !slug_valid(input->unit))
-        return error_set(ret_error, E_BAD_VALUE, "unit", "not a unit key");
-    if (input->epoch == 0) return error_set(ret_error, E_BAD_VALUE, "epoch", "counts from 1");
-    if (input->created_ms == 0) return error_set(ret_error, E_BAD_VALUE, "created_ms", "missing");
+        return error_say(ret_error, E_BAD_VALUE, "unit", "不是单位代码", "not a unit key");
+    if (input->epoch == 0)
+        return error_say(ret_error, E_BAD_VALUE, "epoch", "从 1 起", "counts from 1");
+    if (input->created_ms == 0)
+        return error_say(ret_error, E_BAD_VALUE, "created_ms", "缺失", "missing");
     if (input->sections == 0 || input->sections >> original->section_count)
-        return error_set(ret_error, E_BAD_VALUE, "sections", "none, or a bit without a section");
+        return error_say(ret_error, E_BAD_VALUE, "sections", "为空，或有一位没有对应的分段",
+                         "none, or a bit without a section");
     if (suite->check_agree_key(input->session_public) != 0)
-        return error_set(ret_error, E_KEY_WEAK, "session_key", "weak or not canonical");
+        return error_say(ret_error, E_KEY_WEAK, "session_key", "弱密钥，或编码不规范",
+                         "weak or not canonical");
     for (size_t i = 0; i < original->section_count; i++) {
         if (!(input->sections >> i & 1)) continue;
         memcpy(plain + len, input->keys[i], SUITE_KEY_LEN);

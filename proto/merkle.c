@@ -75,8 +75,8 @@ static int read_node(const struct merkle_reader *reader, unsigned level, uint64_
     int result = reader->node(reader->ctx, level, index, ret_hash);
     CHECK(result <= 0);
     if (result < 0)
-        return error_set(ret_error, result, "journal", "hash of level %u, index %llu", level,
-                         (unsigned long long)index);
+        return error_say(ret_error, result, "journal", "第 %u 层第 %llu 个哈希",
+                         "hash of level %u, index %llu", level, (unsigned long long)index);
     return 0;
 }
 
@@ -108,8 +108,8 @@ static int range_root(const struct merkle_reader *reader, uint64_t start, uint64
 static int size_check(uint64_t size, struct error *ret_error)
 {
     if (size > MERKLE_SIZE_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "size", "%llu, at most 2^62",
-                         (unsigned long long)size);
+        return error_say(ret_error, E_BAD_VALUE, "size", "%llu，至多 2 的 62 次方",
+                         "%llu, at most 2^62", (unsigned long long)size);
     return 0;
 }
 
@@ -146,11 +146,11 @@ int merkle_root_at(const struct merkle_reader *reader, uint64_t size, uint8_t re
 int merkle_proof_add(struct merkle_proof *proof, struct bytes hash, struct error *ret_error)
 {
     if (hash.len != 32)
-        return error_set(ret_error, E_PROOF_INVALID, "proof", "a hash of %zu bytes, expected 32",
-                         hash.len);
+        return error_say(ret_error, E_PROOF_INVALID, "proof", "哈希为 %zu 字节，应为 32 字节",
+                         "a hash of %zu bytes, expected 32", hash.len);
     if (proof->count >= LIMIT_PROOF_HASH_COUNT_MAX)
-        return error_set(ret_error, E_PROOF_INVALID, "proof", "more than %d hashes",
-                         LIMIT_PROOF_HASH_COUNT_MAX);
+        return error_say(ret_error, E_PROOF_INVALID, "proof", "多于 %d 个哈希",
+                         "more than %d hashes", LIMIT_PROOF_HASH_COUNT_MAX);
     memcpy(proof->hashes[proof->count++], hash.data, 32);
     return 0;
 }
@@ -222,24 +222,27 @@ int merkle_prove_consistency(const struct merkle_reader *reader, uint64_t size1,
     return 0;
 }
 
-static int proof_invalid(const char *what, struct error *ret_error)
+static int proof_invalid(const char *zh, const char *en, struct error *ret_error)
 {
-    return error_set(ret_error, E_PROOF_INVALID, "proof", "%s", what);
+    (void)error_set(ret_error, E_PROOF_INVALID, "proof", "%s", en);
+    (void)error_note_zh(ret_error, "%s", zh);
+    return E_PROOF_INVALID;
 }
 
 int merkle_verify_inclusion(const uint8_t leaf_hash[static 32], uint64_t index, uint64_t size,
                             const struct merkle_proof *proof, const uint8_t root[static 32],
                             struct error *ret_error)
 {
-    if (index >= size) return proof_invalid("the index is outside the tree", ret_error);
+    if (index >= size)
+        return proof_invalid("序号在树之外", "the index is outside the tree", ret_error);
     if (proof->count > LIMIT_PROOF_HASH_COUNT_MAX)
-        return proof_invalid("too many hashes", ret_error);
+        return proof_invalid("哈希过多", "too many hashes", ret_error);
     uint64_t node = index;
     uint64_t last = size - 1; /* the last node of the same level */
     uint8_t hash[32];
     memcpy(hash, leaf_hash, 32);
     for (size_t i = 0; i < proof->count; i++) {
-        if (last == 0) return proof_invalid("too many hashes", ret_error);
+        if (last == 0) return proof_invalid("哈希过多", "too many hashes", ret_error);
         if ((node & 1) || node == last) {
             merkle_node_hash(proof->hashes[i], hash, hash);
             /* A last node without a sibling stands for its parents up to where it is a right child.
@@ -251,8 +254,9 @@ int merkle_verify_inclusion(const uint8_t leaf_hash[static 32], uint64_t index, 
         node >>= 1;
         last >>= 1;
     }
-    if (last != 0) return proof_invalid("too few hashes", ret_error);
-    if (memcmp(hash, root, 32) != 0) return proof_invalid("leads to another root", ret_error);
+    if (last != 0) return proof_invalid("哈希不足", "too few hashes", ret_error);
+    if (memcmp(hash, root, 32) != 0)
+        return proof_invalid("得到的根不同", "leads to another root", ret_error);
     return 0;
 }
 
@@ -269,13 +273,13 @@ static int verify_growth(uint64_t size1, const uint8_t root1[static 32], uint64_
     size_t i = 0;
     const uint8_t *seed = root1;
     if (node != 0) {
-        if (proof->count == 0) return proof_invalid("too few hashes", ret_error);
+        if (proof->count == 0) return proof_invalid("哈希不足", "too few hashes", ret_error);
         seed = proof->hashes[i++];
     }
     memcpy(old_hash, seed, 32);
     memcpy(new_hash, seed, 32);
     for (; i < proof->count; i++) {
-        if (last == 0) return proof_invalid("too many hashes", ret_error);
+        if (last == 0) return proof_invalid("哈希过多", "too many hashes", ret_error);
         if ((node & 1) || node == last) {
             merkle_node_hash(proof->hashes[i], old_hash, old_hash);
             merkle_node_hash(proof->hashes[i], new_hash, new_hash);
@@ -286,9 +290,11 @@ static int verify_growth(uint64_t size1, const uint8_t root1[static 32], uint64_
         node >>= 1;
         last >>= 1;
     }
-    if (last != 0) return proof_invalid("too few hashes", ret_error);
-    if (memcmp(old_hash, root1, 32) != 0) return proof_invalid("another first root", ret_error);
-    if (memcmp(new_hash, root2, 32) != 0) return proof_invalid("another second root", ret_error);
+    if (last != 0) return proof_invalid("哈希不足", "too few hashes", ret_error);
+    if (memcmp(old_hash, root1, 32) != 0)
+        return proof_invalid("较早的根不同", "another first root", ret_error);
+    if (memcmp(new_hash, root2, 32) != 0)
+        return proof_invalid("较晚的根不同", "another second root", ret_error);
     return 0;
 }
 
@@ -296,13 +302,15 @@ int merkle_verify_consistency(uint64_t size1, const uint8_t root1[static 32], ui
                               const uint8_t root2[static 32], const struct merkle_proof *proof,
                               struct error *ret_error)
 {
-    if (size1 == 0) return proof_invalid("nothing to prove from an empty tree", ret_error);
-    if (size2 < size1) return proof_invalid("the second tree is smaller", ret_error);
+    if (size1 == 0)
+        return proof_invalid("空树无可证明", "nothing to prove from an empty tree", ret_error);
+    if (size2 < size1)
+        return proof_invalid("较晚的树反而较小", "the second tree is smaller", ret_error);
     if (proof->count > LIMIT_PROOF_HASH_COUNT_MAX)
-        return proof_invalid("too many hashes", ret_error);
+        return proof_invalid("哈希过多", "too many hashes", ret_error);
     if (size1 < size2) return verify_growth(size1, root1, size2, root2, proof, ret_error);
-    if (proof->count != 0) return proof_invalid("too many hashes", ret_error);
+    if (proof->count != 0) return proof_invalid("哈希过多", "too many hashes", ret_error);
     if (memcmp(root1, root2, 32) != 0)
-        return proof_invalid("two roots for the same size", ret_error);
+        return proof_invalid("同样大小有两个不同的根", "two roots for the same size", ret_error);
     return 0;
 }

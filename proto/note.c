@@ -76,7 +76,8 @@ int note_key_init(struct note_key *ret_key, const char *name, enum note_key_type
 {
     struct bytes view = bytes_of_str(name);
     if (!note_name_valid(view))
-        return error_set(ret_error, E_BAD_VALUE, "name", "not allowed as a key name");
+        return error_say(ret_error, E_BAD_VALUE, "name", "不能用作密钥名称",
+                         "not allowed as a key name");
     if (type != NOTE_KEY_ED25519 && type != NOTE_KEY_COSIGNATURE)
         return error_set(ret_error, E_BAD_VALUE, "type", "%u", (unsigned)type);
     key_fill(ret_key, view, (uint8_t)type, public_key);
@@ -106,11 +107,11 @@ static int key_material_parse(struct bytes text, uint8_t ret_material[static 33]
     if (result < 0) goto out;
     if (material.len > 0 && material.data[0] != NOTE_KEY_ED25519 &&
         material.data[0] != NOTE_KEY_COSIGNATURE)
-        result =
-            error_set(ret_error, E_SUITE_UNSUPPORTED, "vkey", "key type 0x%02x", material.data[0]);
+        result = error_say(ret_error, E_SUITE_UNSUPPORTED, "vkey", "密钥类型 0x%02x",
+                           "key type 0x%02x", material.data[0]);
     else if (material.len != 33)
-        result =
-            error_set(ret_error, E_BAD_FORM, "vkey", "%zu bytes of key, expected 33", material.len);
+        result = error_say(ret_error, E_BAD_FORM, "vkey", "密钥为 %zu 字节，应为 33 字节",
+                           "%zu bytes of key, expected 33", material.len);
     else
         memcpy(ret_material, material.data, 33);
 out:
@@ -121,7 +122,8 @@ out:
 int note_key_parse(struct bytes text, struct note_key *ret_key, struct error *ret_error)
 {
     if (text.len > LIMIT_NOTE_NAME_LEN_MAX + 64)
-        return error_set(ret_error, E_BAD_FORM, "vkey", "longer than any verifier key");
+        return error_say(ret_error, E_BAD_FORM, "vkey", "长于任何验证公钥",
+                         "longer than any verifier key");
     const uint8_t *plus = text.len > 0 ? memchr(text.data, '+', text.len) : NULL;
     if (!plus)
         return error_say(ret_error, E_BAD_FORM, "vkey", "应为 名称+编号+公钥",
@@ -129,7 +131,8 @@ int note_key_parse(struct bytes text, struct note_key *ret_key, struct error *re
     struct bytes name = bytes_of(text.data, (size_t)(plus - text.data));
     size_t id_at = name.len + 1;
     size_t key_at = id_at + 2 * KEY_ID_LEN + 1;
-    if (!note_name_valid(name)) return error_set(ret_error, E_BAD_FORM, "vkey", "bad name");
+    if (!note_name_valid(name))
+        return error_say(ret_error, E_BAD_FORM, "vkey", "名称不合规", "bad name");
     if (text.len <= key_at || text.data[key_at - 1] != '+')
         return error_say(ret_error, E_BAD_FORM, "vkey", "应为 名称+编号+公钥",
                          "expected name+id+key");
@@ -143,7 +146,8 @@ int note_key_parse(struct bytes text, struct note_key *ret_key, struct error *re
     key_fill(&key, name, material[0], material + 1);
     hex_encode(bytes_of(key.id, KEY_ID_LEN), hex);
     if (memcmp(text.data + id_at, hex, 2 * KEY_ID_LEN) != 0)
-        return error_set(ret_error, E_BAD_FORM, "vkey", "the id is not that of the key: %s", hex);
+        return error_say(ret_error, E_BAD_FORM, "vkey", "标识与密钥不符：%s",
+                         "the id is not that of the key: %s", hex);
     *ret_key = key;
     return 0;
 }
@@ -294,8 +298,8 @@ int note_verify(const struct note *note, const struct note_key *keys, size_t key
                 size_t threshold, uint64_t *ret_valid_mask, struct error *ret_error)
 {
     if (threshold == 0 || key_count > KEY_COUNT_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "threshold", "%zu of %zu keys", threshold,
-                         key_count);
+        return error_say(ret_error, E_BAD_VALUE, "threshold", "门限 %zu，共 %zu 把密钥",
+                         "%zu of %zu keys", threshold, key_count);
     uint64_t mask = 0;
     for (size_t i = 0; i < note->signature_count; i++) {
         const struct note_signature *signature = &note->signatures[i];
@@ -328,7 +332,7 @@ int note_verify_cosignature(const struct note *note, const struct note_key *key,
                             uint64_t *ret_time_s, struct error *ret_error)
 {
     if (key->type != NOTE_KEY_COSIGNATURE)
-        return error_set(ret_error, E_BAD_VALUE, "key", "not a cosignature key");
+        return error_say(ret_error, E_BAD_VALUE, "key", "不是会签密钥", "not a cosignature key");
     uint64_t newest_s = 0;
     bool found = false;
     for (size_t i = 0; i < note->signature_count; i++) {
@@ -354,7 +358,8 @@ int note_begin(struct buf *buf, struct bytes text, struct error *ret_error)
 {
     CHECK(buf->len == 0);
     if (!note_text_valid(text))
-        return error_set(ret_error, E_BAD_VALUE, "text", "not a text that may be signed");
+        return error_say(ret_error, E_BAD_VALUE, "text", "不是可以签名的文本",
+                         "not a text that may be signed");
     buf_append_bytes(buf, text);
     buf_append_u8(buf, '\n');
     return 0;
@@ -369,18 +374,23 @@ static int appendable(const struct buf *buf, const char *name, struct bytes *ret
     struct bytes text = bytes_of(data.data, text_len);
     struct note note = {0};
     if (!note_name_valid(bytes_of_str(name)))
-        return error_set(ret_error, E_BAD_VALUE, "name", "not allowed as a key name");
-    if (text_len == 0) return error_set(ret_error, E_BAD_FORM, "note", "no note begun");
+        return error_say(ret_error, E_BAD_VALUE, "name", "不能用作密钥名称",
+                         "not allowed as a key name");
+    if (text_len == 0)
+        return error_say(ret_error, E_BAD_FORM, "note", "还没有签名文本", "no note begun");
     if (data.len == text_len + 1) {
-        if (!line_text_valid(text)) return error_set(ret_error, E_BAD_FORM, "note", "bad text");
+        if (!line_text_valid(text))
+            return error_say(ret_error, E_BAD_FORM, "note", "文本不合规", "bad text");
     } else {
         int result = note_parse(data, &note, ret_error);
         if (result == E_TOO_LARGE) return result;
-        if (result < 0) return error_set(ret_error, E_BAD_FORM, "note", "not a signed note");
+        if (result < 0)
+            return error_say(ret_error, E_BAD_FORM, "note", "不是签名文本", "not a signed note");
     }
     if (data.len > LIMIT_NOTE_BYTES_MAX - SIGNATURE_ROOM ||
         note.signature_count == LIMIT_NOTE_SIGNATURE_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "note", "no room for another signature");
+        return error_say(ret_error, E_TOO_LARGE, "note", "放不下更多签名",
+                         "no room for another signature");
     *ret_text = text;
     return 0;
 }

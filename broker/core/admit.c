@@ -19,16 +19,17 @@ static int admit_genesis(const struct core *core, const struct core_request *req
 {
     static char none[] = "";
     if (core->size > 0)
-        return error_set(&verdict->error, E_DUPLICATE, "genesis", "this journal has its origin");
+        return error_say(&verdict->error, E_DUPLICATE, "genesis", "这份日志已有来源标识",
+                         "this journal has its origin");
     if (!name_fits(request->genesis.origin, true))
-        return error_set(&verdict->error, E_BAD_VALUE, "origin", "1..%d visible characters",
-                         CORE_ORIGIN_LEN_MAX);
+        return error_say(&verdict->error, E_BAD_VALUE, "origin", "应为 1 到 %d 个可见字符",
+                         "1..%d visible characters", CORE_ORIGIN_LEN_MAX);
     if (!name_fits(request->genesis.bus, true))
-        return error_set(&verdict->error, E_BAD_VALUE, "bus", "1..%d visible characters",
-                         CORE_ORIGIN_LEN_MAX);
+        return error_say(&verdict->error, E_BAD_VALUE, "bus", "应为 1 到 %d 个可见字符",
+                         "1..%d visible characters", CORE_ORIGIN_LEN_MAX);
     if (!name_fits(request->genesis.previous_origin, false))
-        return error_set(&verdict->error, E_BAD_VALUE, "previous_origin", "at most %d characters",
-                         CORE_ORIGIN_LEN_MAX);
+        return error_say(&verdict->error, E_BAD_VALUE, "previous_origin", "至多 %d 个字符",
+                         "at most %d characters", CORE_ORIGIN_LEN_MAX);
     Leadbus__Genesis genesis = LEADBUS__GENESIS__INIT;
     genesis.origin = (char *)(uintptr_t)request->genesis.origin;
     genesis.bus = (char *)(uintptr_t)request->genesis.bus;
@@ -50,7 +51,7 @@ static int bundle_root_note(const struct core *core, const struct trust_bundle *
     ProtobufCAllocator allocator = arena_allocator(core->scratch);
     struct bytes bytes = trust_bundle_bytes(bundle);
     const Leadbus__Bundle *message = leadbus__bundle__unpack(&allocator, bytes.len, bytes.data);
-    if (!message) return error_set(ret_error, E_BAD_FORM, "bundle", "does not decode");
+    if (!message) return error_say(ret_error, E_BAD_FORM, "bundle", "无法解读", "does not decode");
     *ret_note = message->n_roots ? core_binary(message->roots[message->n_roots - 1])
                                  : (struct bytes){NULL, 0};
     return 0;
@@ -60,8 +61,8 @@ static int check_bundle(const struct core *core, const struct trust_bundle *bund
                         struct error *ret_error)
 {
     if (strcmp(trust_bundle_bus(bundle), core->bus) != 0)
-        return error_set(ret_error, E_ORIGIN_MISMATCH, "bus", "the bundle is of %s, this is %s",
-                         trust_bundle_bus(bundle), core->bus);
+        return error_say(ret_error, E_ORIGIN_MISMATCH, "bus", "方案包属于 %s，本总线为 %s",
+                         "the bundle is of %s, this is %s", trust_bundle_bus(bundle), core->bus);
     if (core->now.bundle) {
         int r = trust_bundle_check_successor(core->now.bundle, bundle, ret_error);
         if (r != 0) return r;
@@ -69,7 +70,8 @@ static int check_bundle(const struct core *core, const struct trust_bundle *bund
     const struct trust_root *root = trust_bundle_root(bundle);
     bool same_root = memcmp(root->hash, core->root, sizeof core->root) == 0;
     if (!same_root && root->version <= core->root_version)
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "root",
+        return error_say(ret_error, E_BUNDLE_ROLLBACK, "root",
+                         "信任根第 %llu 版不能接在现行的第 %llu 版之后",
                          "root %llu is not a successor of the one in force (%llu)",
                          (unsigned long long)root->version, (unsigned long long)core->root_version);
     const struct plan *plan = trust_bundle_plan(bundle);
@@ -77,7 +79,8 @@ static int check_bundle(const struct core *core, const struct trust_bundle *bund
     for (size_t i = 0; i < plan_unit_count(plan); i++)
         if (core_unit_find(core, plan_unit(plan, (uint16_t)i)->key) == CORE_UNIT_NONE) new_units++;
     if (core->unit_count + new_units > LIMIT_UNIT_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "plan/units.tsv",
+        return error_say(ret_error, E_TOO_LARGE, "plan/units.tsv",
+                         "这份日志历次方案共有 %zu 个单位，至多 %d 个",
                          "%zu units in all the plans of this journal, at most %d",
                          core->unit_count + new_units, LIMIT_UNIT_COUNT_MAX);
     return 0;
@@ -90,7 +93,8 @@ static int admit_bundle(const struct core *core, const struct core_request *requ
     struct bytes manifest = trust_bundle_manifest(bundle), note;
     if (core->now.bundle && bytes_equal(manifest, trust_bundle_manifest(core->now.bundle))) {
         verdict->index = core->now.index;
-        return error_set(&verdict->error, E_DUPLICATE, "bundle", "version %llu is in force",
+        return error_say(&verdict->error, E_DUPLICATE, "bundle", "第 %llu 版已在使用",
+                         "version %llu is in force",
                          (unsigned long long)trust_bundle_version(bundle));
     }
     int r = check_bundle(core, bundle, &verdict->error);
@@ -137,23 +141,23 @@ static int admit_configured(const struct core *core, const struct core_request *
     Leadbus__Configured wanted = *request->configured;
     if (core->config_index > 0 && config_equal(&wanted, &core->config)) {
         verdict->index = core->config_index;
-        return error_set(&verdict->error, E_DUPLICATE, "configured", "as it is");
+        return error_say(&verdict->error, E_DUPLICATE, "configured", "没有变化", "as it is");
     }
     if (wanted.credit_max < 1 || wanted.credit_max > LIMIT_CREDIT_MAX)
         return error_set(&verdict->error, E_BAD_VALUE, "credit_max", "%u, 1..%d",
                          (unsigned)wanted.credit_max, LIMIT_CREDIT_MAX);
     if (wanted.created_skew_ms > LIMIT_CREATED_SKEW_MS)
-        return error_set(&verdict->error, E_BAD_VALUE, "created_skew_ms", "at most %llu",
-                         (unsigned long long)LIMIT_CREATED_SKEW_MS);
+        return error_say(&verdict->error, E_BAD_VALUE, "created_skew_ms", "至多 %llu",
+                         "at most %llu", (unsigned long long)LIMIT_CREATED_SKEW_MS);
     if (wanted.created_age_ms < 1 || wanted.created_age_ms > LIMIT_CREATED_AGE_MS)
         return error_set(&verdict->error, E_BAD_VALUE, "created_age_ms", "1..%llu",
                          (unsigned long long)LIMIT_CREATED_AGE_MS);
     if (wanted.bundle_grace_ms > LIMIT_BUNDLE_GRACE_MS)
-        return error_set(&verdict->error, E_BAD_VALUE, "bundle_grace_ms", "at most %llu",
-                         (unsigned long long)LIMIT_BUNDLE_GRACE_MS);
+        return error_say(&verdict->error, E_BAD_VALUE, "bundle_grace_ms", "至多 %llu",
+                         "at most %llu", (unsigned long long)LIMIT_BUNDLE_GRACE_MS);
     if (wanted.attachment_bytes_max > LIMIT_ATTACHMENT_BYTES_MAX)
-        return error_set(&verdict->error, E_BAD_VALUE, "attachment_bytes_max", "at most %d",
-                         LIMIT_ATTACHMENT_BYTES_MAX);
+        return error_say(&verdict->error, E_BAD_VALUE, "attachment_bytes_max", "至多 %d",
+                         "at most %d", LIMIT_ATTACHMENT_BYTES_MAX);
     wanted.base = (ProtobufCMessage)PROTOBUF_C_MESSAGE_INIT(&leadbus__configured__descriptor);
     Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_CONFIGURED);
     record.configured = &wanted;
@@ -165,8 +169,8 @@ static int admit_start(const struct core *core, const struct core_request *reque
 {
     uint8_t digest[32];
     if (!name_fits(request->version, true))
-        return error_set(&verdict->error, E_BAD_VALUE, "version", "1..%d visible characters",
-                         CORE_ORIGIN_LEN_MAX);
+        return error_say(&verdict->error, E_BAD_VALUE, "version", "应为 1 到 %d 个可见字符",
+                         "1..%d visible characters", CORE_ORIGIN_LEN_MAX);
     core_digest_by(core, core_rules(request), digest);
     Leadbus__Started started = LEADBUS__STARTED__INIT;
     started.version = (char *)(uintptr_t)request->version;

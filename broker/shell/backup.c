@@ -67,8 +67,8 @@ int backup_make(const struct settings *settings, const char *path, struct checkp
     struct store *store = NULL;
     int len = snprintf(journal, sizeof journal, "%s/journal.db", settings->state);
     if (len < 0 || (size_t)len >= sizeof journal)
-        return error_set(ret_error, E_BAD_CONFIG, "bus.state", "a path of at most %d bytes",
-                         BACKUP_PATH_LEN_MAX - 12);
+        return error_say(ret_error, E_BAD_CONFIG, "bus.state", "路径至多 %d 字节",
+                         "a path of at most %d bytes", BACKUP_PATH_LEN_MAX - 12);
     if (!file_exists(journal))
         return error_say(ret_error, E_NOT_FOUND, journal, "没有日志", "no journal");
     if (file_exists(path))

@@ -58,8 +58,7 @@ int disk_settle(const char *folder, const uint8_t root[32], struct error *ret_er
 {
     char path[PATH_LEN];
     mark_path(folder, root, path);
-    if (unlink(path) && errno != ENOENT)
-        return error_set(ret_error, E_IO, path, "remove: %s", strerror(errno));
+    if (unlink(path) && errno != ENOENT) return file_said(ret_error, E_IO, path, "remove", errno);
     (void)snprintf(path, sizeof path, "%s/pending", folder);
     return file_sync_folder(path, ret_error);
 }
@@ -151,7 +150,7 @@ static int perform(const char *folder, struct disk_task *task)
     case DISK_LEAVES:
     case DISK_CHUNK: return do_read(folder, task);
     }
-    return error_set(&task->error, E_BAD_VALUE, "disk", "no such task");
+    return error_say(&task->error, E_BAD_VALUE, "disk", "没有这种任务", "no such task");
 }
 
 static void *run(void *ctx)
@@ -167,8 +166,8 @@ static void *run(void *ctx)
 int disk_start(const char *folder, struct disk **ret_disk, struct error *ret_error)
 {
     if (strlen(folder) > FOLDER_LEN_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "chunks", "a path of more than %d bytes",
-                         FOLDER_LEN_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "chunks", "路径超过 %d 字节",
+                         "a path of more than %d bytes", FOLDER_LEN_MAX);
     struct disk *disk = (struct disk *)calloc(1, sizeof *disk);
     if (!disk) return error_set(ret_error, E_NO_MEMORY, NULL, "disk");
     (void)snprintf(disk->folder, sizeof disk->folder, "%s", folder);
@@ -311,12 +310,12 @@ int disk_scan(const char *folder,
     char path[PATH_LEN];
     int code = 0;
     if (strlen(folder) > FOLDER_LEN_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "chunks", "a path of more than %d bytes",
-                         FOLDER_LEN_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "chunks", "路径超过 %d 字节",
+                         "a path of more than %d bytes", FOLDER_LEN_MAX);
     (void)snprintf(path, sizeof path, "%s/pending", folder);
     DIR *dir = opendir(path);
     if (!dir && errno == ENOENT) return 0;
-    if (!dir) return error_set(ret_error, E_IO, path, "open: %s", strerror(errno));
+    if (!dir) return file_said(ret_error, E_IO, path, "open", errno);
     for (struct dirent *entry; !code && (entry = readdir(dir)) != NULL;)
         if (entry->d_name[0] != '.') code = scan_one(folder, entry->d_name, each, ctx, ret_error);
     (void)closedir(dir);

@@ -89,8 +89,8 @@ static int rebuild_bundle(struct opening *opening, uint64_t index, struct bytes 
     size_t count = manifest_part_names(bytes_of(installed->manifest.data, installed->manifest.len),
                                        names, LIMIT_BUNDLE_PART_COUNT_MAX);
     if (count != installed->n_parts) {
-        code = error_set(opening->error, E_JOURNAL_CORRUPT, NULL, "parts of the bundle at %" PRIu64,
-                         index);
+        code = error_say(opening->error, E_JOURNAL_CORRUPT, NULL, "记录 %" PRIu64 " 处方案包的内容",
+                         "parts of the bundle at %" PRIu64, index);
         goto out;
     }
     for (size_t i = 0; i < count; i++) {
@@ -397,15 +397,13 @@ static int check_begin(const struct opening *opening, uint64_t size, const char 
 {
     bool begin = opening->settings->begin;
     if (size == 0 && !begin)
-        return error_set(
-            opening->error, E_NOT_FOUND, path,
-            T("没有日志：首次启动请加 --begin；若应有日志，请检查磁盘是否已挂载",
-              "no journal: the first start is leadbusd --begin; if there should be one, "
-              "look whether its disk is mounted"));
+        return error_say(opening->error, E_NOT_FOUND, path,
+                         "没有日志：首次启动请加 --begin；若应有日志，请检查磁盘是否已挂载",
+                         "no journal: the first start is leadbusd --begin; if there should be one, "
+                         "look whether its disk is mounted");
     if (size > 0 && begin)
-        return error_set(
-            opening->error, E_USAGE, path,
-            T("日志已存在：请去掉 --begin 再启动", "the journal exists: start without --begin"));
+        return error_say(opening->error, E_USAGE, path, "日志已存在：请去掉 --begin 再启动",
+                         "the journal exists: start without --begin");
     return 0;
 }
 
@@ -457,7 +455,8 @@ static int take_up(struct opening *opening, const char *path)
     if (!code) code = disk_scan(opening->settings->chunks, found_upload, opening, opening->error);
     if (!code) code = store_walk(opening->store, 0, fold_one, opening, opening->error);
     if (!code && core_size(opening->core) != size)
-        code = error_set(opening->error, E_JOURNAL_CORRUPT, NULL,
+        code = error_say(opening->error, E_JOURNAL_CORRUPT, NULL,
+                         "只有 %" PRIu64 " 条，共应 %" PRIu64 " 条",
                          "%" PRIu64 " of %" PRIu64 " records", core_size(opening->core), size);
     if (!code && size) code = check_head(opening, size, &frontier);
     if (!code) code = check_waiting(opening);

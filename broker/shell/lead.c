@@ -112,8 +112,8 @@ static int load(struct lead_cache *cache, uint64_t index, struct entry *entry,
     code = record_decode(buf_bytes(&entry->record), &entry->arena, &record, ret_error);
     if (code) return code;
     if (record->what_case != LEADBUS__RECORD__WHAT_ACCEPTED)
-        return error_set(ret_error, E_NOT_FOUND, NULL, "record %llu is no accepted envelope",
-                         (unsigned long long)index);
+        return error_say(ret_error, E_NOT_FOUND, NULL, "记录 %llu 不是已入账的消息",
+                         "record %llu is no accepted envelope", (unsigned long long)index);
     const Leadbus__Accepted *accepted = record->accepted;
     struct bytes commits[LIMIT_SECTION_COUNT_MAX];
     if (accepted->n_commits > LIMIT_SECTION_COUNT_MAX)

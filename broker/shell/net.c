@@ -11,6 +11,7 @@
 #include "broker/shell/clock.h"
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
+#include "proto/host/file.h"
 
 enum {
     RECEIVE_BURST = 256,
@@ -149,7 +150,7 @@ int net_open(void *zmq_context, const uint8_t server_secret[static 32], struct z
     net->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
     if (!net->socket || configure(net->socket, server_secret) ||
         zmq_socket_monitor(net->socket, monitor, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED)) {
-        code = error_set(ret_error, E_NETWORK, "router", "%s", zmq_strerror(zmq_errno()));
+        code = file_said(ret_error, E_NETWORK, "router", NULL, zmq_errno());
         goto out;
     }
     code = zap_watch(zap, monitor, ret_error);
@@ -169,8 +170,7 @@ int net_bind(struct net *net, const char *endpoint, char ret_bound[NET_ENDPOINT_
     size_t len = sizeof bound;
     if (zmq_bind(net->socket, endpoint) ||
         zmq_getsockopt(net->socket, ZMQ_LAST_ENDPOINT, bound, &len))
-        return error_set(ret_error, E_NETWORK, "endpoint", "%s: %s", endpoint,
-                         zmq_strerror(zmq_errno()));
+        return file_said(ret_error, E_NETWORK, endpoint, NULL, zmq_errno());
     /* With IPv6 on, libzmq says an IPv4 address as a mapped one; people gave it without. */
     static const char mapped[] = "tcp://[::ffff:";
     const char *end = strrchr(bound, ']');

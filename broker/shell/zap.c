@@ -10,6 +10,7 @@
 #include <zmq.h>
 
 #include "broker/shell/clock.h"
+#include "proto/host/file.h"
 #include "proto/host/log.h"
 
 enum { FIELD_COUNT = 7, FIELD_LEN_MAX = 255, POLL_MS = 1000, SERIAL_SLOTS = 4096 };
@@ -247,7 +248,7 @@ int zap_start(void *zmq_context, struct directory_box *directories, struct count
         zmq_bind(zap->control, "inproc://leadbusd.zap.control") ||
         zmq_connect(zap->control_peer, "inproc://leadbusd.zap.control") ||
         pthread_create(&zap->thread, NULL, run, zap)) {
-        code = error_set(ret_error, E_NETWORK, "zap", "%s", zmq_strerror(zmq_errno()));
+        code = file_said(ret_error, E_NETWORK, "zap", NULL, zmq_errno());
         if (zap->handler) zmq_close(zap->handler);
         if (zap->control) zmq_close(zap->control);
         if (zap->control_peer) zmq_close(zap->control_peer);
@@ -308,8 +309,8 @@ static enum proof_outcome outcome(void *monitor, bool cut_is_refusal)
 static int prove_one(void *context, const char *endpoint, const uint8_t *server_public,
                      struct error *ret_error)
 {
-    int code = error_set(ret_error, E_ZAP_NOT_ENFORCED, endpoint, "cannot be tried: %s",
-                         zmq_strerror(zmq_errno()));
+    int code = error_say(ret_error, E_ZAP_NOT_ENFORCED, endpoint, "无法检验：%s",
+                         "cannot be tried: %s", zmq_strerror(zmq_errno()));
     char address[64];
     uint64_t nonce;
     clock_random(&nonce, sizeof nonce);

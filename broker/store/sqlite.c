@@ -14,6 +14,7 @@
 
 #include "broker/store/store.h"
 #include "proto/base/check.h"
+#include "proto/host/file.h"
 #include "proto/host/sqlite.h"
 #include "proto/host/sqlite_gather.h"
 
@@ -86,7 +87,8 @@ static int failed(struct store *store, int result, const char *doing, struct err
 static int is_dead(const struct store *store, struct error *ret_error)
 {
     if (!store->dead) return 0;
-    return error_set(ret_error, E_IO, "journal", "this handle has failed before; start again");
+    return error_say(ret_error, E_IO, "journal", "此前已出错，请重新启动",
+                     "this handle has failed before; start again");
 }
 
 static int execute(struct store *store, const char *sql, struct error *ret_error)
@@ -131,17 +133,18 @@ static int check_version(struct store *store, struct error *ret_error)
     int r = query_text(store, "PRAGMA application_id", text, sizeof text, ret_error);
     if (r != 0) return r;
     if (strtol(text, NULL, 10) != STORE_APPLICATION_ID)
-        return error_set(ret_error, E_JOURNAL_CORRUPT, "journal", "this file is no journal");
+        return error_say(ret_error, E_JOURNAL_CORRUPT, "journal", "这个文件不是日志",
+                         "this file is no journal");
     r = query_text(store, "SELECT value FROM meta WHERE key = 'version'", text, sizeof text,
                    ret_error);
     if (r != 0) return r;
     char *end;
     long version = strtol(text, &end, 10);
     if (end == text || *end != '\0' || version < 1)
-        return error_set(ret_error, E_JOURNAL_CORRUPT, "journal", "version '%s'", text);
+        return error_say(ret_error, E_JOURNAL_CORRUPT, "journal", "版本“%s”", "version '%s'", text);
     if (version > STORE_VERSION)
-        return error_set(ret_error, E_STORE_VERSION, "journal", "version %ld, known up to %d",
-                         version, STORE_VERSION);
+        return error_say(ret_error, E_STORE_VERSION, "journal", "版本为 %ld，本程序只认到 %d",
+                         "version %ld, known up to %d", version, STORE_VERSION);
     return 0;
 }
 
@@ -168,7 +171,7 @@ static int sync_folder(const char *path, struct error *ret_error)
     int saved = errno;
     if (fd >= 0) (void)close(fd);
     if (r == 0) return 0;
-    return error_set(ret_error, E_IO, "journal", "folder of %s: %s", path, strerror(saved));
+    return file_said(ret_error, E_IO, path, NULL, saved);
 }
 
 /* The lock of the one writer, in a file of its own so that readers of this process and others are
@@ -179,7 +182,7 @@ static int take_lock(const char *path, int *ret_fd, struct error *ret_error)
     char lock_path[STORE_PATH_LEN_MAX + 8];
     (void)snprintf(lock_path, sizeof lock_path, "%s-lock", path);
     int fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return error_set(ret_error, E_IO, "journal", "%s: %s", lock_path, strerror(errno));
+    if (fd < 0) return file_said(ret_error, E_IO, lock_path, NULL, errno);
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
         *ret_fd = fd;
         return 0;
@@ -187,8 +190,9 @@ static int take_lock(const char *path, int *ret_fd, struct error *ret_error)
     int saved = errno;
     (void)close(fd);
     if (saved == EWOULDBLOCK)
-        return error_set(ret_error, E_STORE_LOCKED, "journal", "%s is held", lock_path);
-    return error_set(ret_error, E_IO, "journal", "%s: %s", lock_path, strerror(saved));
+        return error_say(ret_error, E_STORE_LOCKED, "journal", "%s 已被占用", "%s is held",
+                         lock_path);
+    return file_said(ret_error, E_IO, lock_path, NULL, saved);
 }
 
 static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
@@ -259,8 +263,8 @@ static int finish_open(struct store *store, int r, struct store **ret_store)
 int store_open(const char *path, struct store **ret_store, struct error *ret_error)
 {
     if (strlen(path) > STORE_PATH_LEN_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "journal", "a path of more than %d bytes",
-                         STORE_PATH_LEN_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "journal", "路径超过 %d 字节",
+                         "a path of more than %d bytes", STORE_PATH_LEN_MAX);
     struct store *store = store_new();
     store->writer = true;
     int r = take_lock(path, &store->lock_fd, ret_error);
@@ -268,7 +272,7 @@ int store_open(const char *path, struct store **ret_store, struct error *ret_err
     /* Made here for its permissions: SQLite gives its -wal and -shm the same. */
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        r = error_set(ret_error, E_IO, "journal", "%s: %s", path, strerror(errno));
+        r = file_said(ret_error, E_IO, path, NULL, errno);
         return finish_open(store, r, ret_store);
     }
     (void)close(fd);
@@ -305,7 +309,8 @@ static int check_no_wal(const char *path, struct error *ret_error)
     struct stat status;
     (void)snprintf(wal_path, sizeof wal_path, "%s-wal", path);
     if (stat(wal_path, &status) != 0 || status.st_size == 0) return 0;
-    return error_set(ret_error, E_BAD_VALUE, "journal",
+    return error_say(ret_error, E_BAD_VALUE, "journal",
+                     "%s 中还有它的记录：两个文件须放在一起，且不以只读副本方式打开",
                      "%s holds records of it: keep both files together and open it not immutable",
                      wal_path);
 }
@@ -314,10 +319,9 @@ int store_open_read(const char *path, bool immutable, struct store **ret_store,
                     struct error *ret_error)
 {
     if (strlen(path) > STORE_PATH_LEN_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "journal", "a path of more than %d bytes",
-                         STORE_PATH_LEN_MAX);
-    if (access(path, R_OK) != 0)
-        return error_set(ret_error, E_IO, "journal", "%s: %s", path, strerror(errno));
+        return error_say(ret_error, E_BAD_VALUE, "journal", "路径超过 %d 字节",
+                         "a path of more than %d bytes", STORE_PATH_LEN_MAX);
+    if (access(path, R_OK) != 0) return file_said(ret_error, E_IO, path, NULL, errno);
     int r = immutable ? check_no_wal(path, ret_error) : 0;
     if (r != 0) return r;
     struct store *store = store_new();
@@ -401,8 +405,9 @@ static int append_rows(struct store *store, uint64_t expected_size,
     uint64_t size = 0;
     int r = read_size(store, &size, ret_error);
     if (r == 0 && size != expected_size)
-        return error_set(ret_error, E_STORE_SIZE, "journal", "%llu records, expected %llu",
-                         (unsigned long long)size, (unsigned long long)expected_size);
+        return error_say(ret_error, E_STORE_SIZE, "journal", "有 %llu 条记录，应为 %llu 条",
+                         "%llu records, expected %llu", (unsigned long long)size,
+                         (unsigned long long)expected_size);
     for (size_t i = 0; r == 0 && i < count; i++) {
         uint64_t seq = expected_size + i;
         CHECK(records[i].blob_count <= STORE_BLOB_COUNT_MAX);
@@ -480,7 +485,8 @@ int store_blob_erase(struct store *store, uint64_t index, unsigned ordinal, stru
     r = move_wal(store, SQLITE_CHECKPOINT_TRUNCATE, &busy, ret_error);
     if (r != 0) return r;
     if (busy)
-        return error_set(ret_error, E_BUSY, "blob", "a reader still holds the WAL; erase again");
+        return error_say(ret_error, E_BUSY, "blob", "仍有读取者占用 WAL，请再次删除",
+                         "a reader still holds the WAL; erase again");
     if (!there)
         return error_set(ret_error, E_NOT_FOUND, "blob", "%llu/%u is not there",
                          (unsigned long long)index, ordinal);
@@ -493,7 +499,7 @@ int store_backup(struct store *store, const char *path, struct error *ret_error)
     int r = is_dead(store, ret_error);
     if (r != 0) return r;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return error_set(ret_error, E_IO, "backup", "%s: %s", path, strerror(errno));
+    if (fd < 0) return file_said(ret_error, E_IO, path, NULL, errno);
     (void)close(fd);
     int result = sqlite3_open_v2(path, &target, SQLITE_OPEN_READWRITE, NULL);
     if (result == SQLITE_OK) {
@@ -564,8 +570,8 @@ int store_read_intact(struct store *store, uint64_t index, struct buf *ret_bytes
     int r = store_read(store, index, &bytes, &hashes, ret_error);
     if (r == 0) merkle_leaf_hash(buf_bytes(&bytes), leaf);
     if (r == 0 && (hashes.len < sizeof leaf || memcmp(hashes.data, leaf, sizeof leaf) != 0))
-        r = error_set(ret_error, E_JOURNAL_CORRUPT, "journal", "record %llu is not the hashed one",
-                      (unsigned long long)index);
+        r = error_say(ret_error, E_JOURNAL_CORRUPT, "journal", "记录 %llu 与哈希不符",
+                      "record %llu is not the hashed one", (unsigned long long)index);
     if (r == 0) buf_append_bytes(ret_bytes, buf_bytes(&bytes));
     buf_fini(&bytes);
     buf_fini(&hashes);
@@ -589,8 +595,8 @@ int store_walk(struct store *store, uint64_t from,
         if (r != SQLITE_ROW) break;
         uint64_t seq = (uint64_t)sqlite3_column_int64(statement, 0);
         if (seq != from)
-            result = error_set(ret_error, E_JOURNAL_CORRUPT, "journal", "record %llu is missing",
-                               (unsigned long long)from);
+            result = error_say(ret_error, E_JOURNAL_CORRUPT, "journal", "缺少记录 %llu",
+                               "record %llu is missing", (unsigned long long)from);
         else
             result = each(ctx, seq, column(statement, 1), column(statement, 2));
         if (result != 0) break;

@@ -27,8 +27,8 @@ int ca_secret_read(const struct ca_secret *secret, const char *who, struct buf *
     if (secret->key_file) {
         int rc = file_read_secret(secret->key_file, SUITE_KEY_LEN, ret, ret_error);
         if (rc == 0 && (ret->len != SUITE_KEY_LEN || line_text_valid(buf_bytes(ret))))
-            rc = error_set(ret_error, E_BAD_VALUE, secret->key_file,
-                           T("应为 32 个随机字节", "should be 32 random bytes"));
+            rc = error_say(ret_error, E_BAD_VALUE, secret->key_file, "应为 32 个随机字节",
+                           "should be 32 random bytes");
         return rc;
     }
     char prompt[256];
@@ -53,10 +53,9 @@ static int ask_again(const char *who, struct bytes first, struct error *ret_erro
 static int check_length(size_t len, struct error *ret_error)
 {
     if (len >= CA_PASSPHRASE_LEN_MIN) return 0;
-    return error_set(
-        ret_error, E_BAD_VALUE, "passphrase",
-        T("口令至少 %d 字节（12 个字母或 4 个汉字）", "a passphrase has at least %d bytes"),
-        CA_PASSPHRASE_LEN_MIN);
+    return error_say(ret_error, E_BAD_VALUE, "passphrase",
+                     "口令至少 %d 字节（12 个字母或 4 个汉字）",
+                     "a passphrase has at least %d bytes", CA_PASSPHRASE_LEN_MIN);
 }
 
 int ca_secret_choose(const struct ca_secret *secret, const char *who, struct buf *ret,
@@ -68,11 +67,11 @@ int ca_secret_choose(const struct ca_secret *secret, const char *who, struct buf
         if (rc < 0 || secret->key_file) return rc;
         struct error error = {0};
         rc = check_length(ret->len, &error);
-        if (!asked) return rc < 0 ? error_set(ret_error, rc, error.field, "%s", error.detail) : 0;
+        if (!asked) return rc < 0 ? error_carry(ret_error, rc, error.field, &error) : 0;
         if (rc == 0)
             rc = ask_again(who, buf_bytes(ret), ret_error);
         else
-            (void)fprintf(stderr, "%s\n", error.detail);
+            (void)fprintf(stderr, "%s\n", error_detail(&error, i18n_lang()));
         if (rc == 0) return 0;
         if (rc == 1)
             (void)fprintf(stderr, "%s\n",
@@ -90,10 +89,9 @@ int ca_number(const char *option, const char *text, uint64_t min, uint64_t max, 
 {
     uint64_t number = fallback;
     if (text && (!line_u64(bytes_of_str(text), &number) || number < min || number > max))
-        return error_set(ret_error, E_BAD_VALUE, option,
-                         T("%.40s：应在 %" PRIu64 " 到 %" PRIu64 " 之间",
-                           "%.40s: should be %" PRIu64 " to %" PRIu64),
-                         text, min, max);
+        return error_say(ret_error, E_BAD_VALUE, option,
+                         "%.40s：应在 %" PRIu64 " 到 %" PRIu64 " 之间",
+                         "%.40s: should be %" PRIu64 " to %" PRIu64, text, min, max);
     *ret = number;
     return 0;
 }
@@ -153,8 +151,7 @@ int ca_note_name(const char *bus, const char *authority, char ret_name[CA_NOTE_N
                  struct error *ret_error)
 {
     if (strlen(bus) + 1 + strlen(authority) > CA_NOTE_NAME_LEN_MAX)
-        return error_set(ret_error, E_BAD_VALUE, authority, "%s",
-                         T("名称过长", "the name is too long"));
+        return error_say(ret_error, E_BAD_VALUE, authority, "名称过长", "the name is too long");
     (void)snprintf(ret_name, CA_NOTE_NAME_LEN_MAX + 1, "%s/%s", bus, authority);
     return 0;
 }
@@ -188,8 +185,8 @@ int ca_note_text(struct bytes data, struct bytes *ret_text, struct error *ret_er
 int ca_bundle_root(const Leadbus__Bundle *bundle, struct trust_root *ret, struct error *ret_error)
 {
     if (bundle->n_roots == 0)
-        return error_set(ret_error, E_MISSING_FIELD, "roots", "%s",
-                         T("方案包中没有信任根", "the bundle carries no root"));
+        return error_say(ret_error, E_MISSING_FIELD, "roots", "方案包中没有信任根",
+                         "the bundle carries no root");
     int rc = trust_root_open(ca_binary(bundle->roots[0]), ret, ret_error);
     for (size_t i = 1; rc == 0 && i < bundle->n_roots; i++)
         rc = trust_root_advance(ret, ca_binary(bundle->roots[i]), ret, ret_error);
@@ -207,20 +204,19 @@ bool ca_endpoint_valid(const char *endpoint)
 int ca_brokers_check(const Leadbus__Brokers *brokers, struct error *ret_error)
 {
     if (brokers->n_brokers == 0)
-        return error_set(
-            ret_error, E_MISSING_FIELD, "brokers", "%s",
-            T("没有总线服务地址，各单位将无法连接；请用 --broker 名称=地址 给出",
-              "no broker's address: no unit could connect; give --broker NAME=ENDPOINT"));
+        return error_say(ret_error, E_MISSING_FIELD, "brokers",
+                         "没有总线服务地址，各单位将无法连接；请用 --broker 名称=地址 给出",
+                         "no broker's address: no unit could connect; give --broker NAME=ENDPOINT");
     for (size_t i = 0; i < brokers->n_brokers; i++) {
         const Leadbus__BrokerAddress *one = brokers->brokers[i];
         for (size_t k = 0; k < one->n_endpoints; k++)
             if (!ca_endpoint_valid(one->endpoints[k]))
-                return error_set(ret_error, E_BAD_VALUE, "brokers",
-                                 T("%.100s：应为 tcp://主机:端口 或 ipc://路径",
-                                   "%.100s: should be tcp://HOST:PORT or ipc://PATH"),
-                                 one->endpoints[k]);
+                return error_say(
+                    ret_error, E_BAD_VALUE, "brokers", "%.100s：应为 tcp://主机:端口 或 ipc://路径",
+                    "%.100s: should be tcp://HOST:PORT or ipc://PATH", one->endpoints[k]);
         if (one->n_endpoints == 0)
-            return error_set(ret_error, E_MISSING_FIELD, "brokers", "serial %" PRIu64, one->serial);
+            return error_say(ret_error, E_MISSING_FIELD, "brokers", "序列号 %" PRIu64,
+                             "serial %" PRIu64, one->serial);
     }
     return 0;
 }

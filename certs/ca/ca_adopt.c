@@ -29,9 +29,8 @@ static int adopt(const char *path, const struct trust_bundle *bundle,
     if (rc == 0) rc = keyring_load(&keyring, path, buf_bytes(&passphrase), ret_error);
     const struct trust_certificate *found = rc == 0 ? find(bundle, &keyring) : NULL;
     if (rc == 0 && !found)
-        rc = error_set(
-            ret_error, E_NOT_FOUND, path, "%s",
-            T("方案包中没有这份密钥的有效证书", "the bundle has no certificate for these keys"));
+        rc = error_say(ret_error, E_NOT_FOUND, path, "方案包中没有这份密钥的有效证书",
+                       "the bundle has no certificate for these keys");
     if (rc == 0 && keyring.serial != found->serial) {
         keyring.serial = found->serial;
         rc = keyring_save(&keyring, path, buf_bytes(&passphrase), ret_error);

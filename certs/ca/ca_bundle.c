@@ -149,10 +149,9 @@ static int add_revocation(struct bundle_work *work, const char *text, struct err
         if (rc != 0) return rc;
     }
     if (!found)
-        return error_set(ret_error, E_BAD_VALUE, "--revoke",
-                         T("名录和上一版方案包中都没有序列号 %.20s",
-                           "no serial %.20s in the directory or the previous bundle"),
-                         text);
+        return error_say(ret_error, E_BAD_VALUE, "--revoke",
+                         "名录和上一版方案包中都没有序列号 %.20s",
+                         "no serial %.20s in the directory or the previous bundle", text);
     /* Ascending: the part has one order. */
     size_t at = 0;
     while (at < list->n_revoked && list->revoked[at]->serial < serial) at++;
@@ -191,8 +190,8 @@ static int make_revocations(struct bundle_work *work, struct error *ret_error)
 {
     int rc = carry_revocations(work, ret_error);
     if (rc == 0 && work->revoke.count > 0 && (!work->reason || !slug_valid(work->reason)))
-        rc = error_set(ret_error, E_MISSING_FIELD, "--reason", "%s",
-                       T("吊销须给出原因代码，如 key-lost", "a code such as key-lost is needed"));
+        rc = error_say(ret_error, E_MISSING_FIELD, "--reason", "吊销须给出原因代码，如 key-lost",
+                       "a code such as key-lost is needed");
     for (size_t i = 0; rc == 0 && i < work->revoke.count; i++)
         rc = add_revocation(work, work->revoke.items[i], ret_error);
     if (rc == 0 && work->revoke.count > 0) work->revocations.number++;
@@ -226,10 +225,9 @@ static int add_broker(struct bundle_work *work, const char *text, struct error *
     const Leadbus__Certificate *certificate =
         equals ? broker_named(work, text, (size_t)(equals - text)) : NULL;
     if (!certificate)
-        return error_set(ret_error, E_BAD_VALUE, "--broker",
-                         T("%.80s：应为 名称=地址，且名称有 broker 证书",
-                           "%.80s: should be NAME=ENDPOINT of an issued broker"),
-                         text);
+        return error_say(ret_error, E_BAD_VALUE, "--broker",
+                         "%.80s：应为 名称=地址，且名称有 broker 证书",
+                         "%.80s: should be NAME=ENDPOINT of an issued broker", text);
     Leadbus__BrokerAddress *address = claim(work, sizeof *address);
     *address = (Leadbus__BrokerAddress)LEADBUS__BROKER_ADDRESS__INIT;
     address->serial = certificate->serial;
@@ -241,12 +239,12 @@ static int add_broker(struct bundle_work *work, const char *text, struct error *
         char *comma = strchr(at, ',');
         if (comma) *comma = 0;
         if (address->n_endpoints == ENDPOINT_COUNT_MAX)
-            return error_set(ret_error, E_TOO_LARGE, "--broker", "%d", ENDPOINT_COUNT_MAX);
+            return error_say(ret_error, E_TOO_LARGE, "--broker", "每个至多 %d 个地址",
+                             "at most %d addresses each", ENDPOINT_COUNT_MAX);
         if (!ca_endpoint_valid(at))
-            return error_set(ret_error, E_BAD_VALUE, "--broker",
-                             T("%.100s：应为 tcp://主机:端口 或 ipc://路径",
-                               "%.100s: should be tcp://HOST:PORT or ipc://PATH"),
-                             at);
+            return error_say(ret_error, E_BAD_VALUE, "--broker",
+                             "%.100s：应为 tcp://主机:端口 或 ipc://路径",
+                             "%.100s: should be tcp://HOST:PORT or ipc://PATH", at);
         address->endpoints[address->n_endpoints++] = at;
         at = comma ? comma + 1 : NULL;
     }
@@ -290,7 +288,8 @@ static int make_brokers(struct bundle_work *work, struct error *ret_error)
     work->broker_part = (Leadbus__Brokers)LEADBUS__BROKERS__INIT;
     work->broker_part.brokers = claim(work, BROKER_COUNT_MAX * sizeof(Leadbus__BrokerAddress *));
     if (work->brokers.count > BROKER_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "--broker", "%d", BROKER_COUNT_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "--broker", "至多 %d 个", "at most %d",
+                         BROKER_COUNT_MAX);
     for (size_t i = 0; rc == 0 && i < work->brokers.count; i++)
         rc = add_broker(work, work->brokers.items[i], ret_error);
     if (rc == 0 && work->brokers.count == 0) rc = carry_brokers(work, ret_error);
@@ -336,8 +335,8 @@ static int check_previous(const struct bundle_work *work, struct error *ret_erro
         return error_set(ret_error, E_ORIGIN_MISMATCH, work->previous_path, "%s",
                          work->previous_stated.bus);
     if (work->now_ms < work->previous_stated.issued_ms)
-        return error_set(ret_error, E_CLOCK_SUSPECT, work->previous_path, "%s",
-                         T("上一版的签发时间晚于现在", "the previous version was issued later"));
+        return error_say(ret_error, E_CLOCK_SUSPECT, work->previous_path,
+                         "上一版的签发时间晚于现在", "the previous version was issued later");
     return 0;
 }
 

@@ -31,9 +31,8 @@ static int secret_of(const struct init_work *work, size_t i, struct ca_secret *r
     for (size_t k = 0; k < 2; k++) {
         if (lists[k]->count == 0) continue;
         if (lists[k]->count != 1 && lists[k]->count != work->names.count)
-            return error_set(
-                ret_error, E_BAD_VALUE, "--passphrase-file", "%s",
-                T("给一个，或每位授权人各一个", "give one, or one for each authority"));
+            return error_say(ret_error, E_BAD_VALUE, "--passphrase-file",
+                             "给一个，或每位授权人各一个", "give one, or one for each authority");
         *targets[k] = lists[k]->items[lists[k]->count == 1 ? 0 : i];
     }
     return 0;
@@ -102,9 +101,9 @@ static int check_free(const struct init_work *work, struct error *ret_error)
             buf_append_u8(&path, 0);
         }
         if (file_exists((const char *)path.data))
-            rc = error_set(ret_error, E_EXISTS, (const char *)path.data, "%s",
-                           T("此目录已有一次仪式的文件；请换一个目录",
-                             "this folder holds an earlier ceremony; take another one"));
+            rc = error_say(ret_error, E_EXISTS, (const char *)path.data,
+                           "此目录已有一次仪式的文件；请换一个目录",
+                           "this folder holds an earlier ceremony; take another one");
     }
     buf_fini(&path);
     return rc;
@@ -144,19 +143,16 @@ static int run(struct init_work *work, struct error *ret_error)
 /* What is missing or too much, by name. */
 static int check_usage(const struct init_work *work, const char *extra, struct error *ret_error)
 {
-    if (extra) return error_set(ret_error, E_USAGE, extra, "%s", T("多余的参数", "not wanted"));
+    if (extra) return error_say(ret_error, E_USAGE, extra, "多余的参数", "not wanted");
     if (!work->bus)
-        return error_set(ret_error, E_USAGE, "--bus", "%s",
-                         T("须给出总线名称，如 hedong.leadbus",
-                           "the name of the bus is needed, for instance hedong.leadbus"));
+        return error_say(ret_error, E_USAGE, "--bus", "须给出总线名称，如 hedong.leadbus",
+                         "the name of the bus is needed, for instance hedong.leadbus");
     if (!trust_name_valid(work->bus))
-        return error_set(
-            ret_error, E_USAGE, "--bus", "%s",
-            T("总线名称不合规，如 hedong.leadbus", "not a name of a bus, such as hedong.leadbus"));
+        return error_say(ret_error, E_USAGE, "--bus", "总线名称不合规，如 hedong.leadbus",
+                         "not a name of a bus, such as hedong.leadbus");
     if (!work->folder)
-        return error_set(
-            ret_error, E_USAGE, "--out", "%s",
-            T("须给出存放密钥与信任根的目录", "the folder for keys and root is needed"));
+        return error_say(ret_error, E_USAGE, "--out", "须给出存放密钥与信任根的目录",
+                         "the folder for keys and root is needed");
     return 0;
 }
 
@@ -243,7 +239,8 @@ int ca_init(int argc, char **argv)
         work.names.items[work.names.count++] = default_names[i];
     }
     if (rc == 0 && work.names.count > TRUST_KEY_COUNT_MAX)
-        rc = error_set(&error, E_BAD_VALUE, "--authority", "%d", TRUST_KEY_COUNT_MAX);
+        rc = error_say(&error, E_BAD_VALUE, "--authority", "至多 %d 位", "at most %d",
+                       TRUST_KEY_COUNT_MAX);
     if (rc == 0)
         rc = ca_number("--threshold", threshold_text, 1, work.names.count, work.names.count / 2 + 1,
                        &threshold, &error);

@@ -63,20 +63,19 @@ static int check_unit(const struct issue_work *work, const Leadbus__EnrolmentReq
     uint16_t index = plan_unit_find(work->plan.plan, body->unit);
     /* A broker is no unit of the plan and may not bear the name of one. */
     if (body->role == LEADBUS__ROLE__ROLE_BROKER)
-        return index == PLAN_UNIT_NONE
-                   ? 0
-                   : error_set(ret_error, E_ROLE_NOT_ALLOWED, body->unit, "%s",
-                               T("单位不能充当总线服务", "a unit is no broker"));
+        return index == PLAN_UNIT_NONE ? 0
+                                       : error_say(ret_error, E_ROLE_NOT_ALLOWED, body->unit,
+                                                   "单位不能充当总线服务", "a unit is no broker");
     if (index == PLAN_UNIT_NONE)
-        return error_set(ret_error, E_UNIT_UNKNOWN, body->unit, "%s",
-                         T("方案中没有这个单位", "the plan has no such unit"));
+        return error_say(ret_error, E_UNIT_UNKNOWN, body->unit, "方案中没有这个单位",
+                         "the plan has no such unit");
     if (plan_unit(work->plan.plan, index)->successor != PLAN_UNIT_NONE)
-        return error_set(ret_error, E_UNIT_UNKNOWN, body->unit, "%s",
-                         T("该单位已由其他单位承继", "the unit has a successor"));
+        return error_say(ret_error, E_UNIT_UNKNOWN, body->unit, "该单位已由其他单位承继",
+                         "the unit has a successor");
     if (body->role == LEADBUS__ROLE__ROLE_OFFICE &&
         index != plan_unit_with_duty(work->plan.plan, PLAN_DUTY_OFFICE))
-        return error_set(ret_error, E_ROLE_NOT_ALLOWED, body->unit, "%s",
-                         T("不是联席会议办公室", "is not the joint-conference office"));
+        return error_say(ret_error, E_ROLE_NOT_ALLOWED, body->unit, "不是联席会议办公室",
+                         "is not the joint-conference office");
     return 0;
 }
 
@@ -115,15 +114,12 @@ static int check_others(struct issue_work *work, const Leadbus__EnrolmentRequest
         }
         if (bytes_equal(ca_binary(one->identity), ca_binary(body->identity)) ||
             bytes_equal(ca_binary(one->transport), ca_binary(body->transport)))
-            return error_set(
-                ret_error, E_EXISTS, body->unit,
-                T("密钥已属于序列号 %" PRIu64 "（%s）", "serial %" PRIu64 " of %s has this key"),
-                one->serial, one->unit);
+            return error_say(ret_error, E_EXISTS, body->unit, "密钥已属于序列号 %" PRIu64 "（%s）",
+                             "serial %" PRIu64 " of %s has this key", one->serial, one->unit);
     }
     if (held && !work->replace)
-        return error_set(ret_error, E_EXISTS, body->unit, "%s",
-                         T("已有有效证书；换发请加 --replace",
-                           "has a valid certificate; --replace issues another"));
+        return error_say(ret_error, E_EXISTS, body->unit, "已有有效证书；换发请加 --replace",
+                         "has a valid certificate; --replace issues another");
     if (work->replace) drop(work, body);
     return 0;
 }
@@ -145,16 +141,15 @@ static int issue_one(struct issue_work *work, const char *path, struct error *re
     if (rc == 0) rc = check_unit(work, body, &error);
     if (rc == 0) rc = check_others(work, body, &error);
     if (rc == 0 && work->certificate_count == CERTIFICATE_COUNT_MAX)
-        rc = error_set(&error, E_TOO_LARGE, work->directory, "%d", CERTIFICATE_COUNT_MAX);
+        rc = error_say(&error, E_TOO_LARGE, work->directory, "至多 %d 份证书",
+                       "at most %d certificates", CERTIFICATE_COUNT_MAX);
     if (rc == 0) rc = add_epoch_keys(work, body->epoch_keys, body->n_epoch_keys);
     uint8_t hash[32];
     char fingerprint[65];
     sha256(buf_bytes(&bytes), hash);
     hex_encode(bytes_of(hash, sizeof hash), fingerprint);
     buf_fini(&bytes);
-    if (rc != 0)
-        return error_set(ret_error, rc, path, "%s%s%s", error.field, *error.field ? ": " : "",
-                         error.detail);
+    if (rc != 0) return error_in(ret_error, error_carry(ret_error, rc, error.field, &error), path);
     Leadbus__Certificate *one = claim(work, sizeof *one);
     *one = (Leadbus__Certificate)LEADBUS__CERTIFICATE__INIT;
     one->serial = work->serial_next++;

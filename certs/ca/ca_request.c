@@ -33,9 +33,8 @@ static int open_or_make(const struct request_work *work, struct keyring *keyring
         goto out;
     }
     if (file_exists(work->keyring)) {
-        rc = error_set(ret_error, E_EXISTS, work->keyring, "%s",
-                       T("密钥文件已存在；重新申请请加 --again",
-                         "the keyring is there; --again makes another request from it"));
+        rc = error_say(ret_error, E_EXISTS, work->keyring, "密钥文件已存在；重新申请请加 --again",
+                       "the keyring is there; --again makes another request from it");
         goto out;
     }
     rc = make_folder_of(work->keyring, ret_error);

@@ -82,7 +82,7 @@ static int confirm(bool yes, struct error *ret_error)
     if (yes || !isatty(STDIN_FILENO)) return 0;
     (void)fprintf(stderr, "%s", T("签署请输入 yes：", "type yes to sign: "));
     if (fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0) return 0;
-    return error_set(ret_error, E_USAGE, "sign", "%s", T("未签署", "not signed"));
+    return error_say(ret_error, E_USAGE, "sign", "未签署", "not signed");
 }
 
 /* What broker and agents would refuse after the bundle in force is not signed. */
@@ -109,8 +109,8 @@ static int sign_one(const char *path, const struct keyring *keyring,
                                    SUITE_PUBLIC_LEN) == 0);
     /* A root may also be signed by keys of the one before it. */
     if (!listed && signable.bundle) {
-        rc = error_set(ret_error, E_ROLE_NOT_ALLOWED, keyring->unit, "%s",
-                       T("信任根中没有这把密钥", "the root does not have this key"));
+        rc = error_say(ret_error, E_ROLE_NOT_ALLOWED, keyring->unit, "信任根中没有这把密钥",
+                       "the root does not have this key");
         goto out;
     }
     if (ca_note_has(buf_bytes(&signable.note), name)) {
@@ -184,8 +184,8 @@ int ca_sign(int argc, char **argv)
     if (rc == 0) rc = keyring_load(&keyring, key, buf_bytes(&passphrase), &error);
     buf_wipe_fini(&passphrase);
     if (rc == 0 && keyring.role != LEADBUS__ROLE__ROLE_NONE)
-        rc = error_set(&error, E_ROLE_NOT_ALLOWED, key, "%s",
-                       T("不是授权人的密钥文件", "not an authority's key"));
+        rc = error_say(&error, E_ROLE_NOT_ALLOWED, key, "不是授权人的密钥文件",
+                       "not an authority's key");
     if (rc == 0 && previous_path) rc = signable_open(previous_path, &previous, &error);
     for (int i = first; rc == 0 && i < argc; i++)
         rc = sign_one(argv[i], &keyring, previous_path ? &previous : NULL, yes, &error);
@@ -237,8 +237,8 @@ static int combine(char **paths, size_t count, const char *out, struct error *re
         struct signable other = {0};
         rc = signable_open(paths[i], &other, ret_error);
         if (rc == 0 && !same_content(&whole, &other))
-            rc = error_set(ret_error, E_BAD_VALUE, paths[i],
-                           T("与 %s 不是同一份内容", "is not a copy of %s"), paths[0]);
+            rc = error_say(ret_error, E_BAD_VALUE, paths[i], "与 %s 不是同一份内容",
+                           "is not a copy of %s", paths[0]);
         if (rc == 0) {
             size_t text_len = whole.text.len;
             rc = merge(&whole.note, buf_bytes(&other.note), ret_error);

@@ -51,7 +51,8 @@ static int derive(struct bytes passphrase, const uint8_t head[HEAD_LEN], uint8_t
     }
     if (kdf != KDF_ARGON2ID || operations == 0 || operations > operations_max ||
         memory < crypto_pwhash_MEMLIMIT_MIN || memory > memory_max_bytes)
-        return error_set(ret_error, E_BAD_FORM, "keyring", "unknown or absurd KDF parameters");
+        return error_say(ret_error, E_BAD_FORM, "keyring", "口令派生参数未知或不合理",
+                         "unknown or absurd KDF parameters");
     if (crypto_pwhash(ret_key, 32, (const char *)passphrase.data, passphrase.len, at + 17,
                       operations, (size_t)memory, crypto_pwhash_ALG_ARGON2ID13) != 0)
         return error_set(ret_error, E_NO_MEMORY, "keyring", "Argon2id wants %llu bytes",
@@ -75,8 +76,10 @@ int keyring_generate(struct keyring *ret, const char *unit, Leadbus__Role role, 
 {
     if (!slug_valid(unit)) return error_set(ret_error, E_BAD_VALUE, "unit", "%.60s", unit);
     if (epoch_count > KEYRING_EPOCH_COUNT_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "epochs", "at most %d", KEYRING_EPOCH_COUNT_MAX);
-    if (sodium_init() < 0) return error_set(ret_error, E_IO, NULL, "no entropy");
+        return error_say(ret_error, E_BAD_VALUE, "epochs", "至多 %d 把", "at most %d",
+                         KEYRING_EPOCH_COUNT_MAX);
+    if (sodium_init() < 0)
+        return error_say(ret_error, E_IO, NULL, "系统不提供随机数", "no entropy");
     *ret = (struct keyring){.role = role};
     (void)sodium_mlock(ret, sizeof *ret);
     snprintf(ret->unit, sizeof ret->unit, "%s", unit);
@@ -152,7 +155,7 @@ int keyring_save(const struct keyring *keyring, const char *path, struct bytes p
                  struct error *ret_error)
 {
     if (passphrase.len == 0 || passphrase.len > KEYRING_PASSPHRASE_LEN_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "passphrase", "1..%d bytes",
+        return error_say(ret_error, E_BAD_VALUE, "passphrase", "应为 1 到 %d 字节", "1..%d bytes",
                          KEYRING_PASSPHRASE_LEN_MAX);
     bool raw = is_raw_key(passphrase);
     struct buf plain = {0}, file = {0};
@@ -198,7 +201,8 @@ static int keyring_open(struct keyring *ret, struct bytes file, struct bytes pas
         (void)sodium_mlock(ret, sizeof *ret);
         if (!plain_read(buf_bytes(&plain), ret)) {
             keyring_fini(ret);
-            code = error_set(ret_error, E_BAD_FORM, "keyring", "the content is not a keyring's");
+            code = error_say(ret_error, E_BAD_FORM, "keyring", "内容不是密钥文件",
+                             "the content is not a keyring's");
         }
     }
     sodium_memzero(key, sizeof key);
@@ -209,7 +213,8 @@ static int keyring_open(struct keyring *ret, struct bytes file, struct bytes pas
 int keyring_load(struct keyring *ret, const char *path, struct bytes passphrase,
                  struct error *ret_error)
 {
-    if (sodium_init() < 0) return error_set(ret_error, E_IO, NULL, "no entropy");
+    if (sodium_init() < 0)
+        return error_say(ret_error, E_IO, NULL, "系统不提供随机数", "no entropy");
     struct buf file = {0};
     struct buf folder = {0};
     file_folder_of(path, &folder);
@@ -252,8 +257,8 @@ int keyring_epoch_add(struct keyring *keyring, uint64_t now_ms, uint64_t epoch_m
                       struct error *ret_error)
 {
     if (keyring->epoch_count == KEYRING_EPOCH_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "epochs", "%d are held: destroy old ones first",
-                         KEYRING_EPOCH_COUNT_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "epochs", "已有 %d 把，请先销毁旧的",
+                         "%d are held: destroy old ones first", KEYRING_EPOCH_COUNT_MAX);
     const struct keyring_epoch *last =
         keyring->epoch_count ? &keyring->epochs[keyring->epoch_count - 1] : NULL;
     uint64_t from_ms = last && last->not_after_ms > now_ms ? last->not_after_ms : now_ms;

@@ -36,21 +36,23 @@ static int parts_check(struct trust_bundle *bundle, struct error *ret_error)
     for (size_t i = 0; i < stated->part_count; i++) {
         const struct trust_manifest_part *line = &stated->parts[i];
         if (i >= message->n_parts)
-            return error_set(ret_error, E_TRUNCATED, line->name, "the part is missing");
+            return error_say(ret_error, E_TRUNCATED, line->name, "缺少此部分",
+                             "the part is missing");
         struct trust_part *part = &bundle->parts[i];
         part->name = message->parts[i]->name;
         part->content = bytes_of(message->parts[i]->content.data, message->parts[i]->content.len);
         if (strcmp(part->name, line->name) != 0)
-            return error_set(ret_error, E_BAD_FORM, "part",
+            return error_say(ret_error, E_BAD_FORM, "part", "%.60s 与清单次序不符",
                              "%.60s stands out of the manifest's order", part->name);
         sha256(part->content, part->sha256);
         if (part->content.len != line->size || memcmp(part->sha256, line->sha256, 32) != 0)
-            return error_set(ret_error, E_SECTION_HASH, part->name,
+            return error_say(ret_error, E_SECTION_HASH, part->name, "长度或哈希与清单不符",
                              "length or hash is not the manifest's");
         bundle->part_count = i + 1;
     }
     if (bundle->part_count != message->n_parts)
-        return error_set(ret_error, E_BAD_FORM, "part", "a part that the manifest does not have");
+        return error_say(ret_error, E_BAD_FORM, "part", "含有清单之外的部分",
+                         "a part that the manifest does not have");
     return 0;
 }
 
@@ -66,12 +68,13 @@ static int manifest_open(struct trust_bundle *bundle, struct error *ret_error)
     if (code == 0) code = trust_manifest_parse(bundle->manifest.text, &bundle->stated, ret_error);
     if (code != 0) return code;
     if (strcmp(stated->bus, bundle->root.bus) != 0)
-        return error_set(ret_error, E_NOTE_INVALID, "bus", "a bundle of another bus: %s",
-                         stated->bus);
+        return error_say(ret_error, E_NOTE_INVALID, "bus", "是另一总线 %s 的方案包",
+                         "a bundle of another bus: %s", stated->bus);
     if (stated->root_version != bundle->root.version)
-        return error_set(ret_error, E_NOTE_INVALID, "root", "made under root %llu, held is %llu",
-                         (unsigned long long)stated->root_version,
-                         (unsigned long long)bundle->root.version);
+        return error_say(
+            ret_error, E_NOTE_INVALID, "root", "按信任根第 %llu 版签发，本地为第 %llu 版",
+            "made under root %llu, held is %llu", (unsigned long long)stated->root_version,
+            (unsigned long long)bundle->root.version);
     return parts_check(bundle, ret_error);
 }
 
@@ -87,7 +90,9 @@ static int part_decode(struct trust_bundle *bundle, const char *name,
                        struct error *ret_error)
 {
     const struct trust_part *part = part_find(bundle, name);
-    if (!part) return error_set(ret_error, E_MISSING_FIELD, name, "the bundle has no such part");
+    if (!part)
+        return error_say(ret_error, E_MISSING_FIELD, name, "方案包中没有此部分",
+                         "the bundle has no such part");
     return message_decode(descriptor, part->content, &bundle->arena, ret, ret_error);
 }
 
@@ -128,7 +133,7 @@ int trust_bundle_open(struct bytes input, const struct trust_root *root, struct 
                       struct error *ret_error)
 {
     if (input.len > LIMIT_BUNDLE_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "bundle", "more than %d bytes",
+        return error_say(ret_error, E_TOO_LARGE, "bundle", "超过 %d 字节", "more than %d bytes",
                          LIMIT_BUNDLE_BYTES_MAX);
     struct trust_bundle *bundle = calloc(1, sizeof *bundle);
     if (!bundle) return error_set(ret_error, E_NO_MEMORY, NULL, "bundle");

@@ -14,21 +14,23 @@ static struct bytes binary(ProtobufCBinaryData data)
 static int check_request_body(const Leadbus__EnrolmentRequestBody *body, struct error *ret_error)
 {
     const struct suite *suite = suite_find(SUITE_1);
-    if (!slug_valid(body->unit)) return error_set(ret_error, E_BAD_VALUE, "unit", "is no unit key");
+    if (!slug_valid(body->unit))
+        return error_say(ret_error, E_BAD_VALUE, "unit", "不是单位代码", "is no unit key");
     if (body->role < LEADBUS__ROLE__ROLE_UNIT || body->role > LEADBUS__ROLE__ROLE_OFFICE)
         return error_set(ret_error, E_BAD_VALUE, "role", "%d", (int)body->role);
     if (body->identity.len != SUITE_PUBLIC_LEN || body->witness.len != SUITE_PUBLIC_LEN ||
         body->transport.len != SUITE_PUBLIC_LEN)
-        return error_set(ret_error, E_BAD_VALUE, body->unit, "keys have 32 bytes");
+        return error_say(ret_error, E_BAD_VALUE, body->unit, "密钥应为 32 字节",
+                         "keys have 32 bytes");
     if (suite->check_sign_key(body->identity.data) < 0)
-        return error_set(ret_error, E_KEY_WEAK, "identity", "of %s", body->unit);
+        return error_say(ret_error, E_KEY_WEAK, "identity", "单位 %s", "of %s", body->unit);
     if (suite->check_sign_key(body->witness.data) < 0)
-        return error_set(ret_error, E_KEY_WEAK, "witness", "of %s", body->unit);
+        return error_say(ret_error, E_KEY_WEAK, "witness", "单位 %s", "of %s", body->unit);
     if (suite->check_agree_key(body->transport.data) < 0)
-        return error_set(ret_error, E_KEY_WEAK, "transport", "of %s", body->unit);
+        return error_say(ret_error, E_KEY_WEAK, "transport", "单位 %s", "of %s", body->unit);
     if (memcmp(body->identity.data, body->witness.data, SUITE_PUBLIC_LEN) == 0)
-        return error_set(ret_error, E_BAD_VALUE, "witness", "is the identity key of %s",
-                         body->unit);
+        return error_say(ret_error, E_BAD_VALUE, "witness", "与 %s 的身份密钥相同",
+                         "is the identity key of %s", body->unit);
     return 0;
 }
 
@@ -49,7 +51,7 @@ int trust_request_open(struct bytes request, struct arena *arena,
     if (outer->signature.len != SUITE_SIGNATURE_LEN ||
         signed_body_verify(SIGNED_REQUEST, binary(outer->body), binary(outer->signature),
                            body->identity.data) < 0)
-        return error_set(ret_error, E_REQUEST_INVALID, "signature", "of %s", body->unit);
+        return error_say(ret_error, E_REQUEST_INVALID, "signature", "单位 %s", "of %s", body->unit);
     struct trust_certificate self = {.unit = body->unit, .role = body->role};
     memcpy(self.identity, body->identity.data, SUITE_PUBLIC_LEN);
     uint64_t last = 0;
@@ -57,11 +59,11 @@ int trust_request_open(struct bytes request, struct arena *arena,
         const Leadbus__EpochKeyBody *epoch = NULL;
         rc = trust_epoch_key_check(&self, body->epoch_keys[i], arena, &epoch, ret_error);
         if (rc == E_SIGNATURE_INVALID || rc == E_IDENTITY_MISMATCH)
-            rc = error_set(ret_error, E_REQUEST_INVALID, "epoch_keys", "key %zu of %s", i,
-                           body->unit);
+            rc = error_say(ret_error, E_REQUEST_INVALID, "epoch_keys",
+                           "第 %zu 把（从 0 数起），单位 %s", "key %zu of %s", i, body->unit);
         if (rc == 0 && epoch->epoch <= last)
-            rc = error_set(ret_error, E_BAD_VALUE, "epoch_keys", "of %s are not in order",
-                           body->unit);
+            rc = error_say(ret_error, E_BAD_VALUE, "epoch_keys", "单位 %s 的次序不对",
+                           "of %s are not in order", body->unit);
         if (rc < 0) return rc;
         last = epoch->epoch;
     }

@@ -21,7 +21,8 @@ static int certificate_read(const Leadbus__Certificate *from, struct trust_certi
     if (from->serial == 0 || !slug_valid(from->unit) || from->role <= LEADBUS__ROLE__ROLE_NONE ||
         from->role > LEADBUS__ROLE__ROLE_OFFICE || from->not_before_ms >= from->not_after_ms ||
         from->identity.len != 32 || from->witness.len != 32 || from->transport.len != 32)
-        return error_set(ret_error, E_BAD_VALUE, field, "not a well formed certificate");
+        return error_say(ret_error, E_BAD_VALUE, field, "证书格式不合规",
+                         "not a well formed certificate");
     *to = (struct trust_certificate){.serial = from->serial,
                                      .unit = from->unit,
                                      .role = from->role,
@@ -29,7 +30,8 @@ static int certificate_read(const Leadbus__Certificate *from, struct trust_certi
                                      .not_after_ms = from->not_after_ms};
     for (size_t i = 0; i < from->n_suites; i++) {
         if (from->suites[i] == 0 || from->suites[i] > 31)
-            return error_set(ret_error, E_BAD_VALUE, field, "suite %u", from->suites[i]);
+            return error_say(ret_error, E_BAD_VALUE, field, "密码套件 %u", "suite %u",
+                             from->suites[i]);
         to->suites |= 1u << from->suites[i];
     }
     memcpy(to->identity, from->identity.data, 32);
@@ -37,7 +39,7 @@ static int certificate_read(const Leadbus__Certificate *from, struct trust_certi
     memcpy(to->transport, from->transport.data, 32);
     if (suite->check_sign_key(to->identity) != 0 || suite->check_sign_key(to->witness) != 0 ||
         suite->check_agree_key(to->transport) != 0)
-        return error_set(ret_error, E_KEY_WEAK, field, "unit %s", from->unit);
+        return error_say(ret_error, E_KEY_WEAK, field, "单位 %s", "unit %s", from->unit);
     return 0;
 }
 
@@ -51,14 +53,16 @@ static int revocations_read(struct trust_bundle *bundle, struct error *ret_error
 {
     const Leadbus__Revocations *revocations = bundle->revocations;
     if (revocations->number != bundle->stated.revocation)
-        return error_set(ret_error, E_BAD_VALUE, "revocations",
+        return error_say(ret_error, E_BAD_VALUE, "revocations",
+                         "编号为 %" PRIu64 "，清单中为 %" PRIu64,
                          "number %" PRIu64 ", the manifest has %" PRIu64, revocations->number,
                          bundle->stated.revocation);
     for (size_t i = 0; i < revocations->n_revoked; i++) {
         const Leadbus__Revocation *one = revocations->revoked[i];
         if (!slug_valid(one->reason) ||
             (i > 0 && one->serial <= revocations->revoked[i - 1]->serial))
-            return error_set(ret_error, E_BAD_VALUE, "revocations",
+            return error_say(ret_error, E_BAD_VALUE, "revocations",
+                             "序列号 %" PRIu64 "：次序不对，或没有原因代码",
                              "serial %" PRIu64 ": out of order, or no reason code", one->serial);
         struct trust_certificate key = {.serial = one->serial}, *found;
         found = bundle->certificate_count == 0
@@ -86,15 +90,17 @@ static int certificates_check(const struct trust_bundle *bundle, struct error *r
         for (size_t k = 0; k < i; k++) {
             const struct trust_certificate *other = &bundle->certificates[k];
             if (one->serial == other->serial)
-                return error_set(ret_error, E_BAD_VALUE, "directory",
+                return error_say(ret_error, E_BAD_VALUE, "directory", "序列号 %" PRIu64 " 重复",
                                  "serial %" PRIu64 " stands twice", one->serial);
             if (memcmp(one->identity, other->identity, 32) == 0 ||
                 memcmp(one->transport, other->transport, 32) == 0)
-                return error_set(ret_error, E_BAD_VALUE, "directory",
+                return error_say(ret_error, E_BAD_VALUE, "directory",
+                                 "序列号 %" PRIu64 " 与 %" PRIu64 " 使用同一把密钥",
                                  "serials %" PRIu64 " and %" PRIu64 " share a key", other->serial,
                                  one->serial);
             if (overlap(one, other))
-                return error_set(ret_error, E_BAD_VALUE, "directory",
+                return error_say(ret_error, E_BAD_VALUE, "directory",
+                                 "单位 %s 有两份有效证书，序列号 %" PRIu64 " 与 %" PRIu64,
                                  "%s has two valid certificates, serials %" PRIu64 " and %" PRIu64,
                                  one->unit, other->serial, one->serial);
         }
@@ -114,7 +120,8 @@ static int epoch_note_number(struct map *seen, uint64_t serial, const Leadbus__E
     if (code != 0) return code;
     (void)map_put(seen, key, &fresh);
     return fresh ? 0
-                 : error_set(ret_error, E_BAD_VALUE, "directory",
+                 : error_say(ret_error, E_BAD_VALUE, "directory",
+                             "时段密钥 %" PRIu64 "（单位 %s）重复",
                              "epoch %" PRIu64 " of %s stands twice", body->epoch, body->unit);
 }
 
@@ -142,7 +149,8 @@ static int epoch_keys_check(struct trust_bundle *bundle, struct map *seen, struc
                     certificate = one;
         }
         if (!certificate)
-            return error_set(ret_error, E_SIGNATURE_INVALID, "directory",
+            return error_say(ret_error, E_SIGNATURE_INVALID, "directory",
+                             "时段密钥 %" PRIu64 "（单位 %.47s）没有该单位任何证书的签名",
                              "epoch key %" PRIu64 " of %.47s is signed by none of its certificates",
                              body->epoch, body->unit);
         bundle->epoch_serials[i] = certificate->serial;
@@ -171,7 +179,8 @@ static int brokers_check(const struct trust_bundle *bundle, struct error *ret_er
         for (size_t k = 0; good && k < broker->n_endpoints; k++)
             good = endpoint_valid(broker->endpoints[k]);
         if (!good)
-            return error_set(ret_error, E_BAD_VALUE, "brokers",
+            return error_say(ret_error, E_BAD_VALUE, "brokers",
+                             "序列号 %" PRIu64 "：不是总线服务的证书，或地址不合规",
                              "serial %" PRIu64 ": no broker's, or its endpoints", broker->serial);
     }
     return 0;
@@ -184,8 +193,8 @@ int trust_directory_read(struct trust_bundle *bundle, struct error *ret_error)
     bundle->certificates = calloc(count ? count : 1, sizeof *bundle->certificates);
     if (!bundle->certificates) return error_set(ret_error, E_NO_MEMORY, NULL, "directory");
     if (count > (size_t)LIMIT_UNIT_COUNT_MAX * 8)
-        return error_set(ret_error, E_TOO_LARGE, "directory", "more than %d certificates",
-                         LIMIT_UNIT_COUNT_MAX * 8);
+        return error_say(ret_error, E_TOO_LARGE, "directory", "多于 %d 份证书",
+                         "more than %d certificates", LIMIT_UNIT_COUNT_MAX * 8);
     for (size_t i = 0; i < count; i++) {
         int code =
             certificate_read(directory->certificates[i], &bundle->certificates[i], ret_error);

@@ -56,13 +56,16 @@ int trust_root_advance(const struct trust_root *current, struct bytes note, stru
     int code = root_read(note, &parsed, &next, ret_error);
     if (code != 0) return code;
     if (strcmp(next.bus, current->bus) != 0)
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "bus", "root of another bus: %s", next.bus);
+        return error_say(ret_error, E_BUNDLE_ROLLBACK, "bus", "是另一总线 %s 的信任根",
+                         "root of another bus: %s", next.bus);
     if (next.version == current->version)
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "root",
+        return error_say(ret_error, E_BUNDLE_ROLLBACK, "root",
+                         "第 %llu 版信任根与本地信任的不是同一份",
                          "another root of version %llu than the one trusted here",
                          (unsigned long long)next.version);
     if (current->version == UINT64_MAX || next.version != current->version + 1)
-        return error_set(ret_error, E_BUNDLE_ROLLBACK, "version",
+        return error_say(ret_error, E_BUNDLE_ROLLBACK, "version",
+                         "信任根第 %llu 版不能接在第 %llu 版之后",
                          "root %llu does not follow root %llu", (unsigned long long)next.version,
                          (unsigned long long)current->version);
     code = trust_root_verify(current, &parsed, current->threshold_root, NULL, ret_error);

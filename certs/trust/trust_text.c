@@ -22,7 +22,8 @@ static void refuse(struct reader *reader, const char *wanted)
     if (reader->rc < 0) return;
     char field[48];
     (void)snprintf(field, sizeof field, "%s:%zu", reader->what, reader->line);
-    reader->rc = error_set(reader->ret_error, E_NOTE_INVALID, field, "should be %s", wanted);
+    reader->rc =
+        error_say(reader->ret_error, E_NOTE_INVALID, field, "应为 %s", "should be %s", wanted);
 }
 
 /* The rest of the next line after "word "; the line stays where it does not start so. */
@@ -100,7 +101,8 @@ static void take_key(struct reader *reader, struct bytes value, struct trust_roo
             return;
         }
     if (suite_find(SUITE_1)->check_sign_key(key.public_key) < 0) {
-        reader->rc = error_set(reader->ret_error, E_KEY_WEAK, key.name, "in the root");
+        reader->rc =
+            error_say(reader->ret_error, E_KEY_WEAK, key.name, "在信任根中", "in the root");
         return;
     }
     memcpy(root->keys[root->key_count].name, key.name, strlen(key.name) + 1);
@@ -152,7 +154,7 @@ int trust_root_format(const struct trust_root *root, struct buf *buf, struct err
     struct trust_root again;
     struct error error = {0};
     if (rc == 0 && trust_root_parse(buf_bytes(&text), &again, &error) < 0)
-        rc = error_set(ret_error, E_BAD_VALUE, error.field, "%s", error.detail);
+        rc = error_carry(ret_error, E_BAD_VALUE, error.field, &error);
     if (rc == 0) buf_append_bytes(buf, buf_bytes(&text));
     buf_fini(&text);
     return rc;
@@ -265,7 +267,7 @@ int trust_manifest_format(const struct trust_manifest *manifest, struct buf *buf
     struct trust_manifest again;
     struct error error = {0};
     if (trust_manifest_parse(buf_bytes(&text), &again, &error) < 0)
-        rc = error_set(ret_error, E_BAD_VALUE, error.field, "%s", error.detail);
+        rc = error_carry(ret_error, E_BAD_VALUE, error.field, &error);
     if (rc == 0) buf_append_bytes(buf, buf_bytes(&text));
     buf_fini(&text);
     return rc;

@@ -33,7 +33,7 @@ bool agent_is_bundle(struct bytes encoded)
 static int plan_of_bundle(struct bytes encoded, struct plan **ret_plan, struct error *ret_error)
 {
     Leadbus__Bundle *bundle = leadbus__bundle__unpack(NULL, encoded.len, encoded.data);
-    if (!bundle) return error_set(ret_error, E_BAD_FORM, "bundle", "not a bundle");
+    if (!bundle) return error_say(ret_error, E_BAD_FORM, "bundle", "不是方案包", "not a bundle");
     struct plan_part parts[LIMIT_BUNDLE_PART_COUNT_MAX];
     size_t count = 0;
     for (size_t i = 0; i < bundle->n_parts && count < LIMIT_BUNDLE_PART_COUNT_MAX; i++)
@@ -84,8 +84,9 @@ int agent_check_section(void *ctx, const char *kind_slug, const char *topic, con
     int index = kind ? plan_section_find(kind, section) : -1;
     if (index >= 0) message = payload_find(kind->sections[index].message);
     if (!message) {
-        status = error_set(&error, kind ? E_PAYLOAD_INVALID : E_KIND_UNKNOWN, section,
-                           "no schema for this section of %s", kind_slug);
+        status = error_say(&error, kind ? E_PAYLOAD_INVALID : E_KIND_UNKNOWN, section,
+                           "本程序没有种类 %s 该分段的结构", "no schema for this section of %s",
+                           kind_slug);
     } else {
         struct payload_context context = {
             .section = section, .as_stated = kind->exempt, .topic = topic};

@@ -98,8 +98,8 @@ int api_draft_section(struct agent *agent, struct api_draft *draft, size_t secti
     const struct plan_section *rule = &draft->kind->sections[section];
     const struct payload_message *message = payload_find(rule->message);
     if (!message)
-        return error_set(ret_error, E_PAYLOAD_INVALID, rule->name, "this program has no %s",
-                         rule->message);
+        return error_say(ret_error, E_PAYLOAD_INVALID, rule->name, "本程序没有结构 %s，请升级",
+                         "this program has no %s", rule->message);
     struct buf *payload = &draft->payloads[draft->draft.section_count];
     struct payload_context context = {
         .section = rule->name, .as_stated = draft->kind->exempt, .topic = draft->draft.topic};

@@ -79,7 +79,8 @@ int api_restored(struct agent *agent, struct http_request *request, struct http_
     json_t *body = NULL;
     int status = payload_json_parse(buf_bytes(&request->body), &body, ret_error);
     if (!status) status = api_string(body, "origin", &origin, ret_error);
-    if (!status && !origin) status = error_set(ret_error, E_MISSING_FIELD, "origin", "missing");
+    if (!status && !origin)
+        status = error_say(ret_error, E_MISSING_FIELD, "origin", "缺失", "missing");
     if (!status && leadbus_confirm_restored(agent->lb, origin, &trouble))
         status = agent_error(&trouble, ret_error);
     json_decref(body);

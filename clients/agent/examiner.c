@@ -18,6 +18,7 @@
 #include "clients/agent/agent.h"
 #include "proto/base/check.h"
 #include "proto/base/utf8.h"
+#include "proto/host/file.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { BOUNDED_MEMORY = 0 }; /* a sanitizer's shadow is larger than any bound */
@@ -55,8 +56,7 @@ int examination_new(struct examination **ret_examination, struct error *ret_erro
     examination->file = memfd_create("leadbus-examined", MFD_CLOEXEC);
     if (examination->file < 0) {
         free(examination);
-        return error_set(ret_error, errno == ENOMEM ? E_NO_MEMORY : E_IO, "memfd", "%s",
-                         strerror(errno));
+        return file_said(ret_error, errno == ENOMEM ? E_NO_MEMORY : E_IO, "memfd", NULL, errno);
     }
     *ret_examination = examination;
     return 0;
@@ -89,8 +89,8 @@ int examination_add(struct examination *examination, struct bytes piece, struct 
         ssize_t put = write(examination->file, piece.data, piece.len);
         if (put < 0 && errno == EINTR) continue;
         if (put < 0)
-            return error_set(ret_error, errno == ENOSPC || errno == ENOMEM ? E_NO_MEMORY : E_IO,
-                             "memfd", "%s", strerror(errno));
+            return file_said(ret_error, errno == ENOSPC || errno == ENOMEM ? E_NO_MEMORY : E_IO,
+                             "memfd", NULL, errno);
         piece = bytes_of(piece.data + put, piece.len - (size_t)put);
     }
     return 0;

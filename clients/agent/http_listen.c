@@ -9,10 +9,11 @@
 
 #include "clients/agent/http_inner.h"
 #include "proto/base/check.h"
+#include "proto/host/file.h"
 
 static int system_error(struct error *ret_error, const char *field, const char *what)
 {
-    return error_set(ret_error, E_IO, field, "%s: %s", what, strerror(errno));
+    return file_said(ret_error, E_IO, field, what, errno);
 }
 
 static int listen_local(struct http *http, const struct http_options *options, int *ret_fd,
@@ -20,8 +21,8 @@ static int listen_local(struct http *http, const struct http_options *options, i
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(options->socket_path) >= sizeof address.sun_path)
-        return error_set(ret_error, E_BAD_CONFIG, "http.socket", "a path of at most %zu bytes",
-                         sizeof address.sun_path - 1);
+        return error_say(ret_error, E_BAD_CONFIG, "http.socket", "路径至多 %zu 字节",
+                         "a path of at most %zu bytes", sizeof address.sun_path - 1);
     memcpy(address.sun_path, options->socket_path, strlen(options->socket_path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return system_error(ret_error, "http.socket", "socket");
@@ -134,7 +135,8 @@ static int serve(struct http *http, const struct http_options *options,
         start_daemon(http, ret_daemon == &http->tcp ? http_handle_tcp : http_handle_local, fd);
     if (!daemon) {
         close(fd);
-        return error_set(ret_error, E_IO, "http", "the HTTP server does not start");
+        return error_say(ret_error, E_IO, "http", "HTTP 服务无法启动",
+                         "the HTTP server does not start");
     }
     *ret_daemon = daemon;
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -165,7 +167,8 @@ int http_start(struct agent *agent, const struct http_options *options, struct h
     if (!status && options->address && *options->address)
         status = options->token.len
                      ? serve(http, options, listen_tcp, &http->tcp, ret_error)
-                     : error_set(ret_error, E_BAD_CONFIG, "http.token_file",
+                     : error_say(ret_error, E_BAD_CONFIG, "http.token_file",
+                                 "使用地址时须有访问令牌：本机任何用户都能连接端口",
                                  "an address needs a token: any user can reach a port");
     if (status)
         http_stop(http);

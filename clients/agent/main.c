@@ -231,7 +231,7 @@ static int signals_open(int *ret_fd, struct error *ret_error)
     signal(SIGPIPE, SIG_IGN);
     sigprocmask(SIG_BLOCK, &set, NULL);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0) return error_set(ret_error, E_IO, "signalfd", "%s", strerror(errno));
+    if (fd < 0) return file_said(ret_error, E_IO, "signalfd", NULL, errno);
     *ret_fd = fd;
     return 0;
 }
@@ -322,7 +322,7 @@ static int turn(struct agent *agent, int signal_fd, uint64_t *watchdog_ms, bool 
     int timeout_ms = least_timeout(agent);
     if (*watchdog_ms && timeout_ms > (int)*watchdog_ms) timeout_ms = (int)*watchdog_ms;
     if (poll(fds, FD_COUNT + FILES_FD_COUNT, timeout_ms) < 0 && errno != EINTR)
-        return error_set(ret_error, E_IO, "poll", "%s", strerror(errno));
+        return file_said(ret_error, E_IO, "poll", NULL, errno);
     struct signalfd_siginfo signal;
     while (read(signal_fd, &signal, sizeof signal) == (ssize_t)sizeof signal)
         if (signal.ssi_signo != SIGHUP) *ret_stop = true;
@@ -417,7 +417,7 @@ int main(int argc, char **argv)
     if (status == OPTIONS_DONE) return 0;
     if (status) return options_exit_code(status);
     if (lang && strcmp(lang, "en") != 0 && strcmp(lang, "zh") != 0)
-        status = error_set(&error, E_USAGE, "--lang", "zh / en");
+        status = error_say(&error, E_USAGE, "--lang", "应为 zh 或 en", "zh / en");
     else if (lang)
         i18n_set(strcmp(lang, "en") == 0 ? LANG_EN : LANG_ZH);
     if (!status && describe) {
@@ -426,7 +426,8 @@ int main(int argc, char **argv)
     }
     if (!status && first < argc)
         status = error_say(&error, E_USAGE, argv[first], "不接受参数", "no operands are taken");
-    if (!status && sodium_init() < 0) status = error_set(&error, E_IO, NULL, "libsodium");
+    if (!status && sodium_init() < 0)
+        status = error_say(&error, E_IO, "libsodium", "无法启动", "does not start");
     if (!status) status = config_load(keys, KEY_COUNT, path, &config, &error);
     for (size_t i = 0; !status && i < overrides.count; i++)
         status = config_override(config, overrides.items[i], &error);

@@ -11,6 +11,7 @@
 
 #include "clients/cli/progress.h"
 #include "proto/host/file.h"
+#include "proto/payload/payload_json.h"
 
 void cli_global_rows(struct cli *cli, struct options_row *ret_rows)
 {
@@ -94,6 +95,28 @@ static int problem(const json_t *answer, long status, struct error *ret_error)
     return code;
 }
 
+/* What libcurl made of it; `detail` is its own text about this transfer, or NULL. */
+static int curl_said(struct error *ret_error, int code, const char *field, CURLcode result,
+                     const char *detail)
+{
+    const char *zh = result == CURLE_COULDNT_CONNECT        ? "连接被拒绝或无人应答"
+                     : result == CURLE_COULDNT_RESOLVE_HOST ? "找不到这个主机名"
+                     : result == CURLE_OPERATION_TIMEDOUT   ? "等待超时"
+                     : result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR ||
+                             result == CURLE_SEND_ERROR || result == CURLE_PARTIAL_FILE
+                         ? "连接中断"
+                     : result == CURLE_URL_MALFORMAT ? "地址不合规"
+                     : result == CURLE_OUT_OF_MEMORY ? "内存不足"
+                                                     : NULL;
+    const char *en = detail && *detail ? detail : curl_easy_strerror(result);
+    (void)error_set(ret_error, code, field, "%s", en);
+    if (zh)
+        (void)error_note_zh(ret_error, "%s", zh);
+    else
+        (void)error_note_zh(ret_error, "libcurl：%s", en);
+    return code;
+}
+
 static bool is_url(const char *agent)
 {
     return strncmp(agent, "http://", 7) == 0 || strncmp(agent, "https://", 8) == 0;
@@ -115,7 +138,7 @@ static int set_target(struct cli *cli, const char *path, struct error *ret_error
     CURLcode set = curl_easy_setopt(curl, CURLOPT_URL, (const char *)url.data);
     if (!set && !remote) set = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->agent);
     buf_fini(&url);
-    if (set) return error_set(ret_error, E_USAGE, "agent", "%s", curl_easy_strerror(set));
+    if (set) return curl_said(ret_error, E_USAGE, "--agent", set, NULL);
     return 0;
 }
 
@@ -207,7 +230,6 @@ static int perform(struct cli *cli, struct exchange *exchange, struct curl_slist
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
     if (exchange->progress) progress_end(exchange->progress);
     if (!done) return 0;
-    const char *words = *detail ? detail : curl_easy_strerror(done);
     if (done == CURLE_ABORTED_BY_CALLBACK)
         return error_say(ret_error, E_IO, exchange->path, "文件无法读取",
                          "the file cannot be read");
@@ -218,7 +240,7 @@ static int perform(struct cli *cli, struct exchange *exchange, struct curl_slist
     if (done == CURLE_COULDNT_CONNECT && !is_url(cli->agent))
         return error_say(ret_error, E_AGENT_UNREACHABLE, cli->agent, "此套接字无人应答",
                          "nobody answers on this socket");
-    return error_set(ret_error, E_AGENT_UNREACHABLE, cli->agent, "%s", words);
+    return curl_said(ret_error, E_AGENT_UNREACHABLE, cli->agent, done, detail);
 }
 
 static int run_exchange(struct cli *cli, struct exchange *exchange, struct error *ret_error)
@@ -310,7 +332,7 @@ static int upload_path(struct cli *cli, const char *file, const char *kind, char
     free(name);
     free(quoted);
     if (len > 0 && (size_t)len < cap) return 0;
-    return error_set(ret_error, E_USAGE, "--attach", "the name is too long");
+    return error_say(ret_error, E_USAGE, "--attach", "文件名过长", "the name is too long");
 }
 
 int cli_upload(struct cli *cli, const char *file, const char *kind, json_t **ret_answer,
@@ -324,10 +346,10 @@ int cli_upload(struct cli *cli, const char *file, const char *kind, json_t **ret
     FILE *from = fopen(file, "rbe");
     if (!from && errno == ENOENT)
         return error_say(ret_error, E_NOT_FOUND, file, "没有这个文件", "no such file");
-    if (!from) return error_set(ret_error, E_IO, file, "%s", strerror(errno));
+    if (!from) return file_said(ret_error, E_IO, file, NULL, errno);
     if (fstat(fileno(from), &about) < 0 || S_ISDIR(about.st_mode)) {
         (void)fclose(from);
-        return error_set(ret_error, E_IO, file, "%s", T("不是文件", "not a file"));
+        return error_say(ret_error, E_IO, file, "不是文件", "not a file");
     }
     bool regular = S_ISREG(about.st_mode);
     struct exchange exchange = {.method = "POST",
@@ -481,10 +503,8 @@ int cli_read_json(const char *path, json_t **ret_object, struct error *ret_error
     }
     if (!json_is_object(object)) {
         int status =
-            object
-                ? error_say(ret_error, E_BAD_JSON, path, "应为一个对象", "an object is expected")
-                : error_say(ret_error, E_BAD_JSON, path, "第 %d 行第 %d 列：%s",
-                            "line %d, column %d: %s", trouble.line, trouble.column, trouble.text);
+            object ? error_say(ret_error, E_BAD_JSON, path, "应为一个对象", "an object is expected")
+                   : payload_json_fault(&trouble, path, ret_error);
         json_decref(object);
         return status;
     }

@@ -9,13 +9,15 @@
 
 #include "clients/cli/cli.h"
 
+#include "proto/host/file.h"
+
 static const json_t *find(const json_t *list, const char *number, struct error *ret_error)
 {
     size_t digits = strspn(number, "0123456789");
     size_t n = digits > 0 && digits < 4 && !number[digits] ? strtoul(number, NULL, 10) : 0;
     const json_t *one = n > 0 ? json_array_get(list, n - 1) : NULL;
     if (!one)
-        (void)error_set(ret_error, E_NOT_FOUND, number, T("共 %zu 个附件", "of %zu attachments"),
+        (void)error_say(ret_error, E_NOT_FOUND, number, "共 %zu 个附件", "of %zu attachments",
                         json_array_size(list));
     return one;
 }
@@ -30,29 +32,28 @@ static int open_output(const char *output, bool given, char *ret_part, size_t ca
         return 0;
     }
     if (!given && (strchr(".-", output[0]) || strchr(output, '/')))
-        return error_set(ret_error, E_USAGE, output, "%s",
-                         T("这个名称须用 -o 指定文件", "of that name only with -o"));
+        return error_say(ret_error, E_USAGE, output, "这个名称须用 -o 指定文件",
+                         "of that name only with -o");
     if (!given && access(output, F_OK) == 0)
-        return error_set(ret_error, E_USAGE, output, "%s",
-                         T("已存在；请用 -o 指定文件", "is there; name a file with -o"));
+        return error_say(ret_error, E_USAGE, output, "已存在；请用 -o 指定文件",
+                         "is there; name a file with -o");
     if (snprintf(ret_part, cap, "%s.XXXXXX", output) >= (int)cap)
-        return error_set(ret_error, E_USAGE, "--output", "too long");
+        return error_say(ret_error, E_USAGE, "--output", "过长", "too long");
     int fd = mkostemp(ret_part, O_CLOEXEC); /* 0600 */
     *ret_file = fd < 0 ? NULL : fdopen(fd, "wb");
     if (*ret_file) return 0;
     if (fd >= 0) (void)close(fd);
-    return error_set(ret_error, E_IO, output, "%s", strerror(errno));
+    return file_said(ret_error, E_IO, output, NULL, errno);
 }
 
 static int close_output(const char *output, const char *part, FILE *file, struct error *ret_error)
 {
     int trouble = fflush(file) ? errno : 0;
-    if (file == stdout)
-        return trouble ? error_set(ret_error, E_IO, "-", "%s", strerror(trouble)) : 0;
+    if (file == stdout) return trouble ? file_said(ret_error, E_IO, "-", NULL, trouble) : 0;
     if (!trouble && fsync(fileno(file))) trouble = errno;
     if (fclose(file) && !trouble) trouble = errno;
     if (!trouble && rename(part, output)) trouble = errno;
-    return trouble ? error_set(ret_error, E_IO, output, "%s", strerror(trouble)) : 0;
+    return trouble ? file_said(ret_error, E_IO, output, NULL, trouble) : 0;
 }
 
 static int save(struct cli *cli, const char *id, const json_t *one, const char *given,
@@ -108,9 +109,8 @@ int cli_attachment(struct cli *cli, int argc, char **argv)
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
     if (argc - first < 1 || argc - first > 2 ||
         (wait && strspn(wait, "0123456789") != strlen(wait))) {
-        (void)error_set(&error, E_USAGE, NULL, "%s",
-                        T("请给出消息编号，以及要保存的附件序号",
-                          "give the ID of a message, and the number of what to save"));
+        (void)error_say(&error, E_USAGE, NULL, "请给出消息编号，以及要保存的附件序号",
+                        "give the ID of a message, and the number of what to save");
         return cli_fail(cli, E_USAGE, &error);
     }
     status = cli_resolve(cli, argv[first], false, id, &error);

@@ -142,11 +142,11 @@ static int attach_one(struct cli *cli, const struct what *what, const char *kind
     json_array_append_new(list, json_pack("{s:s,s:b}", "id", cli_get(answer, "id"),
                                           "confirm_no_dna", what->confirmed));
     if (!what->confirmed && cli_true(answer, "confirm_no_dna"))
-        status = error_set(
-            ret_error, E_MISSING_FIELD, file, "%s",
-            T("程序看不懂图片和录音录像：请查看后加 --confirm-no-dna，确认其中没有 DNA 分型数据",
-              "no program reads pictures and recordings: look at it, and confirm with "
-              "--confirm-no-dna that no DNA profile is in it"));
+        status = error_say(
+            ret_error, E_MISSING_FIELD, file,
+            "程序看不懂图片和录音录像：请查看后加 --confirm-no-dna，确认其中没有 DNA 分型数据",
+            "no program reads pictures and recordings: look at it, and confirm with "
+            "--confirm-no-dna that no DNA profile is in it");
     else if (!cli->json && cli_number(answer, "removed_bytes") > 0)
         fprintf(stderr,
                 T("%s：已去除照片中的位置、时间、设备等信息 %lld 字节\n",

@@ -285,7 +285,7 @@ static int box_one_blob(struct box *box, sqlite3_stmt *statement, struct buf *re
                         struct error *ret_error)
 {
     int r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, NULL, "not in the store");
+    if (r == 0) return error_say(ret_error, E_NOT_FOUND, NULL, "本地没有此项", "not in the store");
     if (r < 0) return r;
     buf_append_bytes(ret, sqlite_column_bytes(statement, 0));
     (void)sqlite3_reset(statement);
@@ -319,7 +319,7 @@ int box_once_find(struct box *box, const char *key, uint8_t ret_digest[32], uint
     if (r < 0) return r;
     sqlite_bind_text(statement, 1, key);
     r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, NULL, "a new key");
+    if (r == 0) return error_say(ret_error, E_NOT_FOUND, NULL, "是新密钥", "a new key");
     if (r < 0) return r;
     box_fixed(statement, 0, ret_digest, 32);
     box_fixed(statement, 1, ret_id, 16);

@@ -103,7 +103,8 @@ int box_attachment_find(struct box *box, const uint8_t id[16], struct box_attach
     if (r < 0) return r;
     sqlite_bind_bytes(statement, 1, bytes_of(id, 16));
     r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, "id", "no such attachment");
+    if (r == 0)
+        return error_say(ret_error, E_NOT_FOUND, "id", "没有这个附件", "no such attachment");
     if (r < 0) return r;
     row_read(statement, ret_row);
     (void)sqlite3_reset(statement);
@@ -118,7 +119,8 @@ int box_attachment_sealed(struct box *box, uint64_t number, struct buf *ret_seal
     if (r < 0) return r;
     box_bind_u64(statement, 1, number);
     r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, "attachment", "not in the store");
+    if (r == 0)
+        return error_say(ret_error, E_NOT_FOUND, "attachment", "本地没有此项", "not in the store");
     if (r < 0) return r;
     buf_append_bytes(ret_sealed, sqlite_column_bytes(statement, 0));
     (void)sqlite3_reset(statement);

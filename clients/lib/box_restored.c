@@ -102,7 +102,9 @@ int box_head_within(struct box *box, uint64_t size, struct buf *ret_note, struct
     if (r < 0) return r;
     box_bind_u64(statement, 1, size);
     r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, "store", "no head of that size");
+    if (r == 0)
+        return error_say(ret_error, E_NOT_FOUND, "store", "没有这一大小的检查点",
+                         "no head of that size");
     if (r < 0) return r;
     buf_append_bytes(ret_note, sqlite_column_bytes(statement, 0));
     (void)sqlite3_reset(statement);

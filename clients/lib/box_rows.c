@@ -129,7 +129,7 @@ int box_out_body(struct box *box, uint64_t number, struct buf *ret_envelope, str
     if (r < 0) return r;
     box_bind_u64(statement, 1, number);
     r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, "outbox", "no body");
+    if (r == 0) return error_say(ret_error, E_NOT_FOUND, "outbox", "没有正文", "no body");
     if (r < 0) return r;
     if (ret_envelope) buf_append_bytes(ret_envelope, sqlite_column_bytes(statement, 0));
     if (ret_sealed) buf_append_bytes(ret_sealed, sqlite_column_bytes(statement, 1));
@@ -381,7 +381,7 @@ int box_in_body(struct box *box, uint64_t number, struct buf *ret_record, struct
     if (r < 0) return r;
     box_bind_u64(statement, 1, number);
     r = box_step(box, statement, ret_error);
-    if (r == 0) return error_set(ret_error, E_NOT_FOUND, "inbox", "no body");
+    if (r == 0) return error_say(ret_error, E_NOT_FOUND, "inbox", "没有正文", "no body");
     if (r < 0) return r;
     if (ret_record) buf_append_bytes(ret_record, sqlite_column_bytes(statement, 0));
     if (ret_sealed) buf_append_bytes(ret_sealed, sqlite_column_bytes(statement, 1));

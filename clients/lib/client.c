@@ -142,27 +142,30 @@ static int check_options(const struct leadbus_options *given, struct leadbus_opt
 {
     memset(ret, 0, sizeof *ret);
     if (given->size < offsetof(struct leadbus_options, send_window))
-        return error_set(ret_error, E_BAD_VALUE, "size", "not set");
+        return error_say(ret_error, E_BAD_VALUE, "size", "未设置", "not set");
     memcpy(ret, given, given->size < sizeof *ret ? given->size : sizeof *ret);
-    if (!ret->store_path) return error_set(ret_error, E_MISSING_FIELD, "store_path", "missing");
-    if (!ret->keyring_path) return error_set(ret_error, E_MISSING_FIELD, "keyring_path", "missing");
+    if (!ret->store_path)
+        return error_say(ret_error, E_MISSING_FIELD, "store_path", "缺失", "missing");
+    if (!ret->keyring_path)
+        return error_say(ret_error, E_MISSING_FIELD, "keyring_path", "缺失", "missing");
     if (!ret->root || !ret->root_len)
-        return error_set(ret_error, E_MISSING_FIELD, "root", "missing");
+        return error_say(ret_error, E_MISSING_FIELD, "root", "缺失", "missing");
     if (ret->passphrase_len > PASSPHRASE_LEN_MAX)
-        return error_set(ret_error, E_BAD_VALUE, "passphrase", "longer than %d bytes",
-                         PASSPHRASE_LEN_MAX);
+        return error_say(ret_error, E_BAD_VALUE, "passphrase", "长于 %d 字节",
+                         "longer than %d bytes", PASSPHRASE_LEN_MAX);
     if (!ret->send_window) ret->send_window = DEFAULT_WINDOW;
     if (!ret->credit) ret->credit = DEFAULT_CREDIT;
     if (ret->credit > LIMIT_CREDIT_MAX || ret->send_window > LIMIT_SEQ_WINDOW)
-        return error_set(ret_error, E_BAD_VALUE,
-                         ret->credit > LIMIT_CREDIT_MAX ? "credit" : "send_window", "at most %d",
+        return error_say(ret_error, E_BAD_VALUE,
+                         ret->credit > LIMIT_CREDIT_MAX ? "credit" : "send_window", "至多 %d",
+                         "at most %d",
                          ret->credit > LIMIT_CREDIT_MAX ? LIMIT_CREDIT_MAX : LIMIT_SEQ_WINDOW);
     if (!ret->outbox_max) ret->outbox_max = DEFAULT_OUTBOX;
     if (!ret->session_ms) ret->session_ms = DEFAULT_SESSION_MS;
     if (!ret->epoch_ms) ret->epoch_ms = DEFAULT_EPOCH_MS;
     if (!ret->epochs_ahead) ret->epochs_ahead = DEFAULT_EPOCHS;
     if (ret->epochs_ahead > KEYRING_EPOCH_COUNT_MAX / 4)
-        return error_set(ret_error, E_BAD_VALUE, "epochs_ahead", "at most %d",
+        return error_say(ret_error, E_BAD_VALUE, "epochs_ahead", "至多 %d", "at most %d",
                          KEYRING_EPOCH_COUNT_MAX / 4);
     return 0;
 }
@@ -272,7 +275,7 @@ int leadbus_open(const struct leadbus_options *options, leadbus **ret_lb,
 {
     struct error error = {0};
     if (sodium_init() < 0) {
-        (void)error_set(&error, E_IO, "libsodium", "does not start");
+        (void)error_say(&error, E_IO, "libsodium", "无法启动", "does not start");
         return client_failed(ret_error, &error);
     }
     leadbus *lb = calloc(1, sizeof *lb);
@@ -516,19 +519,20 @@ static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *d
 {
     memset(draft, 0, sizeof *draft);
     memcpy(draft, given, given->size < sizeof *draft ? given->size : sizeof *draft);
-    if (!draft->kind) return error_set(ret_error, E_MISSING_FIELD, "kind", "missing");
+    if (!draft->kind) return error_say(ret_error, E_MISSING_FIELD, "kind", "缺失", "missing");
     if (draft->section_count > LIMIT_SECTION_COUNT_MAX)
-        return error_set(ret_error, E_LEVEL_MISMATCH, "sections", "%zu, at most %d",
-                         draft->section_count, LIMIT_SECTION_COUNT_MAX);
+        return error_say(ret_error, E_LEVEL_MISMATCH, "sections", "有 %zu 个，至多 %d 个",
+                         "%zu, at most %d", draft->section_count, LIMIT_SECTION_COUNT_MAX);
     if (draft->flags & ~(uint32_t)(LEADBUS_DRAFT_AS_STATED | LEADBUS_DRAFT_LATE))
-        return error_set(ret_error, E_BAD_VALUE, "flags", "unknown bits");
+        return error_say(ret_error, E_BAD_VALUE, "flags", "含未定义的位", "unknown bits");
     if (draft->idempotency_key &&
         (!draft->idempotency_key[0] || strlen(draft->idempotency_key) > 255))
         return error_say(ret_error, E_BAD_VALUE, "idempotency_key", "1 至 255 字节",
                          "1 to 255 bytes");
     for (size_t i = 0; i < draft->section_count; i++) {
         if (!draft->sections[i].name)
-            return error_set(ret_error, E_MISSING_FIELD, "sections", "one without a name");
+            return error_say(ret_error, E_MISSING_FIELD, "sections", "有一个分段没有名称",
+                             "one without a name");
         sections[i].name = draft->sections[i].name;
         sections[i].plaintext = bytes_of(draft->sections[i].data, draft->sections[i].len);
     }
@@ -623,7 +627,8 @@ int leadbus_act(leadbus *lb, enum leadbus_act act, const uint8_t *parent, const 
     for (size_t i = 0; i < plan_kind_count(plan) && !kind; i++)
         if (plan_kind(plan, i)->act == (enum plan_act)act && act > 1) kind = plan_kind(plan, i);
     if (!kind || !parent) {
-        (void)error_set(&error, E_BAD_VALUE, kind ? "parent" : "act", "missing or unknown");
+        (void)error_say(&error, E_BAD_VALUE, kind ? "parent" : "act", "缺失或未知",
+                        "missing or unknown");
         return client_failed(ret_error, &error);
     }
     struct leadbus_section section = {kind->sections[0].name, data, len};

@@ -205,7 +205,8 @@ int leadbus_thread_each(leadbus *lb, size_t limit,
     struct thread_walk walk = {0};
     const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
     int r = box_thread_each(lb->box, limit, gather_thread, &walk, &error);
-    if (r == E_BAD_FORM) (void)error_set(&error, r, "store", "a damaged thread");
+    if (r == E_BAD_FORM)
+        (void)error_say(&error, r, "store", "线索的存储内容损坏", "a damaged thread");
     bool going = r == 0;
     for (size_t i = 0; i < walk.count; i++) {
         struct thread *thread = &walk.rows[i].thread;

@@ -89,8 +89,8 @@ static int on_frame(struct engine *engine, struct moment *moment, const Leadbus_
     default: break;
     }
     struct error error;
-    (void)error_set(&error, E_BAD_VALUE, "body", "frame %d is not for an agent",
-                    (int)frame->body_case);
+    (void)error_say(&error, E_BAD_VALUE, "body", "第 %d 类报文不是发给代理的",
+                    "frame %d is not for an agent", (int)frame->body_case);
     engine->stats.refused_frames++;
     engine_note(engine, moment, &error);
     return 0;

@@ -41,7 +41,8 @@ int engine_again_took(struct engine *engine, const struct moment *moment, unsign
     engine_tell(engine, ENGINE_CHANGED_CONNECTION, NULL);
     if (engine->crossed || memcmp(again->running, again->until_running, 32) == 0)
         return engine_lane_apart(engine, number, false, ret_error);
-    (void)error_set(&error, E_ACK_MISMATCH, "lanes",
+    (void)error_say(&error, E_ACK_MISMATCH, "lanes",
+                    "队列 %u：第 %llu 条以前重新收到的与已签回执的不同",
                     "lane %u: what came again up to %llu is not what was acknowledged", number,
                     (unsigned long long)again->until);
     engine_alarm(engine, moment, &error);

@@ -12,7 +12,8 @@ static int receipt_prove(struct engine *engine, const struct engine_pending *pen
     struct buf record = {0};
     uint8_t leaf[32];
     if (receipt->header_hash.len != 32 || memcmp(receipt->header_hash.data, pending->hash, 32) != 0)
-        return error_set(ret_error, E_PROOF_INVALID, "header_hash", "of another message");
+        return error_say(ret_error, E_PROOF_INVALID, "header_hash", "属于另一条消息",
+                         "of another message");
     int r = record_of_accepted(receipt->rules, receipt->time_ms, receipt->accepted_flags, envelope,
                                &record, ret_error);
     if (r == 0) merkle_leaf_hash(buf_bytes(&record), leaf);

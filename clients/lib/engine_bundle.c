@@ -34,7 +34,8 @@ int engine_bundle_install(struct engine *engine, struct moment *moment, struct b
     if (strcmp(trust_bundle_bus(bundle), trust_bundle_bus(engine->bundle)) != 0)
         r = error_set(ret_error, E_NOTE_INVALID, "bus", "%s", trust_bundle_bus(bundle));
     else if (version < held)
-        r = error_set(ret_error, E_BUNDLE_ROLLBACK, "version", "%llu, we hold %llu",
+        r = error_say(ret_error, E_BUNDLE_ROLLBACK, "version",
+                      "收到第 %llu 版，本单位已有第 %llu 版", "%llu, we hold %llu",
                       (unsigned long long)version, (unsigned long long)held);
     if (r == 0 && version > held)
         r = trust_bundle_check_successor(engine->bundle, bundle, ret_error);

@@ -98,7 +98,7 @@ static int welcome_head(struct engine *engine, struct moment *moment,
     struct merkle_proof path;
     struct bytes note = engine_bytes(welcome->checkpoint);
     if (!note_name_valid(bytes_of_str(welcome->origin)))
-        return error_set(ret_error, E_BAD_VALUE, "origin", "not a name");
+        return error_say(ret_error, E_BAD_VALUE, "origin", "不是合规的名称", "not a name");
     if (engine->origin[0] && strcmp(engine->origin, welcome->origin) != 0)
         return engine_restored_welcome(engine, moment, welcome, ret_error);
     int r = engine_restored_over(engine, ret_error);
@@ -113,8 +113,8 @@ static int welcome_head(struct engine *engine, struct moment *moment,
         if (r == 0)
             r = checkpoint_verify_extends(&engine->trusted.checkpoint, &head, &path, ret_error);
         if (r == E_PROOF_INVALID)
-            r = error_set(ret_error, E_JOURNAL_FORKED, "consistency", "from %llu to %llu",
-                          (unsigned long long)engine->trusted.checkpoint.size,
+            r = error_say(ret_error, E_JOURNAL_FORKED, "consistency", "从 %llu 到 %llu",
+                          "from %llu to %llu", (unsigned long long)engine->trusted.checkpoint.size,
                           (unsigned long long)head.size);
     }
     if (r == 0 && first)
@@ -159,8 +159,8 @@ static int welcome_state(struct engine *engine, struct moment *moment,
             if (r < 0) return r;
         } else if (one->position == lane->position && one->position > 0 &&
                    memcmp(one->running.data, lane->running, 32) != 0) {
-            return error_set(ret_error, E_ACK_MISMATCH, "lanes", "lane %u has another history",
-                             one->lane);
+            return error_say(ret_error, E_ACK_MISMATCH, "lanes", "队列 %u 的历史与本单位所记不同",
+                             "lane %u has another history", one->lane);
         }
         engine_lane_acked(engine, one->lane, one->position);
         lane->told = one->position;
@@ -224,10 +224,12 @@ static void ping(struct engine *engine, struct moment *moment)
     engine->pinged_ms = moment->now_ms;
 }
 
-static void give_up(struct engine *engine, const struct moment *moment, const char *why)
+static void give_up(struct engine *engine, const struct moment *moment, const char *zh,
+                    const char *en)
 {
     struct error error;
-    (void)error_set(&error, E_NETWORK, "broker", "%s", why);
+    (void)error_set(&error, E_NETWORK, "broker", "%s", en);
+    (void)error_note_zh(&error, "%s", zh);
     engine_note(engine, moment, &error);
     engine->reset = true;
     engine->reset_after_ms = moment->now_ms;
@@ -244,10 +246,10 @@ void engine_connection_tick(struct engine *engine, struct moment *moment)
     if (engine->reset) return;
     if (engine->link == ENGINE_CONNECTED &&
         engine_due(moment, engine->linked_ms, ENGINE_GREETING_MS))
-        give_up(engine, moment, "no answer to the greeting");
+        give_up(engine, moment, "总线没有应答握手", "no answer to the greeting");
     if (engine->link != ENGINE_GREETED) return;
     if (engine_due(moment, engine->stats.heard_ms, ENGINE_SILENT_MS))
-        give_up(engine, moment, "silent");
+        give_up(engine, moment, "总线没有回音", "silent");
     else if (engine_due(moment, engine->pinged_ms, ENGINE_PING_MS))
         ping(engine, moment);
 }

@@ -276,7 +276,8 @@ int engine_go_back(struct engine *engine, struct moment *moment, const Leadbus__
     struct numbers lost = {0};
     for (size_t i = 0; i < welcome->n_lanes; i++)
         if (welcome->lanes[i]->lane >= ENGINE_LANES || welcome->lanes[i]->running.len != 32)
-            return error_set(ret_error, E_BAD_VALUE, "lanes", "lane %u", welcome->lanes[i]->lane);
+            return error_say(ret_error, E_BAD_VALUE, "lanes", "队列 %u", "lane %u",
+                             welcome->lanes[i]->lane);
     int r = box_lost_each(engine->box, size, note_number, &lost, ret_error);
     if (r == 0) r = peers_back(engine, &lost, size, ret_error);
     for (size_t i = 0; i < lost.count && r == 0; i++)

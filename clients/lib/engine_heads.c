@@ -25,7 +25,8 @@ static void head_set(struct engine_head *head, const struct checkpoint *checkpoi
 int engine_head_verify(struct engine *engine, struct bytes note, const char *origin,
                        struct checkpoint *ret, struct error *ret_error)
 {
-    int r = error_set(ret_error, E_UNKNOWN_SENDER, "checkpoint", "the bundle has no broker");
+    int r = error_say(ret_error, E_UNKNOWN_SENDER, "checkpoint", "方案包中没有总线服务",
+                      "the bundle has no broker");
     for (size_t i = 0; i < trust_certificate_count(engine->bundle); i++) {
         const struct trust_certificate *one = trust_certificate_at(engine->bundle, i);
         if (one->role != LEADBUS__ROLE__ROLE_BROKER || one->revoked) continue;
@@ -42,12 +43,13 @@ static int head_compare(const struct engine_head *held, const struct checkpoint 
     const struct checkpoint *own = &held->checkpoint;
     if (!held->held) return 0;
     if (given->size < own->size)
-        return error_set(ret_error, E_JOURNAL_FORKED, "checkpoint",
+        return error_say(ret_error, E_JOURNAL_FORKED, "checkpoint",
+                         "现有 %llu 条记录，此前见过 %llu 条：日志倒退",
                          "size %llu after %llu: the journal went back",
                          (unsigned long long)given->size, (unsigned long long)own->size);
     if (given->size == own->size && memcmp(given->root, own->root, 32) != 0)
-        return error_set(ret_error, E_JOURNAL_FORKED, "checkpoint", "two roots of size %llu",
-                         (unsigned long long)given->size);
+        return error_say(ret_error, E_JOURNAL_FORKED, "checkpoint", "%llu 条记录处出现两个不同的根",
+                         "two roots of size %llu", (unsigned long long)given->size);
     return 0;
 }
 
@@ -145,8 +147,9 @@ int engine_proof(struct engine *engine, struct moment *moment, const Leadbus__Pr
     }
     if (r < 0) {
         if (r == E_PROOF_INVALID)
-            (void)error_set(&error, E_JOURNAL_FORKED, "consistency", "from %llu to %llu",
-                            (unsigned long long)from.size, (unsigned long long)head.size);
+            (void)error_say(&error, E_JOURNAL_FORKED, "consistency", "从 %llu 到 %llu",
+                            "from %llu to %llu", (unsigned long long)from.size,
+                            (unsigned long long)head.size);
         engine_refuse(engine, moment, &error);
         return 0;
     }

@@ -21,7 +21,7 @@ int incoming_read(struct engine *engine, struct incoming *in, struct error *ret_
     }
     bool tombstone = delivery->what_case == LEADBUS__DELIVERY__WHAT_TOMBSTONE;
     if (!tombstone && delivery->what_case != LEADBUS__DELIVERY__WHAT_NOTICE)
-        return error_set(ret_error, E_BAD_FORM, "what", "an empty delivery");
+        return error_say(ret_error, E_BAD_FORM, "what", "投递内容为空", "an empty delivery");
     struct bytes record = engine_bytes(tombstone ? delivery->record : delivery->notice);
     r = record_decode(record, arena, &in->notice, ret_error);
     if (r < 0) return r;
@@ -31,13 +31,15 @@ int incoming_read(struct engine *engine, struct incoming *in, struct error *ret_
         return 0;
     }
     if (in->notice->what_case != LEADBUS__RECORD__WHAT_ACCEPTED)
-        return error_set(ret_error, E_BAD_FORM, "record", "a tombstone of no message");
+        return error_say(ret_error, E_BAD_FORM, "record", "删除标记没有对应的消息",
+                         "a tombstone of no message");
     struct bytes header = engine_bytes(in->notice->accepted->header);
     r = message_decode(&leadbus__header__descriptor, header, arena, &head, ret_error);
     if (r < 0) return r;
     in->head = (const Leadbus__Header *)head;
     if (in->head->id.len != 16 || in->head->thread.len != 16)
-        return error_set(ret_error, E_BAD_FORM, "record", "a tombstone of no message");
+        return error_say(ret_error, E_BAD_FORM, "record", "删除标记没有对应的消息",
+                         "a tombstone of no message");
     sha256_labelled("leadbus/1 header", header, in->item);
     return 0;
 }
@@ -66,8 +68,9 @@ int incoming_prove(struct engine *engine, struct incoming *in, struct error *ret
                  delivery->index, in->item, in->running);
     if (delivery->again) return 0;
     if (delivery->running.len != 32 || memcmp(delivery->running.data, in->running, 32) != 0)
-        return error_set(ret_error, E_ACK_MISMATCH, "running", "lane %u at position %llu",
-                         delivery->lane, (unsigned long long)delivery->position);
+        return error_say(ret_error, E_ACK_MISMATCH, "running", "队列 %u 第 %llu 条",
+                         "lane %u at position %llu", delivery->lane,
+                         (unsigned long long)delivery->position);
     return 0;
 }
 
@@ -124,7 +127,8 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
     if (r == 0) r = route_compare(plan, &route, stated, head->n_recipients, ret_error);
     if (r == 0 && (head->urgency != plan_kind_urgency(route.kind, head->topic) ||
                    head->level != route.kind->level))
-        r = error_set(ret_error, E_LEVEL_MISMATCH, "level", "not that of %s", head->kind);
+        r = error_say(ret_error, E_LEVEL_MISMATCH, "level", "与种类 %s 不符", "not that of %s",
+                      head->kind);
     if (r == 0) r = lifecycle_check_officer(route.kind, head->officer, ret_error);
     if (r == 0)
         r = lifecycle_check_named(route.kind, head->topic, head->target, head->other.len > 0,
@@ -155,8 +159,8 @@ int incoming_genuine(struct engine *engine, struct incoming *in, struct error *r
     const Leadbus__Header *head = envelope->head;
     const struct trust_certificate *certificate = NULL;
     if (envelope_lane(head) != in->delivery->lane)
-        return error_set(ret_error, E_LEVEL_MISMATCH, "lane", "urgency %u in lane %u",
-                         head->urgency, in->delivery->lane);
+        return error_say(ret_error, E_LEVEL_MISMATCH, "lane", "紧急程度 %u 的消息出现在队列 %u",
+                         "urgency %u in lane %u", head->urgency, in->delivery->lane);
     const struct trust_bundle *bundle = engine_bundle_of(engine, head->bundle);
     int r = trust_verdict(engine->bundle, head->serial, head->from, in->delivery->time_ms,
                           head->suite, &certificate, ret_error);
@@ -166,7 +170,7 @@ int incoming_genuine(struct engine *engine, struct incoming *in, struct error *r
                           &certificate, ret_error);
     if (r < 0) return r;
     r = envelope_verify(envelope, certificate->identity);
-    if (r < 0) return error_set(ret_error, r, "signature", "of %s", head->from);
+    if (r < 0) return error_say(ret_error, r, "signature", "单位 %s", "of %s", head->from);
     in->is_genuine = true;
     r = envelope_check_ciphertexts(envelope, false, ret_error);
     /* Older than every bundle kept here: the broker's decision stands in the journal. */
@@ -181,7 +185,9 @@ int incoming_judge(struct engine *engine, struct incoming *in, struct error *ret
     const struct trust_bundle *bundle = engine_bundle_of(engine, head->bundle);
     uint8_t kek[32];
     int own = envelope_recipient_find(envelope, engine->keyring->unit);
-    if (own < 0) return error_set(ret_error, E_NOT_A_RECIPIENT, "recipients", "not for us");
+    if (own < 0)
+        return error_say(ret_error, E_NOT_A_RECIPIENT, "recipients", "不是发给本单位的",
+                         "not for us");
     int r = incoming_genuine(engine, in, ret_error);
     if (r < 0) return r;
     const struct plan_kind *kind =
@@ -215,5 +221,5 @@ int incoming_accepted(struct engine *engine, const Leadbus__Record *record, stru
                           ret->head->suite, &certificate, ret_error);
     if (r < 0) return r;
     r = envelope_verify(ret, certificate->identity);
-    return r < 0 ? error_set(ret_error, r, "signature", "of %s", ret->head->from) : 0;
+    return r < 0 ? error_say(ret_error, r, "signature", "单位 %s", "of %s", ret->head->from) : 0;
 }

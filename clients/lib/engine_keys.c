@@ -97,8 +97,8 @@ int engine_key_take(struct engine *engine, const Leadbus__EpochKey *key, bool ke
     /* Keys that came with the enrolment are signed before there was a serial. */
     if (!certificate && body->serial == 0) certificate = enrolled(engine, key, body->unit, &arena);
     if (!certificate) {
-        r = error_set(ret_error, E_UNKNOWN_SENDER, "serial", "epoch key of %s: no certificate",
-                      body->unit);
+        r = error_say(ret_error, E_UNKNOWN_SENDER, "serial", "单位 %s 的时段密钥：没有证书",
+                      "epoch key of %s: no certificate", body->unit);
         goto out;
     }
     r = trust_epoch_key_check(certificate, key, &arena, &body, ret_error);
@@ -242,7 +242,9 @@ int engine_kek_out(struct engine *engine, struct engine_key *key, bool cached, u
                                                       .unit = key->unit,
                                                       .epoch = key->epoch},
                          ret_kek);
-    if (r < 0) return error_set(ret_error, r, "epoch_key", "epoch key of %s", key->unit);
+    if (r < 0)
+        return error_say(ret_error, r, "epoch_key", "单位 %s 的时段密钥", "epoch key of %s",
+                         key->unit);
     if (cached) {
         memcpy(key->kek, ret_kek, 32);
         key->kek_session = engine->session_number;
@@ -256,13 +258,14 @@ int engine_kek_in(struct engine *engine, const struct envelope *envelope, int re
     const Leadbus__Header *head = envelope->head;
     const Leadbus__Recipient *own = head->recipients[recipient];
     if (own->epoch == 0)
-        return error_set(ret_error, E_REWRAP_NEEDED, "wraps", "sealed before we had a key");
+        return error_say(ret_error, E_REWRAP_NEEDED, "wraps", "封装时本单位还没有时段密钥",
+                         "sealed before we had a key");
     const struct keyring_epoch *epoch =
         keyring_epoch_match(engine->keyring, own->epoch, engine_bytes(own->epoch_key));
     if (!epoch)
-        return error_set(ret_error, E_EPOCH_DESTROYED, "epoch",
-                         "%llu: destroyed, or of a keyring before this one",
-                         (unsigned long long)own->epoch);
+        return error_say(
+            ret_error, E_EPOCH_DESTROYED, "epoch", "第 %llu 号已销毁，或属于更早的密钥文件",
+            "%llu: destroyed, or of a keyring before this one", (unsigned long long)own->epoch);
     struct engine_kek *place = &engine->keks[0];
     for (size_t i = 0; i < ENGINE_KEK_CACHE; i++) {
         struct engine_kek *one = &engine->keks[i];
@@ -284,7 +287,7 @@ int engine_kek_in(struct engine *engine, const struct envelope *envelope, int re
                                                       .unit = own->unit,
                                                       .epoch = own->epoch},
                          ret_kek);
-    if (r < 0) return error_set(ret_error, r, "session_key", "weak");
+    if (r < 0) return error_say(ret_error, r, "session_key", "弱密钥", "weak");
     if (!cached) return 0;
     *place = (struct engine_kek){
         .serial = head->serial, .epoch = own->epoch, .used = ++engine->kek_clock};

@@ -33,7 +33,8 @@ static int judge(struct engine *engine, struct incoming *in, const Leadbus__Rewr
     if (r != 0) return r;
     if (memcmp(body->header_hash.data, in->envelope.hash, 32) != 0 ||
         strcmp(body->unit, engine->keyring->unit) != 0)
-        return error_set(ret_error, E_NOT_A_RECIPIENT, "original", "another than the keys are of");
+        return error_say(ret_error, E_NOT_A_RECIPIENT, "original", "与密钥所属的原件不同",
+                         "another than the keys are of");
     /* The keys come from who sent it, and it is whole for who it was passed on to. */
     if (strcmp(body->from, in->head->from) != 0)
         return error_set(ret_error, E_UNKNOWN_SENDER, "rewrap.from", "%s", body->from);
@@ -49,7 +50,7 @@ static int store(struct engine *engine, struct moment *moment, struct incoming *
     struct box_in known;
     int r = box_in_find(engine->box, in->head->id.data, &known, NULL);
     bool fresh = r == E_NOT_FOUND;
-    if (r < 0 && !fresh) return error_set(ret_error, r, "store", "reading the inbox");
+    if (r < 0 && !fresh) return error_say(ret_error, r, "store", "读取收件箱", "reading the inbox");
     if (!fresh && memcmp(known.hash, in->envelope.hash, 32) != 0) return 0;
     if (!fresh && known.type == BOX_IN_EXCEPTION) engine->stats.in_type[BOX_IN_EXCEPTION]--;
     if (fresh || known.type == BOX_IN_EXCEPTION) engine->stats.in_type[BOX_IN_MESSAGE]++;

@@ -162,7 +162,7 @@ static int store_again(struct engine *engine, struct moment *moment, struct inco
     struct engine_thread thread;
     int r = box_in_find(engine->box, fresh->id, &old, NULL);
     if (r == E_NOT_FOUND) return 0;
-    if (r < 0) return error_set(ret_error, r, "store", "reading the inbox");
+    if (r < 0) return error_say(ret_error, r, "store", "读取收件箱", "reading the inbox");
     bool lost = is_lost(&old), resealed = false;
     if (memcmp(old.hash, fresh->hash, 32) != 0) {
         resealed = fresh->proved && is_resealed(engine, &old, in);
@@ -356,8 +356,8 @@ static int hold(struct engine *engine, const struct moment *moment, struct bytes
 {
     struct error error;
     if (engine->held_count >= ENGINE_HELD_MAX) {
-        (void)error_set(&error, E_BUNDLE_UNKNOWN, "bundle", "%llu did not come",
-                        (unsigned long long)version);
+        (void)error_say(&error, E_BUNDLE_UNKNOWN, "bundle", "第 %llu 版未能取得",
+                        "%llu did not come", (unsigned long long)version);
         engine_refuse(engine, moment, &error);
         return 0;
     }
@@ -391,7 +391,9 @@ static int incoming_check(struct engine *engine, struct incoming *in, struct err
         return 1;
     }
     if (delivery->position != lane->position + 1)
-        return error_set(ret_error, E_ACK_MISMATCH, "position", "%llu after %llu in lane %u: a gap",
+        return error_say(ret_error, E_ACK_MISMATCH, "position",
+                         "第 %llu 条接在第 %llu 条之后（队列 %u）：中间有缺失",
+                         "%llu after %llu in lane %u: a gap",
                          (unsigned long long)delivery->position, (unsigned long long)lane->position,
                          delivery->lane);
     return incoming_read(engine, in, ret_error);

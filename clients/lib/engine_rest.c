@@ -20,13 +20,14 @@ static int rest_open(const uint8_t key[32], const uint8_t id[16], struct bytes s
                      struct buf *ret_plain, struct error *ret_error)
 {
     if (sealed.len < REST_NONCE_LEN + REST_TAG_LEN)
-        return error_set(ret_error, E_DECRYPT_FAILED, "store", "%zu bytes", sealed.len);
+        return error_say(ret_error, E_DECRYPT_FAILED, "store", "%zu 字节", "%zu bytes", sealed.len);
     size_t len = sealed.len - REST_NONCE_LEN - REST_TAG_LEN;
     uint8_t *plain = buf_grow(ret_plain, len + 1);
     if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, sealed.data + REST_NONCE_LEN,
                                                    sealed.len - REST_NONCE_LEN, id, 16, sealed.data,
                                                    key) != 0)
-        return error_set(ret_error, E_DECRYPT_FAILED, "store", "the store was changed");
+        return error_say(ret_error, E_DECRYPT_FAILED, "store", "本地数据库被改动",
+                         "the store was changed");
     ret_plain->len = len;
     return 0;
 }
@@ -70,11 +71,12 @@ int engine_thread_load(struct engine *engine, struct moment *moment, const uint8
         goto out;
     }
     if (r < 0) {
-        (void)error_set(ret_error, r, "store", "reading a thread");
+        (void)error_say(ret_error, r, "store", "读取线索", "reading a thread");
         goto out;
     }
     r = rest_open(engine->storage_key, id, buf_bytes(&ret->sealed_key), &plain, ret_error);
-    if (r == 0 && plain.len != 32) r = error_set(ret_error, E_BAD_FORM, "store", "a thread key");
+    if (r == 0 && plain.len != 32)
+        r = error_say(ret_error, E_BAD_FORM, "store", "线索密钥", "a thread key");
     if (r == 0) memcpy(ret->key, plain.data, 32);
     if (r == 0) r = thread_decode(buf_bytes(&state), &ret->thread, ret_error);
 out:
@@ -188,7 +190,8 @@ static int content_parse(struct content *content, struct error *ret_error)
         take_name(&rest, unit, &bad);
         (void)take(&rest, 8 + 32, &bad);
     }
-    if (bad || rest.len) return error_set(ret_error, E_BAD_FORM, "store", "damaged content");
+    if (bad || rest.len)
+        return error_say(ret_error, E_BAD_FORM, "store", "内容损坏", "damaged content");
     return 0;
 }
 

@@ -65,14 +65,15 @@ static int read_one(struct engine *engine, const Leadbus__Restoration *one,
         r = merkle_verify_inclusion(ret_leaf, one->index, head->size, &path, head->root, ret_error);
     if (r == 0) r = record_decode(engine_bytes(one->record), &engine->arena, &record, ret_error);
     if (r == 0 && record->what_case != LEADBUS__RECORD__WHAT_RESTORED)
-        r = error_set(ret_error, E_BAD_FORM, "restored", "another record");
+        r = error_say(ret_error, E_BAD_FORM, "restored", "是另一种记录", "another record");
     if (r == 0)
         r = note_parse(engine_bytes(record->restored->previous_checkpoint), &note, ret_error);
     if (r == 0) r = checkpoint_parse(note.text, &backup, ret_error);
     if (r != 0) return r;
     if (strcmp(record->restored->previous_origin, origin) != 0 ||
         strcmp(backup.origin, origin) != 0 || backup.size != one->index)
-        return error_set(ret_error, E_ORIGIN_MISMATCH, "restored", "not from %.100s on", origin);
+        return error_say(ret_error, E_ORIGIN_MISMATCH, "restored", "不是从 %.100s 接续的",
+                         "not from %.100s on", origin);
     *ret = record;
     return 0;
 }
@@ -86,7 +87,8 @@ static int read_chain(struct engine *engine, const Leadbus__Welcome *welcome,
     uint64_t least = 0;
     memset(ret, 0, sizeof *ret);
     if (welcome->n_restored == 0 || welcome->n_restored > LIMIT_RESTORED_COUNT_MAX)
-        return error_set(ret_error, E_ORIGIN_MISMATCH, "origin", "%.100s, we hold %.100s",
+        return error_say(ret_error, E_ORIGIN_MISMATCH, "origin",
+                         "对方为 %.100s，本单位记得的是 %.100s", "%.100s, we hold %.100s",
                          welcome->origin, engine->origin);
     for (size_t i = 0; i < welcome->n_restored; i++) {
         const Leadbus__Restoration *one = welcome->restored[i];
@@ -94,7 +96,7 @@ static int read_chain(struct engine *engine, const Leadbus__Welcome *welcome,
         int r = read_one(engine, one, head, origin, ret->leaf, &record, ret_error);
         if (r != 0) return r;
         if (one->index < least)
-            return error_set(ret_error, E_ORIGIN_MISMATCH, "restored", "not in order");
+            return error_say(ret_error, E_ORIGIN_MISMATCH, "restored", "次序不对", "not in order");
         least = one->index + 1;
         if (i == 0) ret->size = one->index;
         ret->time_ms = record->time_ms;
@@ -102,7 +104,8 @@ static int read_chain(struct engine *engine, const Leadbus__Welcome *welcome,
         origin = record->restored->origin;
     }
     if (strcmp(origin, welcome->origin) != 0)
-        return error_set(ret_error, E_ORIGIN_MISMATCH, "restored", "it leads to %.100s", origin);
+        return error_say(ret_error, E_ORIGIN_MISMATCH, "restored", "接续到的是 %.100s",
+                         "it leads to %.100s", origin);
     engine_copy(ret->origin, sizeof ret->origin, welcome->origin);
     return 0;
 }
@@ -118,8 +121,9 @@ static int check_seen(struct engine *engine, const Leadbus__Welcome *welcome,
     int r = engine_proof_of(welcome->consistency, welcome->n_consistency, &path, ret_error);
     if (r == 0) r = checkpoint_verify_extends(&seen, head, &path, ret_error);
     return r == E_PROOF_INVALID
-               ? error_set(ret_error, E_JOURNAL_FORKED, "consistency", "from %llu to %llu",
-                           (unsigned long long)seen.size, (unsigned long long)head->size)
+               ? error_say(ret_error, E_JOURNAL_FORKED, "consistency", "从 %llu 到 %llu",
+                           "from %llu to %llu", (unsigned long long)seen.size,
+                           (unsigned long long)head->size)
                : r;
 }
 

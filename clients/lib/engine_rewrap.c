@@ -54,7 +54,7 @@ int engine_rewrap_reported(struct engine *engine, const Leadbus__AckBody *body, 
         int code = -(int)(one->code & 0xffff);
         int r = box_out_at(engine->box, one->index, &sent, NULL);
         if (r == E_NOT_FOUND) continue; /* of another unit: the office is told of all */
-        if (r < 0) return error_set(ret_error, r, "store", "reading the outbox");
+        if (r < 0) return error_say(ret_error, r, "store", "读取发件箱", "reading the outbox");
         if (first) {
             row->code = code;
             memcpy(row->id, sent.id, 16);
@@ -82,7 +82,7 @@ int engine_rewrap_passed(struct engine *engine, const struct thread *thread,
         if (strcmp(leg->unit, head->target) != 0 || strcmp(leg->reads_as, leg->unit) == 0) continue;
         int r = box_out_find(engine->box, leg->message, &sent, NULL);
         if (r == E_NOT_FOUND) continue;
-        if (r < 0) return error_set(ret_error, r, "store", "reading the outbox");
+        if (r < 0) return error_say(ret_error, r, "store", "读取发件箱", "reading the outbox");
         r = owe(engine, leg->unit, sent.number, ret_error);
         if (r < 0) return r;
     }
@@ -131,8 +131,8 @@ static int making_keys(const struct making *making, uint8_t ret[LIMIT_SECTION_CO
                strcmp(making->content.sections[k].name, head->sections[i]) != 0)
             k++;
         if (k == making->content.section_count)
-            return error_set(ret_error, E_BAD_FORM, "store", "the key of section %s is gone",
-                             head->sections[i]);
+            return error_say(ret_error, E_BAD_FORM, "store", "分段 %s 的密钥已不在",
+                             "the key of section %s is gone", head->sections[i]);
         memcpy(ret[i], making->content.sections[k].key, 32);
     }
     return 0;
@@ -391,10 +391,12 @@ int engine_rewrap_open(struct engine *engine, const Leadbus__Rewrapped *rewrappe
     uint8_t kek[32];
     if (!certificate || strcmp(certificate->unit, body->from) != 0)
         return error_set(ret_error, E_UNKNOWN_SENDER, "rewrap.serial", "%s", body->from);
-    if (!epoch) return error_set(ret_error, E_EPOCH_DESTROYED, "rewrap.epoch", "not of ours");
+    if (!epoch)
+        return error_say(ret_error, E_EPOCH_DESTROYED, "rewrap.epoch", "不是本单位的时段密钥",
+                         "not of ours");
     int r = signed_body_verify(SIGNED_REWRAP, engine_bytes(rewrapped->body),
                                engine_bytes(rewrapped->signature), certificate->identity);
-    if (r < 0) return error_set(ret_error, r, "rewrap.signature", "of %s", body->from);
+    if (r < 0) return error_say(ret_error, r, "rewrap.signature", "单位 %s", "of %s", body->from);
     r = envelope_kek(&(struct envelope_kek_input){.suite = body->suite,
                                                   .own_secret = epoch->secret,
                                                   .peer_public = body->session_key.data,
@@ -422,8 +424,8 @@ static int opening_unwrap(struct engine *engine, const Leadbus__Rewrapped *rewra
     int at = envelope_recipient_find(&opening->original, engine->keyring->unit);
     /* A part would stand for the whole for good. */
     if (at < 0 || opening->original.head->recipients[at]->sections != body->sections)
-        return error_set(ret_error, E_ROUTE_MISMATCH, "rewrap.sections", "%x by %s",
-                         (unsigned)body->sections, body->from);
+        return error_say(ret_error, E_ROUTE_MISMATCH, "rewrap.sections", "分段 %x，来自单位 %s",
+                         "%x by %s", (unsigned)body->sections, body->from);
     return engine_rewrap_open(engine, rewrapped, body, &opening->original, &opening->opened,
                               ret_error);
 }
@@ -496,7 +498,7 @@ int engine_rewrapped(struct engine *engine, struct moment *moment, const Leadbus
     if (r == E_NOT_FOUND)
         return box_early_put(engine->box, body->header_hash.data, moment->now_ms, bytes,
                              REWRAP_EARLY_MAX, ret_error);
-    if (r < 0) return error_set(ret_error, r, "store", "reading the inbox");
+    if (r < 0) return error_say(ret_error, r, "store", "读取收件箱", "reading the inbox");
     memcpy(row->id, at.id, 16);
     memcpy(row->thread, at.thread, 16);
     if (!wants_key(at.code)) return 0;

@@ -13,7 +13,7 @@ static int opener_of(struct engine *engine, const uint8_t *id, char ret_from[BOX
     struct engine_thread held;
     int r = engine_thread_load(engine, NULL, id, &held, NULL);
     if (r == E_NOT_FOUND) return r;
-    if (r < 0) return error_set(ret_error, r, "store", "reading a thread");
+    if (r < 0) return error_say(ret_error, r, "store", "读取线索", "reading a thread");
     engine_copy(ret_from, BOX_NAME_LEN, held.thread.from);
     engine_thread_fini(&held);
     return ret_from[0] ? 0 : E_NOT_FOUND;
@@ -36,7 +36,8 @@ int seal_parent_find(struct engine *engine, const uint8_t *parent, char ret_from
         memcpy(ret_thread, out.thread, 16);
         return 0;
     }
-    if (r != E_NOT_FOUND) return error_set(ret_error, r, "store", "reading the parent");
+    if (r != E_NOT_FOUND)
+        return error_say(ret_error, r, "store", "读取所答复的消息", "reading the parent");
     r = opener_of(engine, parent, ret_from, ret_error);
     if (r == 0) memcpy(ret_thread, parent, 16);
     if (r != E_NOT_FOUND) return r;

@@ -77,8 +77,9 @@ static int take_record(struct engine *engine, const struct checkpoint *head,
     struct envelope envelope;
     uint8_t leaf[32];
     if (given->index <= watch->after)
-        return error_set(ret_error, E_BAD_VALUE, "thread.index", "%llu after %llu",
-                         (unsigned long long)given->index, (unsigned long long)watch->after);
+        return error_say(ret_error, E_BAD_VALUE, "thread.index", "第 %llu 条接在第 %llu 条之后",
+                         "%llu after %llu", (unsigned long long)given->index,
+                         (unsigned long long)watch->after);
     merkle_leaf_hash(engine_bytes(given->record), leaf);
     int r = engine_proof_of(given->inclusion, given->n_inclusion, &path, ret_error);
     if (r == 0)
@@ -86,13 +87,14 @@ static int take_record(struct engine *engine, const struct checkpoint *head,
     if (r == 0) r = record_decode(engine_bytes(given->record), &engine->arena, &record, ret_error);
     if (r < 0) return r;
     if (!record || record->what_case != LEADBUS__RECORD__WHAT_ACCEPTED)
-        return error_set(ret_error, E_BAD_FORM, "thread.record", "no message");
+        return error_say(ret_error, E_BAD_FORM, "thread.record", "没有消息", "no message");
     r = incoming_accepted(engine, record, &envelope, ret_error);
     /* Who has left the directory since has no key to hold it against: it stands in the journal. */
     if (r == E_UNKNOWN_SENDER) r = 0;
     if (r < 0) return r;
     if (memcmp(envelope.head->thread.data, watch->id, 16) != 0)
-        return error_set(ret_error, E_BAD_VALUE, "thread.record", "of another thread");
+        return error_say(ret_error, E_BAD_VALUE, "thread.record", "属于另一线索",
+                         "of another thread");
     thread_apply(&watch->anew, trust_bundle_plan(engine->bundle), engine->keyring->unit,
                  envelope.head, given->index, record->time_ms);
     watch->after = given->index;

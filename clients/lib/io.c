@@ -11,6 +11,7 @@
 #include <zmq.h>
 
 #include "proto/base/limits.h"
+#include "proto/host/file.h"
 
 enum { IO_HWM = 16384, IO_HANDSHAKE_MS = 10000, IO_LINGER_MS = 1000 };
 
@@ -31,7 +32,7 @@ int io_new(const uint8_t public_key[32], const uint8_t secret_key[32], struct io
     io->epoll = epoll_create1(EPOLL_CLOEXEC);
     io->context = zmq_ctx_new();
     if (io->epoll < 0 || !io->context) {
-        int code = error_set(ret_error, E_NETWORK, "zmq", "%s", strerror(errno));
+        int code = file_said(ret_error, E_NETWORK, "zmq", NULL, errno);
         io_free(io);
         return code;
     }

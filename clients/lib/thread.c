@@ -185,7 +185,7 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
     struct reader reader = {.rest = input};
     uint8_t format = *take(&reader, 1);
     if (format == 0 || format > THREAD_FORMAT)
-        return error_set(ret_error, E_BAD_FORM, "thread", "unknown format");
+        return error_say(ret_error, E_BAD_FORM, "thread", "格式未知", "unknown format");
     take_text(&reader, thread->kind, sizeof thread->kind);
     take_text(&reader, thread->topic, sizeof thread->topic);
     take_text(&reader, thread->area, sizeof thread->area);
@@ -213,7 +213,8 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
     if (format != THREAD_FORMAT_BEFORE) decode_acts(&reader, thread);
     if (format == THREAD_FORMAT) thread->listed = *take(&reader, 1) != 0;
     if (reader.bad || reader.rest.len != 0)
-        return error_set(ret_error, E_BAD_FORM, "thread", "damaged in the store");
+        return error_say(ret_error, E_BAD_FORM, "thread", "本地存储的内容损坏",
+                         "damaged in the store");
     return 0;
 }
 

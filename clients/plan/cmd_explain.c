@@ -51,7 +51,8 @@ static int resolve_thread(struct explain_work *work, struct error *ret_error)
                          ret_error);
         if (rc != 0) return rc;
         if (work->query.participant_count == LIMIT_UNIT_COUNT_MAX)
-            return error_set(ret_error, E_TOO_LARGE, "--thread", "%d", LIMIT_UNIT_COUNT_MAX);
+            return error_say(ret_error, E_TOO_LARGE, "--thread", "至多 %d 个单位",
+                             "at most %d units", LIMIT_UNIT_COUNT_MAX);
         work->participants[work->query.participant_count++] =
             (struct route_participant){unit, ROUTE_ROLE_COPY};
     }

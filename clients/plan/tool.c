@@ -31,10 +31,10 @@ static int read_input(size_t len_max, struct buf *buf, struct error *ret_error)
         uint8_t chunk[CHUNK];
         ssize_t got = read(STDIN_FILENO, chunk, sizeof chunk);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return error_set(ret_error, E_IO, "-", "%s", strerror(errno));
+        if (got < 0) return file_said(ret_error, E_IO, "-", NULL, errno);
         if (got == 0) return 0;
         if ((size_t)got > len_max - taken)
-            return error_set(ret_error, E_TOO_LARGE, "-", T("超过 %zu 字节", "more than %zu bytes"),
+            return error_say(ret_error, E_TOO_LARGE, "-", "超过 %zu 字节", "more than %zu bytes",
                              len_max);
         buf_append(buf, chunk, (size_t)got);
         taken += (size_t)got;

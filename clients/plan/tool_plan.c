@@ -35,9 +35,8 @@ static int load_bundle(const char *path, struct tool_plan *ret, struct error *re
     buf_fini(&bytes);
     if (rc != 0) return rc;
     if (decoded != 0)
-        return error_set(ret_error, E_BAD_FORM, path, "%s",
-                         T("既不是方案数据表目录，也不是方案包",
-                           "neither a folder of plan tables nor a bundle"));
+        return error_say(ret_error, E_BAD_FORM, path, "既不是方案数据表目录，也不是方案包",
+                         "neither a folder of plan tables nor a bundle");
     ret->bundle = (const Leadbus__Bundle *)message;
     for (size_t i = 0; i < ret->bundle->n_parts; i++) {
         const Leadbus__BundlePart *part = ret->bundle->parts[i];
@@ -46,7 +45,8 @@ static int load_bundle(const char *path, struct tool_plan *ret, struct error *re
             known++;
         if (known == PLAN_PART_COUNT_MAX) continue;
         if (ret->part_count == PLAN_PART_COUNT_MAX)
-            return error_set(ret_error, E_BAD_TABLE, plan_part_names[known], "given twice");
+            return error_say(ret_error, E_BAD_TABLE, plan_part_names[known], "重复给出",
+                             "given twice");
         ret->parts[ret->part_count++] = (struct plan_part){
             plan_part_names[known], bytes_of(part->content.data, part->content.len)};
     }
@@ -64,8 +64,7 @@ int tool_plan_load(const char *name, struct tool_plan *ret, struct error *ret_er
         memcpy(ret->parts, tool_shipped, tool_shipped_count * sizeof *tool_shipped);
         ret->part_count = tool_shipped_count;
     } else if (stat(name, &state) != 0) {
-        rc =
-            error_set(ret_error, errno == ENOENT ? E_NOT_FOUND : E_IO, name, "%s", strerror(errno));
+        rc = file_said(ret_error, errno == ENOENT ? E_NOT_FOUND : E_IO, name, NULL, errno);
     } else if (S_ISDIR(state.st_mode)) {
         rc = load_folder(name, ret, ret_error);
     } else {
@@ -158,8 +157,8 @@ int tool_plan_holders(struct tool_plan *plan, const char *directory_path, uint64
         directory = (const Leadbus__Directory *)message;
     }
     if (!directory)
-        return error_set(ret_error, E_MISSING_FIELD, "directory", "%s",
-                         T("方案包中没有名录", "the bundle carries no directory"));
+        return error_say(ret_error, E_MISSING_FIELD, "directory", "方案包中没有名录",
+                         "the bundle carries no directory");
     *ret = (struct plan_key_holders){{{0}}, {{0}}};
     for (size_t i = 0; i < directory->n_certificates; i++) {
         const Leadbus__Certificate *row = directory->certificates[i];
@@ -181,9 +180,8 @@ int tool_day(const char *text, uint64_t fallback_ms, uint64_t *ret_ms, struct er
 {
     *ret_ms = fallback_ms;
     if (text && !day_parse(text, ret_ms))
-        return error_set(ret_error, E_BAD_VALUE, "--at",
-                         T("%.40s：应为日期，如 2022-03-10", "%.40s: a day such as 2022-03-10"),
-                         text);
+        return error_say(ret_error, E_BAD_VALUE, "--at", "%.40s：应为日期，如 2022-03-10",
+                         "%.40s: a day such as 2022-03-10", text);
     return 0;
 }
 
@@ -203,7 +201,7 @@ int tool_print(struct bytes text)
 {
     struct error error = {0};
     if (fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0) return 0;
-    return tool_fail(error_set(&error, E_IO, "-", "%s", strerror(errno)), &error);
+    return tool_fail(file_said(&error, E_IO, "-", NULL, errno), &error);
 }
 
 int tool_print_json(json_t *value)
@@ -212,6 +210,6 @@ int tool_print_json(json_t *value)
     json_decref(value);
     if (rc == 0) rc = putchar('\n') == EOF ? -1 : fflush(stdout);
     struct error error = {0};
-    if (rc != 0) return tool_fail(error_set(&error, E_IO, "-", "%s", strerror(errno)), &error);
+    if (rc != 0) return tool_fail(file_said(&error, E_IO, "-", NULL, errno), &error);
     return 0;
 }

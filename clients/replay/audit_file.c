@@ -8,6 +8,8 @@
 
 #include "clients/replay/audit_inner.h"
 
+#include "proto/host/file.h"
+
 int audit_check_copy(const char *path, struct error *ret_error)
 {
     char wal[4096];
@@ -15,8 +17,7 @@ int audit_check_copy(const char *path, struct error *ret_error)
     int len = snprintf(wal, sizeof wal, "%s-wal", path);
     if (len < 0 || (size_t)len >= sizeof wal)
         return error_say(ret_error, E_IO, NULL, "路径过长", "the path is too long");
-    if (stat(path, &status) != 0)
-        return error_set(ret_error, E_IO, NULL, "%s: %s", path, strerror(errno));
+    if (stat(path, &status) != 0) return file_said(ret_error, E_IO, path, NULL, errno);
     if (stat(wal, &status) == 0 && status.st_size > 0)
         return error_say(ret_error, E_STORE_LOCKED, NULL,
                          "%s 不是空的：请先正常停止总线服务，或做一份备份，再审计副本",
@@ -50,8 +51,8 @@ static int expect(sqlite3 *db, const char *sql, const char *wanted, const char *
         code = error_set(ret_error, E_JOURNAL_CORRUPT, place, "%s", sqlite3_errmsg(db));
     const char *found = code == 0 ? (const char *)sqlite3_column_text(statement, 0) : NULL;
     if (code == 0 && (found == NULL || strcmp(found, wanted) != 0))
-        code = error_set(ret_error, E_JOURNAL_CORRUPT, place, "%.100s instead of %.100s",
-                         found == NULL ? "nothing" : found, wanted);
+        code = error_say(ret_error, E_JOURNAL_CORRUPT, place, "为 %.100s，应为 %.100s",
+                         "%.100s instead of %.100s", found == NULL ? "nothing" : found, wanted);
     sqlite3_finalize(statement);
     return code;
 }

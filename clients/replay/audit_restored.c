@@ -114,7 +114,7 @@ int audit_check_held(struct audit *audit, struct error *ret_error)
     bool is_proof = tlogproof_parse(held, &proof, &audit->blob, NULL) == 0;
     if (is_proof) note = proof.checkpoint;
     int code = verify_head(audit, note, name_of(audit, note, &end), &head, &cause);
-    if (code != 0) return error_set(ret_error, code, "--checkpoint", "%s", cause.detail);
+    if (code != 0) return error_carry(ret_error, code, "--checkpoint", &cause);
     if (head.size > end) return say_lost(&head, end, is_proof ? &proof : NULL, ret_error);
     if (head.size > audit->frontier.size)
         return error_say(ret_error, E_JOURNAL_FORKED, "--checkpoint",

@@ -453,9 +453,13 @@ int evidence_check(struct bytes text, const struct evidence_trust *trust, struct
         return error_say(ret_error, E_TOO_LARGE, NULL, "%zu 字节", "%zu bytes", text.len);
     reading.whole =
         json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &json_error);
-    if (reading.whole == NULL)
-        return error_say(ret_error, E_BAD_JSON, NULL, "第 %d 行：%s", "line %d: %s",
-                         json_error.line, json_error.text);
+    if (reading.whole == NULL) {
+        (void)error_set(ret_error, E_BAD_JSON, NULL, "line %d: %s", json_error.line,
+                        json_error.text);
+        (void)error_note_zh(ret_error, "第 %d 行第 %d 列不符合 JSON 语法", json_error.line,
+                            json_error.column);
+        return E_BAD_JSON;
+    }
     int code = check_whole(&reading, trust);
     json_decref(reading.whole);
     buf_fini(&reading.scratch);

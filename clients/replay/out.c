@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "proto/base/check.h"
+#include "proto/host/file.h"
 
 const char *out_time(uint64_t time_ms, char ret_text[I18N_TIME_LEN])
 {
@@ -146,12 +147,12 @@ int out_file_load(const char *path, size_t cap, struct buf *ret, struct error *r
     struct buf content = {0};
     int code = 0;
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return error_set(ret_error, E_IO, path, "%s", strerror(errno));
+    if (file < 0) return file_said(ret_error, E_IO, path, NULL, errno);
     for (;;) {
         uint8_t chunk[65536];
         ssize_t got = read(file, chunk, sizeof chunk);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) code = error_set(ret_error, E_IO, path, "%s", strerror(errno));
+        if (got < 0) code = file_said(ret_error, E_IO, path, NULL, errno);
         if (got <= 0) break;
         if (content.len + (size_t)got > cap) {
             code = error_say(ret_error, E_TOO_LARGE, path, "超过 %zu 字节", "more than %zu bytes",
@@ -187,11 +188,11 @@ int out_file_save(const char *path, struct bytes content, struct error *ret_erro
     char *name = (char *)temporary.data;
     file = mkstemp(name);
     if (file < 0) {
-        code = error_set(ret_error, E_IO, path, "%s", strerror(errno));
+        code = file_said(ret_error, E_IO, path, NULL, errno);
         goto out;
     }
     if (write_whole(file, content) != 0 || fchmod(file, 0644) != 0 || rename(name, path) != 0) {
-        code = error_set(ret_error, E_IO, path, "%s", strerror(errno));
+        code = file_said(ret_error, E_IO, path, NULL, errno);
         unlink(name);
     }
     close(file);

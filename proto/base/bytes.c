@@ -160,11 +160,12 @@ int hex_decode(const char *text, size_t text_len, uint8_t *ret_data, size_t len,
                struct error *ret_error)
 {
     if (text_len % 2 != 0 || text_len / 2 != len)
-        return error_set(ret_error, E_BAD_FORM, NULL, "expected %zu bytes in hex, got %zu digits",
-                         len, text_len);
+        return error_say(ret_error, E_BAD_FORM, NULL, "应为 %zu 字节的十六进制，得到 %zu 位",
+                         "expected %zu bytes in hex, got %zu digits", len, text_len);
     for (size_t i = 0; i < text_len; i++)
         if (hex_digit(text[i]) == NO_DIGIT)
-            return error_set(ret_error, E_BAD_FORM, NULL, "not a hex digit at %zu", i);
+            return error_say(ret_error, E_BAD_FORM, NULL, "第 %zu 位（从 0 数起）不是十六进制数字",
+                             "not a hex digit at %zu", i);
     for (size_t i = 0; i < len; i++)
         ret_data[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
     return 0;
@@ -200,7 +201,8 @@ static int base64_digit(char c)
 int base64_decode(const char *text, size_t text_len, struct buf *ret_buf, struct error *ret_error)
 {
     if (text_len % 4 != 0)
-        return error_set(ret_error, E_BAD_FORM, NULL, "base64 length is not a multiple of four");
+        return error_say(ret_error, E_BAD_FORM, NULL, "base64 的长度不是 4 的倍数",
+                         "base64 length is not a multiple of four");
     size_t kept = ret_buf->len;
     for (size_t i = 0; i < text_len; i += 4) {
         bool last = i + 4 == text_len;
@@ -219,7 +221,7 @@ int base64_decode(const char *text, size_t text_len, struct buf *ret_buf, struct
     return 0;
 bad:
     ret_buf->len = kept;
-    return error_set(ret_error, E_BAD_FORM, NULL, "not base64");
+    return error_say(ret_error, E_BAD_FORM, NULL, "不是 base64", "not base64");
 }
 
 void uuid_text(const uint8_t id[16], char ret_text[37])
@@ -234,11 +236,13 @@ int uuid_parse_text(const char *text, uint8_t ret_id[16], struct error *ret_erro
     char hex[33];
     size_t len = 0;
     if (strlen(text) != 36)
-        return error_set(ret_error, E_BAD_FORM, NULL, "an id has 36 characters");
+        return error_say(ret_error, E_BAD_FORM, NULL, "编号应有 36 个字符",
+                         "an id has 36 characters");
     for (size_t i = 0; i < 36; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
         if (dash != (text[i] == '-'))
-            return error_set(ret_error, E_BAD_FORM, NULL, "not an id: dash expected or misplaced");
+            return error_say(ret_error, E_BAD_FORM, NULL, "不是编号：连字符缺失或位置不对",
+                             "not an id: dash expected or misplaced");
         if (!dash) hex[len++] = text[i];
     }
     return hex_decode(hex, 32, ret_id, 16, ret_error);

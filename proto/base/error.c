@@ -84,6 +84,17 @@ int error_note_zh(struct error *ret_error, const char *format, ...)
     return 0;
 }
 
+int error_carry_note(struct error *ret_error, int code, const char *field,
+                     const struct error *cause)
+{
+    if (!ret_error) return code;
+    struct error copy = *cause;
+    (void)error_note(&copy, code, field, "%s", cause->detail);
+    memcpy(copy.detail_zh, cause->detail_zh, sizeof copy.detail_zh);
+    *ret_error = copy;
+    return code;
+}
+
 /* "before: " in front of a text; what no longer fits is cut off. */
 static void put_before(const char *before, char text[ERROR_DETAIL_LEN_MAX + 1])
 {

@@ -63,6 +63,12 @@ static inline int error_pass(int code, int noted_code)
  * English one. 0, so that it may stand in error_say. */
 int error_note_zh(struct error *ret_error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The details of `cause`, in both languages, under a code and field of the caller's. `cause` may be
+ * ret_error itself. */
+#define error_carry(ret_error, code, field, cause)                                                 \
+    error_pass(code, error_carry_note(ret_error, code, field, cause))
+int error_carry_note(struct error *ret_error, int code, const char *field,
+                     const struct error *cause);
 /* Says in which of several files or settings the fault is: `where` (the end of it, where it is
  * long) takes the field's place, and what stood there goes before the detail. Nothing where the
  * field is `where` already, or `error` is NULL. Returns code, so that it may stand around a call.

@@ -44,8 +44,7 @@ static int fail(const char *path, const char *what, struct error *ret_error)
     int code = errno == ENOSPC || errno == EDQUOT ? E_DISK_FULL
                : errno == ENOENT                  ? E_NOT_FOUND
                                                   : E_IO;
-    char text[128];
-    return error_set(ret_error, code, path, "%s: %s", what, strerror_r(errno, text, sizeof text));
+    return file_said(ret_error, code, path, what, errno);
 }
 
 /* The folder that holds this one, by cutting the path. */
@@ -99,7 +98,7 @@ int chunks_adopt(const char *folder, const uint8_t name[CHUNKS_ROOT_LEN],
     path_of(folder, name, leaves_name, path);
     path_of(folder, name, "", from);
     path_of(folder, root, "", to);
-    if (file_exists(to)) return error_set(ret_error, E_DUPLICATE, to, "is there");
+    if (file_exists(to)) return error_say(ret_error, E_DUPLICATE, to, "已存在", "is there");
     int r = file_write_atomic(path, leaves, 0600, ret_error); /* syncs the folder, too */
     if (r == 0) r = make_above(folder, to, ret_error);
     if (r == 0 && rename(from, to) < 0) r = fail(to, "rename", ret_error);

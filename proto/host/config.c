@@ -174,9 +174,9 @@ static int bad(const char *where, struct error *ret_error, const struct config_k
 {
     char range[RANGE_LEN];
     range_text(key, range);
-    return error_set(ret_error, E_BAD_CONFIG, where,
-                     T("[%s] %s = %.60s：应为%s%s", "[%s] %s = %.60s: should be %s%s"),
-                     key->section, key->key, text, type_text(key->type), range);
+    return error_say(ret_error, E_BAD_CONFIG, where, "[%s] %s = %.60s：应为%s%s",
+                     "[%s] %s = %.60s: should be %s%s", key->section, key->key, text,
+                     type_text(key->type), range);
 }
 
 static void append_items(struct value *value, const char *text)
@@ -207,9 +207,8 @@ static int set_value(const struct config_key *key, struct value *value, size_t f
     bool again = value->origin && value->file == file;
     uint64_t number = 0;
     if (again && key->type != CONFIG_LIST)
-        return error_set(ret_error, E_BAD_CONFIG, where,
-                         T("[%s] %s 在同一文件中重复", "[%s] %s is given twice in one file"),
-                         key->section, key->key);
+        return error_say(ret_error, E_BAD_CONFIG, where, "[%s] %s 在同一文件中重复",
+                         "[%s] %s is given twice in one file", key->section, key->key);
     if (key->type == CONFIG_TEXT || key->type == CONFIG_PATH) {
         if (!in_range(key, strlen(text))) return bad(where, ret_error, key, text);
         if (key->type == CONFIG_PATH && *text && *text != '/')
@@ -296,12 +295,11 @@ static int assign(struct config *config, size_t file, const char *where, const c
         return set_value(&config->keys[i], &config->values[i], file, where, text, ret_error);
     const struct config_key *near = nearest(config, section, key);
     if (!near)
-        return error_set(ret_error, E_BAD_CONFIG, where, T("未知的键 [%s] %s", "unknown [%s] %s"),
+        return error_say(ret_error, E_BAD_CONFIG, where, "未知的键 [%s] %s", "unknown [%s] %s",
                          section, key);
-    return error_set(ret_error, E_BAD_CONFIG, where,
-                     T("未知的键 [%.40s] %.40s，最接近的是 [%s] %s",
-                       "unknown key [%.40s] %.40s; the nearest known one is [%s] %s"),
-                     section, key, near->section, near->key);
+    return error_say(ret_error, E_BAD_CONFIG, where, "未知的键 [%.40s] %.40s，最接近的是 [%s] %s",
+                     "unknown key [%.40s] %.40s; the nearest known one is [%s] %s", section, key,
+                     near->section, near->key);
 }
 
 /* ---- files */
@@ -330,9 +328,10 @@ static char *next_line(char *line, int size, void *stream)
     if ((long_line || memchr(reading->at, 0, len)) && reading->rc == 0) {
         char where[512];
         (void)snprintf(where, sizeof where, "%s:%zu", reading->path, reading->line);
-        reading->rc = error_set(reading->ret_error, E_BAD_CONFIG, where,
-                                long_line ? T("此行超过 198 字节", "the line is over 198 bytes")
-                                          : T("含有零字节", "a zero byte"));
+        reading->rc = long_line ? error_say(reading->ret_error, E_BAD_CONFIG, where,
+                                            "此行超过 198 字节", "the line is over 198 bytes")
+                                : error_say(reading->ret_error, E_BAD_CONFIG, where, "含有零字节",
+                                            "a zero byte");
     }
     if (reading->rc < 0) return NULL;
     memcpy(line, reading->at, len);
@@ -365,8 +364,8 @@ static int load_file(struct config *config, size_t file, const char *path, struc
     if (rc == 0 && line != 0) {
         char where[512];
         (void)snprintf(where, sizeof where, "%s:%d", path, line);
-        rc = error_set(ret_error, E_BAD_CONFIG, where,
-                       T("应为 [节] 或 键 = 值", "should be [section] or key = value"));
+        rc = error_say(ret_error, E_BAD_CONFIG, where, "应为 [节] 或 键 = 值",
+                       "should be [section] or key = value");
     }
 out:
     buf_fini(&content);
@@ -411,14 +410,13 @@ static int check_whole(const struct config *config, struct error *ret_error)
     for (size_t i = 0; i < config->count; i++) {
         const struct config_key *key = &config->keys[i];
         if (key->required && !config->values[i].origin)
-            return error_set(ret_error, E_BAD_CONFIG, key->key,
-                             T("缺少 [%s] %s", "[%s] %s is missing"), key->section, key->key);
+            return error_say(ret_error, E_BAD_CONFIG, key->key, "缺少 [%s] %s",
+                             "[%s] %s is missing", key->section, key->key);
         if (key->type == CONFIG_LIST && config->values[i].origin &&
             config->values[i].item_count < key->min)
-            return error_set(
-                ret_error, E_BAD_CONFIG, config->values[i].origin,
-                T("[%s] %s 至少 %" PRIu64 " 项", "[%s] %s: at least %" PRIu64 " items"),
-                key->section, key->key, key->min);
+            return error_say(ret_error, E_BAD_CONFIG, config->values[i].origin,
+                             "[%s] %s 至少 %" PRIu64 " 项", "[%s] %s: at least %" PRIu64 " items",
+                             key->section, key->key, key->min);
     }
     return 0;
 }
@@ -460,8 +458,8 @@ int config_override(struct config *config, const char *assignment, struct error 
     if (equals) *equals = 0;
     char *dot = strchr(copy, '.');
     if (!equals || !dot) {
-        rc = error_set(ret_error, E_BAD_CONFIG, assignment,
-                       T("应为 节.键=值", "should be section.key=value"));
+        rc = error_say(ret_error, E_BAD_CONFIG, assignment, "应为 节.键=值",
+                       "should be section.key=value");
         goto out;
     }
     *dot = 0;

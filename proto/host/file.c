@@ -19,20 +19,51 @@ void buf_wipe_fini(struct buf *buf)
     buf_fini(buf);
 }
 
+/* What a person can do something about; of the rest the system's own words. */
+static const char *said_zh(int number)
+{
+    switch (number) {
+    case ENOENT: return "没有这个文件或文件夹";
+    case EACCES:
+    case EPERM: return "没有权限";
+    case EEXIST: return "已存在，不覆盖";
+    case EISDIR: return "是文件夹";
+    case ENOTDIR: return "路径中有一段不是文件夹";
+    case ENAMETOOLONG: return "路径过长";
+    case ELOOP: return "是符号链接，或链接过多";
+    case ENOSPC:
+    case EDQUOT: return "磁盘空间不足";
+    case EROFS: return "所在磁盘只读";
+    case EIO: return "磁盘读写出错";
+    case EPIPE: return "读取的一方已关闭";
+    case EMFILE:
+    case ENFILE: return "打开的文件过多";
+    case ENOMEM: return "内存不足";
+    case EADDRINUSE: return "地址已被占用";
+    case EADDRNOTAVAIL: return "本机没有这个地址";
+    default: return NULL;
+    }
+}
+
+int file_said_note(struct error *ret_error, int code, const char *field, const char *what,
+                   int number)
+{
+    char text[128];
+    /* The GNU form: returns the text, which need not be in the buffer. */
+    const char *en = strerror_r(number, text, sizeof text);
+    const char *zh = said_zh(number);
+    (void)error_note(ret_error, code, field, "%s%s%s", what ? what : "", what ? ": " : "", en);
+    if (zh) return error_note_zh(ret_error, "%s", zh);
+    return error_note_zh(ret_error, "系统错误 %d（%s）", number, en);
+}
+
 static int fail(const char *path, const char *what, int number, struct error *ret_error)
 {
     int code = E_IO;
     if (number == ENOSPC || number == EDQUOT) code = E_DISK_FULL;
     if (number == ENOENT) code = E_NOT_FOUND;
     if (number == EEXIST) code = E_DUPLICATE;
-    char text[128];
-    /* The GNU form: returns the text, which need not be in the buffer. */
-    const char *why = strerror_r(number, text, sizeof text);
-    (void)error_set(ret_error, code, path, "%s: %s", what, why);
-    if (number == ENOENT) (void)error_note_zh(ret_error, "没有这个文件或文件夹");
-    if (number == EACCES || number == EPERM) (void)error_note_zh(ret_error, "没有权限");
-    if (number == EEXIST) (void)error_note_zh(ret_error, "已存在，不覆盖");
-    return code;
+    return file_said(ret_error, code, path, what, number);
 }
 
 static int read_all(int fd, const char *path, size_t len_max, struct buf *buf,

@@ -54,6 +54,13 @@ int file_make_folders(const char *path, struct error *ret_error) MUST_USE;
 void file_folder_of(const char *path, struct buf *buf);
 bool file_exists(const char *path);
 
+/* What the system said, in both languages: `number` is an errno, `what` what was tried ("open", for
+ * who reads English) or NULL. */
+#define file_said(ret_error, code, field, what, number)                                            \
+    error_pass(code, file_said_note(ret_error, code, field, what, number))
+int file_said_note(struct error *ret_error, int code, const char *field, const char *what,
+                   int number);
+
 /* Takes an exclusive lock on `path` (created 0600) for the life of the descriptor, which the caller
  * closes. E_STORE_LOCKED: another process holds it, the detail names its id; E_IO. */
 int file_lock(const char *path, int *ret_fd, struct error *ret_error) MUST_USE;

@@ -36,7 +36,8 @@ int log_level_parse(const char *text, enum log_level *ret, struct error *ret_err
             *ret = (enum log_level)i;
             return 0;
         }
-    return error_set(ret_error, E_BAD_VALUE, "level", "one of debug, info, warn, error");
+    return error_say(ret_error, E_BAD_VALUE, "level", "应为 debug、info、warn、error 之一",
+                     "one of debug, info, warn, error");
 }
 
 int log_format_parse(const char *text, enum log_format *ret, struct error *ret_error)
@@ -46,7 +47,8 @@ int log_format_parse(const char *text, enum log_format *ret, struct error *ret_e
             *ret = (enum log_format)i;
             return 0;
         }
-    return error_set(ret_error, E_BAD_VALUE, "format", "one of logfmt, json");
+    return error_say(ret_error, E_BAD_VALUE, "format", "应为 logfmt、json 之一",
+                     "one of logfmt, json");
 }
 
 /* A line under construction; what does not fit sets `cut`. Room is kept for the ending. */

@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "proto/base/check.h"
+#include "proto/host/file.h"
 
 int bell_init(int *ret_fd, struct error *ret_error)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0) return error_set(ret_error, E_IO, "eventfd", "%s", strerror(errno));
+    if (fd < 0) return file_said(ret_error, E_IO, "eventfd", NULL, errno);
     *ret_fd = fd;
     return 0;
 }

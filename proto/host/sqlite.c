@@ -196,14 +196,16 @@ static int check_version(sqlite3 *db, const struct sqlite_options *options, stru
     if (rc < 0) return rc;
     bool fresh = id == 0 && version == 0 && objects == 0;
     if (!fresh && (uint32_t)id != options->application_id)
-        return error_set(ret_error, E_STORE_VERSION, "",
+        return error_say(ret_error, E_STORE_VERSION, "",
+                         "是其他程序的文件（application_id 为 %08x，应为 %08x）",
                          "application_id is %08x, not %08x: another program's file", (unsigned)id,
                          (unsigned)options->application_id);
     if (version < 0 || (uint64_t)version > options->step_count)
-        return error_set(ret_error, E_STORE_VERSION, "", "version %lld, this program knows %zu",
-                         (long long)version, options->step_count);
+        return error_say(ret_error, E_STORE_VERSION, "", "版本为 %lld，本程序只认到 %zu",
+                         "version %lld, this program knows %zu", (long long)version,
+                         options->step_count);
     if (options->read_only && (uint64_t)version < options->step_count)
-        return error_set(ret_error, E_STORE_VERSION, "",
+        return error_say(ret_error, E_STORE_VERSION, "", "版本 %lld 早于 %zu，而只读方式不能升级",
                          "version %lld is older than %zu and is opened for reading only",
                          (long long)version, options->step_count);
     for (size_t i = (size_t)version; rc == 0 && i < options->step_count; i++)
@@ -216,8 +218,8 @@ static int make_file(const char *path, struct error *ret_error)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return error_set(ret_error, errno == ENOSPC || errno == EDQUOT ? E_DISK_FULL : E_IO, path,
-                         "open: errno %d", errno);
+        return file_said(ret_error, errno == ENOSPC || errno == EDQUOT ? E_DISK_FULL : E_IO, path,
+                         "open", errno);
     close(fd);
     return 0;
 }
@@ -246,7 +248,7 @@ int sqlite_open(const char *path, const struct sqlite_options *options, sqlite3 
     CHECK(!options->immutable || options->read_only);
     bool was_there = options->memory || file_exists(path);
     if (options->read_only && !was_there)
-        return error_set(ret_error, E_NOT_FOUND, path, "no such file");
+        return error_say(ret_error, E_NOT_FOUND, path, "没有这个文件", "no such file");
     if (!options->read_only && !options->memory) rc = make_file(path, &error);
     if (rc < 0) goto out;
     uri_of(options->memory ? ":memory:" : path, options->immutable, &uri);
@@ -267,7 +269,7 @@ out:
     buf_fini(&uri);
     if (rc < 0) {
         sqlite_close(db);
-        return error_set(ret_error, rc, path, "%s", error.detail);
+        return error_carry(ret_error, rc, path, &error);
     }
     *ret_db = db;
     return 0;

@@ -39,28 +39,38 @@ bool attached_type_valid(const char *media_type)
            first + 1 + second <= LIMIT_ATTACHMENT_TYPE_BYTES_MAX;
 }
 
-static int bad(const char *path, const char *field, const char *why, struct error *ret_error)
+static int bad(const char *path, const char *field, const char *zh, const char *en,
+               struct error *ret_error)
 {
     char whole[ERROR_FIELD_LEN_MAX + 1];
     (void)snprintf(whole, sizeof whole, "%.70s.%s", path, field);
-    return error_set(ret_error, E_BAD_VALUE, whole, "%s", why);
+    (void)error_set(ret_error, E_BAD_VALUE, whole, "%s", en);
+    (void)error_note_zh(ret_error, "%s", zh);
+    return E_BAD_VALUE;
 }
 
 int attached_check(const Leadbus__Payload__Attachment *attachment, const char *path,
                    struct error *ret_error)
 {
     if (attachment->base.n_unknown_fields)
-        return error_set(ret_error, E_UNKNOWN_FIELD, path, "no field with number %u",
+        return error_say(ret_error, E_UNKNOWN_FIELD, path, "没有编号为 %u 的字段",
+                         "no field with number %u",
                          (unsigned)attachment->base.unknown_fields[0].tag);
-    if (attachment->key.len != SUITE_KEY_LEN) return bad(path, "key", "32 bytes", ret_error);
-    if (attachment->root.len != MERKLE_HASH_LEN) return bad(path, "root", "32 bytes", ret_error);
-    if (attachment->sha256.len != 32) return bad(path, "sha256", "32 bytes", ret_error);
+    if (attachment->key.len != SUITE_KEY_LEN)
+        return bad(path, "key", "应为 32 字节", "32 bytes", ret_error);
+    if (attachment->root.len != MERKLE_HASH_LEN)
+        return bad(path, "root", "应为 32 字节", "32 bytes", ret_error);
+    if (attachment->sha256.len != 32)
+        return bad(path, "sha256", "应为 32 字节", "32 bytes", ret_error);
     if (attachment_stream_len(attachment->size) == 0)
-        return bad(path, "size", "empty, or larger than may be sent", ret_error);
+        return bad(path, "size", "为空，或超过可发送的大小", "empty, or larger than may be sent",
+                   ret_error);
     if (!attached_name_valid(attachment->name))
-        return bad(path, "name", "a file name of one line without folders", ret_error);
+        return bad(path, "name", "应为一行的文件名，不含文件夹",
+                   "a file name of one line without folders", ret_error);
     if (!attached_type_valid(attachment->media_type))
-        return bad(path, "media_type", "a media type in lower case", ret_error);
+        return bad(path, "media_type", "应为小写的媒体类型", "a media type in lower case",
+                   ret_error);
     return 0;
 }
 
@@ -125,8 +135,8 @@ static int add(struct attached *attached, struct bytes entry, const char *sectio
     const ProtobufCMessage *message = NULL;
     char path[ERROR_FIELD_LEN_MAX + 1];
     if (attached->count == LIMIT_ATTACHMENT_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, section, "more than %d attachments",
-                         LIMIT_ATTACHMENT_COUNT_MAX);
+        return error_say(ret_error, E_TOO_LARGE, section, "多于 %d 个附件",
+                         "more than %d attachments", LIMIT_ATTACHMENT_COUNT_MAX);
     int r = message_decode(&leadbus__payload__attachment__descriptor, entry, arena, &message,
                            ret_error);
     if (r != 0) return r;
@@ -135,7 +145,7 @@ static int add(struct attached *attached, struct bytes entry, const char *sectio
     r = attached_check(one, path, ret_error);
     for (size_t i = 0; r == 0 && i < attached->count; i++)
         if (memcmp(attached->items[i]->root.data, one->root.data, MERKLE_HASH_LEN) == 0)
-            r = bad(path, "root", "the same attachment twice", ret_error);
+            r = bad(path, "root", "同一附件重复", "the same attachment twice", ret_error);
     if (r == 0) attached->items[attached->count++] = one;
     return r;
 }
@@ -150,7 +160,8 @@ int attached_list(struct bytes payload, const char *section, struct arena *arena
         unsigned type = 0;
         struct bytes value = {0};
         if (!take_field(&rest, &number, &type, &value) || (number == ATTACHED_FIELD && type != 2))
-            return error_set(ret_error, E_BAD_FORM, section, "not a protobuf message");
+            return error_say(ret_error, E_BAD_FORM, section, "不是 protobuf 消息",
+                             "not a protobuf message");
         if (number != ATTACHED_FIELD) continue;
         int r = add(&attached, value, section, arena, ret_error);
         if (r != 0) return r;

@@ -30,6 +30,48 @@ static bool too_deep(struct bytes text)
     return false;
 }
 
+static const char *fault_zh(const json_error_t *fault)
+{
+    static const struct {
+        const char *en, *zh;
+    } words[] = {
+        {"':' expected", "应为半角冒号"},
+        {"']' expected", "应为逗号或 ]（均为半角）"},
+        {"'}' expected", "应为逗号或 }（均为半角）"},
+        {"string or '}' expected", "应为双引号括起的字段名，或 }"},
+        {"'[' or '{' expected", "应以 { 开头"},
+        {"unexpected newline", "字符串中换行须写作 \\n"},
+        {"unexpected token", "此处不应有这个符号"},
+        {"invalid token", "无法识别：字符串须用半角双引号括起"},
+        {"invalid escape", "反斜杠之后的字符无效"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(fault->text, words[i].en) == 0) return words[i].zh;
+    switch (json_error_code(fault)) {
+    case json_error_premature_end_of_input: return "内容提前结束，缺少 }、] 或引号";
+    case json_error_end_of_input_expected: return "对象之后还有内容";
+    case json_error_invalid_utf8: return "不是 UTF-8";
+    case json_error_duplicate_key: return "字段重复";
+    case json_error_numeric_overflow: return "数字过大";
+    case json_error_null_character:
+    case json_error_null_byte_in_key: return "含有零字符";
+    case json_error_stack_overflow: return "层数过多";
+    default: return "不符合 JSON 语法";
+    }
+}
+
+int payload_json_fault(const json_error_t *fault, const char *field, struct error *ret_error)
+{
+    json_error_t trouble = *fault;
+    char *near = strstr(trouble.text, " near ");
+    if (near) *near = 0;
+    (void)error_set(ret_error, E_BAD_JSON, field, "line %d, column %d: %s", trouble.line,
+                    trouble.column, trouble.text);
+    (void)error_note_zh(ret_error, "第 %d 行第 %d 列：%s", trouble.line, trouble.column,
+                        fault_zh(&trouble));
+    return E_BAD_JSON;
+}
+
 int payload_json_parse(struct bytes text, json_t **ret_object, struct error *ret_error)
 {
     json_error_t trouble;
@@ -41,13 +83,7 @@ int payload_json_parse(struct bytes text, json_t **ret_object, struct error *ret
                          PAYLOAD_JSON_DEPTH_MAX);
     json_t *object =
         json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &trouble);
-    if (!object) {
-        /* jansson quotes what stands near the fault: that may be a person's data, so it is cut. */
-        char *near = strstr(trouble.text, " near ");
-        if (near) *near = 0;
-        return error_say(ret_error, E_BAD_JSON, NULL, "第 %d 行第 %d 列：%s",
-                         "line %d, column %d: %s", trouble.line, trouble.column, trouble.text);
-    }
+    if (!object) return payload_json_fault(&trouble, NULL, ret_error);
     if (!json_is_object(object)) {
         json_decref(object);
         return error_say(ret_error, E_BAD_JSON, NULL, "应为一个对象", "an object is expected");

@@ -23,6 +23,11 @@ enum { PAYLOAD_JSON_DEPTH_MAX = 12 };
  * (json_decref). E_BAD_JSON with line and column in the detail. */
 int payload_json_parse(struct bytes text, json_t **ret_object, struct error *ret_error) MUST_USE;
 
+/* What jansson found wrong, in both languages: E_BAD_JSON with line and column. jansson quotes what
+ * stands near the fault, which may be a person's data: that is cut. */
+int payload_json_fault(const json_error_t *fault, const char *field,
+                       struct error *ret_error) MUST_USE;
+
 /* The protobuf bytes of a section given as a JSON object, appended to ret_section. `path` starts
  * every field of an error: the section's name. E_UNKNOWN_FIELD, E_BAD_VALUE (another type),
  * E_TOO_LARGE, E_NO_MEMORY; ret_section is untouched then. */

@@ -219,7 +219,8 @@ int lifecycle_next(const struct lifecycle_query *query, struct lifecycle_step *r
     bool role_may = false;
     if ((unsigned)query->state >= LIFECYCLE_STATE_COUNT || (unsigned)query->act >= PLAN_ACT_COUNT ||
         query->roles >> LIFECYCLE_ROLE_COUNT != 0)
-        return error_set(ret_error, E_LIFECYCLE_ORDER, NULL, "no such state, act or role");
+        return error_say(ret_error, E_LIFECYCLE_ORDER, NULL, "没有这种状态、步骤或角色",
+                         "no such state, act or role");
     uint32_t facts = query->facts | lifecycle_kind_facts(query->kind);
     for (size_t i = 0; i < LIFECYCLE_ROW_COUNT; i++) {
         const struct lifecycle_row *row = &lifecycle_table[i];

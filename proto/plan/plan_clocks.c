@@ -34,11 +34,13 @@ static int plan_clocks_hours(struct plan *plan, const struct table *table, char 
         calendar->hours_count > 0 ? calendar->hours[calendar->hours_count - 1].to_minute : 0;
     if (!plan_clocks_minute(f[D_FROM], &hours.from_minute) ||
         !plan_clocks_minute(f[D_TO], &hours.to_minute) || hours.from_minute >= hours.to_minute)
-        return table_refuse(table, ret_error, "hours from and to as 08:30 and 12:00");
+        return table_refuse(table, ret_error, "办公时间的 from、to 应如 08:30、12:00，且前早后晚",
+                            "hours from and to as 08:30 and 12:00");
     if (hours.from_minute < after)
-        return table_refuse(table, ret_error, "hours ascend and do not overlap");
+        return table_refuse(table, ret_error, "各段办公时间须由早到晚，互不重叠",
+                            "hours ascend and do not overlap");
     if (calendar->hours_count == CALENDAR_HOURS_COUNT_MAX)
-        return table_refuse(table, ret_error, "at most %d stretches of hours",
+        return table_refuse(table, ret_error, "办公时间至多 %d 段", "at most %d stretches of hours",
                             CALENDAR_HOURS_COUNT_MAX);
     calendar->hours[calendar->hours_count++] = hours;
     return 0;
@@ -50,12 +52,15 @@ static int plan_clocks_year(struct plan *plan, const struct table *table, uint32
     unsigned year = day_year(from);
     if (from == to || day_year(to) != year || (from > 0 && day_year(from - 1) == year) ||
         (to < DAY_NUMBER_MAX && day_year(to + 1) == year))
-        return table_refuse(table, ret_error, "a year from its first day to its last");
+        return table_refuse(table, ret_error, "year 一行应从该年首日写到末日",
+                            "a year from its first day to its last");
     for (size_t i = 0; i < plan->calendar.year_count; i++)
         if (plan->calendar_years[i] >= year)
-            return table_refuse(table, ret_error, "years ascend, each once");
+            return table_refuse(table, ret_error, "各年度须由小到大，每年一行",
+                                "years ascend, each once");
     if (plan->calendar.year_count == CALENDAR_YEAR_COUNT_MAX)
-        return table_refuse(table, ret_error, "at most %d years", CALENDAR_YEAR_COUNT_MAX);
+        return table_refuse(table, ret_error, "至多 %d 个年度", "at most %d years",
+                            CALENDAR_YEAR_COUNT_MAX);
     plan->calendar_years[plan->calendar.year_count++] = (uint16_t)year;
     return 0;
 }
@@ -65,8 +70,8 @@ static int plan_clocks_days(struct plan *plan, const struct table *table, uint32
 {
     size_t count = plan->calendar.exception_count;
     if (to - from >= 366 || count + (to - from) >= CALENDAR_EXCEPTION_COUNT_MAX)
-        return table_refuse(table, ret_error, "at most %d days, and a year in one row",
-                            CALENDAR_EXCEPTION_COUNT_MAX);
+        return table_refuse(table, ret_error, "放假与补班至多 %d 天，一行不超过一年",
+                            "at most %d days, and a year in one row", CALENDAR_EXCEPTION_COUNT_MAX);
     for (uint32_t day = from; day <= to; day++)
         plan->calendar_days[count++] = (struct calendar_exception){day, works};
     plan->calendar.exception_count = count;
@@ -92,7 +97,7 @@ static int plan_calendar_row(struct plan *plan, const struct table *table, char 
     if (r == 0) r = table_day(table, f[D_TO], &to_ms, ret_error);
     if (r < 0) return r;
     uint32_t from = day_number(from_ms), to = day_number(to_ms);
-    if (from > to) return table_refuse(table, ret_error, "from comes after to");
+    if (from > to) return table_refuse(table, ret_error, "from 晚于 to", "from comes after to");
     return is == IS_YEAR ? plan_clocks_year(plan, table, from, to, ret_error)
                          : plan_clocks_days(plan, table, from, to, is == IS_WORK, ret_error);
 }
@@ -134,14 +139,15 @@ int plan_calendar_parse(struct plan_reader *reader, struct error *ret_error)
         char text[DAY_TEXT_LEN];
         if (plan->calendar_days[i].day != plan->calendar_days[i - 1].day) continue;
         day_text(day_start_ms(plan->calendar_days[i].day), text);
-        return error_set(ret_error, E_BAD_TABLE, plan_part_names[PLAN_PART_CALENDAR],
+        return error_say(ret_error, E_BAD_TABLE, plan_part_names[PLAN_PART_CALENDAR], "%s 重复列出",
                          "%s stands there twice", text);
     }
     for (size_t i = 0; i < calendar->exception_count; i++) {
         char text[DAY_TEXT_LEN];
         if (calendar_knows(calendar, plan->calendar_days[i].day)) continue;
         day_text(day_start_ms(plan->calendar_days[i].day), text);
-        return error_set(ret_error, E_BAD_TABLE, plan_part_names[PLAN_PART_CALENDAR],
+        return error_say(ret_error, E_BAD_TABLE, plan_part_names[PLAN_PART_CALENDAR],
+                         "%s：没有 year 一行说明该年度已列全",
                          "%s: no row says that its year is complete", text);
     }
     return 0;
@@ -197,7 +203,8 @@ static int plan_clocks_limit(const struct table *table, const char *text, uint32
     for (size_t i = 0; len <= 5 && !text[len] && i < len; i++)
         limit = limit * 10 + (uint32_t)(text[i] - '0');
     if (limit == 0 || limit > CALENDAR_LIMIT_MAX)
-        return table_refuse(table, ret_error, "a limit of 1 to %d", CALENDAR_LIMIT_MAX);
+        return table_refuse(table, ret_error, "limit 应为 1 到 %d", "a limit of 1 to %d",
+                            CALENDAR_LIMIT_MAX);
     *ret_limit = limit;
     return 0;
 }
@@ -210,14 +217,16 @@ static int plan_clocks_place(struct plan *plan, const struct table *table, char 
     if (strcmp(f[C_KIND], "") == 0) {
         unsigned urgency = (unsigned)(unsigned char)f[C_URGENCY][0] - '0';
         if (strlen(f[C_URGENCY]) != 1 || urgency < 1 || urgency > 4)
-            return table_refuse(table, ret_error, "an urgency of 1 to 4, or a kind");
+            return table_refuse(table, ret_error, "应写紧急程度 1 到 4，或写一个种类",
+                                "an urgency of 1 to 4, or a kind");
         *ret_place = &plan->clock_of_urgency[urgency][clock];
         return 0;
     }
     const struct plan_kind *kind = plan_kind_find(plan, f[C_KIND]);
-    if (!kind) return table_refuse(table, ret_error, "no kind %.60s", f[C_KIND]);
+    if (!kind) return table_refuse(table, ret_error, "没有种类 %.60s", "no kind %.60s", f[C_KIND]);
     if (f[C_URGENCY][0])
-        return table_refuse(table, ret_error, "a row is of an urgency or of a kind, not of both");
+        return table_refuse(table, ret_error, "一行只能写紧急程度或种类之一",
+                            "a row is of an urgency or of a kind, not of both");
     *ret_place = &plan->clock_of_kind[(size_t)(kind - plan->kinds) * PLAN_CLOCK_COUNT + clock];
     return 0;
 }
@@ -250,7 +259,8 @@ static int plan_clocks_row(struct plan *plan, const struct table *table, char **
     if (r == 0)
         r = plan_clocks_place(plan, table, f, (enum plan_clock_index)clock, &place, ret_error);
     if (r < 0 || !place) return r;
-    if (*place != 0) return table_refuse(table, ret_error, "that clock stands there twice");
+    if (*place != 0)
+        return table_refuse(table, ret_error, "同一时限重复列出", "that clock stands there twice");
     row.clock = (enum plan_clock_index)clock;
     row.from = (enum plan_clock_start)start;
     row.unit = (enum calendar_unit)unit;

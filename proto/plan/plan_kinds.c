@@ -53,7 +53,9 @@ static int plan_kinds_section(const struct table *table, char *item,
     struct plan_section section = {.name = item};
     char *colon = strchr(item, ':');
 
-    if (!colon) return table_refuse(table, ret_error, "section %.60s: name:message wanted", item);
+    if (!colon)
+        return table_refuse(table, ret_error, "分段 %.60s：应为 名称:消息结构",
+                            "section %.60s: name:message wanted", item);
     *colon = '\0';
     char *message = colon + 1;
     char *marks = strchr(message, ':');
@@ -62,7 +64,8 @@ static int plan_kinds_section(const struct table *table, char *item,
     int r = plan_reader_slug(table, section.name, "section", ret_error);
     if (r < 0) return r;
     if (!plan_kinds_message_valid(message))
-        return table_refuse(table, ret_error, "%.60s is no message name", message);
+        return table_refuse(table, ret_error, "%.60s 不是消息结构的名称",
+                            "%.60s is no message name", message);
     while (marks) {
         char *plus = strchr(marks, '+');
         size_t word = 0;
@@ -76,11 +79,11 @@ static int plan_kinds_section(const struct table *table, char *item,
         marks = plus;
     }
     if (section.copy && section.police)
-        return table_refuse(table, ret_error, "%.60s: what the police alone read is no copy's",
-                            section.name);
+        return table_refuse(table, ret_error, "分段 %.60s：只供公安读的内容不得抄送",
+                            "%.60s: what the police alone read is no copy's", section.name);
     if (section.small_group && !section.copy)
-        return table_refuse(table, ret_error, "%.60s: small-group is about what copies may open",
-                            section.name);
+        return table_refuse(table, ret_error, "分段 %.60s：small-group 只用于抄送可读的分段",
+                            "%.60s: small-group is about what copies may open", section.name);
     *ret_section = section;
     return 0;
 }
@@ -93,7 +96,8 @@ static int plan_kinds_sections(struct plan *plan, const struct table *table, cha
 
     if (!sections) return plan_reader_no_memory(ret_error);
     if (count == 0 || count > LIMIT_SECTION_COUNT_MAX)
-        return table_refuse(table, ret_error, "1 to %d sections wanted", LIMIT_SECTION_COUNT_MAX);
+        return table_refuse(table, ret_error, "应有 1 到 %d 个分段", "1 to %d sections wanted",
+                            LIMIT_SECTION_COUNT_MAX);
     char *item = field;
     for (size_t i = 0; i < count; i++) {
         char *comma = strchr(item, ',');
@@ -102,7 +106,8 @@ static int plan_kinds_sections(struct plan *plan, const struct table *table, cha
         if (r < 0) return r;
         for (size_t j = 0; j < i; j++) {
             if (strcmp(sections[i].name, sections[j].name) == 0)
-                return table_refuse(table, ret_error, "section %.60s appears twice", item);
+                return table_refuse(table, ret_error, "分段 %.60s 重复列出",
+                                    "section %.60s appears twice", item);
         }
         item = comma ? comma + 1 : item;
     }
@@ -120,7 +125,9 @@ static int plan_kinds_senders(struct plan *plan, const struct table *table, char
     if (r < 0) return r;
     uint16_t *groups = plan_alloc(plan, count, sizeof *groups);
     if (!groups) return plan_reader_no_memory(ret_error);
-    if (count == 0) return table_refuse(table, ret_error, "nobody may send it");
+    if (count == 0)
+        return table_refuse(table, ret_error, "senders 为空：没有单位可以发送",
+                            "nobody may send it");
     for (size_t i = 0; i < count; i++) {
         struct plan_named named;
         if (strcmp(items[i], "any") == 0) {
@@ -154,7 +161,8 @@ static int plan_kinds_senders_check(const struct plan *plan, const struct table 
         plan_unit_set_add(&police, plan->police);
         if (senders->any || senders->reference || senders->group_count > 0 ||
             memcmp(&senders->units, &police, sizeof police) != 0)
-            return table_refuse(table, ret_error, "DNA-RESULT: sent by the police alone");
+            return table_refuse(table, ret_error, "带 DNA-RESULT 标签的种类只能由公安发送",
+                                "DNA-RESULT: sent by the police alone");
     }
     return 0;
 }
@@ -169,14 +177,15 @@ static int plan_kinds_expects(const struct table *table, char *field, uint32_t *
     size_t count = table_list_count(field);
     size_t last = 0;
 
-    if (count > 5) return table_refuse(table, ret_error, "expects: too many acts");
+    if (count > 5)
+        return table_refuse(table, ret_error, "expects 的步骤过多", "expects: too many acts");
     int r = table_list(table, field, items, ret_error);
     for (size_t i = 0; r == 0 && i < count; i++) {
         size_t word = 0;
         r = plan_reader_word(table, items[i], words, 5, "act", &word, ret_error);
         if (r < 0) break;
         if ((i == 0 && word != 0) || (i == 1 && word != 1) || (i > 1 && word <= last))
-            return table_refuse(table, ret_error,
+            return table_refuse(table, ret_error, "expects 须先 deliver，再 sign，其余依次排列",
                                 "expects: deliver, then sign, then the others in their order");
         last = word;
         *ret_expects |= PLAN_ACT_BIT(acts[word]);
@@ -194,7 +203,7 @@ static int plan_kinds_flags(const struct table *table, char *field, struct plan_
     const char *items[5];
     size_t count = table_list_count(field);
 
-    if (count > 5) return table_refuse(table, ret_error, "too many flags");
+    if (count > 5) return table_refuse(table, ret_error, "flags 过多", "too many flags");
     int r = table_list(table, field, items, ret_error);
     for (size_t i = 0; r == 0 && i < count; i++) {
         size_t word = 0;
@@ -203,16 +212,19 @@ static int plan_kinds_flags(const struct table *table, char *field, struct plan_
     }
     if (r < 0) return r;
     if (kind->returnable && kind->last_resort)
-        return table_refuse(table, ret_error, "last resort: nobody stands behind, not returnable");
+        return table_refuse(table, ret_error, "last-resort 之后再无接办单位，不得同时为 returnable",
+                            "last resort: nobody stands behind, not returnable");
     if (kind->returnable && kind->urgency == 1)
         return table_refuse(
-            table, ret_error,
+            table, ret_error, "紧急程度 1 只能转办，不得退回：请去掉 returnable",
             "urgency 1 is passed on, never returned: take the flag returnable away");
     if (kind->returnable && !plan_kind_expects(kind, PLAN_ACT_ACCEPT))
-        return table_refuse(table, ret_error, "returnable: only what must be accepted");
+        return table_refuse(table, ret_error, "只有须受理的种类可以为 returnable",
+                            "returnable: only what must be accepted");
     if (kind->may_expire &&
         (kind->family == PLAN_FAMILY_LEAD || plan_kind_expects(kind, PLAN_ACT_ACCEPT)))
-        return table_refuse(table, ret_error, "a lead, or what must be accepted, never expires");
+        return table_refuse(table, ret_error, "线索类或须受理的种类不得为 may-expire",
+                            "a lead, or what must be accepted, never expires");
     return 0;
 }
 
@@ -229,19 +241,22 @@ static int plan_kinds_attachments(const struct table *table, char *field, uint32
 
     if (strcmp(field, "none") == 0) return 0;
     if (count == 0 || count > 4)
-        return table_refuse(table, ret_error, "attachments: none, or photo, document, media, ...");
+        return table_refuse(table, ret_error,
+                            "attachments 应为 none，或 photo、document、media、location 中的几个",
+                            "attachments: none, or photo, document, media, ...");
     int r = table_list(table, field, items, ret_error);
     for (size_t i = 0; r == 0 && i < count; i++) {
         size_t word = 0;
         r = plan_reader_word(table, items[i], words, 4, "attachment", &word, ret_error);
         if (r < 0) break;
         if (attachments & bits[word])
-            return table_refuse(table, ret_error, "%s is listed twice", words[word]);
+            return table_refuse(table, ret_error, "%s 重复列出", "%s is listed twice", words[word]);
         attachments |= bits[word];
     }
     if (r < 0) return r;
     if (attachments & PLAN_ATTACHMENT_LOCATION && !(attachments & PLAN_ATTACHMENT_PHOTO))
-        return table_refuse(table, ret_error, "location: where photos were taken, so with photo");
+        return table_refuse(table, ret_error, "location 指照片的拍摄地点，须与 photo 同列",
+                            "location: where photos were taken, so with photo");
     *ret_attachments = attachments;
     return 0;
 }
@@ -260,8 +275,8 @@ static int plan_kinds_retention(const struct table *table, const char *field, ui
     if (len > 0 && len <= 5 && strspn(field, "0123456789") == len && field[0] != '0')
         for (size_t i = 0; i < len; i++) days = days * 10 + (uint32_t)(field[i] - '0');
     if (days == 0 || days > PLAN_RETENTION_DAYS_MAX)
-        return table_refuse(table, ret_error, "retention: case, or 1 to %d days",
-                            PLAN_RETENTION_DAYS_MAX);
+        return table_refuse(table, ret_error, "retention 应为 case，或 1 到 %d 天",
+                            "retention: case, or 1 to %d days", PLAN_RETENTION_DAYS_MAX);
     *ret_days = days;
     return 0;
 }
@@ -282,10 +297,11 @@ static int plan_kinds_clauses(struct plan *plan, const struct table *table, char
 {
     int r = plan_reader_strings(plan, table, field, &kind->clauses, &kind->clause_count, ret_error);
     if (r < 0) return r;
-    if (kind->clause_count == 0) return table_refuse(table, ret_error, "no clause");
+    if (kind->clause_count == 0) return table_refuse(table, ret_error, "没有写条款", "no clause");
     for (size_t i = 0; i < kind->clause_count; i++) {
         if (!plan_task_find(plan, kind->clauses[i]) && !plan_duty_find(plan, kind->clauses[i]))
-            return table_refuse(table, ret_error, "no clause or duty %.60s", kind->clauses[i]);
+            return table_refuse(table, ret_error, "没有条款或职责 %.60s", "no clause or duty %.60s",
+                                kind->clauses[i]);
     }
     return 0;
 }
@@ -307,7 +323,8 @@ static int plan_kinds_words(const struct table *table, char **f, struct plan_kin
     for (int i = 0; i < PLAN_ACT_COUNT; i++) acts[i] = plan_act_name((enum plan_act)i);
     size_t len = strcspn(f[K_SLUG], ".");
     if (len >= sizeof family_word || f[K_SLUG][len] != '.')
-        return table_refuse(table, ret_error, "slug %.60s: family.name wanted", f[K_SLUG]);
+        return table_refuse(table, ret_error, "slug %.60s：应为 类别.名称",
+                            "slug %.60s: family.name wanted", f[K_SLUG]);
     memcpy(family_word, f[K_SLUG], len);
     int r = plan_reader_word(table, family_word, families, 7, "family", &family, ret_error);
     if (r == 0)
@@ -325,12 +342,17 @@ static int plan_kinds_words(const struct table *table, char **f, struct plan_kin
     kind->position = (enum plan_position)position;
     kind->act = (enum plan_act)act;
     if (kind->act == PLAN_ACT_DELIVER)
-        return table_refuse(table, ret_error, "deliver: the machine's act, no message's");
+        return table_refuse(table, ret_error, "deliver 由代理自动完成，不是消息的步骤",
+                            "deliver: the machine's act, no message's");
     if (kind->act != PLAN_ACT_NONE && kind->position == PLAN_OPENS)
-        return table_refuse(table, ret_error, "an act refers to something: position follows");
+        return table_refuse(table, ret_error,
+                            "有 act 的种类须针对已有的消息：position 应为 follows",
+                            "an act refers to something: position follows");
     if (kind->act != PLAN_ACT_NONE && kind->act != PLAN_ACT_SUPERVISE &&
         kind->position != PLAN_FOLLOWS)
-        return table_refuse(table, ret_error, "only what is supervised may open a thread by it");
+        return table_refuse(table, ret_error,
+                            "只有督办可以由此新开线索：其余 act 的 position 应为 follows",
+                            "only what is supervised may open a thread by it");
     return 0;
 }
 
@@ -346,7 +368,8 @@ static int plan_kinds_kind(struct plan *plan, const struct table *table, char **
     if (r == 0) r = plan_reader_text(table, f[K_EN], "name_en", ret_error);
     if (r < 0) return r;
     if (plan_kind_find(plan, f[K_SLUG]))
-        return table_refuse(table, ret_error, "kind %.60s appears twice", f[K_SLUG]);
+        return table_refuse(table, ret_error, "种类 %.60s 重复列出", "kind %.60s appears twice",
+                            f[K_SLUG]);
     r = plan_kinds_words(table, f, kind, ret_error);
     if (r == 0) r = plan_kinds_tag_list(plan, table, f[K_TAGS], kind, ret_error);
     if (r == 0) r = plan_kinds_sections(plan, table, f[K_SECTIONS], kind, ret_error);
@@ -404,10 +427,11 @@ static int plan_kinds_topic_urgency(const struct table *table, const struct plan
     *ret_urgency = kind->urgency;
     if (!field[0]) return 0;
     if (strlen(field) != 1 || field[0] < '1' || field[0] >= '0' + kind->urgency)
-        return table_refuse(table, ret_error, "urgency: -, or more pressing than the kind's %d",
-                            kind->urgency);
+        return table_refuse(table, ret_error, "urgency 应为 -，或比该种类的 %d 更紧急",
+                            "urgency: -, or more pressing than the kind's %d", kind->urgency);
     if (kind->returnable && field[0] == '1')
         return table_refuse(table, ret_error,
+                            "%s 可以退回，其主题不得为紧急程度 1：请写 -，或去掉 returnable",
                             "%s is returnable, so no topic of it may have urgency 1: write -, or "
                             "take the flag away",
                             kind->slug);
@@ -426,7 +450,9 @@ static int plan_kinds_topic_senders(struct plan *plan, const struct table *table
     if (!senders) return plan_reader_no_memory(ret_error);
     int r = plan_kinds_senders(plan, table, field, senders, ret_error);
     if (r < 0) return r;
-    if (senders->any) return table_refuse(table, ret_error, "any: leave the kind's senders (-)");
+    if (senders->any)
+        return table_refuse(table, ret_error, "不写 any：与种类的 senders 相同时写 -",
+                            "any: leave the kind's senders (-)");
     for (uint16_t i = 0; i < plan->unit_count && !kind->senders.any; i++) {
         bool found =
             !plan_unit_set_has(&senders->units, i) || plan_unit_set_has(&kind->senders.units, i);
@@ -436,8 +462,8 @@ static int plan_kinds_topic_senders(struct plan *plan, const struct table *table
                 found = found || plan->units[group->members[m].unit].current == i;
         }
         if (!found)
-            return table_refuse(table, ret_error, "%s may not send %s at all", plan->units[i].key,
-                                kind->slug);
+            return table_refuse(table, ret_error, "单位 %s 本不能发送 %s",
+                                "%s may not send %s at all", plan->units[i].key, kind->slug);
     }
     *ret_senders = senders;
     return 0;
@@ -476,17 +502,20 @@ static int plan_kinds_topics(struct plan_reader *reader, char *const *topic_word
     if (!topics) return plan_reader_no_memory(ret_error);
     while ((r = table_next(table, f, &row, ret_error)) == 0 && row) {
         const struct plan_kind *found = plan_kind_find(plan, f[T_KIND]);
-        if (!found) return table_refuse(table, ret_error, "no kind %.60s", f[T_KIND]);
+        if (!found)
+            return table_refuse(table, ret_error, "没有种类 %.60s", "no kind %.60s", f[T_KIND]);
         struct plan_kind *kind = &plan->kinds[found - plan->kinds];
         if (kind->topic_count > 0 && kind != last)
-            return table_refuse(table, ret_error, "the topics of %s do not stand together",
-                                f[T_KIND]);
+            return table_refuse(table, ret_error, "%s 的主题没有排在一起",
+                                "the topics of %s do not stand together", f[T_KIND]);
         if (plan_kinds_topicless(topic_words[kind - plan->kinds]))
-            return table_refuse(table, ret_error, "%s has no topics by its row", f[T_KIND]);
+            return table_refuse(table, ret_error, "%s 在 kinds.tsv 中写明没有主题",
+                                "%s has no topics by its row", f[T_KIND]);
         r = plan_kinds_topic(plan, table, f, kind, &topics[used], ret_error);
         if (r < 0) return r;
         if (plan_topic_find(kind, f[T_TOPIC]))
-            return table_refuse(table, ret_error, "topic %.60s appears twice", f[T_TOPIC]);
+            return table_refuse(table, ret_error, "主题 %.60s 重复列出",
+                                "topic %.60s appears twice", f[T_TOPIC]);
         if (kind->topic_count == 0) kind->topics = &topics[used];
         used++;
         kind->topic_count++;
@@ -494,7 +523,8 @@ static int plan_kinds_topics(struct plan_reader *reader, char *const *topic_word
     }
     for (size_t i = 0; r == 0 && i < plan->kind_count; i++) {
         if (plan->kinds[i].topic_count == 0 && !plan_kinds_topicless(topic_words[i]))
-            return table_refuse(table, ret_error, "no topic of %s", plan->kinds[i].slug);
+            return table_refuse(table, ret_error, "%s 没有任何主题", "no topic of %s",
+                                plan->kinds[i].slug);
     }
     return r;
 }
@@ -505,15 +535,16 @@ static int plan_kinds_outcomes(const struct plan *plan, const struct plan_kind *
 {
     const struct table table = {.name = plan_part_names[PLAN_PART_KINDS], .line = kind->line};
     if (kind->outcome_count > 0 && !plan_kind_expects(kind, PLAN_ACT_CLOSE))
-        return table_refuse(&table, ret_error, "outcomes: %s is never closed", kind->slug);
+        return table_refuse(&table, ret_error, "outcomes：%s 不会办结",
+                            "outcomes: %s is never closed", kind->slug);
     for (size_t i = 0; i < kind->outcome_count; i++) {
         bool found = false;
         for (size_t k = 0; k < plan->kind_count && !found; k++)
             found = plan->kinds[k].act == PLAN_ACT_CLOSE &&
                     plan_topic_find(&plan->kinds[k], kind->outcomes[i]) != NULL;
         if (!found)
-            return table_refuse(&table, ret_error, "%.60s is no outcome of a kind that closes",
-                                kind->outcomes[i]);
+            return table_refuse(&table, ret_error, "%.60s 不是办结种类的结果代码",
+                                "%.60s is no outcome of a kind that closes", kind->outcomes[i]);
     }
     return 0;
 }

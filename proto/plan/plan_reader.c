@@ -21,22 +21,22 @@ int plan_reader_word(const struct table *table, const char *word, const char *co
             len += (size_t)snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "",
                                     words[i]);
     }
-    return table_refuse(table, ret_error, "%s %.60s is not a known word: one of %s", what, word,
-                        known);
+    return table_refuse(table, ret_error, "%s 不能为“%.60s”，应为其中之一：%s",
+                        "%s %.60s is not a known word: one of %s", what, word, known);
 }
 
 int plan_reader_slug(const struct table *table, const char *slug, const char *what,
                      struct error *ret_error)
 {
     if (slug_valid(slug)) return 0;
-    return table_refuse(table, ret_error, "%s %.60s: 1 to %d of a-z 0-9 . - wanted", what, slug,
-                        LIMIT_SLUG_LEN_MAX);
+    return table_refuse(table, ret_error, "%s %.60s：应为 1 到 %d 个字符，限 a-z 0-9 . -",
+                        "%s %.60s: 1 to %d of a-z 0-9 . - wanted", what, slug, LIMIT_SLUG_LEN_MAX);
 }
 
 int plan_reader_text(const struct table *table, const char *text, const char *what,
                      struct error *ret_error)
 {
-    return text[0] ? 0 : table_refuse(table, ret_error, "%s is missing", what);
+    return text[0] ? 0 : table_refuse(table, ret_error, "缺少 %s", "%s is missing", what);
 }
 
 int plan_reader_no_memory(struct error *ret_error)
@@ -53,9 +53,11 @@ int plan_reader_named(const struct plan *plan, const struct table *table, const 
         return 0;
     }
     const struct plan_group *group = plan_group_find(plan, key);
+    if (!group && key[strcspn(key, "; |/")])
+        return table_refuse(table, ret_error, "没有单位或组 %.60s：列表各项以半角逗号分隔",
+                            "no unit or group %.60s: lists are separated by commas", key);
     if (!group)
-        return table_refuse(table, ret_error, "no unit or group %.60s%s", key,
-                            key[strcspn(key, "; |/")] ? ": lists are separated by commas" : "");
+        return table_refuse(table, ret_error, "没有单位或组 %.60s", "no unit or group %.60s", key);
     *ret_named = (struct plan_named){.group = true, .index = (uint16_t)(group - plan->groups)};
     return 0;
 }
@@ -68,7 +70,8 @@ int plan_reader_named_list(struct plan *plan, const struct table *table, char *f
     size_t count = table_list_count(field);
 
     if (count > PLAN_TASK_UNIT_COUNT_MAX)
-        return table_refuse(table, ret_error, "more than %d units", PLAN_TASK_UNIT_COUNT_MAX);
+        return table_refuse(table, ret_error, "多于 %d 个单位", "more than %d units",
+                            PLAN_TASK_UNIT_COUNT_MAX);
     int r = table_list(table, field, keys, ret_error);
     if (r < 0) return r;
     struct plan_named *named = plan_alloc(plan, count, sizeof *named);
@@ -78,7 +81,8 @@ int plan_reader_named_list(struct plan *plan, const struct table *table, char *f
         if (r < 0) return r;
         for (size_t j = 0; j < i; j++) {
             if (named[j].group == named[i].group && named[j].index == named[i].index)
-                return table_refuse(table, ret_error, "%.60s is named twice", keys[i]);
+                return table_refuse(table, ret_error, "%.60s 重复列出", "%.60s is named twice",
+                                    keys[i]);
         }
     }
     *ret_named = named;
@@ -98,7 +102,8 @@ int plan_reader_strings(struct plan *plan, const struct table *table, char *fiel
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
             if (strcmp(items[i], items[j]) == 0)
-                return table_refuse(table, ret_error, "%.60s is listed twice", items[i]);
+                return table_refuse(table, ret_error, "%.60s 重复列出", "%.60s is listed twice",
+                                    items[i]);
         }
     }
     *ret_items = items;
@@ -114,8 +119,8 @@ int plan_reader_open(struct plan_reader *reader, enum plan_part_index part,
     const char *name = plan_part_names[part];
 
     if (content.len > LIMIT_TABLE_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, name, "%zu bytes, at most %d", content.len,
-                         LIMIT_TABLE_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, name, "有 %zu 字节，至多 %d 字节",
+                         "%zu bytes, at most %d", content.len, LIMIT_TABLE_BYTES_MAX);
     char *text = plan_alloc(reader->plan, content.len + 1, 1);
     if (!text) return plan_reader_no_memory(ret_error);
     if (content.len > 0) memcpy(text, content.data, content.len);

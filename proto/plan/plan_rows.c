@@ -51,12 +51,15 @@ static int plan_rows_selector(struct plan *plan, const struct table *table, cons
     struct plan_named *only = NULL;
 
     if (len > LIMIT_CITATION_LEN_MAX)
-        return table_refuse(table, ret_error, "selector: at most %d bytes", LIMIT_CITATION_LEN_MAX);
+        return table_refuse(table, ret_error, "selector 至多 %d 字节", "selector: at most %d bytes",
+                            LIMIT_CITATION_LEN_MAX);
     char *word = plan_alloc(plan, len + 1, 1);
     if (!word) return plan_reader_no_memory(ret_error);
     memcpy(word, selector, len);
     char *clause = strchr(word, ':');
-    if (!clause) return table_refuse(table, ret_error, "selector: source:clause wanted");
+    if (!clause)
+        return table_refuse(table, ret_error, "selector 应为 来源:条款，如 coop:2.1.3.1",
+                            "selector: source:clause wanted");
     *clause++ = '\0';
     int r = plan_reader_word(table, word, sources, 4, "source", &source, ret_error);
     if (r < 0) return r;
@@ -73,12 +76,15 @@ static int plan_rows_selector(struct plan *plan, const struct table *table, cons
     row->source = (uint8_t)source;
     const struct plan_task *task = source == PLAN_ROW_DUTY ? NULL : plan_task_find(plan, clause);
     const struct plan_duty *duty = source == PLAN_ROW_DUTY ? plan_duty_find(plan, clause) : NULL;
-    if (!task && !duty) return table_refuse(table, ret_error, "no clause or duty %.60s", clause);
+    if (!task && !duty)
+        return table_refuse(table, ret_error, "没有条款或职责 %.60s", "no clause or duty %.60s",
+                            clause);
     if (source == PLAN_ROW_LEAD) plan_rows_narrow(plan, row, task->lead, task->lead_count, only);
     if (source == PLAN_ROW_COOP) plan_rows_narrow(plan, row, task->coop, task->coop_count, only);
     if (source == PLAN_ROW_DUTY) plan_rows_narrow(plan, row, duty->units, duty->unit_count, only);
     if (source == PLAN_ROW_TEXT) {
-        if (!only) return table_refuse(table, ret_error, "text:CLAUSE=key wanted");
+        if (!only)
+            return table_refuse(table, ret_error, "应为 text:条款=单位", "text:CLAUSE=key wanted");
         row->named = only;
         row->named_count = 1;
     }
@@ -102,14 +108,17 @@ static int plan_rows_row_sections(const struct table *table, const struct plan_k
         return 0;
     }
     if (!kind && count > 0)
-        return table_refuse(table, ret_error, "kind *: sections are all, copies or -");
-    if (count > LIMIT_SECTION_COUNT_MAX) return table_refuse(table, ret_error, "too many sections");
+        return table_refuse(table, ret_error, "kind 为 * 的行：sections 应为 all、copies 或 -",
+                            "kind *: sections are all, copies or -");
+    if (count > LIMIT_SECTION_COUNT_MAX)
+        return table_refuse(table, ret_error, "分段过多", "too many sections");
     int r = table_list(table, field, items, ret_error);
     if (r < 0) return r;
     for (size_t i = 0; i < count; i++) {
         int section = plan_section_find(kind, items[i]);
         if (section < 0)
-            return table_refuse(table, ret_error, "%s has no section %.60s", kind->slug, items[i]);
+            return table_refuse(table, ret_error, "%s 没有分段 %.60s", "%s has no section %.60s",
+                                kind->slug, items[i]);
         row->sections |= 1u << section;
     }
     return 0;
@@ -126,26 +135,31 @@ static int plan_rows_row_check(const struct plan *plan, const struct table *tabl
                    plan->units[row->named[0].index].current == plan->police);
 
     if (row->source >= PLAN_ROW_THREAD && row->when != PLAN_ROW_ALWAYS)
-        return table_refuse(table, ret_error, "thread and sender rows are walked always");
+        return table_refuse(table, ret_error, "按线索或发送单位选取的行：when 应为 always",
+                            "thread and sender rows are walked always");
     if (!kind) {
         if (row->when != PLAN_ROW_NO_RULE || row->source >= PLAN_ROW_THREAD)
-            return table_refuse(table, ret_error, "kind *: when is no-rule, units are named");
+            return table_refuse(table, ret_error, "kind 为 * 的行：when 应为 no-rule，且须写明单位",
+                                "kind *: when is no-rule, units are named");
         if (row->sections == PLAN_SECTIONS_ALL && !police)
-            return table_refuse(table, ret_error, "kind *: all sections are for the police");
+            return table_refuse(table, ret_error, "kind 为 * 的行：只有公安可以读 all",
+                                "kind *: all sections are for the police");
         return 0;
     }
     if (row->when == PLAN_ROW_NO_RULE)
-        return table_refuse(table, ret_error, "no-rule belongs to kind *");
+        return table_refuse(table, ret_error, "no-rule 只用于 kind 为 * 的行",
+                            "no-rule belongs to kind *");
     if (row->act == 1 && row->sections == 0)
-        return table_refuse(table, ret_error, "who must sign must be able to open something");
+        return table_refuse(table, ret_error, "须签收的单位至少应能读一个分段",
+                            "who must sign must be able to open something");
     for (size_t i = 0; i < kind->section_count; i++) {
         if ((row->sections >> i & 1) == 0) continue;
         if (row->act == 2 && !kind->sections[i].copy)
-            return table_refuse(table, ret_error, "section %s is not for copies",
-                                kind->sections[i].name);
+            return table_refuse(table, ret_error, "分段 %s 不得抄送",
+                                "section %s is not for copies", kind->sections[i].name);
         if (kind->sections[i].police && !police)
-            return table_refuse(table, ret_error, "section %s is for the police alone",
-                                kind->sections[i].name);
+            return table_refuse(table, ret_error, "分段 %s 只供公安读",
+                                "section %s is for the police alone", kind->sections[i].name);
     }
     return 0;
 }
@@ -172,10 +186,12 @@ static int plan_rows_row(struct plan *plan, const struct table *table, const str
     row->all = expand == 1;
     row->act = (uint8_t)(act + 1);
     if (when == PLAN_ROW_OWN_HOST && act == 0)
-        return table_refuse(table, ret_error, "own-host rows are copies: nobody else must sign");
+        return table_refuse(table, ret_error, "when 为 own-host 的行：act 应为 copy，不得要求签收",
+                            "own-host rows are copies: nobody else must sign");
     if (strcmp(f[R_TOPIC], "*") != 0) {
         const struct plan_topic *topic = kind ? plan_topic_find(kind, f[R_TOPIC]) : NULL;
-        if (!topic) return table_refuse(table, ret_error, "no topic %.60s", f[R_TOPIC]);
+        if (!topic)
+            return table_refuse(table, ret_error, "没有主题 %.60s", "no topic %.60s", f[R_TOPIC]);
         row->topic = (int16_t)(topic - kind->topics);
     }
     r = plan_rows_selector(plan, table, f[R_SELECTOR], row, ret_error);
@@ -203,12 +219,13 @@ int plan_rows_parse(struct plan_reader *reader, struct error *ret_error)
     while ((r = table_next(table, f, &more, ret_error)) == 0 && more) {
         bool star = strcmp(f[R_KIND], "*") == 0;
         const struct plan_kind *found = star ? NULL : plan_kind_find(plan, f[R_KIND]);
-        if (!star && !found) return table_refuse(table, ret_error, "no kind %.60s", f[R_KIND]);
+        if (!star && !found)
+            return table_refuse(table, ret_error, "没有种类 %.60s", "no kind %.60s", f[R_KIND]);
         struct plan_kind *kind = found ? &plan->kinds[found - plan->kinds] : NULL;
         size_t *count = kind ? &kind->row_count : &plan->fallback_count;
         if (strcmp(last, f[R_KIND]) != 0 && *count > 0)
-            return table_refuse(table, ret_error, "the rows of %.60s do not stand together",
-                                f[R_KIND]);
+            return table_refuse(table, ret_error, "%.60s 的各行没有排在一起",
+                                "the rows of %.60s do not stand together", f[R_KIND]);
         r = plan_rows_row(plan, table, kind, f, &rows[used], ret_error);
         if (r < 0) return r;
         if (*count == 0 && kind) kind->rows = &rows[used];

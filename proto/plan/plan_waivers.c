@@ -16,8 +16,8 @@ static int plan_waivers_row(struct plan *plan, const struct table *table, char *
     for (size_t i = 0; r == 0 && i < plan->waiver_count; i++) {
         const struct plan_waiver *other = &plan->waivers[i];
         if (strcmp(other->code, f[W_CODE]) == 0 && strcmp(other->subject, f[W_SUBJECT]) == 0)
-            r = table_refuse(table, ret_error, "%.40s %.60s is waived twice", f[W_CODE],
-                             f[W_SUBJECT]);
+            r = table_refuse(table, ret_error, "%.40s %.60s 重复豁免",
+                             "%.40s %.60s is waived twice", f[W_CODE], f[W_SUBJECT]);
     }
     if (r < 0) return r;
     plan->waivers[plan->waiver_count++] =

@@ -34,16 +34,16 @@ static int table_check_text(struct table *table, struct error *ret_error)
         uint32_t character = 0;
         size_t len = utf8_next(bytes_of(data + at, table->len - at), &character);
         if (len == 0)
-            return table_refuse_say(table, ret_error, "不是有效的 UTF-8", "not well-formed UTF-8");
+            return table_refuse(table, ret_error, "不是有效的 UTF-8", "not well-formed UTF-8");
         if ((byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7f)
-            return table_refuse_say(table, ret_error, "含控制字符 0x%02x",
-                                    "control character 0x%02x", byte);
+            return table_refuse(table, ret_error, "含控制字符 0x%02x", "control character 0x%02x",
+                                byte);
         if (byte == '\n') table->line++;
         at += len;
     }
     if (table->len == 0 || data[table->len - 1] != '\n')
-        return table_refuse_say(table, ret_error, "表格末尾没有换行：是否被截断？",
-                                "the table does not end with a line end: truncated?");
+        return table_refuse(table, ret_error, "表格末尾没有换行：是否被截断？",
+                            "the table does not end with a line end: truncated?");
     return 0;
 }
 
@@ -62,10 +62,10 @@ static char *table_line(struct table *table)
     return NULL;
 }
 
-/* What stands in the field by the line that names the columns; before that one, its number. */
+/* What stands in the field, by the line that names the columns. */
 static const char *table_column(const struct table *table, size_t field)
 {
-    return table->columns ? table->columns[table->order[field]] : "the others";
+    return table->columns[table->order[field]];
 }
 
 /* Splits a line at its tabs into exactly column_count fields. */
@@ -78,27 +78,31 @@ static int table_split(const struct table *table, char *line, char **ret_fields,
     while (field) {
         char *tab = strchr(field, '\t');
         if (count == table->column_count)
-            return table_refuse_say(table, ret_error, "多于 %zu 列（以制表符分隔）",
-                                    "more than %zu fields, separated by tabs", table->column_count);
+            return table_refuse(table, ret_error, "多于 %zu 列（以制表符分隔）",
+                                "more than %zu fields, separated by tabs", table->column_count);
         if (tab) *tab = '\0';
         size_t len = strlen(field);
         if (len == 0)
-            return table_refuse_say(table, ret_error, "第 %zu 列为空；请写 -",
-                                    "field %zu is empty; write -", count + 1);
+            return table_refuse(table, ret_error, "第 %zu 列为空；请写 -",
+                                "field %zu is empty; write -", count + 1);
         if (len > PLAN_FIELD_LEN_MAX)
-            return table_refuse_say(table, ret_error, "第 %zu 列有 %zu 字节，至多 %d 字节",
-                                    "field %zu has %zu bytes, at most %d allowed", count + 1, len,
-                                    PLAN_FIELD_LEN_MAX);
+            return table_refuse(table, ret_error, "第 %zu 列有 %zu 字节，至多 %d 字节",
+                                "field %zu has %zu bytes, at most %d allowed", count + 1, len,
+                                PLAN_FIELD_LEN_MAX);
         if (field[0] == ' ' || field[len - 1] == ' ')
-            return table_refuse_say(table, ret_error, "第 %zu 列以空格开头或结尾",
-                                    "field %zu starts or ends with a space", count + 1);
+            return table_refuse(table, ret_error, "第 %zu 列以空格开头或结尾",
+                                "field %zu starts or ends with a space", count + 1);
         ret_fields[count++] = field;
         field = tab ? tab + 1 : NULL;
     }
+    if (count != table->column_count && !table->columns)
+        return table_refuse(table, ret_error, "有 %zu 列，应为 %zu 列（以制表符分隔）",
+                            "%zu fields instead of %zu, separated by tabs", count,
+                            table->column_count);
     if (count != table->column_count)
-        return table_refuse_say(table, ret_error, "有 %zu 列，应为 %zu 列（以制表符分隔）：缺 %s",
-                                "%zu fields instead of %zu, separated by tabs: nothing for %s",
-                                count, table->column_count, table_column(table, count));
+        return table_refuse(table, ret_error, "有 %zu 列，应为 %zu 列（以制表符分隔）：缺 %s",
+                            "%zu fields instead of %zu, separated by tabs: nothing for %s", count,
+                            table->column_count, table_column(table, count));
     return 0;
 }
 
@@ -109,18 +113,18 @@ static int table_header(struct table *table, const char *const *columns, struct 
     char *line = table_line(table);
 
     if (!line)
-        return table_refuse_say(table, ret_error, "没有列名行", "no line that names the columns");
+        return table_refuse(table, ret_error, "没有列名行", "no line that names the columns");
     int r = table_split(table, line, names, ret_error);
     if (r < 0) return r;
     for (size_t i = 0; i < table->column_count; i++) {
         size_t column = 0;
         while (column < table->column_count && strcmp(columns[column], names[i]) != 0) column++;
         if (column == table->column_count)
-            return table_refuse_say(table, ret_error, "未知的列 %.40s", "unknown column %.40s",
-                                    names[i]);
+            return table_refuse(table, ret_error, "未知的列 %.40s", "unknown column %.40s",
+                                names[i]);
         if (seen[column])
-            return table_refuse_say(table, ret_error, "列 %.40s 出现两次",
-                                    "column %.40s appears twice", names[i]);
+            return table_refuse(table, ret_error, "列 %.40s 出现两次", "column %.40s appears twice",
+                                names[i]);
         seen[column] = true;
         table->order[i] = (uint8_t)column;
     }
@@ -156,8 +160,8 @@ int table_next(struct table *table, char **ret_fields, bool *ret_row, struct err
     int r = table_split(table, line, fields, ret_error);
     if (r < 0) return r;
     if (table->row_count == table->row_count_max)
-        return table_refuse_say(table, ret_error, "多于 %zu 行", "more than %zu rows",
-                                table->row_count_max);
+        return table_refuse(table, ret_error, "多于 %zu 行", "more than %zu rows",
+                            table->row_count_max);
     table->row_count++;
     for (size_t i = 0; i < table->column_count; i++) {
         bool blank = strcmp(fields[i], "-") == 0;
@@ -183,7 +187,7 @@ int table_list(const struct table *table, char *field, const char **ret_items,
         char *comma = strchr(item, ',');
         if (comma) *comma = '\0';
         if (item[0] == '\0')
-            return table_refuse_say(table, ret_error, "列表中有空项", "an empty item in a list");
+            return table_refuse(table, ret_error, "列表中有空项", "an empty item in a list");
         ret_items[count++] = item;
         item = comma ? comma + 1 : NULL;
     }
@@ -194,7 +198,7 @@ int table_day(const struct table *table, const char *field, uint64_t *ret_ms,
               struct error *ret_error)
 {
     if (!day_parse(field, ret_ms))
-        return table_refuse_say(table, ret_error, "%.40s 不是日期（YYYY-MM-DD）",
-                                "%.40s is not a day (YYYY-MM-DD)", field);
+        return table_refuse(table, ret_error, "%.40s 不是日期（YYYY-MM-DD）",
+                            "%.40s is not a day (YYYY-MM-DD)", field);
     return 0;
 }

@@ -40,15 +40,13 @@ int table_open(struct table *table, const char *name, char *text, size_t len,
 int table_next(struct table *table, char **ret_fields, bool *ret_row,
                struct error *ret_error) MUST_USE;
 
-/* E_BAD_TABLE at the current line; a macro as error_set is one, so that analyzers see the code. */
-#define table_refuse(table, ret_error, ...)                                                        \
-    error_pass(E_BAD_TABLE, table_note(table, ret_error, __VA_ARGS__))
-int table_note(const struct table *table, struct error *ret_error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* The same in both languages: `zh` and `en` as in error_say. */
-#define table_refuse_say(table, ret_error, zh, en, ...)                                            \
+/* E_BAD_TABLE at the current line, its detail in both languages as error_say has it (who writes a
+ * table need not read English); a macro as that one is, so that analyzers see the code. */
+#define table_refuse(table, ret_error, zh, en, ...)                                                \
     error_pass(E_BAD_TABLE, ((void)table_note(table, ret_error, en, ##__VA_ARGS__),                \
                              error_note_zh(ret_error, zh, ##__VA_ARGS__)))
+int table_note(const struct table *table, struct error *ret_error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Number of items of a comma list; 0 for "". */
 size_t table_list_count(const char *field);

@@ -113,7 +113,7 @@ runs 1 lint --strict noted
 
 changed circle units.tsv '天津市河东区人民法院\tcourt\t-\t-\t-\t-' '天津市河东区人民法院\tcourt\t-\t-\tcourt\t-'
 runs 1 lint circle
-says 'units.tsv:10' '[bad-table]' 'circle'
+says 'units.tsv:10' '[bad-table]' '承继单位相互循环'
 runs 1 lint --json circle
 json 'j["findings"][0]["code"] == "bad-table" and j["findings"][0]["line"] == 10'
 runs 65 lint --to-confirm circle

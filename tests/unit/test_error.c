@@ -132,6 +132,23 @@ static void a_detail_is_cut_between_characters(void **state)
     }
 }
 
+static void a_cause_is_carried_in_both_languages(void **state)
+{
+    (void)state;
+    struct error cause, error = {0};
+    (void)error_say(&cause, E_NOTE_INVALID, "note", "没有签名", "no signature");
+    assert_int_equal(error_carry(&error, E_BAD_VALUE, "--root", &cause), E_BAD_VALUE);
+    assert_int_equal(error.code, E_BAD_VALUE);
+    assert_string_equal(error.field, "--root");
+    assert_string_equal(error.detail, "no signature");
+    assert_string_equal(error.detail_zh, "没有签名");
+    /* In place, under the field that it has. */
+    assert_int_equal(error_carry(&cause, E_BAD_FORM, cause.field, &cause), E_BAD_FORM);
+    assert_string_equal(cause.field, "note");
+    assert_string_equal(cause.detail_zh, "没有签名");
+    assert_int_equal(error_carry(NULL, E_BAD_FORM, "x", &cause), E_BAD_FORM);
+}
+
 static void a_fault_says_in_which_file(void **state)
 {
     (void)state;
@@ -181,6 +198,7 @@ int main(void)
         cmocka_unit_test(details_are_cut_to_their_room_and_terminated),
         cmocka_unit_test(a_detail_has_two_languages_and_falls_back_to_english),
         cmocka_unit_test(a_detail_is_cut_between_characters),
+        cmocka_unit_test(a_cause_is_carried_in_both_languages),
         cmocka_unit_test(a_fault_says_in_which_file),
         cmocka_unit_test(a_null_error_still_returns_the_code),
     };

@@ -1,4 +1,5 @@
 /* host: configuration, files, log lines, language, SQLite: what they refuse and what they keep. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -275,7 +276,14 @@ static void file_bounds_and_replacement(void **state)
     assert_true(buf.len > 100);
     buf_fini(&buf);
     assert_int_equal(file_read(folder, 10, &buf, NULL), E_IO);
-    assert_int_equal(file_read(path_of("none"), 10, &buf, NULL), E_NOT_FOUND);
+    struct error error;
+    assert_int_equal(file_read(path_of("none"), 10, &buf, &error), E_NOT_FOUND);
+    assert_string_equal(error.detail, "open: No such file or directory");
+    assert_string_equal(error.detail_zh, "没有这个文件或文件夹");
+    assert_int_equal(file_said(&error, E_NETWORK, "x", NULL, EADDRINUSE), E_NETWORK);
+    assert_string_equal(error.detail_zh, "地址已被占用");
+    assert_int_equal(file_said(&error, E_IO, "x", NULL, EXDEV), E_IO); /* none of the known */
+    assert_non_null(strstr(error.detail_zh, strerror(EXDEV)));
     mode_t before = umask(0777);
     assert_int_equal(file_write_atomic(path_of("f"), bytes_of_str("x"), 0640, NULL), 0);
     umask(before);

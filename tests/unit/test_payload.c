@@ -487,6 +487,40 @@ static void errors_name_the_path(void **state)
     expect("Urge", "{\"reason\":[[[[[[[[[[[[[[1]]]]]]]]]]]]]]}", E_BAD_JSON, "");
 }
 
+static void a_fault_of_syntax_is_told_in_chinese(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *zh, *en;
+    } cases[] = {
+        {"{\"a\" 1}", "第 1 行第 6 列：应为半角冒号", "':' expected"},
+        {"{\"a\": 1,\n \"b\": [1 2]}", "第 2 行第 10 列：应为逗号或 ]（均为半角）", "']' expected"},
+        {"{\"a\": 1 \"b\": 2}", "应为逗号或 }（均为半角）", "'}' expected"},
+        {"{\"a\": 1,}", "应为双引号括起的字段名，或 }", "string or '}' expected"},
+        {"“a”: 1", "应以 { 开头", "'[' or '{' expected"},
+        {"{\"a\": “男孩”}", "无法识别：字符串须用半角双引号括起", "invalid token"},
+        {"{\"a\": }", "此处不应有这个符号", "unexpected token"},
+        {"{\"a\": \"x\ny\"}", "字符串中换行须写作 \\n", "unexpected newline"},
+        {"{\"a\": \"\\x\"}", "反斜杠之后的字符无效", "invalid escape"},
+        {"{\"a\": \"x", "内容提前结束", "premature end of input"},
+        {"{} {}", "对象之后还有内容", "end of file expected"},
+        {"{\"a\": 1, \"a\": 2}", "字段重复", "duplicate object key"},
+        {"{\"a\": 123456789012345678901234567890}", "数字过大", "too big integer"},
+        {"{\"a\": \"\xff\"}", "不是 UTF-8", "unable to decode byte"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = {0};
+        json_t *object = NULL;
+        assert_int_equal(payload_json_parse(bytes_of_str(cases[i].text), &object, &error),
+                         E_BAD_JSON);
+        if (!strstr(error.detail_zh, cases[i].zh) || !strstr(error.detail, cases[i].en))
+            fail_msg("%s: '%s' '%s'", cases[i].text, error.detail_zh, error.detail);
+        /* What stands near a fault may be a person's data. */
+        assert_null(strstr(error.detail, "男孩"));
+        assert_null(strstr(error.detail_zh, "男孩"));
+    }
+}
+
 static void what_does_not_check_travels_as_stated_where_nothing_may_wait(void **state)
 {
     (void)state;
@@ -1117,6 +1151,7 @@ int main(void)
         cmocka_unit_test(bulletins_have_no_personal_numbers),
         cmocka_unit_test(an_office_gives_its_telephone_in_its_field),
         cmocka_unit_test(errors_name_the_path),
+        cmocka_unit_test(a_fault_of_syntax_is_told_in_chinese),
         cmocka_unit_test(what_does_not_check_travels_as_stated_where_nothing_may_wait),
         cmocka_unit_test(bounds_hold_at_their_edge),
         cmocka_unit_test(hostile_bytes_are_refused),

@@ -76,8 +76,9 @@ static size_t line_of(const char *part, const char *text)
     return line;
 }
 
-/* Parses with one change; the refusal of that line says what to do. */
-static void refused_saying(const char *part, const char *old, const char *new, const char *words)
+/* Parses with one change; the refusal of that line says what to do, in both languages. */
+static void refused_saying(const char *part, const char *old, const char *new, const char *words,
+                           const char *words_zh)
 {
     struct plan_files files;
     struct plan *plan = NULL;
@@ -87,9 +88,10 @@ static void refused_saying(const char *part, const char *old, const char *new, c
     plan_files_load(&files);
     plan_files_replace(&files, part, old, new);
     int r = plan_parse(files.parts, PLAN_PART_COUNT, &plan, &error);
-    if (r != E_BAD_TABLE || strcmp(error.field, where) != 0 || !strstr(error.detail, words))
-        fail_msg("%s: '%s': %s at '%s': '%s', wanted '%s'", part, new, error_name(r), error.field,
-                 error.detail, words);
+    if (r != E_BAD_TABLE || strcmp(error.field, where) != 0 || !strstr(error.detail, words) ||
+        !strstr(error.detail_zh, words_zh))
+        fail_msg("%s: '%s': %s at '%s': '%s' '%s', wanted '%s' '%s'", part, new, error_name(r),
+                 error.field, error.detail, error.detail_zh, words, words_zh);
     plan_files_free(&files);
 }
 
@@ -97,19 +99,25 @@ static void a_refusal_says_what_to_do(void **unused)
 {
     (void)unused;
     refused_saying("areas.tsv", "\tst-fuminlu", "\tst-chunhua",
-                   "st-chunhua has area 120102006 in units.tsv, here 120102004");
+                   "st-chunhua has area 120102006 in units.tsv, here 120102004",
+                   "在 units.tsv 中的 area 为 120102006，此处为 120102004");
     refused_saying("units.tsv", "\ncourt\t区法院", "\ncourt 区法院",
-                   "8 fields instead of 9, separated by tabs: nothing for to_confirm");
-    refused_saying("units.tsv", "\ncourt\t", "\ncourt\t-\t", "more than 9 fields");
+                   "8 fields instead of 9, separated by tabs: nothing for to_confirm",
+                   "缺 to_confirm");
+    refused_saying("units.tsv", "\ncourt\t", "\ncourt\t-\t", "more than 9 fields", "多于 9 列");
     refused_saying("units.tsv", "天津市河东区人民法院\tcourt", "天津市河东区人民法院\tcastle",
-                   "kind castle is not a known word: one of bureau, committee, court,");
-    refused_saying("kinds.tsv", "HEALTH,MINOR", "HEALTH,PUPIL", "MINOR, REPORTER, HEALTH");
+                   "kind castle is not a known word: one of bureau, committee, court,",
+                   "kind 不能为“castle”，应为其中之一：bureau,");
+    refused_saying("kinds.tsv", "HEALTH,MINOR", "HEALTH,PUPIL", "MINOR, REPORTER, HEALTH",
+                   "tag 不能为“PUPIL”");
     refused_saying("tasks.tsv", "2.5.3.2\tcivil-affairs,health\t",
-                   "2.5.3.2\tcivil-affairs;health\t", "lists are separated by commas");
+                   "2.5.3.2\tcivil-affairs;health\t", "lists are separated by commas",
+                   "以半角逗号分隔");
     refused_saying("topics.tsv", "schooling\t入学就学\tSchooling\t-\tcivil-affairs,police-hedong",
                    "schooling\t入学就学\tSchooling\t1\tcivil-affairs,police-hedong",
                    "handoff.service-referral is returnable, so no topic of it may have urgency 1: "
-                   "write -, or take the flag away");
+                   "write -, or take the flag away",
+                   "或去掉 returnable");
 }
 
 /* Parses with one change and expects a refusal that names this place. */
@@ -124,7 +132,7 @@ static void refused_at(const char *part, const char *old, const char *new, const
     if (r != E_BAD_TABLE || strcmp(error.field, where) != 0)
         fail_msg("%s: '%s' for '%s': %s at '%s': %s", part, new, old, error_name(r), error.field,
                  error.detail);
-    assert_true(error.detail[0] != '\0');
+    assert_true(error.detail[0] != '\0' && error.detail_zh[0] != '\0');
     assert_null(plan);
     plan_files_free(&files);
 }

@@ -302,8 +302,8 @@ static int analyse(struct work *work, struct error *ret_error)
     clauses_find(&work->clauses, &work->text, &work->outline, work->findings);
     size_t count = clauses_count(&work->clauses) + tables_count(&work->tables);
     if (count > DERIVE_CLAUSE_COUNT_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "text", "more than %d assignments",
-                         DERIVE_CLAUSE_COUNT_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "text", "多于 %d 处分工",
+                         "more than %d assignments", DERIVE_CLAUSE_COUNT_MAX);
     for (size_t i = 0; i < tables_count(&work->tables); i++) add_row_clause(work, i);
     count = clauses_count(&work->clauses);
     if (count > 0) qsort(work->clauses.list.data, count, sizeof(struct clause), compare_clauses);
@@ -325,7 +325,7 @@ static int analyse(struct work *work, struct error *ret_error)
 int derive_run(struct bytes text, struct derive **ret, struct error *ret_error)
 {
     if (text.len > DERIVE_TEXT_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "text", "more than %d bytes",
+        return error_say(ret_error, E_TOO_LARGE, "text", "超过 %d 字节", "more than %d bytes",
                          DERIVE_TEXT_BYTES_MAX);
     int code = encoding_check(text, ret_error);
     if (code != 0) return code;

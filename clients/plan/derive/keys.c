@@ -126,11 +126,14 @@ static void add_row(struct keys *keys, struct bytes line, const enum column *col
     }
 }
 
-static int refuse(const char *name, size_t line, const char *detail, struct error *ret_error)
+static int refuse(const char *name, size_t line, const char *zh, const char *en,
+                  struct error *ret_error)
 {
     char field[ERROR_FIELD_LEN_MAX + 1];
     (void)snprintf(field, sizeof field, "%.70s:%zu", name, line);
-    return error_set(ret_error, E_BAD_TABLE, field, "%s", detail);
+    (void)error_set(ret_error, E_BAD_TABLE, field, "%s", en);
+    (void)error_note_zh(ret_error, "%s", zh);
+    return E_BAD_TABLE;
 }
 
 static int read_columns(struct bytes line, enum column *columns, const char *name, size_t number,
@@ -138,14 +141,15 @@ static int read_columns(struct bytes line, enum column *columns, const char *nam
 {
     bool key = false, named = false;
     for (size_t i = 0; line.len > 0; i++) {
-        if (i == COLUMN_COUNT_MAX) return refuse(name, number, "too many columns", ret_error);
+        if (i == COLUMN_COUNT_MAX)
+            return refuse(name, number, "列过多", "too many columns", ret_error);
         columns[i] = column_of(take_until(&line, '\t'));
         key = key || columns[i] == COLUMN_KEY;
         named = named || columns[i] == COLUMN_NAME || columns[i] == COLUMN_ALIASES;
     }
     if (key && named) return 0;
-    return refuse(name, number, "columns wanted: key, and name_zh, in_text, full_zh or aliases",
-                  ret_error);
+    return refuse(name, number, "应有列 key，以及 name_zh、in_text、full_zh、aliases 之一",
+                  "columns wanted: key, and name_zh, in_text, full_zh or aliases", ret_error);
 }
 
 int keys_add(struct keys *keys, struct bytes table, const char *name, struct error *ret_error)
@@ -154,7 +158,8 @@ int keys_add(struct keys *keys, struct bytes table, const char *name, struct err
     struct error error = {0};
     size_t number = 0;
     bool head = true;
-    if (encoding_check(table, &error) != 0) return refuse(name, 1, error.detail, ret_error);
+    if (encoding_check(table, &error) != 0)
+        return refuse(name, 1, error.detail_zh, error.detail, ret_error);
     while (table.len > 0) {
         struct bytes line = take_until(&table, '\n');
         number++;
@@ -168,7 +173,7 @@ int keys_add(struct keys *keys, struct bytes table, const char *name, struct err
             add_row(keys, line, columns);
         }
     }
-    return head ? refuse(name, number, "empty", ret_error) : 0;
+    return head ? refuse(name, number, "空表", "empty", ret_error) : 0;
 }
 
 /* ---- finding ----------------------------------------------------------------------------------

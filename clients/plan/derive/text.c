@@ -96,7 +96,7 @@ static int split(struct source *source, struct error *ret_error)
             blank = blank || counts;
         } else if (lines.len / sizeof(struct source_line) == TEXT_LINE_COUNT_MAX) {
             buf_fini(&lines);
-            return error_set(ret_error, E_TOO_LARGE, "text", "more than %d lines",
+            return error_say(ret_error, E_TOO_LARGE, "text", "超过 %d 行", "more than %d lines",
                              TEXT_LINE_COUNT_MAX);
         } else {
             struct source_line row = {.at = (uint32_t)at,
@@ -288,7 +288,8 @@ int source_read(struct bytes bytes, struct source *ret, struct error *ret_error)
 {
     struct source source = {.bytes = bytes};
     if (bytes.len > TEXT_BYTES_MAX)
-        return error_set(ret_error, E_TOO_LARGE, "text", "more than %d bytes", TEXT_BYTES_MAX);
+        return error_say(ret_error, E_TOO_LARGE, "text", "超过 %d 字节", "more than %d bytes",
+                         TEXT_BYTES_MAX);
     int code = split(&source, ret_error);
     if (code != 0) return code;
     mark_numbers(&source);
