@@ -361,7 +361,9 @@ static int check_act(struct submission *s)
     struct core_act act;
     core_act_init(s->core, s->head, s->parent, s->installed, s->kind, s->from, s->now_ms, s->rules,
                   &act);
-    return core_act(s->core, NULL, CORE_NONE, &act, &s->verdict->error);
+    int r = core_act(s->core, NULL, CORE_NONE, &act, &s->verdict->error);
+    uint32_t thread = s->thread ? (uint32_t)(s->thread - s->core->threads) : CORE_NONE;
+    return r != 0 ? r : core_chain(s->core, NULL, thread, &act, &s->verdict->error);
 }
 
 static int check_room(struct submission *s)

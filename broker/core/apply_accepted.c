@@ -76,7 +76,8 @@ static uint32_t thread_add(struct core *core)
     core->threads =
         core_grow(core->threads, &core->thread_cap, core->thread_count + 1, sizeof *core->threads);
     CHECK(core->thread_count < CORE_NONE);
-    core->threads[core->thread_count] = (struct core_thread){.first = CORE_NONE, .last = CORE_NONE};
+    core->threads[core->thread_count] =
+        (struct core_thread){.first = CORE_NONE, .last = CORE_NONE, .chain = CORE_NONE};
     return (uint32_t)core->thread_count++;
 }
 
@@ -209,6 +210,7 @@ int core_apply_accepted(struct core *core, const struct core_folding *folding,
     uint16_t from = core_unit_find(core, head->from);
     struct core_act act;
     r = fold_thread(core, folding, head, installed, kind, from, &thread, &act, ret_error);
+    if (r == 0) r = core_chain(core, core, thread, &act, ret_error);
     if (r != 0) return r;
 
     if (folding->admitted)

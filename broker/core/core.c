@@ -73,6 +73,8 @@ void core_free(struct core *core)
     free(core->due);
     free(core->clocks);
     free(core->clauses);
+    for (size_t i = 0; i < core->chain_count; i++) free(core->chains[i].steps);
+    free(core->chains);
     map_fini(&core->sender_of);
     map_fini(&core->message_of);
     map_fini(&core->hash_of);

@@ -19,6 +19,7 @@
 #include "proto/base/arena.h"
 #include "proto/base/bytes.h"
 #include "proto/envelope.h"
+#include "proto/plan/chains.h"
 #include "proto/plan/clocks.h"
 #include "proto/plan/lifecycle.h"
 #include "proto/plan/route.h"
@@ -227,6 +228,22 @@ struct core_leg {
  * thread. */
 size_t core_thread_legs(const struct core *core, const uint8_t thread[16],
                         struct core_leg *ret_legs, size_t cap, bool *ret_known);
+/* A step of a chain on a thread, "rescue/handover", in the order in which they were first heard of.
+ */
+struct core_thread_step {
+    const char *step;
+    uint64_t at_ms; /* as stated; 0: it has not come */
+    bool owed;      /* and was wanted before what came early */
+};
+/* Fills at most cap steps; returns the number there are; 0: none, or no such thread. */
+size_t core_thread_steps(const struct core *core, const uint8_t thread[16],
+                         struct core_thread_step *ret_steps, size_t cap);
+/* Who has the person of a thread in their care. */
+struct core_thread_custody {
+    struct chains_custody custody; /* .unit is the core's own number */
+    const char *unit;              /* its key; "": no unit has */
+};
+struct core_thread_custody core_thread_custody(const struct core *core, const uint8_t thread[16]);
 /* Is it under supervision? false: no, or no such thread. */
 bool core_thread_listed(const struct core *core, const uint8_t thread[16]);
 /* Every leg that began within [from_ms, until_ms), in journal order; names stay valid until the

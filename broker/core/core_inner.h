@@ -11,6 +11,7 @@
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
 #include "proto/base/map.h"
+#include "proto/plan/chains.h"
 #include "proto/plan/clocks.h"
 
 enum {
@@ -128,6 +129,19 @@ struct core_clocks {
     struct clocks clocks;
 };
 
+/* The chains of a thread: steps that have come or are owed, and custody. */
+struct core_step {
+    uint16_t name; /* 1 + place in core->clauses: "rescue/handover" */
+    bool owed;
+    uint64_t at_ms; /* as stated; 0: it has not come */
+};
+struct core_chain {
+    uint32_t thread;
+    struct core_step *steps;
+    size_t step_count, step_cap;
+    struct chains_custody custody;
+};
+
 struct core_participant {
     uint16_t unit;
     uint8_t role; /* enum route_role */
@@ -140,6 +154,7 @@ struct core_thread {
     bool passed;           /* a leg of it was passed on */
     bool bound;            /* the police opened a case of child trafficking */
     bool listed;           /* under supervision */
+    uint32_t chain;        /* in core->chains; CORE_NONE: no step of any has come */
     uint64_t changed_size; /* journal size at which the list became what it is */
 };
 
@@ -193,7 +208,8 @@ struct core_installed {
     uint16_t unit_of_plan[LIMIT_UNIT_COUNT_MAX];
     uint16_t plan_of_unit[LIMIT_UNIT_COUNT_MAX]; /* the current unit; PLAN_UNIT_NONE: not in it */
     uint16_t kind_of_plan[PLAN_KIND_COUNT_MAX];
-    uint16_t *clauses; /* of its tasks, then of its duties, as core_clocks.clause; owned */
+    uint16_t
+        *clauses; /* of its tasks, duties, then steps of chains, as core_clocks.clause; owned */
 };
 
 /* One thing that falls due. `what`: a clock of the leg's at core->clocks[slot]; PLAN_CLOCK_RELEASE:
@@ -269,7 +285,10 @@ struct core {
     size_t due_count, due_cap;
     struct core_clocks *clocks;
     size_t clock_count, clock_cap;
-    char (*clauses)[LIMIT_SLUG_LEN_MAX + 1]; /* ids of tasks and duties that plans have or had */
+    struct core_chain *chains;
+    size_t chain_count, chain_cap;
+    /* Ids of tasks and duties, and names of steps, that plans have or had. */
+    char (*clauses)[LIMIT_SLUG_LEN_MAX + 1];
     size_t clause_count, clause_cap;
 
     struct arena *scratch; /* for decoding inside one call */
@@ -394,7 +413,9 @@ struct core_act {
     uint16_t from, target;                  /* CORE_UNIT_NONE: it names none */
     const struct core_thread *other;        /* NULL: it names none that `from` is on */
     const struct core_installed *installed; /* whose plan it was sent by */
-    uint64_t now_ms;
+    uint64_t now_ms, occurred_ms;           /* occurred_ms: as stated, or 0 */
+    uint32_t rules;                         /* it is decided by */
+    bool early;                             /* it states a reason for that */
     /* Filled in. */
     uint32_t effects; /* of all its steps */
     uint32_t about;   /* the leg, where it is one; else CORE_NONE, CORE_LEG_NONE */
@@ -410,6 +431,12 @@ void core_act_init(const struct core *core, const Leadbus__Header *head,
  * that the act's message will have. Errors of lifecycle_next; E_TARGET_NOT_ALLOWED. */
 int core_act(const struct core *core, struct core *change, uint32_t slot, struct core_act *act,
              struct error *ret_error) MUST_USE;
+
+/* chain.c: the chains of threads. core_act has filled the act in; thread: a place, CORE_NONE where
+ * it opens one. With `change`, which is the same core, the message's steps are kept. E_CHAIN_ORDER.
+ */
+int core_chain(const struct core *core, struct core *change, uint32_t thread,
+               const struct core_act *act, struct error *ret_error) MUST_USE;
 
 /* senders.c */
 const struct core_sender *core_sender_find(const struct core *core, uint64_t serial);

@@ -173,6 +173,24 @@ static void digest_message(const struct core_message *message, struct buf *buf)
     buf_append_u64(buf, message->due_ms);
 }
 
+static void digest_chain(const struct core_chain *chain, struct buf *buf)
+{
+    const struct chains_custody *custody = &chain->custody;
+    buf_append_u64(buf, chain->step_count);
+    for (size_t i = 0; i < chain->step_count; i++) {
+        buf_append_u16(buf, chain->steps[i].name);
+        buf_append_u8(buf, chain->steps[i].owed);
+        buf_append_u64(buf, chain->steps[i].at_ms);
+    }
+    buf_append_u8(buf, custody->holder);
+    buf_append_u16(buf, custody->unit);
+    buf_append_u32(buf, custody->gap_count);
+    buf_append_u64(buf, custody->since_ms);
+    buf_append_u64(buf, custody->offered_ms);
+    buf_append_u64(buf, custody->gap_from_ms);
+    buf_append_u64(buf, custody->gap_until_ms);
+}
+
 static void digest_threads(const struct core *core, struct digest *digest)
 {
     struct buf *buf = &digest->buf;
@@ -210,6 +228,8 @@ static void digest_threads(const struct core *core, struct digest *digest)
         if (digest->rules > 1) buf_append_u8(buf, thread->bound);
         if (digest->rules > 1) buf_append_u8(buf, thread->passed);
         if (digest->rules > 1) buf_append_u8(buf, thread->listed);
+        if (digest->rules > 1 && thread->chain != CORE_NONE)
+            digest_chain(&core->chains[thread->chain], buf);
         digest_flush(digest, DIGEST_CHUNK_BYTES);
     }
 }

@@ -153,12 +153,19 @@ void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t 
         kind_put_topics(core->kinds[kind], plan_kind(plan, i));
     }
     size_t tasks = plan_task_count(plan), duties = plan_duty_count(plan);
-    core->now.clauses = calloc(tasks + duties + 1, sizeof *core->now.clauses);
+    size_t steps = plan_step_count(plan);
+    core->now.clauses = calloc(tasks + duties + steps + 1, sizeof *core->now.clauses);
     CHECK(core->now.clauses != NULL);
     for (size_t i = 0; i < tasks; i++)
         core->now.clauses[i] = clause_put(core, plan_task(plan, i)->id);
     for (size_t i = 0; i < duties; i++)
         core->now.clauses[tasks + i] = clause_put(core, plan_duty(plan, i)->id);
+    for (size_t i = 0; i < steps; i++) {
+        char name[LIMIT_SLUG_LEN_MAX + 1];
+        const struct plan_step *step = plan_step(plan, i);
+        (void)snprintf(name, sizeof name, "%s/%s", step->chain, step->step);
+        core->now.clauses[tasks + duties + i] = clause_put(core, name);
+    }
     installed_map_units(core, &core->now);
     if (core->before.bundle) installed_map_units(core, &core->before);
     const struct trust_root *root = trust_bundle_root(take_bundle);

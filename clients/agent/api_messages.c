@@ -113,6 +113,13 @@ int api_draft_section(struct agent *agent, struct api_draft *draft, size_t secti
     for (size_t i = 0; i < report.count && i < PAYLOAD_REMARK_COUNT_MAX; i++)
         json_array_append_new(draft->remarks, json_string(report.fields[i]));
     if (report.count) draft->draft.flags |= LEADBUS_DRAFT_AS_STATED;
+    if (report.early) draft->draft.flags |= LEADBUS_DRAFT_EARLY;
+    if (report.paper) draft->draft.flags |= LEADBUS_DRAFT_LATE;
+    if (report.paper && !draft->draft.occurred_ms) {
+        agent->counts.payload_refused++;
+        return error_say(ret_error, E_MISSING_FIELD, "occurred_at",
+                         "纸质单据先行的，须写明发生时间", "a paper came first: say when that was");
+    }
     draft->area_differs = draft->area_differs || other_street(draft, object);
     draft->sections[draft->draft.section_count++] =
         (struct leadbus_section){rule->name, payload->data, payload->len};

@@ -66,7 +66,8 @@ static json_t *flags_json(uint32_t flags)
     } rows[] = {{LEADBUS__HEADER_FLAG__HEADER_FLAG_AS_STATED, "as_stated"},
                 {LEADBUS__HEADER_FLAG__HEADER_FLAG_LATE, "late"},
                 {LEADBUS__HEADER_FLAG__HEADER_FLAG_READDRESSED, "readdressed"},
-                {LEADBUS__HEADER_FLAG__HEADER_FLAG_UNKEYED, "unkeyed"}};
+                {LEADBUS__HEADER_FLAG__HEADER_FLAG_UNKEYED, "unkeyed"},
+                {LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY, "early"}};
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (flags & rows[i].bit) json_array_append_new(list, json_string(rows[i].name));

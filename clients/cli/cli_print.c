@@ -187,6 +187,8 @@ static const char *flag_word(const char *flag)
     if (strcmp(flag, "as_stated") == 0) return T("含按原样发送、校验不符的值", "values as stated");
     if (strcmp(flag, "late") == 0) return T("事后补录", "entered late");
     if (strcmp(flag, "readdressed") == 0) return T("无规则适用，已改发", "no rule matched");
+    if (strcmp(flag, "early") == 0)
+        return T("先行办理，尚缺前置环节", "before a step that is owed");
     if (strcmp(flag, "unkeyed") == 0) return T("有接收单位尚无密钥", "a recipient has no key yet");
     return flag;
 }

@@ -523,7 +523,8 @@ static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *d
     if (draft->section_count > LIMIT_SECTION_COUNT_MAX)
         return error_say(ret_error, E_LEVEL_MISMATCH, "sections", "有 %zu 个，至多 %d 个",
                          "%zu, at most %d", draft->section_count, LIMIT_SECTION_COUNT_MAX);
-    if (draft->flags & ~(uint32_t)(LEADBUS_DRAFT_AS_STATED | LEADBUS_DRAFT_LATE))
+    if (draft->flags &
+        ~(uint32_t)(LEADBUS_DRAFT_AS_STATED | LEADBUS_DRAFT_LATE | LEADBUS_DRAFT_EARLY))
         return error_say(ret_error, E_BAD_VALUE, "flags", "含未定义的位", "unknown bits");
     if (draft->idempotency_key &&
         (!draft->idempotency_key[0] || strlen(draft->idempotency_key) > 255))

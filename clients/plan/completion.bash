@@ -3,7 +3,7 @@ _leadbus_plan() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local command=${COMP_WORDS[1]:-} keys="" own="--lang --help"
     if [[ $COMP_CWORD -eq 1 ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "lint explain diff graph lifecycle stats derive --help --version" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "lint explain diff graph lifecycle chains stats derive --help --version" -- "$current")
         return
     fi
     case $previous in

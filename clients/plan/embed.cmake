@@ -1,5 +1,5 @@
 # cmake -D OUT=shipped.c -D FOLDER=tables -P embed.cmake: the tables of a plan as C arrays (tool.h).
-set(parts about units areas groups tasks duties kinds topics routes waivers clocks calendar)
+set(parts about units areas groups tasks duties kinds topics routes waivers clocks calendar chains)
 set(text "#include \"clients/plan/tool.h\"\n\n")
 set(rows "")
 foreach(part ${parts})

@@ -13,6 +13,7 @@ static const struct {
     {"diff", cmd_diff, "两份方案之间谁多收、少收", "who gains or loses what between two plans"},
     {"graph", cmd_graph, "把方案画成一幅图", "a plan as a picture"},
     {"lifecycle", cmd_lifecycle, "把办理流程画成一幅图", "the lifecycle as a picture"},
+    {"chains", cmd_chains, "把环节的先后画成一幅图", "the chains of steps as a picture"},
     {"stats", cmd_stats, "方案的数字", "a plan in figures"},
     {"derive", cmd_derive, "由方案原文草拟任务分工表", "draft the task table from a plan's text"},
 };

@@ -20,6 +20,7 @@ int cmd_explain(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_graph(int argc, char **argv);
 int cmd_lifecycle(int argc, char **argv);
+int cmd_chains(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 
 /* --lang of every command: the reader's language whatever the environment says. E_USAGE, told. */

@@ -315,6 +315,13 @@ static int check_message(struct walk *walk, const struct payload_message *messag
     return payload_cross_check(content, &cross, walk->path, walk->error);
 }
 
+static bool states(const ProtobufCMessage *content, const char *name)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(content->descriptor, name);
+    return field && payload_stated(content, field);
+}
+
 int payload_check_content(const struct payload_message *message, const ProtobufCMessage *content,
                           const struct payload_context *context, struct payload_report *ret_report,
                           struct error *ret_error)
@@ -323,6 +330,8 @@ int payload_check_content(const struct payload_message *message, const ProtobufC
     path_push(&walk, context->section ? context->section : "", false, 0);
     int status = check_message(&walk, message, content, 0);
     if (status) return status;
+    walk.report.early = states(content, "gap_reason");
+    walk.report.paper = states(content, "paper_number");
     if (ret_report) *ret_report = walk.report;
     return 0;
 }

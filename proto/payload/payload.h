@@ -120,9 +120,12 @@ struct payload_context {
     const char *topic;   /* of the header; NULL or "" */
 };
 
-/* Values that did not check and travel as stated. */
+/* What a header says of a section that was checked: values that did not check and travel as stated,
+ * and marks that follow from what it states. */
 struct payload_report {
-    size_t count;                                                   /* all of them */
+    bool early;   /* a reason for coming before a step that should have come first: gap_reason */
+    bool paper;   /* the number of a paper that was signed first: paper_number */
+    size_t count; /* all of them */
     char fields[PAYLOAD_REMARK_COUNT_MAX][ERROR_FIELD_LEN_MAX + 1]; /* paths of the first ones */
 };
 

@@ -10,6 +10,7 @@ const char *const plan_part_names[PLAN_PART_COUNT_MAX] = {
     "plan/about.tsv",  "plan/units.tsv",   "plan/areas.tsv",  "plan/groups.tsv",
     "plan/tasks.tsv",  "plan/duties.tsv",  "plan/kinds.tsv",  "plan/topics.tsv",
     "plan/routes.tsv", "plan/waivers.tsv", "plan/clocks.tsv", "plan/calendar.tsv",
+    "plan/chains.tsv",
 };
 
 /* ---- memory: one list of blocks, freed together ---------------------------------------------- */

@@ -29,9 +29,10 @@
  * "plan/areas.tsv", "plan/groups.tsv", "plan/tasks.tsv", "plan/duties.tsv", "plan/kinds.tsv",
  * "plan/topics.tsv", "plan/routes.tsv". The rest may be missing: "plan/waivers.tsv", which no route
  * depends on; "plan/clocks.tsv" and "plan/calendar.tsv": without them nothing is ever overdue, and
- * every Monday to Friday is worked. plan_parse ignores parts of other names, so a caller may hand
+ * every Monday to Friday is worked; "plan/chains.tsv": without it no message waits for another
+ * and nobody has custody. plan_parse ignores parts of other names, so a caller may hand
  * over all parts of a bundle. File of a part: what follows "plan/". */
-enum { PLAN_PART_COUNT = 9, PLAN_PART_COUNT_MAX = 12 };
+enum { PLAN_PART_COUNT = 9, PLAN_PART_COUNT_MAX = 13 };
 extern const char *const plan_part_names[PLAN_PART_COUNT_MAX];
 
 struct plan_part {
@@ -49,6 +50,10 @@ enum {
     PLAN_GROUP_COUNT_MAX = 16,
     PLAN_WAIVER_COUNT_MAX = 2048,
     PLAN_CLOCK_ROW_COUNT_MAX = 1024,
+    PLAN_STEP_COUNT_MAX = 64, /* of all chains together */
+    PLAN_CHAIN_ROW_COUNT_MAX = 256,
+    PLAN_CHAIN_NEED_COUNT_MAX = 8, /* in one cell */
+    PLAN_CHAIN_PERIOD_DAYS_MAX = 3660,
     PLAN_RETENTION_DAYS_MAX = 36500,
     PLAN_UNIT_SET_WORDS = LIMIT_UNIT_COUNT_MAX / 64,
 };
@@ -374,6 +379,55 @@ struct plan_calendar_row {
     size_t line;
 };
 
+/* What brings a chain's step about. */
+enum plan_chain_on {
+    PLAN_CHAIN_OPEN,   /* a message of the kind opens the thread */
+    PLAN_CHAIN_SEND,   /* a message of the kind, wherever it stands */
+    PLAN_CHAIN_ACCEPT, /* somebody accepts a message of the kind */
+};
+
+/* Who has the person in their care from a step on. */
+enum plan_chain_custody {
+    PLAN_CUSTODY_SAME,      /* no change */
+    PLAN_CUSTODY_FREE,      /* the acting unit, where nobody has it yet */
+    PLAN_CUSTODY_OFFER,     /* whoever has it lets go at the time stated, to who accepts */
+    PLAN_CUSTODY_TAKE,      /* the acting unit, whoever had it */
+    PLAN_CUSTODY_FAMILY,    /* the family */
+    PLAN_CUSTODY_PLACEMENT, /* where the person is placed */
+};
+
+/* A step of a chain; its number is its place among those of all chains. */
+struct plan_step {
+    const char *chain, *step; /* slugs */
+    const char *name_zh, *name_en;
+    uint32_t period_days; /* that it has to run before what waits for its end; 0: none */
+    size_t line;          /* of its first row */
+};
+
+/* A row of chains.tsv: one way in which a step comes about. Steps are bits by number. */
+struct plan_chain_row {
+    uint8_t step;
+    uint8_t on;      /* enum plan_chain_on */
+    uint8_t custody; /* enum plan_chain_custody */
+    bool early;      /* may come before what it needs, with a reason */
+    bool alone;      /* is not judged on a thread where the chain has not begun, nor begins it */
+    bool once;       /* a second one on the thread is told */
+    const char *const *kinds;
+    size_t kind_count;
+    const char *const *topics; /* none: any */
+    size_t topic_count;
+    const struct plan_named *by; /* none: anybody */
+    size_t by_count;
+    uint64_t after[PLAN_CHAIN_NEED_COUNT_MAX]; /* of each set of steps one must have come */
+    size_t after_count;
+    uint64_t over;        /* those of them whose period must be over */
+    uint64_t bars;        /* none of these may have come */
+    uint32_t gap_minutes; /* of TAKE: how long nobody may seem to have had custody */
+    const char *reason_zh, *reason_en;
+    const char *to_confirm;
+    size_t line;
+};
+
 struct plan;
 
 /* Parses and compiles the parts; they are borrowed during the call only. ret_plan is untouched on
@@ -464,6 +518,15 @@ enum plan_clock_start plan_clock_start_of(const struct plan_kind *kind,
 const char *plan_clock_name(enum plan_clock_index clock); /* "sign": as in clocks.tsv */
 const char *plan_clock_zh(enum plan_clock_index clock);   /* "签收" */
 const char *plan_clock_en(enum plan_clock_index clock);   /* "signed for" */
+
+size_t plan_step_count(const struct plan *plan); /* 0: no chains */
+const struct plan_step *plan_step(const struct plan *plan, size_t number);
+size_t plan_chain_row_count(const struct plan *plan);
+const struct plan_chain_row *plan_chain_row(const struct plan *plan, size_t index);
+/* The steps of the same chain. */
+uint64_t plan_chain_steps(const struct plan *plan, size_t step);
+const char *plan_chain_on_name(enum plan_chain_on on);                /* "accept" */
+const char *plan_chain_custody_name(enum plan_chain_custody custody); /* "take" */
 
 size_t plan_waiver_count(const struct plan *plan);
 const struct plan_waiver *plan_waiver(const struct plan *plan, size_t index);

@@ -36,6 +36,10 @@ struct plan {
     uint16_t *calendar_years;
     struct plan_calendar_row *calendar_rows;
     size_t calendar_row_count;
+    struct plan_step *steps;
+    size_t step_count;
+    struct plan_chain_row *chain_rows;
+    size_t chain_row_count;
     uint16_t police;
     uint16_t office;
     uint16_t

@@ -6,6 +6,7 @@
 
 #include "proto/base/check.h"
 #include "proto/plan/plan_lint_inner.h"
+#include "proto/plan/route.h"
 
 #define CLASS_GRAVE PLAN_FINDING_GRAVE
 #define CLASS_NOTE  PLAN_FINDING_NOTE
@@ -325,6 +326,60 @@ static void plan_lint_clocks(struct plan_lint_work *work)
                        NULL, NULL);
 }
 
+/* ---- chains -----------------------------------------------------------------------------------
+ */
+
+static bool plan_lint_row_fits(const struct plan *plan, const struct plan_chain_row *row,
+                               const struct plan_kind *kind, const struct plan_topic *topic,
+                               uint16_t unit)
+{
+    uint64_t at_ms = plan->about.date_ms;
+    if (row->on == PLAN_CHAIN_ACCEPT) return route_signs(plan, kind, topic, unit, at_ms);
+    return route_sender_allowed(plan, kind, topic, unit, at_ms, PLAN_UNIT_NONE);
+}
+
+static bool plan_lint_named_has(const struct plan *plan, const struct plan_chain_row *row,
+                                uint16_t unit)
+{
+    for (size_t i = 0; i < row->by_count; i++) {
+        struct plan_named by = row->by[i];
+        if (by.group ? plan_group_has(plan, by.index, unit, plan->about.date_ms)
+                     : plan->units[by.index].current == unit)
+            return true;
+    }
+    return row->by_count == 0;
+}
+
+/* With one of the row's topics, or of the kind's where the row names none. */
+static bool plan_lint_brings(const struct plan *plan, const struct plan_chain_row *row,
+                             const struct plan_kind *kind, uint16_t unit)
+{
+    for (size_t t = 0; t < row->topic_count; t++)
+        if (plan_lint_row_fits(plan, row, kind, plan_topic_find(kind, row->topics[t]), unit))
+            return true;
+    for (size_t t = 0; row->topic_count == 0 && t < kind->topic_count; t++)
+        if (plan_lint_row_fits(plan, row, kind, &kind->topics[t], unit)) return true;
+    return row->topic_count == 0 && plan_lint_row_fits(plan, row, kind, NULL, unit);
+}
+
+/* For each kind of a row somebody among its units who can bring it about. */
+static void plan_lint_chain_row(struct plan_lint_work *work, const struct plan_chain_row *row)
+{
+    const struct plan *plan = work->plan;
+    const struct plan_step *step = &plan->steps[row->step];
+    for (size_t k = 0; k < row->kind_count; k++) {
+        const struct plan_kind *kind = plan_kind_find(plan, row->kinds[k]);
+        char subject[3 * LIMIT_SLUG_LEN_MAX];
+        bool comes = false;
+        for (uint16_t u = 0; !comes && u < plan->unit_count; u++)
+            comes = plan_lint_named_has(plan, row, u) && plan_lint_brings(plan, row, kind, u);
+        if (comes) continue;
+        (void)snprintf(subject, sizeof subject, "%s/%s %s", step->chain, step->step, kind->slug);
+        plan_lint_tell(work, PLAN_LINT_STEP_NEVER_COMES, PLAN_PART_CHAINS, row->line, subject,
+                       step->name_zh, step->name_en);
+    }
+}
+
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
@@ -358,6 +413,8 @@ size_t plan_lint(const struct plan *plan,
     plan_lint_tasks(&work);
     plan_lint_kinds(&work);
     plan_lint_clocks(&work);
+    for (size_t i = 0; i < plan->chain_row_count; i++)
+        plan_lint_chain_row(&work, &plan->chain_rows[i]);
     (void)plan_open(plan, plan_lint_open_item, &work);
     plan_lint_waivers(&work);
     return work.grave_count;

@@ -187,6 +187,37 @@ static void plan_open_calendar(struct plan_open_work *work, const struct plan *p
     }
 }
 
+static void plan_open_chains(struct plan_open_work *work, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->chain_row_count; i++) {
+        const struct plan_chain_row *row = &plan->chain_rows[i];
+        const struct plan_step *step = &plan->steps[row->step];
+        char subject[LIMIT_SLUG_LEN_MAX + 1], value_zh[PLAN_OPEN_VALUE_LEN_MAX + 1],
+            value_en[PLAN_OPEN_VALUE_LEN_MAX + 1];
+        (void)snprintf(subject, sizeof subject, "%s/%s", step->chain, step->step);
+        (void)snprintf(value_zh, sizeof value_zh, "%s", row->reason_zh);
+        (void)snprintf(value_en, sizeof value_en, "%s", row->reason_en);
+        if (step->period_days) {
+            (void)snprintf(value_zh, sizeof value_zh, "%u 天（%s）", step->period_days,
+                           row->reason_zh);
+            (void)snprintf(value_en, sizeof value_en, "%u days (%s)", step->period_days,
+                           row->reason_en);
+        } else if (row->gap_minutes) {
+            (void)snprintf(value_zh, sizeof value_zh, "间隔不超过 %u 分钟（%s）", row->gap_minutes,
+                           row->reason_zh);
+            (void)snprintf(value_en, sizeof value_en, "a gap of %u minutes at most (%s)",
+                           row->gap_minutes, row->reason_en);
+        }
+        struct plan_open_item item = {.line = row->line,
+                                      .subject = subject,
+                                      .name_zh = step->name_zh,
+                                      .name_en = step->name_en,
+                                      .value_zh = value_zh,
+                                      .value_en = value_en};
+        plan_open_field(work, PLAN_PART_CHAINS, item, row->to_confirm);
+    }
+}
+
 size_t plan_open(const struct plan *plan,
                  void (*item)(void *ctx, const struct plan_open_item *item), void *ctx)
 {
@@ -198,5 +229,6 @@ size_t plan_open(const struct plan *plan,
     plan_open_kinds(&work, plan);
     plan_open_clocks(&work, plan);
     plan_open_calendar(&work, plan);
+    plan_open_chains(&work, plan);
     return work.count;
 }

@@ -416,6 +416,7 @@ int plan_parse(const struct plan_part *parts, size_t count, struct plan **ret_pl
     if (r == 0 && reader.given[PLAN_PART_WAIVERS]) r = plan_waivers_parse(&reader, ret_error);
     if (r == 0 && reader.given[PLAN_PART_CLOCKS]) r = plan_clocks_parse(&reader, ret_error);
     if (r == 0 && reader.given[PLAN_PART_CALENDAR]) r = plan_calendar_parse(&reader, ret_error);
+    if (r == 0 && reader.given[PLAN_PART_CHAINS]) r = plan_chains_parse(&reader, ret_error);
     if (r < 0) {
         plan_free(reader.plan);
         return r;

@@ -20,6 +20,7 @@ enum plan_part_index {
     PLAN_PART_WAIVERS,
     PLAN_PART_CLOCKS,
     PLAN_PART_CALENDAR,
+    PLAN_PART_CHAINS,
 };
 
 struct plan_reader {
@@ -64,5 +65,7 @@ int plan_waivers_parse(struct plan_reader *reader, struct error *ret_error) MUST
 /* clocks (kinds have been read) and the calendar, where the parts are there. */
 int plan_clocks_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
 int plan_calendar_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
+/* chains, where the part is there; kinds and topics have been read. */
+int plan_chains_parse(struct plan_reader *reader, struct error *ret_error) MUST_USE;
 
 #endif

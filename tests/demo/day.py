@@ -318,7 +318,10 @@ def rescue(day, lead):
     day.act("police-hedong", lead, "close", officer="p-1101", outcome="case-opened",
             text="已立案侦查。")
     say("  解救后移交民政：", "  After the rescue, the handover to civil affairs:")
-    handoff = day.send("police-hedong", leads.HANDOFF)
+    say("  血样比对结论只由公安发出，只有编号与结论；有了它才能移交：", "  The blood sample's conclusion comes from the police "
+        "alone, as a number and a code; nothing is handed over before it:")
+    sample = day.send("police-hedong", leads.CONCLUSION)
+    handoff = day.send("police-hedong", dict(leads.HANDOFF, thread=sample["thread"], parent=sample["id"]))
     day.act("civil-affairs", handoff, "sign", officer="ca-0319")
     day.act("civil-affairs", handoff, "accept", officer="ca-0319", decision="handled")
     say("  体检：委托与结果各是一件，病历留在医院：", "  A medical check: request and result; the record stays at the hospital:")
@@ -328,10 +331,6 @@ def rescue(day, lead):
     day.send("health", dict(leads.medical("result", result="fit", report_number="TJ-0302-7"),
                             thread=asked["thread"], parent=asked["id"]), brief=True, quiet=True)
     day.act("health", asked, "close", officer="h-8", outcome="done")
-    say("  血样比对结论只由公安发出，只有编号与结论：", "  The blood sample's conclusion comes from the police alone, as a number "
-        "and a code:")
-    day.send("police-hedong", dict(leads.CONCLUSION, thread=handoff["thread"], parent=handoff["id"]),
-             brief=True)
     say("  转介街道救助，填错了街道，被退回后重发：", "  Referred to a street for relief, to the wrong one; returned and sent "
         "again:")
     wrong = day.send("civil-affairs", leads.referral("relief", "120102011"))

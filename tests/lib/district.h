@@ -102,7 +102,8 @@ struct district_draft {
     const struct district_letter *other;  /* a message of another thread; NULL: none */
     uint64_t seq;                         /* 0: the next one */
     uint64_t created_ms;                  /* 0: now */
-    uint64_t expires_ms, seen_size;
+    uint64_t expires_ms, seen_size, occurred_ms;
+    bool early;            /* states why it comes before what should have come first */
     uint64_t bundle;       /* 0: the version in use */
     uint64_t thread_index; /* 0: as of the newest message accepted */
     const uint8_t *id;     /* NULL: a new one */

@@ -348,6 +348,14 @@ struct district_letter *scene_send(struct scene *scene, const char *kind, const 
     return scene_send_draft(scene, &draft);
 }
 
+struct district_letter *scene_send_early(struct scene *scene, const char *kind, const char *topic,
+                                         const char *from, const struct district_letter *parent)
+{
+    struct district_draft draft = draft_of(kind, topic, from, parent);
+    draft.early = true;
+    return scene_send_draft(scene, &draft);
+}
+
 int scene_try(struct scene *scene, const struct district_draft *draft)
 {
     int r = 0;

@@ -83,6 +83,9 @@ bool scene_has_check(const struct payload_message *message, enum payload_check_k
 /* Sealed as an agent would and taken by the core. The scene frees it. */
 struct district_letter *scene_send(struct scene *scene, const char *kind, const char *topic,
                                    const char *from, const struct district_letter *parent);
+/* The same with a reason for coming before what should have come first. */
+struct district_letter *scene_send_early(struct scene *scene, const char *kind, const char *topic,
+                                         const char *from, const struct district_letter *parent);
 struct district_letter *scene_send_draft(struct scene *scene, const struct district_draft *draft);
 /* The core, or the routing before it, answers with this code. */
 void expect_refused(struct scene *scene, const char *kind, const char *topic, const char *from,

@@ -9,7 +9,8 @@
 static void row_069_no_envelope_has_room_for_a_name(void **state)
 {
     struct scene *scene = *state;
-    struct district_letter *lead = scene_send(scene, "handoff.victim", "", "police-hedong", NULL);
+    struct district_letter *lead =
+        scene_send_early(scene, "handoff.victim", "", "police-hedong", NULL);
     const Leadbus__Header *head = lead->envelope.head;
     const char *words[] = {head->kind, head->topic,   head->from,
                            head->area, head->purpose, head->officer};

@@ -420,7 +420,7 @@ static void row_020_a_settlement_does_not_end_the_search_for_kin(void **state)
     expect_section(scene, "handoff.settlement", "", "full", "{'kin_search':null}", E_MISSING_FIELD,
                    "full.kin_search");
     struct district_letter *settlement =
-        scene_send(scene, "handoff.settlement", "", "civil-affairs", NULL);
+        scene_send_early(scene, "handoff.settlement", "", "civil-affairs", NULL);
     (void)scene_send(scene, "receipt.signed", "", "police-hedong", settlement);
     (void)scene_send(scene, "receipt.accepted", "", "police-hedong", settlement);
     (void)scene_send(scene, "receipt.closed", "settled", "police-hedong", settlement);

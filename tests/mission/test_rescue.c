@@ -15,9 +15,16 @@ static void row_041_what_concerns_one_matter_stands_on_one_thread(void **state)
     static const struct {
         const char *kind, *topic, *from;
     } later[] = {{LEAD, "", "police-hedong"},
-                 {"handoff.victim", "", "police-hedong"},
-                 {"handoff.medical", "request", "civil-affairs"},
+                 {"receipt.signed", "", "police-hedong"},
+                 {"receipt.accepted", "", "police-hedong"},
                  {CONCLUSION, "", "police-hedong"},
+                 {"handoff.victim", "", "police-hedong"},
+                 {"receipt.signed", "", "civil-affairs"},
+                 {"receipt.accepted", "", "civil-affairs"},
+                 {"handoff.medical", "request", "civil-affairs"},
+                 {"handoff.medical", "result", "health"},
+                 {"handoff.kin-notice", "publish", "civil-affairs"},
+                 {"handoff.reunion", "", "police-hedong"},
                  {"notice.case-file", "", "civil-affairs"}};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         struct district_letter *one =
@@ -230,6 +237,14 @@ static void row_054_a_settlement_needs_a_conclusion_or_a_reason(void **state)
                    E_MISSING_FIELD, "full.gap_reason");
     expect_section(scene, "handoff.settlement", "", "full",
                    "{'conclusion_on':null,'gap_reason':'须先入院救治'}", 0, "");
+    /* and the bus looks whether the thread has one */
+    expect_refused(scene, "handoff.settlement", "", "civil-affairs", NULL, E_CHAIN_ORDER);
+    struct district_letter *settled =
+        scene_send_early(scene, "handoff.settlement", "", "civil-affairs", NULL);
+    struct core_thread_step steps[8];
+    assert_int_equal(core_thread_steps(scene->core, settled->id, steps, 8), 5);
+    assert_string_equal(steps[0].step, "rescue/dna");
+    assert_true(steps[0].owed);
     expect_route(scene, "anomaly.household", "", SCENE_STREET,
                  "police-hedong!summary+full civil-affairs!summary+full");
 }
@@ -346,13 +361,25 @@ static void row_063_a_handover_names_who_hands_over_and_is_taken_on(void **state
                    "[{'title':'询问笔录','sha256':'"
                    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'}]}",
                    0, "");
-    struct district_letter *child = scene_send(scene, "handoff.victim", "", "police-hedong", NULL);
+    struct district_letter *child =
+        scene_send_early(scene, "handoff.victim", "", "police-hedong", NULL);
     (void)scene_send(scene, "receipt.signed", "", "civil-affairs", child);
     expect_refused(scene, "receipt.returned", "other-area", "civil-affairs", child,
                    E_RETURN_NOT_ALLOWED);
     expect_refused(scene, "receipt.accepted", "", "police-hedong", child, E_ROUTE_EMPTY);
     (void)scene_send(scene, "receipt.accepted", "", "civil-affairs", child);
     assert_int_equal(scene_leg(scene, child, "civil-affairs"), LIFECYCLE_ACCEPTED);
+    /* until then the police answered for it */
+    struct district_letter *other =
+        scene_send_early(scene, "handoff.victim", "", "police-hedong", NULL);
+    (void)scene_send(scene, "receipt.signed", "", "civil-affairs", other);
+    assert_string_equal(core_thread_custody(scene->core, other->id).unit, "police-hedong");
+    assert_string_equal(core_thread_custody(scene->core, child->id).unit, "civil-affairs");
+    /* and the receiver's paper says what came with it */
+    expect_section(scene, "receipt.accepted", "", "receipt",
+                   "{'handing_officer':'张警官','paper_number':'交接 7','materials':"
+                   "[{'title':'询问笔录','pages':4}]}",
+                   0, "");
 }
 
 static void row_064_a_medical_check_goes_to_health_by_its_kind(void **state)
@@ -403,6 +430,13 @@ static void row_066_a_child_goes_home_on_a_proof(void **state)
                    "full.opinion_number");
     expect_section(scene, "handoff.reunion", "", "full", "{'relatives':null}", E_MISSING_FIELD,
                    "full.relatives");
+    struct district_letter *home = scene_send(scene, "handoff.reunion", "", "police-hedong", NULL);
+    struct district_draft placed = {.kind = "handoff.settlement",
+                                    .area = SCENE_AREA,
+                                    .from = "civil-affairs",
+                                    .early = true,
+                                    .parent = home};
+    expect_draft_refused(scene, &placed, E_CHAIN_ORDER); /* whatever the reason */
 }
 
 static void row_067_the_buyers_household_is_no_placement(void **state)
@@ -425,6 +459,9 @@ static void row_067_the_buyers_household_is_no_placement(void **state)
                    E_MISSING_FIELD, "full.gap_reason");
     expect_route(scene, "handoff.settlement", "", "civil-affairs",
                  "police-hedong!summary+full health=summary education=summary");
+    /* what must come before it is judged step by step in unit/test_chains.c */
+    struct district_letter *sample = scene_send(scene, CONCLUSION, "", "police-hedong", NULL);
+    expect_refused(scene, "handoff.settlement", "", "civil-affairs", sample, E_CHAIN_ORDER);
 }
 
 static void row_068_a_service_goes_to_the_unit_that_gives_it(void **state)

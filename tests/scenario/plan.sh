@@ -81,7 +81,7 @@ complains '既不是方案数据表目录，也不是方案包'
 runs 64 nonsense
 complains '没有命令 nonsense'
 runs 0 --version
-for command in lint explain diff graph lifecycle stats derive; do
+for command in lint explain diff graph lifecycle chains stats derive; do
     runs 0 "$command" --help
     says '用法'
     LANG=en runs 0 "$command" --help
@@ -309,6 +309,31 @@ for lang in zh en; do
         fail "docs/lifecycle.$lang.svg is of another table; mend: cmake --build BUILD --target plan_graph"
 done
 runs 64 lifecycle nonsense
+
+# ---- chains: likewise, of the plan's table
+runs 0 chains --lang en "$tables"
+python3 - "$tables/chains.tsv" <<'CHECK' || fail "the picture of the chains: $(head -c 300 out)"
+import sys
+import xml.etree.ElementTree as tree
+
+SVG = "{http://www.w3.org/2000/svg}"
+lines = [l.rstrip("\n").split("\t") for l in open(sys.argv[1], encoding="utf-8") if l[0] != "#"]
+table = [dict(zip(lines[0], line)) for line in lines[1:]]
+root = tree.parse("out").getroot()
+width, height = int(root.get("width")), int(root.get("height"))
+titles = [e.find(SVG + "title").text for e in root.iter(SVG + "g") if e.get("class") == "row"]
+assert len(titles) == len([r for r in table if r["after"] != "-" or r["bars"] != "-"]), titles
+assert "Handover to civil affairs needs The police take over + Conclusion of the blood match" in titles, titles
+steps = {(r["chain"], r["step"]) for r in table}
+assert len([e for e in root.iter(SVG + "rect") if e.get("class") == "box"]) == len(steps)
+for e in root.iter(SVG + "text"):
+    assert 0 <= int(e.get("x")) <= width and 0 <= int(e.get("y")) <= height and e.text
+CHECK
+for lang in zh en; do
+    runs 0 chains --lang "$lang" "$tables"
+    cmp -s out "$docs/chains.$lang.svg" ||
+        fail "docs/chains.$lang.svg is of another table; mend: cmake --build BUILD --target plan_graph"
+done
 
 # ---- a bundle: its tables and its directory
 printf '\376%.0s' {1..32} >key

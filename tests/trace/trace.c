@@ -399,6 +399,8 @@ static void command_submit(struct trace *trace, const struct words *words)
         .seq = number_of(words, "seq", 0),
         .created_ms = moment_of(trace, words, "created"),
         .expires_ms = moment_of(trace, words, "expires"),
+        .occurred_ms = moment_of(trace, words, "occurred"),
+        .early = value_of(words, "early") != NULL,
         .seen_size = number_of(words, "seen", 0),
         .bundle = number_of(words, "bundle", 0),
         .thread_index = number_of(words, "thread-index", 0),

@@ -115,7 +115,7 @@ static struct district_draft draft_of(const struct stage *stage, enum plan_act a
 static struct district_letter *open_thread(struct scene *scene, const struct cast *cast)
 {
     struct district_letter *lead =
-        scene_send(scene, cast->kind, cast->topic, cast->originator, NULL);
+        scene_send_early(scene, cast->kind, cast->topic, cast->originator, NULL);
     assert_int_not_equal(scene_leg(scene, lead, cast->leg), LIFECYCLE_STATE_COUNT);
     return lead;
 }

@@ -42,7 +42,7 @@ static uint8_t zeros[64];
 CHANGE(nothing, (void)maker)
 CHANGE(suite_0, maker->head.suite = 0)
 CHANGE(suite_2, maker->head.suite = 2)
-CHANGE(flag_unknown, maker->head.flags = 16)
+CHANGE(flag_unknown, maker->head.flags = 32)
 CHANGE(id_short, maker->head.id.len = 15)
 CHANGE(thread_none, maker->head.thread.len = 0)
 CHANGE(parent_short, maker->head.parent = maker->head.id; maker->head.parent.len = 1)

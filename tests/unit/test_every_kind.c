@@ -146,17 +146,20 @@ static void send(struct message *message, const struct message *parent)
     struct box_out row;
     for (size_t i = 0; i < kind->section_count; i++)
         sections[i] = (struct seal_section){kind->sections[i].name, bytes_of_str("content")};
-    const struct engine_draft draft = {.kind = kind->slug,
-                                       .topic = message->topic,
-                                       .area = message->area,
-                                       .officer = "P-1",
-                                       .purpose = "",
-                                       .thread = parent ? parent->thread : NULL,
-                                       .parent = parent ? parent->id : NULL,
-                                       .target = message->target,
-                                       .other = message->other ? message->other->thread : NULL,
-                                       .sections = sections,
-                                       .section_count = kind->section_count};
+    const struct engine_draft draft = {
+        .kind = kind->slug,
+        .topic = message->topic,
+        .area = message->area,
+        .officer = "P-1",
+        .purpose = "",
+        .thread = parent ? parent->thread : NULL,
+        .parent = parent ? parent->id : NULL,
+        .target = message->target,
+        .other = message->other ? message->other->thread : NULL,
+        .sections = sections,
+        .section_count = kind->section_count,
+        /* what other kinds should come before is not sent here */
+        .flags = kind->family == PLAN_FAMILY_HANDOFF ? LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY : 0};
     memset(&thread, 0, sizeof thread);
     thread_init(&thread, message->id);
     int r = engine_route(sender->engine, &draft, fake.district->now_ms, &expected.route, &query,

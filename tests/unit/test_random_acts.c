@@ -25,7 +25,7 @@ struct world {
     struct buf *records;
     size_t record_count, record_cap;
     uint64_t random;
-    size_t passed, refused, ticks;
+    size_t passed, refused, ticks, chained;
 };
 
 static const struct {
@@ -199,6 +199,46 @@ static const struct district_letter *pick_parent(struct world *world,
     return lead ? thread->lead : thread->newest[act];
 }
 
+/* A message of a chain, by one of its units most of the time, now and then of an earlier time. */
+static struct district_draft draft_of_chain(struct world *world, const struct thread_now *thread)
+{
+    const struct plan *plan = world->scene->plan;
+    const struct plan_chain_row *row;
+    do row = plan_chain_row(plan, next(world, plan_chain_row_count(plan)));
+    while (row->on != PLAN_CHAIN_SEND);
+    struct district_draft draft = {.kind = row->kinds[next(world, row->kind_count)],
+                                   .topic = row->topic_count ? row->topics[0] : "",
+                                   .area = SCENE_AREA,
+                                   .from = actors[next(world, ACTOR_COUNT)],
+                                   .parent = thread->lead,
+                                   .early = next(world, 4) == 0};
+    if (row->by_count && next(world, 8) != 0)
+        draft.from = plan_named_key(plan, row->by[next(world, row->by_count)]);
+    return draft;
+}
+
+/* At each moment one custodian at most: a custody begins where the one before it ends, by who may
+ * take it. */
+static void check_custody(const struct world *world, const struct thread_now *thread,
+                          const struct district_draft *draft, const struct chains_custody *before)
+{
+    struct core_thread_custody view = core_thread_custody(world->scene->core, thread->lead->thread);
+    const struct chains_custody *after = &view.custody;
+    bool accept = strcmp(draft->kind, "receipt.accepted") == 0;
+    assert_true(after->since_ms >= before->since_ms);
+    assert_true(after->since_ms <= world->scene->district->now_ms);
+    assert_int_equal(after->holder == CHAINS_UNIT, view.unit[0] != 0);
+    assert_true(after->gap_count == before->gap_count || (accept && before->offered_ms != 0));
+    if (after->holder == before->holder && after->unit == before->unit) return;
+    if (after->holder == CHAINS_UNIT) {
+        assert_true(accept);
+        assert_string_equal(view.unit, draft->from);
+    } else {
+        assert_string_equal(draft->kind, after->holder == CHAINS_FAMILY ? "handoff.reunion"
+                                                                        : "handoff.settlement");
+    }
+}
+
 static void step(struct world *world)
 {
     static struct core_leg before[LEG_COUNT_MAX], after[LEG_COUNT_MAX];
@@ -232,9 +272,17 @@ static void step(struct world *world)
         draft.target = actors[next(world, ACTOR_COUNT)];
     bool links = act == PLAN_ACT_LINK || strcmp(draft.topic, "merged") == 0;
     if (links ? next(world, 8) != 0 : next(world, 50) == 0) draft.other = other->lead;
+    if (!leg && next(world, 3) == 0) {
+        act = PLAN_ACT_NONE;
+        draft = draft_of_chain(world, thread);
+    }
     world->scene->district->now_ms += next(world, 120000);
+    if (next(world, 4) == 0)
+        draft.occurred_ms = world->scene->district->now_ms - next(world, DISTRICT_DAY_MS);
 
     int code = 0;
+    struct chains_custody custody =
+        core_thread_custody(world->scene->core, thread->lead->thread).custody;
     let_fall_due(world);
     struct district_letter *letter = try(world, &draft, &code);
     size_t after_count = legs_of(world, thread, after);
@@ -244,6 +292,12 @@ static void step(struct world *world)
         assert_int_equal(before_count, after_count);
         for (size_t i = 0; i < after_count; i++) assert_int_equal(before[i].state, after[i].state);
         world->refused++;
+        return;
+    }
+    check_custody(world, thread, &draft, &custody);
+    if (act == PLAN_ACT_NONE) {
+        world->chained++;
+        district_letter_free(letter);
         return;
     }
     check_change(thread, &draft, act, before, before_count, after, after_count);
@@ -345,13 +399,16 @@ static void acts_at_random_lead_where_the_table_says(void **state)
         struct district_draft draft = {.kind = openings[i % OPENING_COUNT].kind,
                                        .topic = openings[i % OPENING_COUNT].topic,
                                        .area = SCENE_AREA,
-                                       .from = openings[i % OPENING_COUNT].from};
+                                       .from = openings[i % OPENING_COUNT].from,
+                                       .early = true};
         world->threads[i].lead = try(world, &draft, &code);
         assert_non_null(world->threads[i].lead);
     }
     for (size_t i = 0; i < count; i++) step(world);
-    print_message("%zu acts: %zu taken, %zu refused; %zu ticks; %zu records\n", count,
-                  world->passed, world->refused, world->ticks, world->record_count);
+    print_message("%zu acts: %zu taken, %zu refused; %zu of chains; %zu ticks; %zu records\n",
+                  count, world->passed, world->refused, world->chained, world->ticks,
+                  world->record_count);
+    assert_true(world->chained > count / 100);
     assert_true(world->ticks > 100);
     assert_true(world->passed > count / 50 && world->refused > count / 2);
     fold_again(world, world->scene->core);

@@ -177,6 +177,8 @@ struct leadbus_section {
 enum leadbus_draft_flag {
     LEADBUS_DRAFT_AS_STATED = 1, /* a value does not check and travels as stated */
     LEADBUS_DRAFT_LATE = 2,      /* entered later than it occurred */
+    LEADBUS_DRAFT_EARLY = 16,    /* a section states why it comes before a step that should have
+                                    come first; what is missing stays owed on the thread */
 };
 
 /* A file that goes with a draft. */

@@ -1,0 +1,235 @@
+#include "proto/plan/chains.h"
+
+#include <string.h>
+
+#include "proto/plan/day.h"
+
+enum { CHAINS_MINUTE_MS = 60 * 1000 };
+
+static bool among(const char *const *items, size_t count, const char *item)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(items[i], item) == 0) return true;
+    return false;
+}
+
+static bool by_unit(const struct chains_event *event, const struct plan_chain_row *row)
+{
+    for (size_t i = 0; i < row->by_count; i++) {
+        struct plan_named by = row->by[i];
+        if (by.group ? plan_group_has(event->plan, by.index, event->from, event->now_ms)
+                     : plan_unit(event->plan, by.index)->current == event->from)
+            return true;
+    }
+    return row->by_count == 0;
+}
+
+/* Does the message take the row's step? */
+static bool row_fits(const struct chains_event *event, const struct plan_chain_row *row)
+{
+    bool accept = row->on == PLAN_CHAIN_ACCEPT;
+    const struct plan_kind *kind = accept ? event->accepts : event->kind;
+    const char *topic = accept ? event->accepts_topic : event->topic;
+    if (!kind || !among(row->kinds, row->kind_count, kind->slug)) return false;
+    if (row->on == PLAN_CHAIN_OPEN && !event->opens) return false;
+    if (row->topic_count > 0 && !among(row->topics, row->topic_count, topic ? topic : ""))
+        return false;
+    return by_unit(event, row);
+}
+
+uint64_t chains_period_end(const struct plan *plan, size_t step, uint64_t at_ms)
+{
+    const struct plan_step *found = plan_step(plan, step);
+    if (!found || found->period_days == 0) return 0;
+    return calendar_deadline(plan_calendar(plan), at_ms, found->period_days, CALENDAR_DAYS, NULL);
+}
+
+/* It has come, by the times stated, and where it must have run its period that is over. */
+static bool has_come(const struct chains *chains, const struct chains_event *event,
+                     const struct plan_chain_row *row, size_t step, uint64_t at_ms)
+{
+    if (!(chains->done >> step & 1) || chains->at_ms[step] > at_ms) return false;
+    return !(row->over >> step & 1) ||
+           chains_period_end(event->plan, step, chains->at_ms[step]) <= at_ms;
+}
+
+/* None of the steps of a need has: the first of those that have not come at all, else the first. */
+static size_t missing_of(const struct chains *chains, const struct chains_event *event,
+                         const struct plan_chain_row *row, uint64_t need, uint64_t at_ms)
+{
+    size_t first = PLAN_STEP_COUNT_MAX;
+    for (size_t step = 0; step < plan_step_count(event->plan); step++) {
+        if (!(need >> step & 1)) continue;
+        if (has_come(chains, event, row, step, at_ms)) return PLAN_STEP_COUNT_MAX;
+        if (first == PLAN_STEP_COUNT_MAX) first = step;
+    }
+    return first;
+}
+
+static int refuse_missing(const struct chains *chains, const struct chains_event *event,
+                          const struct plan_chain_row *row, size_t missing, struct error *ret_error)
+{
+    const struct plan_step *step = plan_step(event->plan, row->step);
+    const struct plan_step *before = plan_step(event->plan, missing);
+    bool come = (chains->done >> missing & 1) != 0;
+    uint64_t end_ms = come ? chains_period_end(event->plan, missing, chains->at_ms[missing]) : 0;
+    const char *zh = "尚缺", *en = "is missing";
+    char day[DAY_TEXT_LEN] = "";
+    if (come && (row->over >> missing & 1) && end_ms != 0) {
+        day_text(end_ms - 1, day);
+        zh = "尚未期满";
+        en = "has not run its days";
+    } else if (come) {
+        zh = "按所填时间在其后";
+        en = "came later by the times stated";
+    }
+    (void)error_set(ret_error, E_CHAIN_ORDER, "kind", "%s (%s/%s): %s (%s) %s%s%s%s", step->name_en,
+                    step->chain, step->step, before->name_en, before->step, en, day[0] ? ": " : "",
+                    day, row->early ? "; if it cannot wait, state the reason (gap_reason)" : "");
+    (void)error_note_zh(ret_error, "“%s”之前须先有“%s”（%s）：%s%s%s%s", step->name_zh,
+                        before->name_zh, before->step, zh, day[0] ? "，至 " : "", day,
+                        row->early ? "；确不能等的，须写明理由（gap_reason）" : "");
+    return E_CHAIN_ORDER;
+}
+
+static int refuse_barred(const struct chains_event *event, const struct plan_chain_row *row,
+                         uint64_t bars, struct error *ret_error)
+{
+    size_t bar = 0;
+    while (!(bars >> bar & 1)) bar++;
+    const struct plan_step *step = plan_step(event->plan, row->step);
+    const struct plan_step *has = plan_step(event->plan, bar);
+    (void)error_set(ret_error, E_CHAIN_ORDER, "kind", "%s (%s/%s): %s (%s) excludes it",
+                    step->name_en, step->chain, step->step, has->name_en, has->step);
+    (void)error_note_zh(ret_error, "已有“%s”（%s），不能再有“%s”", has->name_zh, has->step,
+                        step->name_zh);
+    return E_CHAIN_ORDER;
+}
+
+/* The chain has begun on the thread: some step of it came that does not stand alone. */
+static bool chain_begun(const struct plan *plan, uint64_t done, size_t step)
+{
+    uint64_t here = done & plan_chain_steps(plan, step);
+    for (size_t i = 0; here != 0 && i < plan_chain_row_count(plan); i++) {
+        const struct plan_chain_row *row = plan_chain_row(plan, i);
+        if ((here >> row->step & 1) && !row->alone) return true;
+    }
+    return false;
+}
+
+static int judge(const struct chains *chains, const struct chains_event *event,
+                 const struct plan_chain_row *row, uint64_t at_ms, uint64_t *ret_owed,
+                 struct error *ret_error)
+{
+    uint64_t owed = 0;
+    if (row->alone && !chain_begun(event->plan, chains->done, row->step)) return 0;
+    if (row->bars & chains->done)
+        return refuse_barred(event, row, row->bars & chains->done, ret_error);
+    if (chains->owed >> row->step & 1) return 0; /* it is waited for: it comes when it can */
+    for (size_t i = 0; i < row->after_count; i++) {
+        size_t missing = missing_of(chains, event, row, row->after[i], at_ms);
+        if (missing == PLAN_STEP_COUNT_MAX) continue;
+        if (!row->early || !event->early)
+            return refuse_missing(chains, event, row, missing, ret_error);
+        owed |= (uint64_t)1 << missing;
+    }
+    *ret_owed |= owed & ~chains->done;
+    return 0;
+}
+
+static void take(struct chains *chains, uint64_t done, uint64_t owed, uint64_t at_ms)
+{
+    chains->done |= done;
+    chains->owed = (chains->owed | owed) & ~chains->done;
+    for (size_t i = 0; i < PLAN_STEP_COUNT_MAX; i++)
+        if (done >> i & 1) chains->at_ms[i] = at_ms;
+}
+
+int chains_next(const struct chains *chains, const struct chains_event *event,
+                struct chains_change *ret_change, struct error *ret_error)
+{
+    struct chains now = *chains;
+    bool stated = event->occurred_ms != 0 && event->occurred_ms <= event->now_ms;
+    struct chains_change change = {.at_ms = stated ? event->occurred_ms : event->now_ms};
+    for (size_t i = 0; i < plan_chain_row_count(event->plan); i++) {
+        const struct plan_chain_row *row = plan_chain_row(event->plan, i);
+        uint64_t bit = (uint64_t)1 << row->step;
+        if (!row_fits(event, row) || (change.done & bit)) continue;
+        int r = judge(&now, event, row, change.at_ms, &change.owed, ret_error);
+        if (r < 0) return r;
+        if (row->once && (now.done & bit)) change.repeated |= bit;
+        if (row->custody != PLAN_CUSTODY_SAME) {
+            change.custody = (enum plan_chain_custody)row->custody;
+            change.gap_minutes = row->gap_minutes;
+        }
+        change.done |= bit;
+        take(&now, bit, 0, change.at_ms);
+    }
+    change.owed &= ~now.done;
+    *ret_change = change;
+    return 0;
+}
+
+void chains_take(struct chains *chains, const struct chains_change *change)
+{
+    take(chains, change->done, change->owed, change->at_ms);
+}
+
+/* ---- custody ------------------------------------------------------------------------------------
+ */
+
+/* Nobody has had it before since then. */
+static void custody_give(struct chains_custody *custody, enum chains_holder holder, uint16_t unit,
+                         uint64_t at_ms)
+{
+    if (at_ms < custody->since_ms) at_ms = custody->since_ms;
+    custody->holder = (uint8_t)holder;
+    custody->unit = unit;
+    custody->since_ms = at_ms;
+    custody->offered_ms = 0;
+}
+
+bool chains_custody(struct chains_custody *custody, const struct chains_change *change,
+                    uint16_t from, uint64_t occurred_ms)
+{
+    uint64_t offered_ms = custody->offered_ms, at_ms = change->at_ms;
+    bool gap = false;
+    switch (change->custody) {
+    case PLAN_CUSTODY_SAME: break;
+    case PLAN_CUSTODY_FREE:
+        if (custody->holder == CHAINS_NOBODY) custody_give(custody, CHAINS_UNIT, from, at_ms);
+        break;
+    case PLAN_CUSTODY_OFFER:
+        /* Without a time of its own the giver answers for it until it is taken. */
+        custody->offered_ms = occurred_ms != 0 && occurred_ms == at_ms ? at_ms : 0;
+        break;
+    case PLAN_CUSTODY_TAKE:
+        gap = offered_ms != 0 && at_ms > offered_ms &&
+              at_ms - offered_ms > (uint64_t)change->gap_minutes * CHAINS_MINUTE_MS;
+        if (gap) {
+            custody->gap_from_ms = offered_ms;
+            custody->gap_until_ms = at_ms;
+            custody->gap_count++;
+        }
+        custody_give(custody, CHAINS_UNIT, from, at_ms);
+        break;
+    case PLAN_CUSTODY_FAMILY: custody_give(custody, CHAINS_FAMILY, 0, at_ms); break;
+    case PLAN_CUSTODY_PLACEMENT: custody_give(custody, CHAINS_PLACEMENT, 0, at_ms); break;
+    }
+    return gap;
+}
+
+const char *chains_holder_name(enum chains_holder holder)
+{
+    static const char *const names[CHAINS_HOLDER_COUNT] = {"nobody", "unit", "family", "placement"};
+    return (size_t)holder < CHAINS_HOLDER_COUNT ? names[holder] : "?";
+}
+
+const char *chains_holder_text(enum chains_holder holder, enum lang lang)
+{
+    static const char *const texts[CHAINS_HOLDER_COUNT][2] = {{"无人", "nobody"},
+                                                              {"单位", "a unit"},
+                                                              {"亲属", "the family"},
+                                                              {"安置机构", "the placement"}};
+    return (size_t)holder < CHAINS_HOLDER_COUNT ? texts[holder][lang == LANG_EN] : "?";
+}
