@@ -317,9 +317,11 @@ static int check_message(struct walk *walk, const struct payload_message *messag
 
 static bool states(const ProtobufCMessage *content, const char *name)
 {
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(content->descriptor, name);
-    return field && payload_stated(content, field);
+    const ProtobufCMessageDescriptor *descriptor = content->descriptor;
+    for (unsigned i = 0; i < descriptor->n_fields; i++)
+        if (strcmp(descriptor->fields[i].name, name) == 0)
+            return payload_stated(content, &descriptor->fields[i]);
+    return false;
 }
 
 int payload_check_content(const struct payload_message *message, const ProtobufCMessage *content,

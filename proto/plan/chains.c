@@ -158,10 +158,8 @@ int chains_next(const struct chains *chains, const struct chains_event *event,
         int r = judge(&now, event, row, change.at_ms, &change.owed, ret_error);
         if (r < 0) return r;
         if (row->once && (now.done & bit)) change.repeated |= bit;
-        if (row->custody != PLAN_CUSTODY_SAME) {
-            change.custody = (enum plan_chain_custody)row->custody;
-            change.gap_minutes = row->gap_minutes;
-        }
+        change.custody |= 1u << row->custody;
+        if (row->gap_minutes) change.gap_minutes = row->gap_minutes;
         change.done |= bit;
         take(&now, bit, 0, change.at_ms);
     }
@@ -189,33 +187,34 @@ static void custody_give(struct chains_custody *custody, enum chains_holder hold
     custody->offered_ms = 0;
 }
 
+/* Its unit has it from now on; nobody seems to have had it since it was let go of? */
+static bool custody_take(struct chains_custody *custody, const struct chains_change *change,
+                         uint16_t from)
+{
+    uint64_t offered_ms = custody->offered_ms, at_ms = change->at_ms;
+    bool gap = offered_ms != 0 && at_ms > offered_ms &&
+               at_ms - offered_ms > (uint64_t)change->gap_minutes * CHAINS_MINUTE_MS;
+    custody_give(custody, CHAINS_UNIT, from, at_ms);
+    if (!gap) return false;
+    custody->gap_from_ms = offered_ms;
+    custody->gap_until_ms = at_ms;
+    custody->gap_count++;
+    return true;
+}
+
 bool chains_custody(struct chains_custody *custody, const struct chains_change *change,
                     uint16_t from, uint64_t occurred_ms)
 {
-    uint64_t offered_ms = custody->offered_ms, at_ms = change->at_ms;
+    uint32_t bits = change->custody;
+    uint64_t at_ms = change->at_ms;
     bool gap = false;
-    switch (change->custody) {
-    case PLAN_CUSTODY_SAME: break;
-    case PLAN_CUSTODY_FREE:
-        if (custody->holder == CHAINS_NOBODY) custody_give(custody, CHAINS_UNIT, from, at_ms);
-        break;
-    case PLAN_CUSTODY_OFFER:
-        /* Without a time of its own the giver answers for it until it is taken. */
-        custody->offered_ms = occurred_ms != 0 && occurred_ms == at_ms ? at_ms : 0;
-        break;
-    case PLAN_CUSTODY_TAKE:
-        gap = offered_ms != 0 && at_ms > offered_ms &&
-              at_ms - offered_ms > (uint64_t)change->gap_minutes * CHAINS_MINUTE_MS;
-        if (gap) {
-            custody->gap_from_ms = offered_ms;
-            custody->gap_until_ms = at_ms;
-            custody->gap_count++;
-        }
+    if ((bits >> PLAN_CUSTODY_FREE & 1) && custody->holder == CHAINS_NOBODY)
         custody_give(custody, CHAINS_UNIT, from, at_ms);
-        break;
-    case PLAN_CUSTODY_FAMILY: custody_give(custody, CHAINS_FAMILY, 0, at_ms); break;
-    case PLAN_CUSTODY_PLACEMENT: custody_give(custody, CHAINS_PLACEMENT, 0, at_ms); break;
-    }
+    /* Without a time of its own the giver answers for it until it is taken. */
+    if (bits >> PLAN_CUSTODY_OFFER & 1) custody->offered_ms = occurred_ms == at_ms ? at_ms : 0;
+    if (bits >> PLAN_CUSTODY_TAKE & 1) gap = custody_take(custody, change, from);
+    if (bits >> PLAN_CUSTODY_FAMILY & 1) custody_give(custody, CHAINS_FAMILY, 0, at_ms);
+    if (bits >> PLAN_CUSTODY_PLACEMENT & 1) custody_give(custody, CHAINS_PLACEMENT, 0, at_ms);
     return gap;
 }
 

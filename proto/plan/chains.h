@@ -48,7 +48,7 @@ struct chains_change {
     uint64_t owed;     /* and what was missing before them */
     uint64_t repeated; /* of its steps those that should come once, and have come before */
     uint64_t at_ms;
-    enum plan_chain_custody custody;
+    uint32_t custody; /* bits by enum plan_chain_custody: done in that order */
     uint32_t gap_minutes;
 };
 
