@@ -104,13 +104,13 @@ static void reload(struct program *program)
     if (!code) {
         log_init(fresh.log_level, fresh.log_format);
         code = file_read(fresh.bundle, LIMIT_BUNDLE_BYTES_MAX, &bundle, &error);
+        if (!code) broker_offer_bundle(program->broker, &bundle, fresh.bundle);
         settings_fini(&fresh);
     }
     if (code)
         log_failure(LOG_LEVEL_ERROR, "reload_failed", code, &error);
     else
         log_info("reloaded");
-    if (!code) broker_offer_bundle(program->broker, &bundle);
     buf_fini(&bundle);
     sd_notify(0, "READY=1");
 }

@@ -165,9 +165,9 @@ const char *broker_endpoint(const struct broker *broker, size_t i)
     return i < broker->settings->endpoint_count ? broker->endpoints[i] : NULL;
 }
 
-void broker_offer_bundle(struct broker *broker, struct buf *take_bundle)
+void broker_offer_bundle(struct broker *broker, struct buf *take_bundle, const char *path)
 {
-    engine_offer_bundle(broker->engine, take_bundle);
+    engine_offer_bundle(broker->engine, take_bundle, path);
 }
 
 void broker_status(struct broker *broker, struct buf *buf)

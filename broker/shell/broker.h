@@ -23,7 +23,7 @@ void broker_stop(struct broker *take_broker);
 /* What an endpoint became when it was bound; NULL past the last. */
 const char *broker_endpoint(const struct broker *broker, size_t i);
 /* A bundle file's bytes, read again: installed when newer and good. Takes the memory. */
-void broker_offer_bundle(struct broker *broker, struct buf *take_bundle);
+void broker_offer_bundle(struct broker *broker, struct buf *take_bundle, const char *path);
 /* JSON, appended; at most a second old. */
 void broker_status(struct broker *broker, struct buf *buf);
 /* Grows as long as the engine makes its rounds. */

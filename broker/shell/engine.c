@@ -126,17 +126,19 @@ static bool take_control(struct engine *engine)
 {
     bell_clear(engine->control_bell);
     pthread_mutex_lock(&engine->mutex);
-    struct buf bundle = {0};
+    struct buf bundle = {0}, path = {0};
     if (has_room(engine)) {
         bundle = engine->offered_bundle;
-        engine->offered_bundle = (struct buf){0};
+        path = engine->offered_path;
+        engine->offered_bundle = engine->offered_path = (struct buf){0};
     }
     bool postponed = engine->offered_bundle.len > 0;
     bool stopping = engine->stopping;
     pthread_mutex_unlock(&engine->mutex);
     if (postponed) bell_ring(engine->control_bell);
-    if (bundle.len) request_bundle(engine, buf_bytes(&bundle));
+    if (bundle.len) request_bundle(engine, buf_bytes(&bundle), (const char *)path.data);
     buf_fini(&bundle);
+    buf_fini(&path);
     return stopping;
 }
 
@@ -288,12 +290,14 @@ int engine_start(const struct engine_parts *parts, struct engine **ret_engine,
     return 0;
 }
 
-void engine_offer_bundle(struct engine *engine, struct buf *take_bundle)
+void engine_offer_bundle(struct engine *engine, struct buf *take_bundle, const char *path)
 {
     pthread_mutex_lock(&engine->mutex);
     buf_fini(&engine->offered_bundle);
     engine->offered_bundle = *take_bundle;
     *take_bundle = (struct buf){0};
+    buf_reset(&engine->offered_path);
+    buf_append(&engine->offered_path, path, strlen(path) + 1);
     pthread_mutex_unlock(&engine->mutex);
     bell_ring(engine->control_bell);
 }
@@ -331,6 +335,7 @@ void engine_free(struct engine *engine)
     lead_cache_free(engine->leads);
     core_free(engine->core);
     buf_fini(&engine->offered_bundle);
+    buf_fini(&engine->offered_path);
     buf_fini(&engine->status);
     if (engine->control_bell >= 0) close(engine->control_bell);
     pthread_mutex_destroy(&engine->mutex);

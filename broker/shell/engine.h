@@ -45,7 +45,7 @@ int engine_start(const struct engine_parts *parts, struct engine **ret_engine,
                  struct error *ret_error) MUST_USE;
 /* A bundle file was read again: installed when it is newer and verifies. Takes the memory. From any
  * thread. */
-void engine_offer_bundle(struct engine *engine, struct buf *take_bundle);
+void engine_offer_bundle(struct engine *engine, struct buf *take_bundle, const char *path);
 /* Net no longer reads: finishes what is inside, makes it durable, releases it and ends the thread.
  * Gives the final size and state digest. */
 void engine_stop(struct engine *engine, uint64_t *ret_size, uint8_t ret_digest[32]);

@@ -79,8 +79,8 @@ struct engine {
     uint32_t logged[COUNTERS_CODE_MAX]; /* refusals of a code logged in this minute */
     int control_bell;
     pthread_t thread;
-    pthread_mutex_t mutex; /* over the next three */
-    struct buf offered_bundle;
+    pthread_mutex_t mutex; /* over the next four */
+    struct buf offered_bundle, offered_path;
     struct buf status;
     bool stopping;
     atomic_uint_fast64_t rounds;
@@ -156,7 +156,7 @@ void request_handle(struct engine *engine, struct job *take_job);
  * verdict's code. On 0 the job belongs to the group, otherwise to the caller. */
 int request_admit(struct engine *engine, const struct core_request *request, struct job *job,
                   struct trust_bundle *bundle, struct core_verdict *ret_verdict);
-void request_bundle(struct engine *engine, struct bytes bundle);
+void request_bundle(struct engine *engine, struct bytes bundle, const char *path);
 
 /* engine_attach.c: attachments on their way in and out. */
 bool attach_handle(struct engine *engine, struct session *session, struct job *job, bool *ret_kept);

@@ -424,7 +424,7 @@ void request_handle(struct engine *engine, struct job *take_job)
     if (!handle(engine, take_job)) job_free(take_job);
 }
 
-void request_bundle(struct engine *engine, struct bytes bytes)
+void request_bundle(struct engine *engine, struct bytes bytes, const char *path)
 {
     const struct trust_bundle *current = core_bundle(engine->core);
     struct trust_bundle *bundle = NULL;
@@ -442,6 +442,7 @@ void request_bundle(struct engine *engine, struct bytes bytes)
         error = verdict.error;
     }
     if (code) {
+        (void)error_in(&error, code, path);
         log_failure(LOG_LEVEL_ERROR, "bundle_refused", code, &error);
         trust_bundle_free(bundle);
         return;

@@ -35,9 +35,11 @@ static void help(FILE *file)
                     "Commands:\n"));
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         (void)fprintf(file, "  %-10s%s\n", commands[i].name, T(commands[i].zh, commands[i].en));
-    (void)fprintf(file, "%s",
-                  T("\n“leadbus-ca 命令 --help”说明各命令。退出码按 sysexits.h。\n",
-                    "\n\"leadbus-ca COMMAND --help\" explains one. Exit codes: sysexits.h.\n"));
+    (void)fprintf(
+        file, "%s",
+        T("\n“leadbus-ca 命令 --help”说明各命令；--lang zh|en 选择语言。退出码按 sysexits.h。\n",
+          "\n\"leadbus-ca COMMAND --help\" explains one; --lang zh|en is the language. Exit codes: "
+          "sysexits.h.\n"));
 }
 
 int main(int argc, char **argv)
@@ -47,6 +49,11 @@ int main(int argc, char **argv)
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0);
     if (sodium_init() < 0) return options_exit_code(E_IO);
+    if (argc > 2 && strcmp(argv[1], "--lang") == 0) {
+        if (options_lang("leadbus-ca", argv[2]) != 0) return options_exit_code(E_USAGE);
+        argc -= 2;
+        argv += 2;
+    }
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         help(stdout);

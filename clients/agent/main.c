@@ -243,6 +243,7 @@ static void log_troubles(struct agent *agent, const struct leadbus_stats *stats)
     struct error error = {0};
     bool alarm = stats->alarm_ms && stats->alarm_ms != agent->alarm_ms;
     bool trouble = stats->last_error_ms && stats->last_error_ms != agent->trouble_ms;
+    if (agent->alarm_ms && !stats->alarm_ms) log_info("alarm_over");
     agent->alarm_ms = stats->alarm_ms;
     agent->trouble_ms = stats->last_error_ms;
     if (alarm) log_failure(LOG_LEVEL_ERROR, "alarm", agent_error(&stats->alarm, &error), &error);

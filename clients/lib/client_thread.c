@@ -197,6 +197,28 @@ static int gather_thread(void *ctx, const uint8_t id[16], uint64_t changed_ms, s
     return thread_decode(state, thread, NULL);
 }
 
+/* Our leg that says most: not done before done, a matter before what is only to be read or signed
+ * for (an urge beside the matter that it is about), newer before older. NULL: none is ours. */
+static const struct thread_leg *leg_that_matters(const struct thread *thread, const char *unit,
+                                                 const struct plan *plan)
+{
+    const struct thread_leg *best = NULL;
+    unsigned best_rank = 0;
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        const struct thread_leg *leg = &thread->legs[i];
+        if (strcmp(leg->unit, unit) != 0) continue;
+        const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
+        bool open = !kind || !lifecycle_leg_done(kind, (enum lifecycle_state)leg->state);
+        bool matter =
+            !kind || kind->act == PLAN_ACT_NONE || plan_kind_expects(kind, PLAN_ACT_CLOSE);
+        unsigned rank = (open ? 2U : 0U) + (matter ? 1U : 0U);
+        if (best && rank < best_rank) continue;
+        best = leg;
+        best_rank = rank;
+    }
+    return best;
+}
+
 int leadbus_thread_each(leadbus *lb, size_t limit,
                         int (*each)(void *ctx, const struct leadbus_thread_summary *one), void *ctx,
                         struct leadbus_error *ret_error)
@@ -223,9 +245,9 @@ int leadbus_thread_each(leadbus *lb, size_t limit,
                                              .leg_en = ""};
         memcpy(one.thread, thread->id, 16);
         one.status = (int)thread_status(thread, plan);
-        for (size_t k = 0; k < thread->leg_count; k++) {
-            enum lifecycle_state state = (enum lifecycle_state)thread->legs[k].state;
-            if (strcmp(thread->legs[k].unit, lb->keyring.unit) != 0) continue;
+        const struct thread_leg *leg = leg_that_matters(thread, lb->keyring.unit, plan);
+        if (leg) {
+            enum lifecycle_state state = (enum lifecycle_state)leg->state;
             one.leg = lifecycle_state_name(state);
             one.leg_zh = lifecycle_state_text(state, LANG_ZH);
             one.leg_en = lifecycle_state_text(state, LANG_EN);

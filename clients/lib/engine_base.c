@@ -95,6 +95,14 @@ void engine_alarm(struct engine *engine, const struct moment *moment, const stru
     engine_tell(engine, ENGINE_CHANGED_CONNECTION, NULL);
 }
 
+void engine_alarm_over(struct engine *engine)
+{
+    int code = engine->stats.alarm.code;
+    if (code != E_SEEN_AHEAD && code != E_JOURNAL_FORKED) return;
+    engine->stats.alarm = (struct error){0};
+    engine->stats.alarm_ms = 0;
+}
+
 void engine_refuse(struct engine *engine, const struct moment *moment, const struct error *error)
 {
     engine->stats.refused_frames++;

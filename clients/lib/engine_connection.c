@@ -201,6 +201,7 @@ int engine_welcome(struct engine *engine, struct moment *moment, const Leadbus__
         return 0;
     }
     engine->link = ENGINE_GREETED;
+    engine_alarm_over(engine);
     engine->stats.connected_ms = moment->now_ms;
     engine->stats.provisional = welcome->provisional;
     engine->stats.clock_offset_ms = (int64_t)(welcome->time_ms - moment->now_ms);

@@ -88,6 +88,9 @@ int engine_ask_keys(struct engine *engine, const struct moment *moment, bool all
 void engine_note(struct engine *engine, const struct moment *moment, const struct error *error);
 /* A proof did not hold: kept until somebody looks. */
 void engine_alarm(struct engine *engine, const struct moment *moment, const struct error *error);
+/* A greeting held: the journal that answers now holds all that we have seen, so an alarm that it
+ * does not is over. Others stay: what they tell of is not undone by it. */
+void engine_alarm_over(struct engine *engine);
 /* A frame that is not believed; the connection is given up. */
 void engine_refuse(struct engine *engine, const struct moment *moment, const struct error *error);
 void engine_tell(struct engine *engine, unsigned changes, const uint8_t *id);

@@ -62,6 +62,9 @@ struct audit_totals {
     uint64_t first_ms, last_ms;
 };
 
+/* Does the file begin as a journal does: an SQLite database with a journal's mark? E_BAD_FORM: it
+ * is something else; what cannot be read is left to audit_check_copy. */
+int audit_check_kind(const char *path, struct error *ret_error) MUST_USE;
 /* Is there a file, and nobody writing to it (no write-ahead log)? E_IO, E_STORE_LOCKED. audit_run
  * asks first, too. */
 int audit_check_copy(const char *path, struct error *ret_error) MUST_USE;

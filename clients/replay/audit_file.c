@@ -10,6 +10,23 @@
 
 #include "proto/host/file.h"
 
+int audit_check_kind(const char *path, struct error *ret_error)
+{
+    enum { MARK_AT = 68, HEAD_LEN = 72 }; /* fileformat2.html: "Application ID" */
+    static const uint8_t magic[16] = "SQLite format 3";
+    uint8_t head[HEAD_LEN] = {0};
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) return 0;
+    bool whole = fread(head, 1, sizeof head, file) == sizeof head;
+    (void)fclose(file);
+    if (whole && memcmp(head, magic, sizeof magic) == 0 && memcmp(head + MARK_AT, "LBJ1", 4) == 0)
+        return 0;
+    return error_say(ret_error, E_BAD_FORM, path, "不是日志，也不是日志的备份",
+                     "not a journal, nor a backup of one");
+}
+
 int audit_check_copy(const char *path, struct error *ret_error)
 {
     char wal[4096];

@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "clients/replay/commands.h"
 #include "clients/replay/out.h"
+#include "proto/host/options.h"
 
 enum {
     TAKES_LEAD = 1,
@@ -32,78 +32,6 @@ static const struct command {
     {"check", command_check, TAKES_KEYS | NEEDS_TRUST},
 };
 
-static void help(void)
-{
-    puts(T(
-        "用法：leadbus-replay 命令 [选项] 文件 [线索]\n"
-        "核查日志副本。不联网，不用任何密钥，不写日志。\n"
-        "\n"
-        "  verify  日志              逐条核对：哈希树、密文、签名、检查点\n"
-        "  replay  日志              verify 的全部，并逐条重新裁决，比对状态，给出各单位总账\n"
-        "  list    日志              列出每条消息及其接收单位（只有信头，没有正文）\n"
-        "  stats   日志              "
-        "考核：各单位的签收、超期、退回、转办、办结及用时，只由日志算出\n"
-        "  explain 日志 线索         一条线索：发给谁、依据哪一条、谁没有收到及原因、办理过程\n"
-        "  prove   日志 线索 -o 文件 生成证据文件：一条线索及其收到、签收的证明\n"
-        "  check   证据              只凭信任根的公钥核对证据文件\n"
-        "\n"
-        "  --root 文件      信任根（signed root note）；verify 等命令不给时采用日志自称的根并警告\n"
-        "  --checkpoint 文件  他处留存的检查点或回执（.tlog-proof）；没有它看不出日志被截短\n"
-        "  --chunks 目录    verify、replay 用：附件分块目录；默认为日志旁的 chunks（如有）\n"
-        "  --by 项[,项]     stats 用：按 unit（单位）、task（任务条款）、kind（种类）分行；默认 "
-        "unit\n"
-        "  --from 日期 --until 日期  stats 用：起算在此期间的（含起、不含止），如 2026-01-01\n"
-        "  --unit 单位      stats 用：只算该单位\n"
-        "  --csv            stats 用：输出 CSV（UTF-8，有表头）\n"
-        "  --publish        stats 用：对外公布；1 至 4 的数写作 <5，不给其用时\n"
-        "  --key 公钥       check 用：信任根的公钥（vkey），可多次给出\n"
-        "  --threshold N    check 用：其中至少几个公钥须已签名（默认全部）\n"
-        "  -o, --output 文件\n"
-        "  --json           输出 JSON\n"
-        "  -h, --help  -V, --version\n"
-        "\n"
-        "线索：日志序号或消息编号（UUID）。日志须是已停写的副本（没有 -wal 文件）。\n"
-        "退出码：0 全部成立；1 不成立（指出第一处）；64 用法；65 版本；66、74 读写；75 "
-        "日志仍在写。",
-        "usage: leadbus-replay COMMAND [OPTIONS] FILE [LEAD]\n"
-        "Audits a copy of a journal. No network, no keys, writes nothing to the journal.\n"
-        "\n"
-        "  verify  JOURNAL              every record: hash tree, ciphertexts, signatures, heads\n"
-        "  replay  JOURNAL              all of verify; decides every record again, compares the\n"
-        "                               state, prints the account of every unit\n"
-        "  list    JOURNAL              every message and its recipients (headers, no contents)\n"
-        "  stats   JOURNAL              assessment: what each unit signed for, missed, returned,\n"
-        "                               passed on and closed, and how long it took, from the\n"
-        "                               journal alone\n"
-        "  explain JOURNAL LEAD         one lead: to whom, by which clause, who was left out and\n"
-        "                               why, and what was done\n"
-        "  prove   JOURNAL LEAD -o FILE an evidence file: the lead, its delivery, its handling\n"
-        "  check   EVIDENCE             checks one with nothing but the root's public keys\n"
-        "\n"
-        "  --root FILE      the root of trust (signed root note); without it verify and the\n"
-        "                   others take the root that the journal names, and warn\n"
-        "  --checkpoint FILE  a head or receipt (.tlog-proof) that somebody else kept;\n"
-        "                   without one a journal that was cut looks whole\n"
-        "  --chunks FOLDER  verify, replay: the chunks of attachments; the folder \"chunks\"\n"
-        "                   beside the journal by default, where there is one\n"
-        "  --by WHAT[,WHAT] stats: a row for each unit, task and kind named here (default unit)\n"
-        "  --from DAY --until DAY  stats: of what began from that day on, and before the other,\n"
-        "                   e.g. 2026-01-01\n"
-        "  --unit UNIT      stats: of that unit alone\n"
-        "  --csv            stats: print CSV (UTF-8, with a header)\n"
-        "  --publish        stats: for others to see: 1 to 4 is written <5, without its times\n"
-        "  --key VKEY       check: a public key of the root; may be repeated\n"
-        "  --threshold N    check: how many of those keys must have signed (all by default)\n"
-        "  -o, --output FILE\n"
-        "  --json           print JSON\n"
-        "  -h, --help  -V, --version\n"
-        "\n"
-        "LEAD: a journal index or a message id (UUID). The journal must be a copy that nobody\n"
-        "writes to (no -wal file beside it).\n"
-        "exit: 0 all holds; 1 it does not (the first fault is named); 64 usage; 65 version;\n"
-        "66, 74 files; 75 the journal is still being written."));
-}
-
 static int add_key(struct command_options *options, const char *text)
 {
     struct error error = {0};
@@ -111,72 +39,102 @@ static int add_key(struct command_options *options, const char *text)
         return out_usage(T("--key 过多", "too many --key"));
     int code =
         note_key_parse(bytes_of_str(text), &options->trust.keys[options->trust.key_count], &error);
-    if (code != 0) return out_usage("--key %s: %s", text, error.detail);
+    if (code != 0) return out_usage("--key %s: %s", text, error_detail(&error, i18n_lang()));
     options->trust.key_count++;
     return 0;
 }
 
-static int parse_options(int argc, char **argv, struct command_options *options)
+static const char about_zh[] =
+    "核查日志副本。不联网，不用任何密钥，不写日志。\n"
+    "\n"
+    "  verify  日志              逐条核对：哈希树、密文、签名、检查点\n"
+    "  replay  日志              verify 的全部，并逐条重新裁决，比对状态，给出各单位总账\n"
+    "  list    日志              列出每条消息及其接收单位（只有信头，没有正文）\n"
+    "  stats   日志              考核：各单位的签收、超期、退回、转办、办结及用时，只由日志算出\n"
+    "  explain 日志 线索         一条线索：发给谁、依据哪一条、谁没有收到及原因、办理过程\n"
+    "  prove   日志 线索 -o 文件 生成证据文件：一条线索及其收到、签收的证明\n"
+    "  check   证据              只凭信任根的公钥核对证据文件\n"
+    "\n"
+    "线索：日志序号或消息编号（UUID）。日志须是已停写的副本（没有 -wal 文件）。\n"
+    "退出码：0 全部成立；1 不成立（指出第一处）；64 用法；65 版本，或不是日志；66、74 读写；\n"
+    "75 日志仍在写。";
+static const char about_en[] =
+    "Audits a copy of a journal. No network, no keys, writes nothing to the journal.\n"
+    "\n"
+    "  verify  JOURNAL              every record: hash tree, ciphertexts, signatures, heads\n"
+    "  replay  JOURNAL              all of verify; decides every record again, compares the\n"
+    "                               state, prints the account of every unit\n"
+    "  list    JOURNAL              every message and its recipients (headers, no contents)\n"
+    "  stats   JOURNAL              assessment: what each unit signed for, missed, returned,\n"
+    "                               passed on and closed, and how long it took, from the\n"
+    "                               journal alone\n"
+    "  explain JOURNAL LEAD         one lead: to whom, by which clause, who was left out and\n"
+    "                               why, and what was done\n"
+    "  prove   JOURNAL LEAD -o FILE an evidence file: the lead, its delivery, its handling\n"
+    "  check   EVIDENCE             checks one with nothing but the root's public keys\n"
+    "\n"
+    "LEAD: a journal index or a message id (UUID). The journal must be a copy that nobody\n"
+    "writes to (no -wal file beside it).\n"
+    "exit: 0 all holds; 1 it does not (the first fault is named); 64 usage; 65 version, or no\n"
+    "journal at all; 66, 74 files; 75 the journal is still being written.";
+
+/* 0: *ret_first is the command in argv. OPTIONS_DONE, or EX_USAGE. */
+static int parse_options(int argc, char **argv, struct command_options *options, int *ret_first)
 {
-    enum {
-        OPT_ROOT = 256,
-        OPT_KEY,
-        OPT_THRESHOLD,
-        OPT_CHECKPOINT,
-        OPT_CHUNKS,
-        OPT_BY,
-        OPT_FROM,
-        OPT_UNTIL,
-        OPT_UNIT,
-        OPT_CSV,
-        OPT_PUBLISH,
-        OPT_JSON
+    const char *threshold = NULL;
+    struct options_list keys = {0};
+    const struct options_row rows[] = {
+        {"root", 0, "文件", "FILE", "信任根；不给时采用日志自称的根并警告",
+         "the root of trust; without it the one that the journal names, with a warning", NULL,
+         &options->root_path, NULL},
+        {"checkpoint", 0, "文件", "FILE",
+         "他处留存的检查点或回执（.tlog-proof）；没有它看不出日志被截短",
+         "a head or receipt (.tlog-proof) kept elsewhere; without one a journal that was cut looks "
+         "whole",
+         NULL, &options->checkpoint_path, NULL},
+        {"chunks", 0, "目录", "FOLDER",
+         "verify、replay 用：附件分块目录；默认为日志旁的 chunks（如有）",
+         "verify, replay: the chunks of attachments; \"chunks\" beside the journal by default",
+         NULL, &options->chunks_path, NULL},
+        {"by", 0, "项[,项]", "WHAT[,WHAT]",
+         "stats 用：按 unit（单位）、task（任务条款）、kind（种类）分行；默认 unit",
+         "stats: a row for each unit, task and kind named here (default unit)", NULL, &options->by,
+         NULL},
+        {"from", 0, "日期", "DAY", "stats 用：自此日起算的，如 2026-01-01",
+         "stats: of what began from that day on, e.g. 2026-01-01", NULL, &options->from, NULL},
+        {"until", 0, "日期", "DAY", "stats 用：此日之前起算的（不含此日）",
+         "stats: of what began before that day", NULL, &options->until, NULL},
+        {"unit", 0, "单位", "UNIT", "stats 用：只算该单位", "stats: of that unit alone", NULL,
+         &options->unit, NULL},
+        {"csv", 0, NULL, NULL, "stats 用：输出 CSV（UTF-8，有表头）",
+         "stats: print CSV (UTF-8, with a header)", &options->csv, NULL, NULL},
+        {"publish", 0, NULL, NULL, "stats 用：对外公布；1 至 4 的数写作 <5，不给其用时",
+         "stats: for others to see: 1 to 4 is written <5, without its times", &options->publish,
+         NULL, NULL},
+        {"key", 0, "公钥", "VKEY", "check 用：信任根的公钥（vkey），可多次给出",
+         "check: a public key of the root; may be repeated", NULL, NULL, &keys},
+        {"threshold", 0, "数", "N", "check 用：其中至少几个公钥须已签名（默认全部）",
+         "check: how many of those keys must have signed (all by default)", NULL, &threshold, NULL},
+        {"output", 'o', "文件", "FILE", "prove 用：证据文件", "prove: the evidence file", NULL,
+         &options->out_path, NULL},
+        {"json", 0, NULL, NULL, "输出 JSON", "print JSON", &options->json, NULL, NULL},
     };
-    static const struct option longs[] = {{"root", required_argument, NULL, OPT_ROOT},
-                                          {"key", required_argument, NULL, OPT_KEY},
-                                          {"threshold", required_argument, NULL, OPT_THRESHOLD},
-                                          {"checkpoint", required_argument, NULL, OPT_CHECKPOINT},
-                                          {"chunks", required_argument, NULL, OPT_CHUNKS},
-                                          {"by", required_argument, NULL, OPT_BY},
-                                          {"from", required_argument, NULL, OPT_FROM},
-                                          {"until", required_argument, NULL, OPT_UNTIL},
-                                          {"unit", required_argument, NULL, OPT_UNIT},
-                                          {"csv", no_argument, NULL, OPT_CSV},
-                                          {"publish", no_argument, NULL, OPT_PUBLISH},
-                                          {"output", required_argument, NULL, 'o'},
-                                          {"json", no_argument, NULL, OPT_JSON},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {"version", no_argument, NULL, 'V'},
-                                          {NULL, 0, NULL, 0}};
-    int option, status = 0;
-    opterr = 0; /* getopt's own words know one language */
-    while (status == 0 && (option = getopt_long(argc, argv, ":o:hV", longs, NULL)) != -1) {
-        switch (option) {
-        case OPT_ROOT: options->root_path = optarg; break;
-        case OPT_KEY: status = add_key(options, optarg); break;
-        case OPT_THRESHOLD:
-            if (optarg[strspn(optarg, "0123456789")] != '\0' || atoi(optarg) < 1)
-                status = out_usage("--threshold %s", optarg);
-            else
-                options->trust.threshold = (size_t)atoi(optarg);
-            break;
-        case OPT_CHECKPOINT: options->checkpoint_path = optarg; break;
-        case OPT_CHUNKS: options->chunks_path = optarg; break;
-        case OPT_BY: options->by = optarg; break;
-        case OPT_FROM: options->from = optarg; break;
-        case OPT_UNTIL: options->until = optarg; break;
-        case OPT_UNIT: options->unit = optarg; break;
-        case OPT_CSV: options->csv = true; break;
-        case OPT_PUBLISH: options->publish = true; break;
-        case OPT_JSON: options->json = true; break;
-        case 'o': options->out_path = optarg; break;
-        case 'h': help(); exit(0);
-        case 'V': puts("leadbus-replay " LEADBUS_VERSION); exit(0);
-        case ':':
-            status = out_usage(T("选项 %s 缺少取值", "option %s needs a value"), argv[optind - 1]);
-            break;
-        default: status = out_usage(T("没有选项 %s", "no such option: %s"), argv[optind - 1]);
-        }
+    const struct options_spec spec = {.program = "leadbus-replay",
+                                      .usage_zh = "命令 [选项] 文件 [线索]",
+                                      .usage_en = "COMMAND [options] FILE [LEAD]",
+                                      .about_zh = about_zh,
+                                      .about_en = about_en,
+                                      .rows = rows,
+                                      .row_count = sizeof rows / sizeof rows[0]};
+    int code = options_parse(&spec, argc, argv, false, ret_first);
+    if (code != 0) return code == OPTIONS_DONE ? code : EX_USAGE;
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < keys.count; i++) status = add_key(options, keys.items[i]);
+    if (status == 0 && threshold != NULL) {
+        if (threshold[strspn(threshold, "0123456789")] != '\0' || atoi(threshold) < 1)
+            status = out_usage("--threshold %s", threshold);
+        else
+            options->trust.threshold = (size_t)atoi(threshold);
     }
     return status;
 }
@@ -234,6 +192,9 @@ static int run(const struct command *command, struct command_options *options, i
     if (options->trust.threshold == 0) options->trust.threshold = options->trust.key_count;
     if (options->trust.threshold > options->trust.key_count)
         return out_usage(T("--threshold 大于公钥个数", "--threshold is above the number of keys"));
+    struct error error = {0};
+    int code = command->flags & TAKES_KEYS ? 0 : audit_check_kind(options->journal, &error);
+    if (code != 0) return out_error_as(EX_DATAERR, code, &error, options->json);
     int status = load_files(options);
     return status != 0 ? status : command->run(options);
 }
@@ -241,16 +202,18 @@ static int run(const struct command *command, struct command_options *options, i
 int main(int argc, char **argv)
 {
     struct command_options options = {0};
+    int first = 0;
     if (sodium_init() < 0) return EX_SOFTWARE;
-    int status = parse_options(argc, argv, &options);
-    if (status == 0 && optind == argc) {
+    int status = parse_options(argc, argv, &options, &first);
+    if (status == OPTIONS_DONE) return fflush(stdout) != 0 ? EX_IOERR : 0;
+    if (status == 0 && first == argc) {
         status = out_usage(T("缺少命令", "no command"));
     } else if (status == 0) {
         const struct command *command = NULL;
         for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-            if (strcmp(commands[i].name, argv[optind]) == 0) command = &commands[i];
-        status = command == NULL ? out_usage(T("没有命令 %s", "no command %s"), argv[optind])
-                                 : run(command, &options, argc - optind - 1, argv + optind + 1);
+            if (strcmp(commands[i].name, argv[first]) == 0) command = &commands[i];
+        status = command == NULL ? out_usage(T("没有命令 %s", "no command %s"), argv[first])
+                                 : run(command, &options, argc - first - 1, argv + first + 1);
     }
     buf_fini(&options.root_note);
     buf_fini(&options.checkpoint);

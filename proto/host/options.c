@@ -8,7 +8,13 @@
 #include "proto/base/check.h"
 #include "proto/host/i18n.h"
 
-enum { ROW_COUNT_MAX = 48, CODE_FIRST = 1000, CODE_HELP = 2000, CODE_VERSION = 2001 };
+enum {
+    ROW_COUNT_MAX = 48,
+    CODE_FIRST = 1000,
+    CODE_HELP = 2000,
+    CODE_VERSION = 2001,
+    CODE_LANG = 2002
+};
 
 int options_exit_code(int code)
 {
@@ -47,6 +53,27 @@ static void help_row(FILE *file, char letter, const char *name, const char *valu
     (void)fprintf(file, "%s%s\n", i18n_width(left) >= 32 ? " " : "", doc);
 }
 
+static bool has_row(const struct options_spec *spec, const char *name)
+{
+    for (size_t i = 0; i < spec->row_count; i++)
+        if (strcmp(spec->rows[i].name, name) == 0) return true;
+    return false;
+}
+
+int options_lang(const char *program, const char *value)
+{
+    bool english = strcmp(value, "en") == 0;
+    if (!english && strcmp(value, "zh") != 0) {
+        (void)fprintf(
+            stderr,
+            T("%s：--lang 应为 zh 或 en；参看 --help\n", "%s: --lang takes zh or en; see --help\n"),
+            program);
+        return E_USAGE;
+    }
+    i18n_set(english ? LANG_EN : LANG_ZH);
+    return 0;
+}
+
 void options_help(const struct options_spec *spec, FILE *file)
 {
     (void)fprintf(file, T("用法：%s %s\n", "Usage: %s %s\n"), spec->program,
@@ -58,8 +85,12 @@ void options_help(const struct options_spec *spec, FILE *file)
         help_row(file, row->letter, row->name, row->value_zh ? T(row->value_zh, row->value_en) : "",
                  T(row->doc_zh, row->doc_en));
     }
+    if (!has_row(spec, "lang"))
+        help_row(file, 0, "lang", "zh|en",
+                 T("显示语言，默认随 LC_ALL、LC_MESSAGES、LANG",
+                   "the language; LC_ALL, LC_MESSAGES, LANG by default"));
     help_row(file, 'h', "help", "", T("显示本帮助", "this help"));
-    help_row(file, 0, "version", "", T("显示版本", "the version"));
+    help_row(file, 'V', "version", "", T("显示版本", "the version"));
 }
 
 static int take(const struct options_spec *spec, const struct options_row *row, const char *value)
@@ -139,13 +170,14 @@ static bool is_whole(const char *word, const char *name)
 int options_parse(const struct options_spec *spec, int argc, char **argv, bool stop_at_operand,
                   int *ret_first)
 {
-    struct option longs[ROW_COUNT_MAX + 3] = {{0}};
-    char shorts[2 * ROW_COUNT_MAX + 8];
+    struct option longs[ROW_COUNT_MAX + 4] = {{0}};
+    char shorts[2 * ROW_COUNT_MAX + 9];
     size_t len = 0;
     CHECK(spec->row_count <= ROW_COUNT_MAX);
     if (stop_at_operand) shorts[len++] = '+';
     shorts[len++] = ':';
     shorts[len++] = 'h';
+    shorts[len++] = 'V';
     for (size_t i = 0; i < spec->row_count; i++) {
         const struct options_row *row = &spec->rows[i];
         int wants = row->value_zh ? required_argument : no_argument;
@@ -157,6 +189,8 @@ int options_parse(const struct options_spec *spec, int argc, char **argv, bool s
     shorts[len] = 0;
     longs[spec->row_count] = (struct option){"help", no_argument, NULL, CODE_HELP};
     longs[spec->row_count + 1] = (struct option){"version", no_argument, NULL, CODE_VERSION};
+    if (!has_row(spec, "lang"))
+        longs[spec->row_count + 2] = (struct option){"lang", required_argument, NULL, CODE_LANG};
     optind = 0; /* glibc: start anew, also after an earlier command line */
     opterr = 0;
     for (;;) {
@@ -170,11 +204,15 @@ int options_parse(const struct options_spec *spec, int argc, char **argv, bool s
             options_help(spec, stdout);
             return OPTIONS_DONE;
         }
-        if (code == CODE_VERSION) {
+        if (code == 'V' || code == CODE_VERSION) {
             printf("%s %s\n", spec->program, LEADBUS_VERSION);
             return OPTIONS_DONE;
         }
         if (code == '?' || code == ':') return complain(spec, argv[optind - 1], code == ':');
+        if (code == CODE_LANG) {
+            if (options_lang(spec->program, optarg) != 0) return E_USAGE;
+            continue;
+        }
         size_t i = code >= CODE_FIRST ? (size_t)(code - CODE_FIRST) : 0;
         while (code < CODE_FIRST && spec->rows[i].letter != code) i++;
         int rc = take(spec, &spec->rows[i], optarg);

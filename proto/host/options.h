@@ -40,7 +40,11 @@ struct options_spec {
 
 enum { OPTIONS_DONE = 1 };
 
-/* Takes options from argv[1] on, by their whole names: an abbreviation that is unique today would
+/* --lang: what this program says from now on. 0; E_USAGE, told on stderr: neither zh nor en. */
+int options_lang(const char *program, const char *value) MUST_USE;
+
+/* Every program takes --lang zh|en, --help and --version as well (a row named `lang` goes before).
+ * Takes options from argv[1] on, by their whole names: an abbreviation that is unique today would
  * be another option tomorrow, and a slip would be taken for what was not meant. Operands may stand
  * between them unless `stop_at_operand` (for programs with subcommands), "--" ends them. 0:
  * *ret_first is the index of the first operand in argv, which was reordered. OPTIONS_DONE: --help

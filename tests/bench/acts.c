@@ -6,7 +6,6 @@
  * Threads are opened by one lead each, with a unit that must sign and one that has a copy; acts
  * sign for threads drawn at random, then accept. Memory is what the process grew by over the leads.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "broker/core/core.h"
 #include "proto/base/check.h"
 #include "proto/host/i18n.h"
+#include "proto/host/options.h"
 #include "tests/lib/district.h"
 
 enum { BATCH = 512, COUNT_MAX = 10000000 };
@@ -230,22 +230,28 @@ static uint64_t count_of(const char *text)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"acts", required_argument, NULL, 'a'},
-                                            {0}};
-    uint64_t threads = 1000000, acts = 100000;
+    const char *threads_text = "1000000", *acts_text = "100000";
     bool json = false;
-    for (int c; (c = getopt_long(argc, argv, "jt:a:", options, NULL)) != -1;) {
-        if (c == 'j')
-            json = true;
-        else if (c == 't')
-            threads = count_of(optarg);
-        else if (c == 'a')
-            acts = count_of(optarg);
-        else
-            return 64;
-    }
+    const struct options_row rows[] = {
+        {"threads", 't', "数", "N", "线索总数（默认 1000000）", "threads (default 1000000)", NULL,
+         &threads_text, NULL},
+        {"acts", 'a', "数", "N", "每种办理的次数（默认 100000）",
+         "acts of each sort (default 100000)", NULL, &acts_text, NULL},
+        {"json", 'j', NULL, NULL, "输出 JSON", "print JSON", &json, NULL, NULL},
+    };
+    const struct options_spec spec = {
+        .program = "leadbus-bench-acts",
+        .usage_zh = "[选项]",
+        .usage_en = "[options]",
+        .about_zh = "核心裁决一次办理的用时与每条线索占用的内存；不联网，不写盘。",
+        .about_en = "What an act costs the core, and a thread in memory; no network, no disk.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0]};
+    int first = 0;
+    int code = options_parse(&spec, argc, argv, false, &first);
+    if (code == 0) code = options_count(&spec, argc, argv, first, 0, 0);
+    if (code != 0) return code == OPTIONS_DONE ? 0 : options_exit_code(code);
+    uint64_t threads = count_of(threads_text), acts = count_of(acts_text);
     if (acts > threads) acts = threads;
     begin();
     struct district_letter *lead = seal("lead.exploitation", "education", NULL);

@@ -6,7 +6,6 @@
  * sign, verify) are measured in the same run: compare ratios, not seconds of another day. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
@@ -25,6 +24,7 @@
 
 #include "clients/lib/include/leadbus.h"
 #include "proto/host/i18n.h"
+#include "proto/host/options.h"
 
 enum { RECEIVERS = 6, BODY_LEN = 1536, DEADLINE_S = 120, MAGIC = 0x6c62 };
 
@@ -529,25 +529,44 @@ static void print_text(const struct limits *limits, const struct results *result
 
 int main(int argc, char **argv)
 {
-    size_t count_one = 1000, count_many = 10000;
-    int broker_pid = 0, option;
+    const char *pid_text = NULL, *one_text = "1000", *many_text = "10000";
     bool json = false;
-    while ((option = getopt(argc, argv, "d:e:p:1:n:j")) != -1) {
-        switch (option) {
-        case 'd': folder = optarg; break;
-        case 'e': endpoint = optarg; break;
-        case 'p': broker_pid = atoi(optarg); break;
-        case '1': count_one = strtoul(optarg, NULL, 10); break;
-        case 'n': count_many = strtoul(optarg, NULL, 10); break;
-        case 'j': json = true; break;
-        default: return 64;
-        }
-    }
-    if (!folder || !endpoint || broker_pid <= 0 || count_one == 0 || count_many == 0) {
-        fprintf(stderr, "usage: leadbus-bench -d FOLDER -e ENDPOINT -p BROKER_PID [-1 N] [-n N] "
-                        "[-j]\n");
-        return 64;
-    }
+    const struct options_row rows[] = {
+        {"folder", 'd', "目录", "FOLDER", "密钥、信任根与方案包所在", "keyrings, root and bundle",
+         NULL, &folder, NULL},
+        {"endpoint", 'e', "地址", "ENDPOINT", "总线服务地址", "where the broker listens", NULL,
+         &endpoint, NULL},
+        {"broker", 'p', "进程号", "PID", "总线服务的进程号", "process id of the broker", NULL,
+         &pid_text, NULL},
+        {"one", '1', "数", "N", "逐条发送的条数（默认 1000）",
+         "leads sent one by one (default 1000)", NULL, &one_text, NULL},
+        {"many", 'n', "数", "N", "成批发送的条数（默认 10000）",
+         "leads sent many at once (default 10000)", NULL, &many_text, NULL},
+        {"json", 'j', NULL, NULL, "输出 JSON", "print JSON", &json, NULL, NULL},
+    };
+    const struct options_spec spec = {
+        .program = "leadbus-bench",
+        .usage_zh = "-d 目录 -e 地址 -p 进程号 [选项]",
+        .usage_en = "-d FOLDER -e ENDPOINT -p PID [options]",
+        .about_zh =
+            "一个发送单位、六个接收单位经真实的总线服务：吞吐与延迟。通常由 ./run bench 运行。",
+        .about_en = "One sender and six receivers over a real broker: throughput and latency. "
+                    "Usually run by ./run bench.",
+        .rows = rows,
+        .row_count = sizeof rows / sizeof rows[0]};
+    int first = 0;
+    int code = options_parse(&spec, argc, argv, false, &first);
+    if (code == 0) code = options_count(&spec, argc, argv, first, 0, 0);
+    if (code == 0) code = options_need(&spec, folder != NULL, "--folder");
+    if (code == 0) code = options_need(&spec, endpoint != NULL, "--endpoint");
+    if (code == 0) code = options_need(&spec, pid_text != NULL, "--broker");
+    if (code != 0) return code == OPTIONS_DONE ? 0 : options_exit_code(code);
+    int broker_pid = atoi(pid_text);
+    size_t count_one = strtoul(one_text, NULL, 10), count_many = strtoul(many_text, NULL, 10);
+    if (broker_pid <= 0 || count_one == 0 || count_many == 0)
+        return options_exit_code(
+            options_wrong(&spec, T("--broker、--one、--many 应为正整数",
+                                   "--broker, --one and --many take numbers from 1")));
     if (sodium_init() < 0) return 1;
     struct setting setting = {count_one, count_many, broker_rss_mib(broker_pid)};
     struct limits limits = measure_limits();

@@ -213,6 +213,11 @@ fi
 "$ca" --help | grep -q '信任根' || fail "Chinese without a locale"
 LANG=C "$ca" --help | grep -q '信任根' || fail "Chinese under C"
 LC_ALL=en_US.UTF-8 "$ca" issue --help | grep -q 'Usage: leadbus-ca issue' || fail "English under en_US"
+# The language is an option, before the command or after it.
+"$ca" --lang en --help | grep -q '^Usage: leadbus-ca' || fail "--lang en before the command"
+"$ca" issue --lang en --help | grep -q '^Usage: leadbus-ca issue' || fail "--lang en behind the command"
+LC_ALL=en_US.UTF-8 "$ca" issue --lang zh --help | grep -q '^用法：leadbus-ca issue' || fail "--lang zh"
+refused 64 '\-\-lang 应为 zh 或 en' issue --lang fr --help
 # What is wrong with a command line is said, not only how it should be.
 refused 64 '没有命令 nonsense' nonsense
 refused 64 '须给出 --directory' issue --plan "$plan"

@@ -401,6 +401,33 @@ static void copies_of_a_thread_get_copies_of_an_urge(void **state)
     state_is(PROCURATORATE, number, "copy");
     snprintf(arguments, sizeof arguments, "sign %ld", number);
     assert_int_equal(leadbus(PROCURATORATE, arguments, output), 77);
+
+    /* The list shows how the matter stands, not the urge: it is signed for, the matter is not; then
+     * it is the other way round. */
+    static const struct {
+        const char *act, *of, *leg;
+    } steps[] = {{"sign", "supervision.urge", "delivered"},
+                 {"sign", "lead.mandatory-report", "signed"}};
+    for (size_t i = 0; i < 2; i++) {
+        long newest = 0;
+        json_t *list = must_json(POLICE, "inbox --json -n 200", output);
+        const json_t *items = json_object_get(list, "items");
+        for (size_t k = 0; k < json_array_size(items); k++) {
+            const json_t *one = json_array_get(items, k);
+            long at = (long)json_integer_value(json_object_get(one, "number"));
+            if (strcmp(json_string_value(json_object_get(one, "kind")), steps[i].of) == 0 &&
+                at > newest)
+                newest = at;
+        }
+        json_decref(list);
+        snprintf(arguments, sizeof arguments, "%s %ld --wait 20", steps[i].act, newest);
+        must(POLICE, arguments, output);
+        list = must_json(POLICE, "threads --json -n 1", output);
+        assert_string_equal(json_string_value(json_object_get(
+                                json_array_get(json_object_get(list, "items"), 0), "leg")),
+                            steps[i].leg);
+        json_decref(list);
+    }
 }
 
 /* The joint-conference office has no message of the thread: its agent asks the bus for the headers,
@@ -766,6 +793,29 @@ static void a_wrong_bundle_file_is_named(void **state)
     }
 }
 
+/* The last test: the plan changes. New programs may have an older plan than they know acts. */
+static void an_act_that_the_plan_does_not_have_is_told_as_that(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char arguments[128];
+    json_t *report =
+        must_json(SCHOOL, "send lead.mandatory-report --json --wait 20 --file report.json", output);
+    snprintf(arguments, sizeof arguments, "withdraw %s --reason duplicate",
+             json_string_value(json_object_get(report, "id")));
+    json_decref(report);
+    agents.town.act_left_out = "withdraw";
+    town_write_bundle(&agents.town, 2);
+    process_signal(&agents.town.broker, SIGHUP);
+    assert_int_equal(process_stop(&agents.processes[SCHOOL], PROCESS_DEADLINE_MS), 0);
+    agents_start(&agents, SCHOOL);
+    assert_int_equal(leadbus(SCHOOL, arguments, output), 65);
+    if (!strstr(output, "has no kind that does withdraw") || !strstr(output, "[kind_unknown]"))
+        fail_msg("%s", output);
+    assert_int_equal(agents_run_in(&agents, SCHOOL, "zh", arguments, output), 65);
+    if (!strstr(output, "没有“撤回”的种类：请授权机构签发")) fail_msg("%s", output);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -790,6 +840,7 @@ int main(void)
         cmocka_unit_test(what_a_preview_shows_is_what_each_recipient_reads),
         cmocka_unit_test(configuration_is_checked),
         cmocka_unit_test(a_wrong_bundle_file_is_named),
+        cmocka_unit_test(an_act_that_the_plan_does_not_have_is_told_as_that),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

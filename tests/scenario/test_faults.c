@@ -96,6 +96,21 @@ static void a_broker_whose_zap_handler_is_not_asked_does_not_start(void **state)
     assert_true(log_has("event=listening"));
 }
 
+static void a_bundle_that_is_refused_while_it_runs_is_named(void **state)
+{
+    (void)state;
+    char path[2 * PROCESS_PATH_LEN_MAX], told[2 * PROCESS_PATH_LEN_MAX + 16];
+    struct error error = {0};
+    assert_true(town_start_broker(&town));
+    (void)snprintf(path, sizeof path, "%s/bundle", town.folder);
+    (void)snprintf(told, sizeof told, "field=%s", path);
+    assert_int_equal(file_write_atomic(path, bytes_of_str("no bundle\n"), 0600, &error), 0);
+    assert_false(log_has(told));
+    process_signal(&town.broker, SIGHUP);
+    assert_true(log_says_in_time("event=bundle_refused"));
+    assert_true(log_has(told));
+}
+
 /* ---- the disk ----------------------------------------------------------------------------------
  */
 static void what_the_disk_did_not_keep_gets_no_receipt_and_ends_the_broker(void **state)
@@ -370,6 +385,7 @@ static void a_clock_set_back_is_told_and_time_stands(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_bundle_that_is_refused_while_it_runs_is_named),
         TEST(a_broker_whose_zap_handler_is_not_asked_does_not_start),
         TEST(what_the_disk_did_not_keep_gets_no_receipt_and_ends_the_broker),
         TEST(a_broker_on_a_disk_that_does_not_sync_does_not_start),

@@ -140,6 +140,11 @@ void town_write_bundle(struct town *town, uint64_t version)
     message_encode(&all_revoked.base, &revocations);
     message_encode(&no_brokers.base, &brokers);
     plan_files_load(&files);
+    if (town->act_left_out) {
+        char act[32];
+        (void)snprintf(act, sizeof act, "\t%s\t", town->act_left_out);
+        plan_files_replace(&files, "kinds.tsv", act, "\tnone\t");
+    }
     struct plan_part contents[PART_COUNT] = {{"directory", buf_bytes(&directory)},
                                              {"revocations", buf_bytes(&revocations)},
                                              {"brokers", buf_bytes(&brokers)}};

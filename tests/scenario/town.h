@@ -33,7 +33,8 @@ struct town {
     struct process broker;
     char endpoint[2 * PROCESS_PATH_LEN_MAX]; /* ipc */
     char log[2 * PROCESS_PATH_LEN_MAX];
-    const char *more_config; /* of the broker, behind everything else; NULL: nothing */
+    const char *act_left_out; /* the next bundle's plan has no kind that does it; NULL: all */
+    const char *more_config;  /* of the broker, behind everything else; NULL: nothing */
 };
 
 void town_init(struct town *town);

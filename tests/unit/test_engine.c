@@ -359,6 +359,22 @@ static void a_broker_behind_what_we_saw_is_not_greeted(void **state)
     assert_true(engine_wants_reset(school->engine, &after_ms));
     buf_fini(&other_note);
     other_note = (struct buf){0};
+    /* The right journal is back: the alarm is over, and what went wrong last is still known. */
+    engine_disconnected(school->engine, fake_moment(fake));
+    fake->bend_welcome = NULL;
+    fake_online(fake, school);
+    assert_int_equal(school->engine->link, ENGINE_GREETED);
+    assert_int_equal(school->engine->stats.alarm_ms, 0);
+    assert_int_equal(school->engine->stats.alarm.code, 0);
+    assert_int_equal(school->engine->stats.last.code, E_JOURNAL_FORKED);
+    /* A proof that did not hold is no question of which journal answers: that alarm stays. */
+    struct error proof;
+    (void)error_set(&proof, E_PROOF_INVALID, "proof", "x");
+    engine_alarm(school->engine, fake_moment(fake), &proof);
+    engine_disconnected(school->engine, fake_moment(fake));
+    fake_online(fake, school);
+    assert_int_equal(school->engine->link, ENGINE_GREETED);
+    assert_int_equal(school->engine->stats.alarm.code, E_PROOF_INVALID);
 }
 
 static void bent_proof(struct fake *fake, Leadbus__Proof *proof)

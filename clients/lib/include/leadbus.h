@@ -586,8 +586,10 @@ struct leadbus_thread_summary {
     uint32_t urgency;
     uint64_t opened_ms, changed_ms;
     uint64_t message_count;
-    int status;      /* leadbus_thread_state */
-    const char *leg; /* state of our own newest leg, or "" */
+    int status; /* leadbus_thread_state */
+    /* State of our own newest leg that is not done; else of our newest one about a matter (an urge
+     * that was signed for says nothing of it), else of our newest; or "". */
+    const char *leg;
     const char *leg_zh, *leg_en;
 };
 /* Newest change first, at most `limit`. */
@@ -622,8 +624,9 @@ struct leadbus_stats {
     uint64_t frames_in, frames_out, refused_frames; /* refused: from the broker and not believed */
     struct leadbus_error last_error;                /* last thing that went wrong, with its time */
     uint64_t last_error_ms;
-    uint64_t alarm_ms; /* a proof of the broker's did not hold; 0 = never. Tell
-                          the authority: the journal may be forked */
+    uint64_t alarm_ms; /* a proof of the broker's did not hold; 0: none, or it is over: the journal
+                          with all that was seen answers again. Tell the authority: the journal
+                          may be forked */
     struct leadbus_error alarm;
     uint64_t uploads, downloads; /* attachments to be sent, and to be fetched */
     uint64_t attachment_bytes;   /* in the folder, or just coming */
