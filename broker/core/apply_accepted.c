@@ -223,6 +223,7 @@ int core_apply_accepted(struct core *core, const struct core_folding *folding,
     *map_put(&core->hash_of, hash, NULL) = message;
     uint32_t item = core_item_new(core, hash, folding->index, head->expires_ms, message);
     core->messages[message].item = item;
+    core_alarms(core, message, &act, head->expires_ms);
     struct core_thread *held = &core->threads[thread];
     if (held->first == CORE_NONE)
         held->first = message;

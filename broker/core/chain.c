@@ -38,7 +38,7 @@ static struct core_chain *chain_of(struct core *core, uint32_t thread)
         core_grow(core->chains, &core->chain_cap, core->chain_count + 1, sizeof *core->chains);
     CHECK(core->chain_count < CORE_NONE);
     held->chain = (uint32_t)core->chain_count++;
-    core->chains[held->chain] = (struct core_chain){.thread = thread};
+    core->chains[held->chain] = (struct core_chain){.thread = thread, .alarm = CORE_NONE};
     return &core->chains[held->chain];
 }
 
@@ -53,7 +53,7 @@ static struct core_step *step_put(struct core_chain *chain, uint16_t name)
 }
 
 /* Steps of other plans stay as they are. */
-static void chain_keep(struct core *core, const struct core_act *act, uint32_t thread,
+static void chain_keep(struct core *core, struct core_act *act, uint32_t thread,
                        const struct chains_change *change)
 {
     const struct core_installed *installed = act->installed;
@@ -66,11 +66,15 @@ static void chain_keep(struct core *core, const struct core_act *act, uint32_t t
         if (done) step->at_ms = change->at_ms;
         step->owed = !done && (step->owed || owed);
     }
-    (void)chains_custody(&chain->custody, change, act->from, act->occurred_ms);
+    act->giver = chain->custody.holder == CHAINS_UNIT ? chain->custody.unit : CORE_UNIT_NONE;
+    act->gap = chains_custody(&chain->custody, change, act->from, act->occurred_ms);
+    act->again = change->again;
+    act->until = change->until;
+    act->ends = change->ends;
 }
 
-int core_chain(const struct core *core, struct core *change, uint32_t thread,
-               const struct core_act *act, struct error *ret_error)
+int core_chain(const struct core *core, struct core *change, uint32_t thread, struct core_act *act,
+               struct error *ret_error)
 {
     struct chains chains;
     struct chains_change step;

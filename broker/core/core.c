@@ -75,6 +75,7 @@ void core_free(struct core *core)
     free(core->clauses);
     for (size_t i = 0; i < core->chain_count; i++) free(core->chains[i].steps);
     free(core->chains);
+    free(core->alarms);
     map_fini(&core->sender_of);
     map_fini(&core->message_of);
     map_fini(&core->hash_of);

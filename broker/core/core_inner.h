@@ -140,6 +140,26 @@ struct core_chain {
     struct core_step *steps;
     size_t step_count, step_cap;
     struct chains_custody custody;
+    uint32_t alarm; /* what is told at its newest message's end; CORE_NONE: nothing */
+};
+
+/* What is told because of a chain, once. */
+enum core_alarm_what {
+    CORE_ALARM_GAP = 1,   /* a custody with a gap before it */
+    CORE_ALARM_END = 2,   /* an alert past its end that nobody has stood down */
+    CORE_ALARM_AGAIN = 3, /* a step that should come once came again */
+};
+struct core_alarm {
+    uint32_t message;
+    uint16_t unit; /* of a gap: who had custody before; else CORE_UNIT_NONE */
+    uint8_t what;
+    bool done; /* told, or no longer so */
+    uint64_t from_ms, until_ms;
+};
+/* Units as of the plan in force, each once. */
+struct core_told {
+    uint16_t units[LIMIT_RECIPIENT_COUNT_MAX + 4];
+    size_t count;
 };
 
 struct core_participant {
@@ -214,7 +234,10 @@ struct core_installed {
 
 /* One thing that falls due. `what`: a clock of the leg's at core->clocks[slot]; PLAN_CLOCK_RELEASE:
  * an answer to core->messages[slot]; CORE_DUE_EXPIRY: the lead at core->items[slot]. */
-enum { CORE_DUE_EXPIRY = 0xff };
+enum {
+    CORE_DUE_EXPIRY = 0xff,
+    CORE_DUE_ALARM = 0x80, /* and enum core_alarm_what: core->alarms[slot] */
+};
 struct core_due {
     uint64_t at_ms, index;
     uint32_t slot;
@@ -224,7 +247,7 @@ struct core_due {
 struct core_due_list {
     struct core_due *items; /* the caller frees */
     size_t count, cap;
-    uint16_t unit; /* CORE_UNIT_NONE: expiries */
+    uint16_t unit; /* CORE_UNIT_NONE: expiries; CORE_UNIT_ALARM: an alarm */
 };
 
 /* The record of the envelope that was admitted last. Folding it next, as a broker does, need not
@@ -287,6 +310,8 @@ struct core {
     size_t clock_count, clock_cap;
     struct core_chain *chains;
     size_t chain_count, chain_cap;
+    struct core_alarm *alarms; /* by message */
+    size_t alarm_count, alarm_cap;
     /* Ids of tasks and duties, and names of steps, that plans have or had. */
     char (*clauses)[LIMIT_SLUG_LEN_MAX + 1];
     size_t clause_count, clause_cap;
@@ -302,7 +327,7 @@ void core_effect_add(struct core_effects *effects, struct core_effect effect);
 int core_corrupt(struct error *ret_error, uint64_t index, const char *what);
 
 /* units.c: units, kinds, bundles */
-enum { CORE_UNIT_NONE = 0xffff };
+enum { CORE_UNIT_NONE = 0xffff, CORE_UNIT_ALARM = 0xfffe };
 uint16_t core_unit_find(const struct core *core, const char *key);
 uint16_t core_unit_put(struct core *core, const char *key);
 uint16_t core_unit_office(const struct core *core);
@@ -310,6 +335,8 @@ uint16_t core_unit_office(const struct core *core);
 uint16_t core_kind_topic(const struct core_kind *kind, const char *topic);
 /* The same unit as of the plan in force, successors resolved? */
 bool core_unit_same(const struct core *core, uint16_t a, uint16_t b);
+/* What a unit has become by the plan in force; itself, where that has no word of it. */
+uint16_t core_unit_now(const struct core *core, uint16_t unit);
 /* Of a recipient's citation; 0: of none of the plan's. */
 uint16_t core_clause(const struct core_installed *installed, const char *citation);
 void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t index,
@@ -417,8 +444,10 @@ struct core_act {
     uint32_t rules;                         /* it is decided by */
     bool early;                             /* it states a reason for that */
     /* Filled in. */
-    uint32_t effects; /* of all its steps */
-    uint32_t about;   /* the leg, where it is one; else CORE_NONE, CORE_LEG_NONE */
+    uint32_t effects;             /* of all its steps */
+    bool gap, again, until, ends; /* of the thread's chains, see struct chains_change */
+    uint16_t giver;               /* of a gap: who had custody before it */
+    uint32_t about;               /* the leg, where it is one; else CORE_NONE, CORE_LEG_NONE */
     uint8_t leg;
 };
 /* Fills in thread, target, other and facts of a message by its header and parent; NULL: it opens a
@@ -435,8 +464,13 @@ int core_act(const struct core *core, struct core *change, uint32_t slot, struct
 /* chain.c: the chains of threads. core_act has filled the act in; thread: a place, CORE_NONE where
  * it opens one. With `change`, which is the same core, the message's steps are kept. E_CHAIN_ORDER.
  */
-int core_chain(const struct core *core, struct core *change, uint32_t thread,
-               const struct core_act *act, struct error *ret_error) MUST_USE;
+int core_chain(const struct core *core, struct core *change, uint32_t thread, struct core_act *act,
+               struct error *ret_error) MUST_USE;
+
+/* alarm.c: what is told because of chains. Of the message at `slot`, whose act core_chain kept. */
+void core_alarms(struct core *core, uint32_t slot, const struct core_act *act, uint64_t expires_ms);
+bool core_alarm_live(const struct core *core, uint32_t alarm);
+void core_alarm_told(const struct core *core, uint32_t alarm, struct core_told *ret);
 
 /* senders.c */
 const struct core_sender *core_sender_find(const struct core *core, uint64_t serial);
@@ -495,6 +529,8 @@ int core_apply_key(struct core *core, const struct core_folding *folding,
                    const Leadbus__KeyPublished *published, struct error *ret_error);
 int core_apply_tick(struct core *core, const struct core_folding *folding,
                     const Leadbus__Tick *tick, struct error *ret_error);
+int core_apply_alarm(struct core *core, const struct core_folding *folding,
+                     const Leadbus__Alarm *said, struct error *ret_error);
 int core_apply_rewrap(struct core *core, const struct core_folding *folding,
                       const Leadbus__Rewrapped *rewrapped, struct error *ret_error);
 int core_apply_restored(struct core *core, const struct core_folding *folding,

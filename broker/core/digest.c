@@ -189,6 +189,17 @@ static void digest_chain(const struct core_chain *chain, struct buf *buf)
     buf_append_u64(buf, custody->offered_ms);
     buf_append_u64(buf, custody->gap_from_ms);
     buf_append_u64(buf, custody->gap_until_ms);
+    buf_append_u32(buf, chain->alarm);
+}
+
+static void digest_alarm(const struct core_alarm *alarm, struct buf *buf)
+{
+    buf_append_u32(buf, alarm->message);
+    buf_append_u16(buf, alarm->unit);
+    buf_append_u8(buf, alarm->what);
+    buf_append_u8(buf, alarm->done);
+    buf_append_u64(buf, alarm->from_ms);
+    buf_append_u64(buf, alarm->until_ms);
 }
 
 static void digest_threads(const struct core *core, struct digest *digest)
@@ -230,6 +241,10 @@ static void digest_threads(const struct core *core, struct digest *digest)
         if (digest->rules > 1) buf_append_u8(buf, thread->listed);
         if (digest->rules > 1 && thread->chain != CORE_NONE)
             digest_chain(&core->chains[thread->chain], buf);
+        digest_flush(digest, DIGEST_CHUNK_BYTES);
+    }
+    for (size_t i = 0; digest->rules > 1 && i < core->alarm_count; i++) {
+        digest_alarm(&core->alarms[i], buf);
         digest_flush(digest, DIGEST_CHUNK_BYTES);
     }
 }

@@ -44,6 +44,7 @@ static bool due_live(const struct core *core, const struct core_due *due)
         const struct core_item *item = &core->items[due->slot];
         return item->refs > 0 && item->index == due->index && !item->expired;
     }
+    if (due->what >= CORE_DUE_ALARM) return core_alarm_live(core, due->slot);
     if (due->what == PLAN_CLOCK_RELEASE) return core_asks(&core->messages[due->slot]);
     return clocks_run(&core->clocks[due->slot].clocks, (enum plan_clock_index)due->what,
                       due->at_ms);
@@ -66,13 +67,21 @@ struct core_item *core_due_find(struct core *core, uint64_t index)
 /* ---- what a tick takes --------------------------------------------------------------------------
  */
 
-/* Whose it is; CORE_UNIT_NONE: an expiry, which is nobody's. */
+/* Whose it is; CORE_UNIT_NONE: an expiry, CORE_UNIT_ALARM: an alarm, which are nobody's. */
 static uint16_t due_unit(const struct core *core, const struct core_due *due)
 {
     if (due->what == CORE_DUE_EXPIRY) return CORE_UNIT_NONE;
+    if (due->what >= CORE_DUE_ALARM) return CORE_UNIT_ALARM;
     if (due->what == PLAN_CLOCK_RELEASE) return core_asked(core, &core->messages[due->slot]);
     const struct core_clocks *clocks = &core->clocks[due->slot];
     return core->parties[core->messages[clocks->message].party + clocks->place].unit;
+}
+
+/* Expiries first, then alarms, then one unit after the other. */
+static uint32_t due_rank(uint16_t unit)
+{
+    if (unit == CORE_UNIT_NONE) return 0;
+    return unit == CORE_UNIT_ALARM ? 1 : 2 + (uint32_t)unit;
 }
 
 /* By index, and then by clock. */
@@ -98,10 +107,8 @@ static void due_gather(const struct core *core, uint64_t time_ms, struct core_du
         }
         if (!due_live(core, due)) continue;
         uint16_t unit = due_unit(core, due);
-        bool expiry = due->what == CORE_DUE_EXPIRY, has_expiry = list->unit == CORE_UNIT_NONE;
-        /* Expiries first, then one unit after the other. */
         if (list->count > 0 && unit != list->unit) {
-            if (has_expiry || (!expiry && unit > list->unit)) continue;
+            if (due_rank(unit) > due_rank(list->unit)) continue;
             list->count = 0;
         }
         list->unit = unit;
@@ -120,6 +127,8 @@ void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_li
     /* A clock that was stopped and set to the same moment again stands there twice. */
     for (size_t i = 0; i < ret_list->count && count < CORE_TICK_COUNT_MAX; i++)
         if (i == 0 || due_order(&items[i - 1], &items[i]) != 0) items[count++] = items[i];
+    /* Each is told to others. */
+    if (ret_list->unit == CORE_UNIT_ALARM && count > 1) count = 1;
     ret_list->count = count;
 }
 
@@ -154,6 +163,27 @@ static int encode_missed(const struct core *core, const struct core_due_list *li
     return r;
 }
 
+static int encode_alarm(const struct core *core, const struct core_due *due, Leadbus__Tick *tick,
+                        Leadbus__Record *record, struct buf *ret_record, struct error *ret_error)
+{
+    const struct core_alarm *raised = &core->alarms[due->slot];
+    const struct core_thread *thread = &core->threads[core->messages[raised->message].thread];
+    Leadbus__Alarm alarm = LEADBUS__ALARM__INIT;
+    struct core_told told;
+    char *names[sizeof told.units / sizeof *told.units];
+    core_alarm_told(core, due->slot, &told);
+    for (size_t i = 0; i < told.count; i++) names[i] = core->units[told.units[i]]->key;
+    alarm.index = due->index;
+    alarm.thread = core_data(bytes_of(core->messages[thread->first].id, 16));
+    alarm.what = raised->what;
+    alarm.from_ms = raised->from_ms;
+    alarm.until_ms = raised->until_ms;
+    alarm.n_told = told.count;
+    alarm.told = names;
+    tick->alarm = &alarm;
+    return record_encode(record, ret_record, ret_error);
+}
+
 static int encode_tick(const struct core *core, const struct core_request *request, uint64_t now_ms,
                        const struct core_due_list *list, struct buf *ret_record,
                        struct core_verdict *verdict)
@@ -162,6 +192,8 @@ static int encode_tick(const struct core *core, const struct core_request *reque
     Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_TICK);
     uint64_t expired[CORE_TICK_COUNT_MAX];
     record.tick = &tick;
+    if (list->unit == CORE_UNIT_ALARM)
+        return encode_alarm(core, &list->items[0], &tick, &record, ret_record, &verdict->error);
     if (list->unit != CORE_UNIT_NONE)
         return encode_missed(core, list, &tick, &record, ret_record, &verdict->error);
     for (size_t i = 0; i < list->count; i++) expired[i] = list->items[i].index;
@@ -201,20 +233,12 @@ static int apply_expired(struct core *core, const struct core_folding *folding,
     return 0;
 }
 
-/* What a unit has become by the plan in force; itself, where that has no word of it. */
-static uint16_t unit_now(const struct core *core, uint16_t unit)
-{
-    uint16_t planned =
-        unit == CORE_UNIT_NONE ? (uint16_t)PLAN_UNIT_NONE : core->now.plan_of_unit[unit];
-    return planned == PLAN_UNIT_NONE ? unit : core->now.unit_of_plan[planned];
-}
-
 /* The unit is urged by it, and the office knows. */
 static int apply_missed(struct core *core, const struct core_folding *folding,
                         const Leadbus__Tick *tick, struct error *ret_error)
 {
     uint16_t unit = core_unit_find(core, tick->unit);
-    const uint16_t told[] = {unit_now(core, unit), core_unit_office(core)};
+    const uint16_t told[] = {core_unit_now(core, unit), core_unit_office(core)};
     for (size_t i = 0; i < tick->n_missed; i++) {
         const Leadbus__Missed *missed = tick->missed[i];
         struct core_message *message = core_message_at(core, missed->index);
@@ -229,8 +253,9 @@ static int apply_missed(struct core *core, const struct core_folding *folding,
 int core_apply_tick(struct core *core, const struct core_folding *folding,
                     const Leadbus__Tick *tick, struct error *ret_error)
 {
-    if ((tick->n_expired > 0) == (tick->n_missed > 0))
-        return core_corrupt(ret_error, folding->index, "a tick of neither or both");
+    if ((tick->n_expired > 0) + (tick->n_missed > 0) + (tick->alarm != NULL) != 1)
+        return core_corrupt(ret_error, folding->index, "a tick of none or of several");
+    if (tick->alarm) return core_apply_alarm(core, folding, tick->alarm, ret_error);
     return tick->n_expired > 0 ? apply_expired(core, folding, tick, ret_error)
                                : apply_missed(core, folding, tick, ret_error);
 }

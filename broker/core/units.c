@@ -45,6 +45,13 @@ bool core_unit_same(const struct core *core, uint16_t a, uint16_t b)
            core->now.plan_of_unit[a] == core->now.plan_of_unit[b];
 }
 
+uint16_t core_unit_now(const struct core *core, uint16_t unit)
+{
+    uint16_t planned =
+        unit == CORE_UNIT_NONE ? (uint16_t)PLAN_UNIT_NONE : core->now.plan_of_unit[unit];
+    return planned == PLAN_UNIT_NONE ? unit : core->now.unit_of_plan[planned];
+}
+
 static bool kind_equal(const struct plan_kind *a, const struct plan_kind *b)
 {
     return a->expects == b->expects && a->returnable == b->returnable &&

@@ -29,6 +29,15 @@ static const char *subject_of(const json_t *item)
     if (strcmp(notice, "expired") == 0) return T("消息失效", "messages expired");
     if (strcmp(notice, "exception") == 0) return T("对方未能打开", "it could not open a message");
     if (strcmp(notice, "overdue") == 0) return T("办理超期，请尽快办理", "overdue: act on it");
+    if (strcmp(notice, "custody-gap") == 0)
+        return T("交接有空档，请核实当时由谁照料",
+                 "a gap in custody: find out who had the person then");
+    if (strcmp(notice, "alert-end") == 0)
+        return T("警报已过有效期而未解除，请解除或更新",
+                 "an alert is past its end: stand it down or revise it");
+    if (strcmp(notice, "again") == 0)
+        return T("应只办一次的环节再次提出，请核对理由",
+                 "what should come once came again: look at the reason");
     if (strcmp(notice, "rewrapped") == 0) return T("对方补封了消息", "it sealed a message again");
     const char *label = cli_label(item, "kind");
     return *label ? label : cli_get(item, "type");

@@ -269,6 +269,13 @@ static int take_tombstone(struct engine *engine, struct incoming *in, struct box
 /* Messages that ran out of time, or terms that a unit did not keep. */
 static void tick_row(const Leadbus__Tick *tick, struct box_in *row)
 {
+    if (tick->alarm) { /* LEADBUS_NOTICE_GAP and those that follow */
+        bool known = tick->alarm->what >= 1 && tick->alarm->what <= 3;
+        row->notice = known ? 5 + (int)tick->alarm->what : 4;
+        row->count = 1;
+        if (tick->alarm->thread.len == 16) memcpy(row->thread, tick->alarm->thread.data, 16);
+        return;
+    }
     row->notice = tick->n_missed > 0 ? 5 : 1;
     row->count = tick->n_missed > 0 ? tick->n_missed : tick->n_expired;
     engine_copy(row->from, sizeof row->from, tick->unit);

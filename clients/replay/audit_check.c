@@ -441,7 +441,8 @@ int audit_check_record(struct audit *audit, uint64_t index, const Leadbus__Recor
                            "not 32 bytes");
     case LEADBUS__RECORD__WHAT_TICK:
         audit->totals.ticks++;
-        if (record->tick->n_expired > 0 || record->tick->n_missed > 0) return 0;
+        if (record->tick->n_expired > 0 || record->tick->n_missed > 0 || record->tick->alarm)
+            return 0;
         return audit_fault(ret_error, E_BAD_FORM, index, ".tick", "未列出任何一条",
                            "names nothing");
     case LEADBUS__RECORD__WHAT_RESTORED:

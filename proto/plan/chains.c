@@ -145,6 +145,17 @@ static void take(struct chains *chains, uint64_t done, uint64_t owed, uint64_t a
         if (done >> i & 1) chains->at_ms[i] = at_ms;
 }
 
+/* The last step of a chain in which something is told past its end. */
+static bool ends_chain(const struct plan *plan, size_t step)
+{
+    uint64_t steps = plan_chain_steps(plan, step);
+    if (steps >> step != 1) return false;
+    for (size_t i = 0; i < plan_chain_row_count(plan); i++)
+        if ((steps >> plan_chain_row(plan, i)->step & 1) && plan_chain_row(plan, i)->until)
+            return true;
+    return false;
+}
+
 int chains_next(const struct chains *chains, const struct chains_event *event,
                 struct chains_change *ret_change, struct error *ret_error)
 {
@@ -157,7 +168,9 @@ int chains_next(const struct chains *chains, const struct chains_event *event,
         if (!row_fits(event, row) || (change.done & bit)) continue;
         int r = judge(&now, event, row, change.at_ms, &change.owed, ret_error);
         if (r < 0) return r;
-        if (row->once && (now.done & bit)) change.repeated |= bit;
+        change.again = change.again || (row->once && (now.done & bit));
+        change.until = change.until || row->until;
+        change.ends = change.ends || ends_chain(event->plan, row->step);
         change.custody |= 1u << row->custody;
         if (row->gap_minutes) change.gap_minutes = row->gap_minutes;
         change.done |= bit;

@@ -44,9 +44,11 @@ struct chains_event {
 };
 
 struct chains_change {
-    uint64_t done;     /* the steps that it takes */
-    uint64_t owed;     /* and what was missing before them */
-    uint64_t repeated; /* of its steps those that should come once, and have come before */
+    uint64_t done; /* the steps that it takes */
+    uint64_t owed; /* and what was missing before them */
+    bool again;    /* one of its steps should come once, and has come before */
+    bool until;    /* one of them must be followed by the last one before its message's end */
+    bool ends;     /* a chain that has such steps has come to its last one */
     uint64_t at_ms;
     uint32_t custody; /* bits by enum plan_chain_custody: done in that order */
     uint32_t gap_minutes;

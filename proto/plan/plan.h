@@ -412,6 +412,7 @@ struct plan_chain_row {
     bool early;      /* may come before what it needs, with a reason */
     bool alone;      /* is not judged on a thread where the chain has not begun, nor begins it */
     bool once;       /* a second one on the thread is told */
+    bool until; /* past its message's end it is told, unless the chain has come to its last step */
     const char *const *kinds;
     size_t kind_count;
     const char *const *topics; /* none: any */

@@ -191,19 +191,20 @@ static int plan_chains_bars(struct plan *plan, struct table *table, char *const 
 static int plan_chains_flags(const struct table *table, char *field, struct plan_chain_row *row,
                              struct error *ret_error)
 {
-    static const char *const words[] = {"early", "alone", "once"};
-    const char *items[3];
+    static const char *const words[] = {"early", "alone", "once", "until"};
+    const char *items[4];
     size_t count = table_list_count(field), word;
-    if (count > 3)
-        return table_refuse(table, ret_error, "flags 应为 early、alone、once",
-                            "flags: early, alone, once");
+    if (count > 4)
+        return table_refuse(table, ret_error, "flags 应为 early、alone、once、until",
+                            "flags: early, alone, once, until");
     int r = table_list(table, field, items, ret_error);
     for (size_t i = 0; r == 0 && i < count; i++) {
-        r = plan_reader_word(table, items[i], words, 3, "flag", &word, ret_error);
+        r = plan_reader_word(table, items[i], words, 4, "flag", &word, ret_error);
         if (r < 0) return r;
         row->early = row->early || word == 0;
         row->alone = row->alone || word == 1;
         row->once = row->once || word == 2;
+        row->until = row->until || word == 3;
     }
     return r;
 }

@@ -279,7 +279,13 @@ class Verifier:
         return unit
 
     def tick(self, i, body, leaf):
-        need(bool(body["expired"]) != bool(body["missed"]), "neither or both")
+        alarm = body["alarm"]
+        need(bool(body["expired"]) + bool(body["missed"]) + bool(alarm) == 1, "none or several")
+        if alarm:
+            need(alarm["index"] in self.leads and 1 <= alarm["what"] <= 3, "no alarm of a message")
+            need(alarm["from_ms"] <= alarm["until_ms"] <= self.time_ms, "not due yet")
+            need(alarm["told"] and len(set(alarm["told"])) == len(alarm["told"]), "told to nobody, or twice")
+            self.notify(alarm["told"], i, leaf)
         need(bool(body["missed"]) == bool(body["unit"]), "whose clocks")
         places = [(missed["index"], missed["clock"]) for missed in body["missed"]]
         need(places == sorted(set(places)), "not ascending")

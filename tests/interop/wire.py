@@ -132,7 +132,9 @@ REWRAP_BODY = {1: ("suite", "u"), 2: ("header_hash", "b"), 3: ("from", "s"), 4: 
 ACCEPTED = {1: ("header", "b"), 2: ("wraps", "b"), 3: ("commits", ["b"]), 4: ("manifest", "b"),
             5: ("signature", "b"), 6: ("flags", "u")}
 MISSED = {1: ("index", "u"), 2: ("thread", "b"), 3: ("clock", "u"), 4: ("due_ms", "u")}
-TICK = {1: ("expired", ["u"]), 2: ("unit", "s"), 3: ("missed", [MISSED])}
+ALARM = {1: ("index", "u"), 2: ("thread", "b"), 3: ("what", "u"), 4: ("from_ms", "u"), 5: ("until_ms", "u"),
+         6: ("told", ["s"])}
+TICK = {1: ("expired", ["u"]), 2: ("unit", "s"), 3: ("missed", [MISSED]), 4: ("alarm", ALARM)}
 RECORD = {1: ("rules", "u"), 2: ("time_ms", "u"), 7: ("accepted", ACCEPTED), 10: ("tick", TICK)}
 RECEIPT = {1: ("id", "b"), 2: ("header_hash", "b"), 3: ("index", "u"), 4: ("inclusion", ["b"]),
            5: ("checkpoint", "b"), 6: ("time_ms", "u"), 7: ("duplicate", "u"),

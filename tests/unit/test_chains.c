@@ -260,7 +260,10 @@ static void a_thread_takes_its_steps_in_order_and_no_other(void **state)
     assert_true(refused > 20);
     struct core_thread_step steps[STEP_MAX];
     size_t count = core_thread_steps(run.scene->core, run.lead->id, steps, STEP_MAX);
-    assert_int_equal(count, plan_step_count(plan) - 1); /* all but the reunion */
+    uint64_t chain = plan_chain_steps(plan, step_number(plan, "dna"));
+    size_t all = 0;
+    for (; chain; chain &= chain - 1) all++;
+    assert_int_equal(count, all - 1); /* all but the reunion */
     for (size_t i = 0; i < count; i++) assert_false(steps[i].owed);
 }
 
@@ -378,6 +381,41 @@ static void a_thread_that_the_police_open_is_theirs(void **state)
     expect_custody(&run, CHAINS_UNIT, "civil-affairs"); /* who was first has it */
 }
 
+/* What falls due at that moment because of terms and expiries is told as well. */
+static size_t alarms_until(struct scene *scene, uint64_t until_ms)
+{
+    size_t count = 0;
+    struct core_request request = {.type = CORE_TICK};
+    scene->district->now_ms = until_ms;
+    request.now_ms = until_ms;
+    for (;;) {
+        struct core_verdict verdict;
+        struct error error;
+        struct arena arena;
+        const ProtobufCMessage *decoded = NULL;
+        struct buf record = {0};
+        int r = core_admit(scene->core, &request, &record, &verdict);
+        if (r == 0) {
+            arena_init(&arena, (size_t)1 << 20);
+            assert_int_equal(message_decode(&leadbus__record__descriptor, buf_bytes(&record),
+                                            &arena, &decoded, &error),
+                             0);
+            const Leadbus__Record *said = (const Leadbus__Record *)decoded;
+            if (said->tick->alarm) {
+                count++;
+                assert_string_equal(said->tick->alarm->told[said->tick->alarm->n_told - 1],
+                                    "joint-conference-office");
+            }
+            arena_fini(&arena);
+            assert_int_equal(core_apply(scene->core, core_size(scene->core), buf_bytes(&record),
+                                        NULL, NULL, &error),
+                             0);
+        }
+        buf_fini(&record);
+        if (r != 0) return count;
+    }
+}
+
 static void hours_in_nobodys_custody_are_a_gap(void **state)
 {
     struct run run = begin(*state);
@@ -394,6 +432,9 @@ static void hours_in_nobodys_custody_are_a_gap(void **state)
     assert_int_equal(view.custody.gap_count, 1);
     assert_int_equal(view.custody.gap_from_ms, given_ms);
     assert_int_equal(view.custody.gap_until_ms, given_ms + 16 * MINUTE_MS);
+    assert_true(core_next_deadline_ms(run.scene->core) <= run.scene->district->now_ms);
+    assert_int_equal(alarms_until(run.scene, run.scene->district->now_ms), 1);
+    assert_int_equal(alarms_until(run.scene, run.scene->district->now_ms), 0); /* told once */
 }
 
 static void a_quarter_of_an_hour_is_no_gap(void **state)
@@ -407,6 +448,74 @@ static void a_quarter_of_an_hour_is_no_gap(void **state)
     go(&run, received - 1, false, 0);
     go(&run, received, false, given_ms + 15 * MINUTE_MS);
     assert_int_equal(core_thread_custody(run.scene->core, run.lead->id).custody.gap_count, 0);
+}
+
+/* ---- what is told -------------------------------------------------------------------------------
+ */
+
+static struct district_letter *alert(struct scene *scene, const char *topic, uint64_t end_ms,
+                                     const struct district_letter *parent)
+{
+    struct district_draft draft = {.kind = "alert.missing-child",
+                                   .topic = topic,
+                                   .area = SCENE_AREA,
+                                   .from = "police-hedong",
+                                   .expires_ms = end_ms,
+                                   .parent = parent};
+    return scene_send_draft(scene, &draft);
+}
+
+static void an_alert_past_its_end_is_told_and_does_not_just_end(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t end_ms = scene->district->now_ms + DISTRICT_DAY_MS;
+    struct district_letter *first = alert(scene, "issue", end_ms, NULL);
+    assert_int_equal(alarms_until(scene, end_ms - 1), 0);
+    assert_int_equal(alarms_until(scene, end_ms), 1);
+    assert_int_equal(alarms_until(scene, end_ms + DISTRICT_DAY_MS), 0);
+    assert_int_not_equal(scene_leg(scene, first, SCENE_STREET), LIFECYCLE_STOOD_DOWN);
+}
+
+static void a_revision_moves_the_end_of_an_alert(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t end_ms = scene->district->now_ms + DISTRICT_DAY_MS;
+    struct district_letter *first = alert(scene, "issue", end_ms, NULL);
+    (void)alert(scene, "update", end_ms + DISTRICT_DAY_MS, first);
+    assert_int_equal(alarms_until(scene, end_ms), 0);
+    assert_int_equal(alarms_until(scene, end_ms + DISTRICT_DAY_MS), 1);
+}
+
+static void what_is_stood_down_in_time_is_not_told(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t end_ms = scene->district->now_ms + DISTRICT_DAY_MS;
+    struct district_letter *first = alert(scene, "issue", end_ms, NULL);
+    struct district_letter *over =
+        scene_send(scene, "alert.missing-child-cancel", "", "police-hedong", first);
+    assert_int_equal(alarms_until(scene, end_ms), 0);
+    struct district_draft more = {.kind = "alert.missing-child",
+                                  .topic = "update",
+                                  .area = SCENE_AREA,
+                                  .from = "police-hedong",
+                                  .parent = first};
+    expect_draft_refused(scene, &more, E_CHAIN_ORDER);
+    /* Each that had it signs that it is withdrawn; who has not is seen. */
+    (void)scene_send(scene, "receipt.signed", "", SCENE_STREET, over);
+    assert_int_equal(scene_leg(scene, over, SCENE_STREET), LIFECYCLE_SIGNED);
+    assert_int_equal(scene_leg(scene, over, SCENE_OTHER_STREET), LIFECYCLE_SUBMITTED);
+}
+
+static void a_second_interview_is_told_and_not_refused(void **state)
+{
+    struct scene *scene = *state;
+    struct district_letter *lead = scene_send(scene, "lead.exploitation", "sexual", "health", NULL);
+    (void)scene_send(scene, "handoff.interview", "", "police-hedong", lead);
+    assert_int_equal(alarms_until(scene, scene->district->now_ms), 0);
+    (void)scene_send(scene, "handoff.interview", "", "police-hedong", lead);
+    assert_int_equal(alarms_until(scene, scene->district->now_ms), 1);
+    (void)scene_send(scene, "handoff.interview", "", "police-hedong", lead);
+    assert_int_equal(alarms_until(scene, scene->district->now_ms), 1);
 }
 
 /* ---- the file -----------------------------------------------------------------------------------
@@ -492,6 +601,10 @@ int main(void)
         scene_test(a_thread_that_the_police_open_is_theirs),
         scene_test(hours_in_nobodys_custody_are_a_gap),
         scene_test(a_quarter_of_an_hour_is_no_gap),
+        scene_test(an_alert_past_its_end_is_told_and_does_not_just_end),
+        scene_test(a_revision_moves_the_end_of_an_alert),
+        scene_test(what_is_stood_down_in_time_is_not_told),
+        scene_test(a_second_interview_is_told_and_not_refused),
         cmocka_unit_test(a_wrong_table_is_refused_with_its_line),
         cmocka_unit_test(a_plan_without_chains_orders_nothing),
     };

@@ -413,6 +413,10 @@ enum leadbus_notice {
     LEADBUS_NOTICE_OTHER = 4,
     LEADBUS_NOTICE_OVERDUE = 5, /* unit `from` did not keep `count` of its terms, of `thread` where
                                    all are of one. To that unit and the joint-conference office */
+    LEADBUS_NOTICE_GAP = 6,     /* of `thread`: for some time nobody seems to have had the person in
+                                   their care */
+    LEADBUS_NOTICE_ALERT_END = 7, /* of `thread`: an alert is past its end and was not stood down */
+    LEADBUS_NOTICE_AGAIN = 8,     /* of `thread`: what should come once has come again */
 };
 struct leadbus_item {
     uint64_t number; /* local, ascending in order of arrival, from 1; 0 for our own messages */

@@ -1,0 +1,115 @@
+/* What is told because of a thread's chains: a custody with a gap before it, an alert past its end
+ * that nobody has stood down, a step that should come once and comes again. Each becomes a record
+ * of its own, which says whom it is told to. */
+#include <string.h>
+
+#include "broker/core/core_inner.h"
+
+static void alarm_add(struct core *core, uint32_t slot, enum core_alarm_what what, uint16_t unit,
+                      uint64_t at_ms, uint64_t from_ms, uint64_t until_ms)
+{
+    core->alarms =
+        core_grow(core->alarms, &core->alarm_cap, core->alarm_count + 1, sizeof *core->alarms);
+    CHECK(core->alarm_count < CORE_NONE);
+    uint32_t alarm = (uint32_t)core->alarm_count++;
+    core->alarms[alarm] = (struct core_alarm){.message = slot,
+                                              .unit = unit,
+                                              .what = (uint8_t)what,
+                                              .from_ms = from_ms,
+                                              .until_ms = until_ms};
+    core_due_push(core, (struct core_due){at_ms, core->messages[slot].index, alarm,
+                                          CORE_DUE_ALARM + (uint32_t)what});
+}
+
+void core_alarms(struct core *core, uint32_t slot, const struct core_act *act, uint64_t expires_ms)
+{
+    const struct core_message *message = &core->messages[slot];
+    uint32_t place = core->threads[message->thread].chain;
+    if (place == CORE_NONE) return;
+    struct core_chain *chain = &core->chains[place];
+    uint64_t now_ms = message->time_ms;
+    if (act->gap)
+        alarm_add(core, slot, CORE_ALARM_GAP, act->giver, now_ms, chain->custody.gap_from_ms,
+                  chain->custody.gap_until_ms);
+    if (act->again) alarm_add(core, slot, CORE_ALARM_AGAIN, CORE_UNIT_NONE, now_ms, 0, 0);
+    if (!act->ends && !(act->until && expires_ms != 0)) return;
+    /* The newest revision's end counts, and none once the chain has come to its own. */
+    if (chain->alarm != CORE_NONE) core->alarms[chain->alarm].done = true;
+    chain->alarm = CORE_NONE;
+    if (act->ends) return;
+    chain->alarm = (uint32_t)core->alarm_count;
+    alarm_add(core, slot, CORE_ALARM_END, CORE_UNIT_NONE, expires_ms, now_ms, expires_ms);
+}
+
+bool core_alarm_live(const struct core *core, uint32_t alarm)
+{
+    return !core->alarms[alarm].done;
+}
+
+static void tell(const struct core *core, struct core_told *told, uint16_t unit)
+{
+    uint16_t now = core_unit_now(core, unit);
+    if (now == CORE_UNIT_NONE) return;
+    for (size_t i = 0; i < told->count; i++)
+        if (told->units[i] == now) return;
+    told->units[told->count++] = now;
+}
+
+void core_alarm_told(const struct core *core, uint32_t slot, struct core_told *ret)
+{
+    const struct core_alarm *alarm = &core->alarms[slot];
+    const struct core_message *message = &core->messages[alarm->message];
+    const struct plan *plan = trust_bundle_plan(core->now.bundle);
+    ret->count = 0;
+    switch ((enum core_alarm_what)alarm->what) {
+    case CORE_ALARM_GAP:
+        tell(core, ret, alarm->unit);
+        tell(core, ret, message->from);
+        tell(core, ret, core->now.unit_of_plan[plan_unit_with_duty(plan, PLAN_DUTY_POLICE)]);
+        break;
+    case CORE_ALARM_END: tell(core, ret, message->from); break;
+    case CORE_ALARM_AGAIN:
+        for (size_t i = 0; i < message->party_count; i++)
+            tell(core, ret, core->parties[message->party + i].unit);
+        break;
+    }
+    tell(core, ret, core_unit_office(core));
+}
+
+/* Alarms ascend by message. */
+static uint32_t alarm_find(const struct core *core, uint32_t message, uint32_t what)
+{
+    size_t low = 0, high = core->alarm_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (core->alarms[middle].message < message)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < core->alarm_count && core->alarms[low].message == message; low++)
+        if (core->alarms[low].what == what) return (uint32_t)low;
+    return CORE_NONE;
+}
+
+int core_apply_alarm(struct core *core, const struct core_folding *folding,
+                     const Leadbus__Alarm *said, struct error *ret_error)
+{
+    const struct core_message *message = core_message_at(core, said->index);
+    uint32_t slot = message ? alarm_find(core, (uint32_t)(message - core->messages), said->what)
+                            : (uint32_t)CORE_NONE;
+    if (slot == CORE_NONE || !core_alarm_live(core, slot))
+        return core_corrupt(ret_error, folding->index, "an alarm that nothing raised");
+    struct core_alarm *alarm = &core->alarms[slot];
+    struct core_told told;
+    core_alarm_told(core, slot, &told);
+    bool same = said->from_ms == alarm->from_ms && said->until_ms == alarm->until_ms &&
+                said->n_told == told.count;
+    for (size_t i = 0; same && i < told.count; i++)
+        same = strcmp(said->told[i], core->units[told.units[i]]->key) == 0;
+    if (!same || (alarm->what == CORE_ALARM_END && alarm->until_ms > folding->time_ms))
+        return core_corrupt(ret_error, folding->index, "another alarm than was raised");
+    alarm->done = true;
+    core_notify(core, told.units, told.count, folding->bytes, folding->index, folding->effects);
+    return 0;
+}
