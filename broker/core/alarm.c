@@ -1,9 +1,28 @@
 /* What is told because of a thread's chains: a custody with a gap before it, an alert past its end
- * that nobody has stood down, a step that should come once and comes again. Each becomes a record
+ * that nobody has stood down, a step that should come once and comes again, a report that was not
+ * answered in time. Each becomes a record
  * of its own, which says whom it is told to. */
 #include <string.h>
 
 #include "broker/core/core_inner.h"
+
+struct alarm_key {
+    uint8_t bytes[8];
+};
+static struct alarm_key alarm_key(uint32_t message, uint32_t what)
+{
+    struct alarm_key key;
+    uint64_t both = (uint64_t)message << 32 | what;
+    memcpy(key.bytes, &both, sizeof key.bytes);
+    return key;
+}
+
+static uint32_t alarm_find(const struct core *core, uint32_t message, uint32_t what)
+{
+    struct alarm_key key = alarm_key(message, what);
+    const uint64_t *found = map_find(&core->alarm_of, key.bytes);
+    return found ? (uint32_t)*found : (uint32_t)CORE_NONE;
+}
 
 static void alarm_add(struct core *core, uint32_t slot, enum core_alarm_what what, uint16_t unit,
                       uint64_t at_ms, uint64_t from_ms, uint64_t until_ms)
@@ -17,6 +36,8 @@ static void alarm_add(struct core *core, uint32_t slot, enum core_alarm_what wha
                                               .what = (uint8_t)what,
                                               .from_ms = from_ms,
                                               .until_ms = until_ms};
+    struct alarm_key key = alarm_key(slot, what);
+    *map_put(&core->alarm_of, key.bytes, NULL) = alarm;
     core_due_push(core, (struct core_due){at_ms, core->messages[slot].index, alarm,
                                           CORE_DUE_ALARM + (uint32_t)what});
 }
@@ -39,6 +60,30 @@ void core_alarms(struct core *core, uint32_t slot, const struct core_act *act, u
     if (act->ends) return;
     chain->alarm = (uint32_t)core->alarm_count;
     alarm_add(core, slot, CORE_ALARM_END, CORE_UNIT_NONE, expires_ms, now_ms, expires_ms);
+}
+
+static bool supervises(const struct core *core, uint16_t unit)
+{
+    uint16_t planned = core->now.plan_of_unit[unit];
+    return planned != PLAN_UNIT_NONE &&
+           plan_unit(trust_bundle_plan(core->now.bundle), planned)->kind == PLAN_UNIT_PROCURATORATE;
+}
+
+void core_alarm_missed(struct core *core, uint32_t slot, enum plan_clock_index clock,
+                       uint64_t due_ms, uint64_t now_ms)
+{
+    const struct core_message *message = &core->messages[slot];
+    const struct plan_kind *kind = &core->kinds[core->messages[message->lead].kind]->kind;
+    bool answers = clock == PLAN_CLOCK_ACCEPT || clock == PLAN_CLOCK_PROGRESS;
+    bool supervised = false;
+    if (!answers || kind->family != PLAN_FAMILY_LEAD || !kind->exempt ||
+        alarm_find(core, slot, CORE_ALARM_UNANSWERED) != CORE_NONE)
+        return;
+    for (size_t i = 0; i < message->party_count; i++)
+        supervised = supervised || supervises(core, core->parties[message->party + i].unit);
+    if (supervised)
+        alarm_add(core, slot, CORE_ALARM_UNANSWERED, CORE_UNIT_NONE, now_ms, message->time_ms,
+                  due_ms);
 }
 
 bool core_alarm_live(const struct core *core, uint32_t alarm)
@@ -68,28 +113,17 @@ void core_alarm_told(const struct core *core, uint32_t slot, struct core_told *r
         tell(core, ret, core->now.unit_of_plan[plan_unit_with_duty(plan, PLAN_DUTY_POLICE)]);
         break;
     case CORE_ALARM_END: tell(core, ret, message->from); break;
+    case CORE_ALARM_UNANSWERED:
+        for (size_t i = 0; i < message->party_count; i++)
+            if (supervises(core, core->parties[message->party + i].unit))
+                tell(core, ret, core->parties[message->party + i].unit);
+        break;
     case CORE_ALARM_AGAIN:
         for (size_t i = 0; i < message->party_count; i++)
             tell(core, ret, core->parties[message->party + i].unit);
         break;
     }
     tell(core, ret, core_unit_office(core));
-}
-
-/* Alarms ascend by message. */
-static uint32_t alarm_find(const struct core *core, uint32_t message, uint32_t what)
-{
-    size_t low = 0, high = core->alarm_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (core->alarms[middle].message < message)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < core->alarm_count && core->alarms[low].message == message; low++)
-        if (core->alarms[low].what == what) return (uint32_t)low;
-    return CORE_NONE;
 }
 
 int core_apply_alarm(struct core *core, const struct core_folding *folding,

@@ -20,6 +20,7 @@ struct core *core_new(const uint8_t hash_key[16])
     map_init(&core->message_of, 16, hash_key);
     map_init(&core->hash_of, 32, hash_key);
     map_init(&core->rewrap_of, 32, hash_key);
+    map_init(&core->alarm_of, 8, hash_key);
     leadbus__configured__init(&core->config);
     core->config.credit_max = LIMIT_CREDIT_MAX;
     core->config.created_skew_ms = LIMIT_CREATED_SKEW_MS;
@@ -80,6 +81,7 @@ void core_free(struct core *core)
     map_fini(&core->message_of);
     map_fini(&core->hash_of);
     map_fini(&core->rewrap_of);
+    map_fini(&core->alarm_of);
     trust_bundle_free(core->now.bundle);
     trust_bundle_free(core->before.bundle);
     free(core->now.clauses);

@@ -145,9 +145,10 @@ struct core_chain {
 
 /* What is told because of a chain, once. */
 enum core_alarm_what {
-    CORE_ALARM_GAP = 1,   /* a custody with a gap before it */
-    CORE_ALARM_END = 2,   /* an alert past its end that nobody has stood down */
-    CORE_ALARM_AGAIN = 3, /* a step that should come once came again */
+    CORE_ALARM_GAP = 1,        /* a custody with a gap before it */
+    CORE_ALARM_END = 2,        /* an alert past its end that nobody has stood down */
+    CORE_ALARM_AGAIN = 3,      /* a step that should come once came again */
+    CORE_ALARM_UNANSWERED = 4, /* who must act on an exempt lead did not in time */
 };
 struct core_alarm {
     uint32_t message;
@@ -310,7 +311,8 @@ struct core {
     size_t clock_count, clock_cap;
     struct core_chain *chains;
     size_t chain_count, chain_cap;
-    struct core_alarm *alarms; /* by message */
+    struct core_alarm *alarms;
+    struct map alarm_of; /* message and what, 8 bytes */
     size_t alarm_count, alarm_cap;
     /* Ids of tasks and duties, and names of steps, that plans have or had. */
     char (*clauses)[LIMIT_SLUG_LEN_MAX + 1];
@@ -469,6 +471,9 @@ int core_chain(const struct core *core, struct core *change, uint32_t thread, st
 
 /* alarm.c: what is told because of chains. Of the message at `slot`, whose act core_chain kept. */
 void core_alarms(struct core *core, uint32_t slot, const struct core_act *act, uint64_t expires_ms);
+/* A clock of a leg was missed: the procuratorate, where it has a copy, supervises reports. */
+void core_alarm_missed(struct core *core, uint32_t slot, enum plan_clock_index clock,
+                       uint64_t due_ms, uint64_t now_ms);
 bool core_alarm_live(const struct core *core, uint32_t alarm);
 void core_alarm_told(const struct core *core, uint32_t alarm, struct core_told *ret);
 

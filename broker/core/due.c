@@ -245,6 +245,10 @@ static int apply_missed(struct core *core, const struct core_folding *folding,
         if (unit == CORE_UNIT_NONE || !message || missed->due_ms > folding->time_ms ||
             !core_miss(core, message, unit, missed->clock, missed->due_ms))
             return core_corrupt(ret_error, folding->index, "finds overdue what is not");
+        if (missed->clock <= PLAN_CLOCK_LEG_COUNT)
+            core_alarm_missed(core, (uint32_t)(message - core->messages),
+                              (enum plan_clock_index)(missed->clock - 1), missed->due_ms,
+                              folding->time_ms);
     }
     core_notify(core, told, 2, folding->bytes, folding->index, folding->effects);
     return 0;

@@ -35,6 +35,8 @@ static const char *subject_of(const json_t *item)
     if (strcmp(notice, "alert-end") == 0)
         return T("警报已过有效期而未解除，请解除或更新",
                  "an alert is past its end: stand it down or revise it");
+    if (strcmp(notice, "unanswered") == 0)
+        return T("报告未按时答复，请监督", "a report was not answered in time: see to it");
     if (strcmp(notice, "again") == 0)
         return T("应只办一次的环节再次提出，请核对理由",
                  "what should come once came again: look at the reason");

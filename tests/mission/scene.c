@@ -319,6 +319,42 @@ size_t scene_tick(struct scene *scene)
     return count;
 }
 
+static bool tells(struct bytes record, const char *unit)
+{
+    struct arena arena;
+    struct error error;
+    const ProtobufCMessage *decoded = NULL;
+    bool told = false;
+    arena_init(&arena, (size_t)4 << 20);
+    assert_int_equal(message_decode(&leadbus__record__descriptor, record, &arena, &decoded, &error),
+                     0);
+    const Leadbus__Alarm *alarm = ((const Leadbus__Record *)decoded)->tick->alarm;
+    for (size_t i = 0; alarm && i < alarm->n_told; i++)
+        told = told || strcmp(alarm->told[i], unit) == 0;
+    arena_fini(&arena);
+    return told;
+}
+
+size_t scene_alarms(struct scene *scene, const char *unit)
+{
+    struct core_request request = {.type = CORE_TICK, .now_ms = scene->district->now_ms};
+    size_t count = 0;
+    for (int r = 0; r == 0;) {
+        struct core_verdict verdict;
+        struct error error;
+        struct buf record = {0};
+        uint64_t index = core_size(scene->core);
+        r = core_admit(scene->core, &request, &record, &verdict);
+        if (r == 0) {
+            count += tells(buf_bytes(&record), unit);
+            assert_int_equal(core_apply(scene->core, index, buf_bytes(&record), NULL, NULL, &error),
+                             0);
+        }
+        buf_fini(&record);
+    }
+    return count;
+}
+
 struct district_letter *scene_send_draft(struct scene *scene, const struct district_draft *draft)
 {
     int code = 0;

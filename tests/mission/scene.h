@@ -99,6 +99,8 @@ int scene_try(struct scene *scene, const struct district_draft *draft);
 void scene_install(struct scene *scene, uint64_t version);
 /* Lets fall what is due by now; how many records that were. */
 size_t scene_tick(struct scene *scene);
+/* The same; how many of them are alarms that the unit is told of. */
+size_t scene_alarms(struct scene *scene, const char *unit);
 /* The unit's machine acknowledges everything in a lane. */
 void scene_acknowledge(struct scene *scene, const char *unit, unsigned lane);
 /* Where the leg of a unit for a message stands; LIFECYCLE_STATE_COUNT: it has none. */

@@ -126,6 +126,16 @@ static void row_046_a_late_report_is_taken_and_says_when_it_was_noticed(void **s
     (void)scene_send_draft(scene, &draft);
     draft.kind = "notice.bulletin"; /* nothing else is taken as late as that */
     expect_draft_refused(scene, &draft, E_CREATED_OUT_OF_RANGE);
+    /* the police have their time to answer; past it the procuratorate hears of it too */
+    struct district_letter *report = scene_send(scene, REPORT, "", "education", NULL);
+    assert_int_not_equal(
+        scene_leg_view(scene, report, "police-hedong").clocks.due_s[PLAN_CLOCK_SIGN], 0);
+    (void)scene_send(scene, "receipt.signed", "", "police-hedong", report);
+    (void)scene_send(scene, "receipt.accepted", "", "police-hedong", report);
+    assert_int_not_equal(
+        scene_leg_view(scene, report, "police-hedong").clocks.due_s[PLAN_CLOCK_PROGRESS], 0);
+    scene->district->now_ms += 30 * DISTRICT_DAY_MS;
+    assert_int_equal(scene_alarms(scene, "procuratorate"), 1);
 }
 
 static void row_047_only_the_police_alert_and_nothing_goes_before_it(void **state)
@@ -165,6 +175,11 @@ static void row_049_whoever_had_the_alert_hears_that_it_is_over(void **state)
     assert_int_equal(scene_kind(scene, ALERT)->retention_days, 30);
     expect_section(scene, "alert.missing-child-cancel", "", "alert", "{'reason':null}",
                    E_MISSING_FIELD, "alert.reason");
+    /* who signs for it has withdrawn it; an alert past its end without that is told
+     * (unit/test_chains.c) */
+    assert_int_equal(scene_leg(scene, over, SCENE_STREET), LIFECYCLE_SUBMITTED);
+    (void)scene_send(scene, "receipt.signed", "", SCENE_STREET, over);
+    assert_int_equal(scene_leg(scene, over, SCENE_STREET), LIFECYCLE_SIGNED);
 }
 
 static void row_050_a_sighting_joins_the_alerts_thread(void **state)
@@ -273,6 +288,12 @@ static void row_056_a_victim_is_asked_once_or_with_a_reason(void **state)
                    "full.earlier_record");
     expect_section(scene, "handoff.interview", "", "full",
                    "{'session':2,'repeat_reason':'new-facts','earlier_record':'笔录 1'}", 0, "");
+    /* a second request on a thread is counted there, told, and not refused */
+    struct district_letter *lead = scene_send(scene, LEAD, "", "hrss", NULL);
+    (void)scene_send(scene, "handoff.interview", "", "police-hedong", lead);
+    assert_int_equal(scene_alarms(scene, "procuratorate"), 0);
+    (void)scene_send(scene, "handoff.interview", "", "police-hedong", lead);
+    assert_int_equal(scene_alarms(scene, "procuratorate"), 1);
     /* the record is referred to: there is no room for it */
     assert_int_equal(scene_kind(scene, "handoff.interview")->attachments, 0);
     assert_false(scene_has_check(full, PAYLOAD_TEXT));

@@ -381,39 +381,10 @@ static void a_thread_that_the_police_open_is_theirs(void **state)
     expect_custody(&run, CHAINS_UNIT, "civil-affairs"); /* who was first has it */
 }
 
-/* What falls due at that moment because of terms and expiries is told as well. */
 static size_t alarms_until(struct scene *scene, uint64_t until_ms)
 {
-    size_t count = 0;
-    struct core_request request = {.type = CORE_TICK};
     scene->district->now_ms = until_ms;
-    request.now_ms = until_ms;
-    for (;;) {
-        struct core_verdict verdict;
-        struct error error;
-        struct arena arena;
-        const ProtobufCMessage *decoded = NULL;
-        struct buf record = {0};
-        int r = core_admit(scene->core, &request, &record, &verdict);
-        if (r == 0) {
-            arena_init(&arena, (size_t)1 << 20);
-            assert_int_equal(message_decode(&leadbus__record__descriptor, buf_bytes(&record),
-                                            &arena, &decoded, &error),
-                             0);
-            const Leadbus__Record *said = (const Leadbus__Record *)decoded;
-            if (said->tick->alarm) {
-                count++;
-                assert_string_equal(said->tick->alarm->told[said->tick->alarm->n_told - 1],
-                                    "joint-conference-office");
-            }
-            arena_fini(&arena);
-            assert_int_equal(core_apply(scene->core, core_size(scene->core), buf_bytes(&record),
-                                        NULL, NULL, &error),
-                             0);
-        }
-        buf_fini(&record);
-        if (r != 0) return count;
-    }
+    return scene_alarms(scene, "joint-conference-office");
 }
 
 static void hours_in_nobodys_custody_are_a_gap(void **state)
@@ -518,6 +489,27 @@ static void a_second_interview_is_told_and_not_refused(void **state)
     assert_int_equal(alarms_until(scene, scene->district->now_ms), 1);
 }
 
+static void who_supervises_reports_hears_of_one_that_is_not_answered(void **state)
+{
+    struct scene *scene = *state;
+    uint64_t now_ms = scene->district->now_ms;
+    struct district_letter *lead =
+        scene_send(scene, "lead.suspected-trafficking", "", "education", NULL);
+    (void)scene_send(scene, "receipt.signed", "", "police-hedong", lead);
+    assert_int_equal(alarms_until(scene, now_ms + 30 * DISTRICT_DAY_MS), 0); /* nobody supervises */
+    now_ms = scene->district->now_ms;
+    struct district_letter *report =
+        scene_send(scene, "lead.mandatory-report", "", "education", NULL);
+    (void)scene_send(scene, "receipt.signed", "", "police-hedong", report);
+    scene->district->now_ms = now_ms + 30 * DISTRICT_DAY_MS;
+    assert_int_equal(scene_alarms(scene, "procuratorate"), 1);
+    report = scene_send(scene, "lead.mandatory-report", "", "education", NULL);
+    (void)scene_send(scene, "receipt.signed", "", "police-hedong", report);
+    (void)scene_send(scene, "receipt.accepted", "", "police-hedong", report);
+    (void)scene_send(scene, "receipt.progress", "", "police-hedong", report);
+    assert_int_equal(alarms_until(scene, now_ms + 90 * DISTRICT_DAY_MS), 0);
+}
+
 /* ---- the file -----------------------------------------------------------------------------------
  */
 
@@ -605,6 +597,7 @@ int main(void)
         scene_test(a_revision_moves_the_end_of_an_alert),
         scene_test(what_is_stood_down_in_time_is_not_told),
         scene_test(a_second_interview_is_told_and_not_refused),
+        scene_test(who_supervises_reports_hears_of_one_that_is_not_answered),
         cmocka_unit_test(a_wrong_table_is_refused_with_its_line),
         cmocka_unit_test(a_plan_without_chains_orders_nothing),
     };

@@ -417,6 +417,8 @@ enum leadbus_notice {
                                    their care */
     LEADBUS_NOTICE_ALERT_END = 7, /* of `thread`: an alert is past its end and was not stood down */
     LEADBUS_NOTICE_AGAIN = 8,     /* of `thread`: what should come once has come again */
+    LEADBUS_NOTICE_UNANSWERED = 9, /* of `thread`: a report was not answered in time. To the
+                                      procuratorate that supervises it */
 };
 struct leadbus_item {
     uint64_t number; /* local, ascending in order of arrival, from 1; 0 for our own messages */
