@@ -163,12 +163,15 @@ static int encode_missed(const struct core *core, const struct core_due_list *li
     return r;
 }
 
-static int encode_alarm(const struct core *core, const struct core_due *due, Leadbus__Tick *tick,
-                        Leadbus__Record *record, struct buf *ret_record, struct error *ret_error)
+static int encode_alarm(const struct core *core, const struct core_request *request,
+                        uint64_t now_ms, const struct core_due *due, struct buf *ret_record,
+                        struct error *ret_error)
 {
     const struct core_alarm *raised = &core->alarms[due->slot];
     const struct core_thread *thread = &core->threads[core->messages[raised->message].thread];
     Leadbus__Alarm alarm = LEADBUS__ALARM__INIT;
+    Leadbus__Tick tick = LEADBUS__TICK__INIT;
+    Leadbus__Record record = core_record(request, now_ms, LEADBUS__RECORD__WHAT_TICK);
     struct core_told told;
     char *names[sizeof told.units / sizeof *told.units];
     core_alarm_told(core, due->slot, &told);
@@ -180,8 +183,9 @@ static int encode_alarm(const struct core *core, const struct core_due *due, Lea
     alarm.until_ms = raised->until_ms;
     alarm.n_told = told.count;
     alarm.told = names;
-    tick->alarm = &alarm;
-    return record_encode(record, ret_record, ret_error);
+    tick.alarm = &alarm;
+    record.tick = &tick;
+    return record_encode(&record, ret_record, ret_error);
 }
 
 static int encode_tick(const struct core *core, const struct core_request *request, uint64_t now_ms,
@@ -193,7 +197,7 @@ static int encode_tick(const struct core *core, const struct core_request *reque
     uint64_t expired[CORE_TICK_COUNT_MAX];
     record.tick = &tick;
     if (list->unit == CORE_UNIT_ALARM)
-        return encode_alarm(core, &list->items[0], &tick, &record, ret_record, &verdict->error);
+        return encode_alarm(core, request, now_ms, &list->items[0], ret_record, &verdict->error);
     if (list->unit != CORE_UNIT_NONE)
         return encode_missed(core, list, &tick, &record, ret_record, &verdict->error);
     for (size_t i = 0; i < list->count; i++) expired[i] = list->items[i].index;
