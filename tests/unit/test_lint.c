@@ -363,11 +363,10 @@ static void every_code_has_a_case(void **unused)
     }
 }
 
-static void the_manual_page_lists_every_code(void **unused)
+static void page_lists_every_code(const char *path)
 {
-    (void)unused;
     size_t len = 0;
-    char *page = plan_files_read(LEADBUS_SOURCE_DIR "/docs/man/leadbus-plan.1", &len);
+    char *page = plan_files_read(path, &len);
     const char *code = NULL;
     assert_non_null(page);
     for (size_t i = 0; (code = plan_lint_code_at(i, NULL)) != NULL; i++) {
@@ -378,9 +377,16 @@ static void the_manual_page_lists_every_code(void **unused)
             line[at++] = *c;
         }
         line[at] = '\0';
-        if (!strstr(page, line)) fail_msg("docs/man/leadbus-plan.1 does not list %s", code);
+        if (!strstr(page, line)) fail_msg("%s does not list %s", path, code);
     }
     free(page);
+}
+
+static void the_manual_pages_list_every_code(void **unused)
+{
+    (void)unused;
+    page_lists_every_code(LEADBUS_SOURCE_DIR "/docs/man/leadbus-plan.1");
+    page_lists_every_code(LEADBUS_SOURCE_DIR "/docs/man/zh_CN/leadbus-plan.1");
 }
 
 static void rows_that_do_something_are_not_called_shadowed(void **unused)
@@ -546,7 +552,7 @@ int main(void)
         cmocka_unit_test(a_route_wider_than_the_limit_is_found),
         cmocka_unit_test(an_empty_calendar_is_found),
         cmocka_unit_test(every_code_has_a_case),
-        cmocka_unit_test(the_manual_page_lists_every_code),
+        cmocka_unit_test(the_manual_pages_list_every_code),
         cmocka_unit_test(rows_that_do_something_are_not_called_shadowed),
         cmocka_unit_test(units_without_keys_are_found),
         cmocka_unit_test(what_is_open_is_listed_with_its_value),
