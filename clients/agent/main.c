@@ -152,12 +152,16 @@ static int read_bundle(const char *path, struct buf *bundle, struct error *ret_e
     int status = file_read(path, LIMIT_BUNDLE_BYTES_MAX, bundle, ret_error);
     if (status) return status;
     if (bundle->len && agent_is_bundle(buf_bytes(bundle))) return 0;
+    if (!bundle->len)
+        return error_say(ret_error, E_BAD_FORM, path,
+                         "空文件：trust.bundle 应为已签名的方案包，请向授权机构索取",
+                         "empty: trust.bundle should be a signed bundle; ask the authority for it");
     return error_say(
         ret_error, E_BAD_FORM, path,
-        "%s：trust.bundle 应为已签名的方案包（leadbus-ca combine 的输出），请向授权机构索取",
-        "%s: trust.bundle should be a signed bundle (as leadbus-ca combine writes it); "
-        "ask the authority for it",
-        bundle->len ? T("不是方案包", "no bundle") : T("空文件", "empty"));
+        "不是方案包：trust.bundle 应为已签名的方案包（leadbus-ca combine "
+        "的输出），请向授权机构索取",
+        "no bundle: trust.bundle should be a signed bundle (as leadbus-ca combine writes it); "
+        "ask the authority for it");
 }
 
 static int read_material(const struct config *config, struct material *material,

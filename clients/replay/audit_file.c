@@ -67,9 +67,12 @@ static int expect(sqlite3 *db, const char *sql, const char *wanted, const char *
         sqlite3_step(statement) != SQLITE_ROW)
         code = error_set(ret_error, E_JOURNAL_CORRUPT, place, "%s", sqlite3_errmsg(db));
     const char *found = code == 0 ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    if (code == 0 && (found == NULL || strcmp(found, wanted) != 0))
+    if (code == 0 && found == NULL)
+        code = error_say(ret_error, E_JOURNAL_CORRUPT, place, "没有，应为 %.100s",
+                         "nothing instead of %.100s", wanted);
+    if (code == 0 && strcmp(found, wanted) != 0)
         code = error_say(ret_error, E_JOURNAL_CORRUPT, place, "为 %.100s，应为 %.100s",
-                         "%.100s instead of %.100s", found == NULL ? "nothing" : found, wanted);
+                         "%.100s instead of %.100s", found, wanted);
     sqlite3_finalize(statement);
     return code;
 }

@@ -132,7 +132,8 @@ static int parse_options(int argc, char **argv, struct command_options *options,
     for (size_t i = 0; status == 0 && i < keys.count; i++) status = add_key(options, keys.items[i]);
     if (status == 0 && threshold != NULL) {
         if (threshold[strspn(threshold, "0123456789")] != '\0' || atoi(threshold) < 1)
-            status = out_usage("--threshold %s", threshold);
+            status = out_usage(T("--threshold %s：应为正整数", "--threshold %s: a number from 1"),
+                               threshold);
         else
             options->trust.threshold = (size_t)atoi(threshold);
     }
