@@ -104,6 +104,40 @@ static json_t *timeline_json(const struct agent *agent, const struct leadbus_ite
     return object;
 }
 
+/* The steps of chains and who has the person in their care; nothing where there is neither. */
+static void chains_json(const leadbus_thread *thread, json_t *object)
+{
+    struct leadbus_step step;
+    struct leadbus_custody custody;
+    json_t *steps = json_array();
+    for (size_t i = 0; leadbus_thread_step(thread, i, &step); i++) {
+        json_t *one = json_object();
+        render_set(one, "step", step.step);
+        render_set(one, "name_zh", step.name_zh);
+        render_set(one, "name_en", step.name_en);
+        render_set_time(one, "at", step.at_ms);
+        render_set_time(one, "period_until", step.until_ms);
+        if (step.owed) json_object_set_new(one, "owed", json_true());
+        json_array_append_new(steps, one);
+    }
+    if (json_array_size(steps) > 0)
+        json_object_set_new(object, "steps", steps);
+    else
+        json_decref(steps);
+    leadbus_thread_custody(thread, &custody);
+    if (strcmp(custody.holder, "nobody") == 0) return;
+    json_t *one = json_object();
+    render_set(one, "holder", custody.holder);
+    render_set(one, "unit", custody.unit);
+    render_set_time(one, "since", custody.since_ms);
+    if (custody.gap_count > 0) {
+        json_object_set_new(one, "gap_count", json_integer((json_int_t)custody.gap_count));
+        render_set_time(one, "gap_from", custody.gap_from_ms);
+        render_set_time(one, "gap_until", custody.gap_until_ms);
+    }
+    json_object_set_new(object, "custody", one);
+}
+
 bool api_thread_waits(struct agent *agent, struct http_request *request, struct http_reply *reply,
                       const uint8_t id[16], int *status, struct error *ret_error)
 {
@@ -147,6 +181,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
     render_set_id(reply->json, "id", id);
     render_set(reply->json, "status", render_thread_state(leadbus_thread_status(thread)));
     if (leadbus_thread_listed(thread)) json_object_set_new(reply->json, "listed", json_true());
+    chains_json(thread, reply->json);
     json_object_set_new(reply->json, "timeline", timeline);
     json_object_set_new(reply->json, "legs", legs);
     leadbus_thread_free(thread);

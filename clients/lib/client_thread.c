@@ -11,6 +11,8 @@ struct leadbus_thread {
     struct thread thread;
     struct leadbus_leg *legs;
     char (*leg_names)[2][128];
+    struct leadbus_step *steps;
+    char (*step_names)[2][128];
     struct gathered in, out;
     struct leadbus_item *items;
     struct buf *bodies;
@@ -94,6 +96,44 @@ static void thread_legs(const leadbus *lb, leadbus_thread *thread)
     }
 }
 
+/* The step's number in the plan; its count: it has none such. */
+static size_t step_number(const struct plan *plan, const char *name)
+{
+    size_t i = 0;
+    for (; i < plan_step_count(plan); i++) {
+        const struct plan_step *step = plan_step(plan, i);
+        size_t len = strlen(step->chain);
+        if (strncmp(name, step->chain, len) == 0 && name[len] == '/' &&
+            strcmp(name + len + 1, step->step) == 0)
+            break;
+    }
+    return i;
+}
+
+static void thread_steps(const leadbus *lb, leadbus_thread *thread)
+{
+    const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
+    size_t count = thread->thread.step_count;
+    thread->steps = calloc(count + 1, sizeof *thread->steps);
+    thread->step_names = calloc(count + 1, sizeof *thread->step_names);
+    CHECK(thread->steps != NULL && thread->step_names != NULL);
+    for (size_t i = 0; i < count; i++) {
+        const struct thread_step *step = &thread->thread.steps[i];
+        size_t number = step_number(plan, step->name);
+        const struct plan_step *found = plan_step(plan, number);
+        char(*names)[128] = thread->step_names[i];
+        (void)snprintf(names[0], sizeof names[0], "%s", found ? found->name_zh : "");
+        (void)snprintf(names[1], sizeof names[1], "%s", found ? found->name_en : "");
+        thread->steps[i] = (struct leadbus_step){
+            .step = step->name,
+            .name_zh = names[0],
+            .name_en = names[1],
+            .at_ms = step->at_ms,
+            .until_ms = step->at_ms ? chains_period_end(plan, number, step->at_ms) : 0,
+            .owed = step->owed};
+    }
+}
+
 int leadbus_thread_get(leadbus *lb, const uint8_t *id, leadbus_thread **ret_thread,
                        struct leadbus_error *ret_error)
 {
@@ -114,6 +154,7 @@ int leadbus_thread_get(leadbus *lb, const uint8_t *id, leadbus_thread **ret_thre
         return client_failed(ret_error, &error);
     }
     thread_legs(lb, thread);
+    thread_steps(lb, thread);
     thread->status = (int)thread_status(&thread->thread, trust_bundle_plan(lb->engine->bundle));
     *ret_thread = thread;
     return 0;
@@ -140,6 +181,8 @@ void leadbus_thread_free(leadbus_thread *thread)
     free(thread->out.out);
     free(thread->legs);
     free(thread->leg_names);
+    free(thread->steps);
+    free(thread->step_names);
     thread_fini(&thread->thread);
     arena_fini(&thread->arena);
     free(thread);
@@ -153,6 +196,30 @@ int leadbus_thread_status(const leadbus_thread *thread)
 int leadbus_thread_listed(const leadbus_thread *thread)
 {
     return thread->thread.listed;
+}
+
+size_t leadbus_thread_step_count(const leadbus_thread *thread)
+{
+    return thread->thread.step_count;
+}
+
+int leadbus_thread_step(const leadbus_thread *thread, size_t i, struct leadbus_step *ret)
+{
+    if (i >= thread->thread.step_count) return 0;
+    *ret = thread->steps[i];
+    return 1;
+}
+
+void leadbus_thread_custody(const leadbus_thread *thread, struct leadbus_custody *ret)
+{
+    const struct chains_custody *custody = &thread->thread.custody;
+    *ret =
+        (struct leadbus_custody){.holder = chains_holder_name((enum chains_holder)custody->holder),
+                                 .unit = thread->thread.custodian,
+                                 .since_ms = custody->since_ms,
+                                 .gap_count = custody->gap_count,
+                                 .gap_from_ms = custody->gap_from_ms,
+                                 .gap_until_ms = custody->gap_until_ms};
 }
 
 size_t leadbus_thread_item_count(const leadbus_thread *thread)

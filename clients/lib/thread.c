@@ -6,7 +6,12 @@
 
 #include "proto/base/check.h"
 
-enum { THREAD_FORMAT = 3, THREAD_FORMAT_CLOCKLESS = 2, THREAD_FORMAT_BEFORE = 1 };
+enum {
+    THREAD_FORMAT = 4,
+    THREAD_FORMAT_CHAINLESS = 3,
+    THREAD_FORMAT_CLOCKLESS = 2,
+    THREAD_FORMAT_BEFORE = 1
+};
 
 void thread_init(struct thread *thread, const uint8_t id[16])
 {
@@ -20,6 +25,7 @@ void thread_fini(struct thread *thread)
     free(thread->participants);
     free(thread->legs);
     free(thread->acts);
+    free(thread->steps);
     memset(thread, 0, sizeof *thread);
 }
 
@@ -99,6 +105,19 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
     }
     buf_append_u8(ret_bytes, thread->bound);
     buf_append_u8(ret_bytes, thread->listed);
+    buf_append_u16(ret_bytes, (uint16_t)thread->step_count);
+    for (size_t i = 0; i < thread->step_count; i++) {
+        put_text(ret_bytes, thread->steps[i].name);
+        buf_append_u64(ret_bytes, thread->steps[i].at_ms);
+        buf_append_u8(ret_bytes, thread->steps[i].owed);
+    }
+    buf_append_u8(ret_bytes, thread->custody.holder);
+    put_text(ret_bytes, thread->custodian);
+    buf_append_u32(ret_bytes, thread->custody.gap_count);
+    buf_append_u64(ret_bytes, thread->custody.since_ms);
+    buf_append_u64(ret_bytes, thread->custody.offered_ms);
+    buf_append_u64(ret_bytes, thread->custody.gap_from_ms);
+    buf_append_u64(ret_bytes, thread->custody.gap_until_ms);
 }
 
 /* Reads on; past the end everything is zero and `bad` stays set. */
@@ -180,6 +199,27 @@ static void decode_acts(struct reader *reader, struct thread *thread)
     thread->bound = *take(reader, 1) != 0;
 }
 
+static void decode_chains(struct reader *reader, struct thread *thread)
+{
+    size_t count = load_u16(take(reader, 2));
+    for (size_t i = 0; i < count && !reader->bad; i++) {
+        thread->steps = grown(thread->steps, &thread->step_cap, i, sizeof *thread->steps);
+        take_text(reader, thread->steps[i].name, sizeof thread->steps[i].name);
+        thread->steps[i].at_ms = load_u64(take(reader, 8));
+        thread->steps[i].owed = *take(reader, 1) != 0;
+        thread->step_count = i + 1;
+    }
+    struct chains_custody *custody = &thread->custody;
+    custody->holder = *take(reader, 1);
+    if (custody->holder >= CHAINS_HOLDER_COUNT) reader->bad = true;
+    take_text(reader, thread->custodian, sizeof thread->custodian);
+    custody->gap_count = load_u32(take(reader, 4));
+    custody->since_ms = load_u64(take(reader, 8));
+    custody->offered_ms = load_u64(take(reader, 8));
+    custody->gap_from_ms = load_u64(take(reader, 8));
+    custody->gap_until_ms = load_u64(take(reader, 8));
+}
+
 int thread_decode(struct bytes input, struct thread *thread, struct error *ret_error)
 {
     struct reader reader = {.rest = input};
@@ -211,7 +251,8 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
         thread->leg_count = i + 1;
     }
     if (format != THREAD_FORMAT_BEFORE) decode_acts(&reader, thread);
-    if (format == THREAD_FORMAT) thread->listed = *take(&reader, 1) != 0;
+    if (format >= THREAD_FORMAT_CHAINLESS) thread->listed = *take(&reader, 1) != 0;
+    if (format == THREAD_FORMAT) decode_chains(&reader, thread);
     if (reader.bad || reader.rest.len != 0)
         return error_say(ret_error, E_BAD_FORM, "thread", "本地存储的内容损坏",
                          "damaged in the store");
@@ -513,6 +554,83 @@ static void apply_act(struct thread *thread, const struct plan *plan, const char
         act_put(thread, head->id.data, meant.one != SIZE_MAX ? meant.one : THREAD_ACT_ALL);
 }
 
+/* ---- chains -------------------------------------------------------------------------------------
+ */
+
+static void step_name(const struct plan *plan, size_t step, char ret[THREAD_NAME_LEN])
+{
+    const struct plan_step *found = plan_step(plan, step);
+    (void)snprintf(ret, THREAD_NAME_LEN, "%s/%s", found->chain, found->step);
+}
+
+static struct thread_step *step_of(struct thread *thread, const char *name, bool put)
+{
+    for (size_t i = 0; i < thread->step_count; i++)
+        if (strcmp(thread->steps[i].name, name) == 0) return &thread->steps[i];
+    if (!put || thread->step_count == UINT16_MAX) return NULL;
+    thread->steps =
+        grown(thread->steps, &thread->step_cap, thread->step_count, sizeof *thread->steps);
+    struct thread_step *step = &thread->steps[thread->step_count++];
+    memset(step, 0, sizeof *step);
+    copy_text(step->name, sizeof step->name, name);
+    return step;
+}
+
+static void keep_steps(struct thread *thread, const struct plan *plan,
+                       const struct chains_change *change)
+{
+    for (size_t i = 0; i < plan_step_count(plan); i++) {
+        char name[THREAD_NAME_LEN];
+        bool done = (change->done >> i & 1) != 0, owed = (change->owed >> i & 1) != 0;
+        if (!done && !owed) continue;
+        step_name(plan, i, name);
+        struct thread_step *step = step_of(thread, name, true);
+        if (!step) continue;
+        if (done) step->at_ms = change->at_ms;
+        step->owed = !done && (step->owed || owed);
+    }
+}
+
+/* What the bus has taken; a unit that had less of it before judges nothing. */
+static void apply_chains(struct thread *thread, const struct plan *plan,
+                         const struct plan_kind *kind, const Leadbus__Header *head, bool opening,
+                         uint64_t time_ms)
+{
+    struct chains chains = {0};
+    struct chains_change change;
+    struct chains_event event = {.plan = plan,
+                                 .kind = kind,
+                                 .topic = head->topic,
+                                 .from = plan_unit_current(plan, head->from),
+                                 .opens = opening,
+                                 .early = (head->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY),
+                                 .taken = true,
+                                 .occurred_ms = head->occurred_ms,
+                                 .now_ms = time_ms};
+    if (event.from == PLAN_UNIT_NONE) return;
+    const struct thread_leg *leg = kind->act == PLAN_ACT_ACCEPT && head->parent.len == 16
+                                       ? leg_find(thread, head->from, head->parent.data)
+                                       : NULL;
+    if (leg) event.accepts = plan_kind_find(plan, leg->kind);
+    if (leg) event.accepts_topic = leg->topic;
+    for (size_t i = 0; i < plan_step_count(plan); i++) {
+        char name[THREAD_NAME_LEN];
+        step_name(plan, i, name);
+        const struct thread_step *step = step_of(thread, name, false);
+        if (!step) continue;
+        chains.done |= (uint64_t)(step->at_ms != 0) << i;
+        chains.owed |= (uint64_t)step->owed << i;
+        chains.at_ms[i] = step->at_ms;
+    }
+    if (chains_next(&chains, &event, &change, NULL) != 0 || change.done == 0) return;
+    keep_steps(thread, plan, &change);
+    thread->custody.unit = plan_unit_current(plan, thread->custodian);
+    (void)chains_custody(&thread->custody, &change, event.from, head->occurred_ms);
+    const struct plan_unit *unit =
+        thread->custody.holder == CHAINS_UNIT ? plan_unit(plan, thread->custody.unit) : NULL;
+    copy_text(thread->custodian, sizeof thread->custodian, unit ? unit->key : "");
+}
+
 void thread_apply(struct thread *thread, const struct plan *plan, const char *self,
                   const Leadbus__Header *head, uint64_t index, uint64_t time_ms)
 {
@@ -540,6 +658,7 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
                  signer || moved ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY, index);
         }
     }
+    if (kind && index != THREAD_PENDING) apply_chains(thread, plan, kind, head, opening, time_ms);
     if (legs) add_legs(thread, plan, self, head, time_ms);
     if (kind && kind->act != PLAN_ACT_NONE && !opening)
         apply_act(thread, plan, self, kind->act, head, index == THREAD_PENDING, time_ms);

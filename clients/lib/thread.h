@@ -13,6 +13,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/limits.h"
+#include "proto/plan/chains.h"
 #include "proto/plan/clocks.h"
 #include "proto/plan/lifecycle.h"
 #include "proto/plan/plan.h"
@@ -50,6 +51,12 @@ struct thread_act {
     uint8_t message[16];
     uint16_t leg; /* THREAD_ACT_ALL: not on one alone */
 };
+/* A step of a chain: as far as this unit had the messages. */
+struct thread_step {
+    char name[THREAD_NAME_LEN]; /* "rescue/handover" */
+    uint64_t at_ms;             /* as stated; 0: it has not come */
+    bool owed;
+};
 struct thread {
     uint8_t id[16];
     char kind[THREAD_NAME_LEN], topic[THREAD_NAME_LEN], area[16], from[THREAD_NAME_LEN];
@@ -64,6 +71,10 @@ struct thread {
     size_t act_count, act_cap;
     bool bound;  /* a case of child trafficking was opened */
     bool listed; /* under supervision */
+    struct thread_step *steps;
+    size_t step_count, step_cap;
+    struct chains_custody custody;   /* .unit: not used, the key stands beside */
+    char custodian[THREAD_NAME_LEN]; /* of CHAINS_UNIT; else empty */
 };
 
 void thread_init(struct thread *thread, const uint8_t id[16]);

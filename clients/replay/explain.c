@@ -17,6 +17,7 @@ struct explaining {
     struct route route;
     struct route_skip skips[LIMIT_UNIT_COUNT_MAX];
     size_t skip_count;
+    const struct core *core; /* as of the journal's end */
 };
 
 static const char *unit_name(const struct explaining *explaining, const char *key)
@@ -190,6 +191,49 @@ static int print_acts(const struct explaining *explaining, struct error *ret_err
     return code;
 }
 
+/* "rescue/dna" in words; a step that the plan does not have any more as it is. */
+static const char *step_name(const struct explaining *explaining, const char *step)
+{
+    for (size_t i = 0; i < plan_step_count(explaining->plan); i++) {
+        const struct plan_step *found = plan_step(explaining->plan, i);
+        size_t len = strlen(found->chain);
+        if (strncmp(step, found->chain, len) == 0 && step[len] == '/' &&
+            strcmp(step + len + 1, found->step) == 0)
+            return T(found->name_zh, found->name_en);
+    }
+    return step;
+}
+
+/* As of the journal's end, of the whole thread. */
+static void print_chains(const struct explaining *explaining)
+{
+    struct core_thread_step steps[PLAN_STEP_COUNT_MAX];
+    char time[I18N_TIME_LEN], until[I18N_TIME_LEN];
+    const uint8_t *thread = explaining->story->thread;
+    struct core_thread_custody view = core_thread_custody(explaining->core, thread);
+    size_t count = core_thread_steps(explaining->core, thread, steps, PLAN_STEP_COUNT_MAX);
+    if (count > PLAN_STEP_COUNT_MAX) count = PLAN_STEP_COUNT_MAX;
+    if (count > 0) puts(T("线索上的环节：", "steps on the thread:"));
+    for (size_t i = 0; i < count; i++) {
+        if (steps[i].at_ms != 0)
+            printf("  %s  %s\n", out_time(steps[i].at_ms, time),
+                   step_name(explaining, steps[i].step));
+        else
+            printf(T("  尚缺：%s\n", "  owed: %s\n"), step_name(explaining, steps[i].step));
+    }
+    if (view.custody.holder != CHAINS_NOBODY)
+        printf(T("  责任：%s，自 %s\n", "  custody: %s, since %s\n"),
+               view.unit[0] != '\0'
+                   ? unit_name(explaining, view.unit)
+                   : chains_holder_text((enum chains_holder)view.custody.holder, i18n_lang()),
+               out_time(view.custody.since_ms, time));
+    if (view.custody.gap_count > 0)
+        printf(T("  责任空档 %u 次，最近一次：%s 至 %s\n",
+                 "  gaps in custody: %u, the newest from %s to %s\n"),
+               (unsigned)view.custody.gap_count, out_time(view.custody.gap_from_ms, time),
+               out_time(view.custody.gap_until_ms, until));
+}
+
 static int print_all(const struct explaining *explaining, struct error *ret_error)
 {
     struct buf scratch = {0};
@@ -199,11 +243,36 @@ static int print_all(const struct explaining *explaining, struct error *ret_erro
         print_recipient(explaining, i, &scratch);
     print_skips(explaining);
     buf_fini(&scratch);
+    print_chains(explaining);
     return print_acts(explaining, ret_error);
 }
 
 /* ---- as JSON ----------------------------------------------------------------------------------
  */
+static json_t *steps_json(const struct explaining *explaining)
+{
+    struct core_thread_step steps[PLAN_STEP_COUNT_MAX];
+    json_t *list = json_array();
+    size_t count =
+        core_thread_steps(explaining->core, explaining->story->thread, steps, PLAN_STEP_COUNT_MAX);
+    for (size_t i = 0; i < count && i < PLAN_STEP_COUNT_MAX; i++)
+        json_array_append_new(list, json_pack("{s:s, s:I, s:b}", "step", steps[i].step, "at_ms",
+                                              (json_int_t)steps[i].at_ms, "owed", steps[i].owed));
+    return list;
+}
+
+static json_t *custody_json(const struct explaining *explaining)
+{
+    struct core_thread_custody view =
+        core_thread_custody(explaining->core, explaining->story->thread);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "holder",
+                     chains_holder_name((enum chains_holder)view.custody.holder), "unit", view.unit,
+                     "since_ms", (json_int_t)view.custody.since_ms, "gap_count",
+                     (json_int_t)view.custody.gap_count, "gap_from_ms",
+                     (json_int_t)view.custody.gap_from_ms, "gap_until_ms",
+                     (json_int_t)view.custody.gap_until_ms);
+}
+
 static json_t *recipients_json(const struct explaining *explaining)
 {
     const Leadbus__Header *head = explaining->story->envelope.head;
@@ -289,13 +358,14 @@ static int show_json(const struct explaining *explaining, struct error *ret_erro
     }
     uuid_text(story->id, id);
     uuid_text(story->thread, thread);
-    out_json(
-        json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "index",
-                  (json_int_t)story->index, "id", id, "thread", thread, "kind", head->kind, "topic",
-                  head->topic, "from", head->from, "officer", head->officer, "area", head->area,
-                  "created_ms", (json_int_t)head->created_ms, "time_ms", (json_int_t)story->time_ms,
-                  "bundle", (json_int_t)head->bundle, "recipients", recipients_json(explaining),
-                  "not_addressed", skips_json(explaining), "acts", acts));
+    out_json(json_pack(
+        "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "index",
+        (json_int_t)story->index, "id", id, "thread", thread, "kind", head->kind, "topic",
+        head->topic, "from", head->from, "officer", head->officer, "area", head->area, "created_ms",
+        (json_int_t)head->created_ms, "time_ms", (json_int_t)story->time_ms, "bundle",
+        (json_int_t)head->bundle, "recipients", recipients_json(explaining), "not_addressed",
+        skips_json(explaining), "acts", acts, "steps", steps_json(explaining), "custody",
+        custody_json(explaining)));
     return 0;
 }
 
@@ -326,6 +396,7 @@ int command_explain(struct command_options *options)
     if (status == 0) {
         /* The hook has kept the very bundle that it was routed by. */
         explaining->story = story;
+        explaining->core = audit_core(audit);
         int code = trust_bundle_open(buf_bytes(&story->bundles[0].bytes), &story->bundles[0].root,
                                      &explaining->bundle, &error);
         if (code == 0) {

@@ -123,15 +123,16 @@ static int judge(const struct chains *chains, const struct chains_event *event,
 {
     uint64_t owed = 0;
     if (row->alone && !chain_begun(event->plan, chains->done, row->step)) return 0;
-    if (row->bars & chains->done)
+    if ((row->bars & chains->done) && !event->taken)
         return refuse_barred(event, row, row->bars & chains->done, ret_error);
     if (chains->owed >> row->step & 1) return 0; /* it is waited for: it comes when it can */
     for (size_t i = 0; i < row->after_count; i++) {
         size_t missing = missing_of(chains, event, row, row->after[i], at_ms);
         if (missing == PLAN_STEP_COUNT_MAX) continue;
-        if (!row->early || !event->early)
+        if (!row->early && event->taken) continue;
+        if (!row->early || (!event->early && !event->taken))
             return refuse_missing(chains, event, row, missing, ret_error);
-        owed |= (uint64_t)1 << missing;
+        if (event->early) owed |= (uint64_t)1 << missing;
     }
     *ret_owed |= owed & ~chains->done;
     return 0;

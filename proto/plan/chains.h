@@ -40,6 +40,7 @@ struct chains_event {
     uint16_t from; /* the sender's number in that plan */
     bool opens;    /* the thread */
     bool early;    /* it states a reason */
+    bool taken;    /* by the bus, which knows more: not judged again */
     uint64_t occurred_ms, now_ms;
 };
 

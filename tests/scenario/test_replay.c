@@ -265,6 +265,8 @@ static void explain_cites_and_tells_who_was_left_out(void **state)
     assert_int_equal(replay("explain", "--root", root_path, "--json", journal, id, NULL), 0);
     assert_says("\"received\": true");
     assert_says("\"not_addressed\"");
+    assert_says("\"custody\"");
+    assert_says("\"steps\"");
 }
 
 /* Only a journal, a signature or a proof "does not hold": a number that somebody mistyped is none.

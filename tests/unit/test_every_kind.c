@@ -519,6 +519,63 @@ static void extend_and_pause(void)
     (void)say(PLAN_ACT_SUPERVISE, "lift-case", office, &listed);
 }
 
+static struct message send_on(const char *kind, const char *topic, const char *from,
+                              const struct message *on)
+{
+    const struct plan_kind *found = plan_kind_find(fake.district->plan, kind);
+    CHECK(found != NULL);
+    struct message message = {.kind = found,
+                              .topic = topic,
+                              .area = on->area,
+                              .from = plan_unit_find(fake.district->plan, from)};
+    send(&message, on);
+    return message;
+}
+
+static void expect_custody(const char *reader, const struct message *on, const char *custodian)
+{
+    struct engine_thread held;
+    struct fake_unit *at = fake_unit(&fake, reader);
+    CHECK(at != NULL);
+    assert_int_equal(engine_thread_load(at->engine, NULL, on->thread, &held, NULL), 0);
+    struct core_thread_custody view = core_thread_custody(broker, on->thread);
+    assert_string_equal(view.unit, custodian);
+    assert_string_equal(held.thread.custodian, custodian);
+    assert_int_equal(held.thread.custody.holder, view.custody.holder);
+    assert_int_equal(held.thread.custody.since_ms, view.custody.since_ms);
+    engine_thread_fini(&held);
+}
+
+/* Who has the person in their care, as the broker and both ends of a handover have it; the step
+ * that came early leaves what it owes at both ends too. */
+static void hand_over(void)
+{
+    const char police[] = "police-hedong", civil[] = "civil-affairs";
+    struct core_thread_step steps[8];
+    struct engine_thread held;
+    struct message lead = open_lead("lead.exploitation", "begging", "education");
+    (void)say(PLAN_ACT_SIGN, "", police, &lead);
+    (void)say(PLAN_ACT_ACCEPT, "", police, &lead);
+    expect_custody(police, &lead, police);
+    struct message handover = send_on("handoff.victim", "", police, &lead);
+    expect_custody(police, &lead, police);
+    (void)say(PLAN_ACT_SIGN, "", civil, &handover);
+    (void)say(PLAN_ACT_ACCEPT, "", civil, &handover);
+    expect_custody(police, &lead, civil);
+    expect_custody(civil, &lead, civil);
+    assert_int_equal(core_thread_steps(broker, lead.thread, steps, 8), 4);
+    struct fake_unit *at = fake_unit(&fake, police);
+    CHECK(at != NULL);
+    assert_int_equal(engine_thread_load(at->engine, NULL, lead.thread, &held, NULL), 0);
+    assert_int_equal(held.thread.step_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(held.thread.steps[i].name, steps[i].step);
+        assert_int_equal(held.thread.steps[i].at_ms, steps[i].at_ms);
+        assert_int_equal(held.thread.steps[i].owed, steps[i].owed);
+    }
+    engine_thread_fini(&held);
+}
+
 /* ---- the tests ---------------------------------------------------------------------------------
  */
 static void send_all(const struct plan_kind *kind, const char *topic)
@@ -556,6 +613,7 @@ static void every_kind_goes_to_the_same_recipients_everywhere(void **state)
     pass_on_and_back();
     object_and_decide();
     extend_and_pause();
+    hand_over();
     size_t messages = 0;
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         const struct plan_kind *kind = plan_kind(plan, k);

@@ -580,6 +580,26 @@ LEADBUS_API int leadbus_thread_ask(leadbus *lb, const uint8_t *thread,
 LEADBUS_API void leadbus_thread_free(leadbus_thread *thread);
 LEADBUS_API int leadbus_thread_status(const leadbus_thread *thread); /* leadbus_thread_state */
 LEADBUS_API int leadbus_thread_listed(const leadbus_thread *thread); /* 1: under supervision */
+/* A step of one of the plan's chains, "rescue/handover", as far as this unit had the messages. */
+struct leadbus_step {
+    const char *step, *name_zh, *name_en; /* names: "" where the plan has it no more */
+    uint64_t at_ms;                       /* as stated; 0: it has not come */
+    uint64_t until_ms; /* the period that it runs is over then; 0: it has none, or has not come */
+    int owed;          /* 1: it was wanted before something that came early */
+};
+LEADBUS_API size_t leadbus_thread_step_count(const leadbus_thread *thread);
+/* 0 where i is out of range; the strings live as long as the thread. */
+LEADBUS_API int leadbus_thread_step(const leadbus_thread *thread, size_t i,
+                                    struct leadbus_step *ret);
+struct leadbus_custody {
+    const char *holder; /* "nobody", "unit", "family", "placement" */
+    const char *unit;   /* its key; "": no unit has it */
+    uint64_t since_ms;
+    uint32_t gap_count;
+    uint64_t gap_from_ms, gap_until_ms; /* the newest; 0: none */
+};
+/* Who has the person of the thread in their care; the strings live as long as the thread. */
+LEADBUS_API void leadbus_thread_custody(const leadbus_thread *thread, struct leadbus_custody *ret);
 LEADBUS_API size_t leadbus_thread_item_count(const leadbus_thread *thread);
 /* Journal order, our own not yet receipted ones last; without sections. */
 LEADBUS_API const struct leadbus_item *leadbus_thread_item(const leadbus_thread *thread, size_t i);
