@@ -113,6 +113,11 @@ int api_draft_section(struct agent *agent, struct api_draft *draft, size_t secti
     for (size_t i = 0; i < report.count && i < PAYLOAD_REMARK_COUNT_MAX; i++)
         json_array_append_new(draft->remarks, json_string(report.fields[i]));
     if (report.count) draft->draft.flags |= LEADBUS_DRAFT_AS_STATED;
+    /* The bus sees the header alone, and tells who is concerned when the end has come. */
+    uint64_t now_ms = agent_now_ms();
+    if (draft->kind->may_expire && !draft->draft.expires_ms && report.until_ms > now_ms &&
+        report.until_ms - now_ms < LIMIT_EXPIRY_AHEAD_MS)
+        draft->draft.expires_ms = report.until_ms;
     if (report.early) draft->draft.flags |= LEADBUS_DRAFT_EARLY;
     if (report.paper) draft->draft.flags |= LEADBUS_DRAFT_LATE;
     if (report.paper && !draft->draft.occurred_ms) {

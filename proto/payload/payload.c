@@ -324,6 +324,16 @@ static bool states(const ProtobufCMessage *content, const char *name)
     return false;
 }
 
+static uint64_t moment_of(const ProtobufCMessage *content, const char *name)
+{
+    const ProtobufCMessageDescriptor *descriptor = content->descriptor;
+    for (unsigned i = 0; i < descriptor->n_fields; i++)
+        if (strcmp(descriptor->fields[i].name, name) == 0 &&
+            descriptor->fields[i].type == PROTOBUF_C_TYPE_UINT64)
+            return *(const uint64_t *)payload_member(content, &descriptor->fields[i]);
+    return 0;
+}
+
 int payload_check_content(const struct payload_message *message, const ProtobufCMessage *content,
                           const struct payload_context *context, struct payload_report *ret_report,
                           struct error *ret_error)
@@ -334,6 +344,7 @@ int payload_check_content(const struct payload_message *message, const ProtobufC
     if (status) return status;
     walk.report.early = states(content, "gap_reason");
     walk.report.paper = states(content, "paper_number");
+    walk.report.until_ms = moment_of(content, "valid_until");
     if (ret_report) *ret_report = walk.report;
     return 0;
 }

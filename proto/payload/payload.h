@@ -123,9 +123,10 @@ struct payload_context {
 /* What a header says of a section that was checked: values that did not check and travel as stated,
  * and marks that follow from what it states. */
 struct payload_report {
-    bool early;   /* a reason for coming before a step that should have come first: gap_reason */
-    bool paper;   /* the number of a paper that was signed first: paper_number */
-    size_t count; /* all of them */
+    bool early; /* a reason for coming before a step that should have come first: gap_reason */
+    bool paper; /* the number of a paper that was signed first: paper_number */
+    uint64_t until_ms; /* the end of what it says: valid_until, a moment; 0: it states none */
+    size_t count;      /* all of them */
     char fields[PAYLOAD_REMARK_COUNT_MAX][ERROR_FIELD_LEN_MAX + 1]; /* paths of the first ones */
 };
 

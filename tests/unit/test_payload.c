@@ -785,6 +785,44 @@ static void a_missing_companion_is_a_remark_where_nothing_may_wait(void **state)
     assert_string_equal(report.fields[0], "full.datum");
 }
 
+static void what_a_header_says_of_a_section_is_found_in_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message, *field, *json;
+        bool early, paper;
+        uint64_t until_ms;
+    } rows[] = {
+        {"HandoffFull", "gap_reason", "\"须先送医\"", true, false, 0},
+        {"HandoffFull", "paper_number", "\"交接 7\"", false, true, 0},
+        {"ReceiptAccepted", "paper_number", "\"交接 7\"", false, true, 0},
+        {"MedicalFull", "gap_reason", "\"须先送医\"", true, false, 0},
+        {"ReunionFull", "gap_reason", "\"亲属已到\"", true, false, 0},
+        {"SettlementFull", "gap_reason", "\"须先入院\"", true, false, 0},
+        {"MissingChildAlert", "valid_until", "\"2026-03-04T16:05:00+08:00\"", false, false,
+         1772611500000ull},
+        {"MissingChildCancel", "revision", "2", false, false, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct payload_message *message = payload_find(rows[i].message);
+        struct payload_context context = {.section = "full", .topic = ""};
+        struct payload_report report = {0};
+        struct error error = {0};
+        struct buf section = {0};
+        assert_non_null(message);
+        json_t *example = payload_json_example(message);
+        json_object_set_new(example, rows[i].field,
+                            json_loads(rows[i].json, JSON_DECODE_ANY, NULL));
+        assert_int_equal(payload_json_read(message, example, "full", &section, &error), 0);
+        assert_int_equal(payload_check(message, buf_bytes(&section), &context, &report, &error), 0);
+        assert_int_equal(report.early, rows[i].early);
+        assert_int_equal(report.paper, rows[i].paper);
+        assert_int_equal(report.until_ms, rows[i].until_ms);
+        json_decref(example);
+        buf_fini(&section);
+    }
+}
+
 static void json_comes_back_as_it_went(void **state)
 {
     (void)state;
@@ -1158,6 +1196,7 @@ int main(void)
         cmocka_unit_test(rules_over_several_fields),
         cmocka_unit_test(rules_of_the_catalogue),
         cmocka_unit_test(a_missing_companion_is_a_remark_where_nothing_may_wait),
+        cmocka_unit_test(what_a_header_says_of_a_section_is_found_in_it),
         cmocka_unit_test(json_comes_back_as_it_went),
         cmocka_unit_test(every_kind_has_messages_whose_examples_pass),
         cmocka_unit_test(what_copies_may_open_has_no_name_and_no_text),
