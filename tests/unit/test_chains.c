@@ -118,6 +118,59 @@ static void every_step_waits_for_every_set_of_others_as_the_table_says(void **st
     assert_true(taken > 1000 && refused > 1000);
 }
 
+/* The flag says that a section states why: there must be a field for it, for no copy to read. */
+static void what_may_come_early_has_room_for_its_reason(void **state)
+{
+    const struct scene *scene = *state;
+    size_t early = 0;
+    for (size_t i = 0; i < plan_chain_row_count(scene->plan); i++) {
+        const struct plan_chain_row *row = plan_chain_row(scene->plan, i);
+        for (size_t k = 0; row->early && k < row->kind_count; k++, early++) {
+            const struct plan_kind *kind = scene_kind(scene, row->kinds[k]);
+            bool room = false;
+            for (size_t s = 0; s < kind->section_count; s++) {
+                bool has = scene_field(scene_message(scene, kind->slug, kind->sections[s].name),
+                                       "gap_reason") != NULL;
+                assert_false(has && kind->sections[s].copy);
+                room = room || has;
+            }
+            if (!room) fail_msg("%s has no field gap_reason", kind->slug);
+        }
+    }
+    assert_true(early >= 4);
+}
+
+/* Whatever a chain asks, nothing holds up a lead, nor what is done about one. */
+static void no_report_waits_for_a_step(void **state)
+{
+    const struct plan *plan = ((struct scene *)*state)->plan;
+    for (size_t i = 0; i < plan_chain_row_count(plan); i++) {
+        const struct plan_chain_row *row = plan_chain_row(plan, i);
+        for (size_t k = 0; k < row->kind_count; k++) {
+            const struct plan_kind *kind = plan_kind_find(plan, row->kinds[k]);
+            bool waits = row->on != PLAN_CHAIN_ACCEPT && (row->after_count > 0 || row->bars != 0);
+            assert_false(waits && kind->family == PLAN_FAMILY_LEAD);
+        }
+    }
+    /* Every exempt lead goes onto a thread in any state, and is signed for and accepted there. */
+    struct chains chains = {.done = plan_chain_steps(plan, 0)};
+    struct chains_change change;
+    for (size_t i = 0; i < plan_kind_count(plan); i++) {
+        const struct plan_kind *kind = plan_kind(plan, i);
+        struct chains_event event = {.plan = plan,
+                                     .kind = kind,
+                                     .topic = "",
+                                     .from = plan_unit_find(plan, "police-hedong"),
+                                     .now_ms = 1};
+        if (kind->family != PLAN_FAMILY_LEAD) continue;
+        assert_int_equal(chains_next(&chains, &event, &change, NULL), 0);
+        event.accepts = kind;
+        event.accepts_topic = "";
+        event.kind = plan_kind_find(plan, "receipt.accepted");
+        assert_int_equal(chains_next(&chains, &event, &change, NULL), 0);
+    }
+}
+
 static void order_is_by_the_times_stated(void **state)
 {
     const struct plan *plan = ((struct scene *)*state)->plan;
@@ -584,6 +637,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scene_test(every_step_waits_for_every_set_of_others_as_the_table_says),
+        scene_test(what_may_come_early_has_room_for_its_reason),
+        scene_test(no_report_waits_for_a_step),
         scene_test(order_is_by_the_times_stated),
         scene_test(a_thread_takes_its_steps_in_order_and_no_other),
         scene_test(care_comes_before_papers_and_they_stay_owed),
