@@ -150,6 +150,24 @@ static void set_same(const struct agent *agent, json_t *object, const uint8_t id
     if (more) json_object_set_new(object, "same_number_more", json_true());
 }
 
+/* The terms that a notice names. */
+static void set_missed(json_t *object, const struct leadbus_item *item)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < item->missed_count; i++) {
+        const struct leadbus_missed *missed = &item->missed[i];
+        json_t *one = json_object();
+        render_set_id(one, "thread", missed->thread);
+        set_number(one, "index", missed->index);
+        render_set(one, "term", missed->term);
+        render_set(one, "term_zh", missed->term_zh);
+        render_set(one, "term_en", missed->term_en);
+        render_set_time(one, "due_at", missed->due_ms);
+        json_array_append_new(list, one);
+    }
+    json_object_set_new(object, "missed", list);
+}
+
 json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
 {
     static const char *const types[] = {"none",      "message",   "notice",
@@ -190,6 +208,10 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     }
     if (item->index || item->record_ms) set_number(object, "index", item->index);
     if (item->count) set_number(object, "count", item->count);
+    render_set(object, "late", item->late);
+    render_set(object, "late_zh", item->late_zh);
+    render_set(object, "late_en", item->late_en);
+    if (item->missed_count) set_missed(object, item);
     if (item->missing_before) set_number(object, "missing_before", item->missing_before);
     render_set_time(object, "created_at", item->created_ms);
     render_set_time(object, "occurred_at", item->occurred_ms);

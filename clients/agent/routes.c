@@ -12,7 +12,7 @@ const struct http_route http_routes[] = {
     {"POST", "/v1/attachments", api_attach, "kind name", false, &api_attach_intake},
     {"DELETE", "/v1/attachments/{id}", api_attach_drop, "", false, NULL},
     {"POST", "/v1/preview", api_preview, "complete", false, NULL},
-    {"GET", "/v1/inbox", api_inbox, "after before limit order wait", false, NULL},
+    {"GET", "/v1/inbox", api_inbox, "after before limit order page wait", false, NULL},
     {"GET", "/v1/inbox/{id}", api_inbox_one, "", false, NULL},
     {"GET", "/v1/threads", api_threads, "limit", false, NULL},
     {"GET", "/v1/threads/{id}", api_thread, "", false, NULL},

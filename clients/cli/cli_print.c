@@ -1,8 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "clients/cli/cli.h"
+#include "clients/cli/due.h"
 #include "proto/payload/codes.h"
 
 const char *cli_get(const json_t *object, const char *key)
@@ -42,6 +44,44 @@ const char *cli_time(const json_t *object, const char *key)
 {
     const char *text = cli_get(object, key);
     return *text ? local_time(text) : "";
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+const char *cli_due(const json_t *leg)
+{
+    static char shown[DUE_TEXT_LEN];
+    uint64_t due_ms = 0;
+    if (cli_true(leg, "done")) return "";
+    if (cli_true(leg, "paused")) return T("计时已中止", "its clocks stand still");
+    if (!codes_time_parse(cli_get(leg, "due_at"), &due_ms)) return "";
+    due_words(cli_label(leg, "due"), due_ms, now_ms(), i18n_lang(), shown);
+    return shown;
+}
+
+const char *cli_missed(const json_t *item)
+{
+    static char shown[2 * DUE_TEXT_LEN];
+    char moment[DUE_TEXT_LEN];
+    uint64_t due_ms = 0;
+    const json_t *missed = json_object_get(item, "missed");
+    const json_t *first = json_array_get(missed, 0);
+    size_t more = json_array_size(missed) > 1 ? json_array_size(missed) - 1 : 0;
+    if (!codes_time_parse(cli_get(first, "due_at"), &due_ms))
+        return T("办理超期", "a term was not kept");
+    due_moment(due_ms, now_ms(), i18n_lang(), moment);
+    int len = snprintf(shown, sizeof shown,
+                       T("未按期%.60s（应在%.60s 前）", "not %.60s in time (before %.60s)"),
+                       cli_label(first, "term"), moment);
+    if (more && len > 0 && (size_t)len < sizeof shown)
+        (void)snprintf(shown + len, sizeof shown - (size_t)len, T("，另有 %zu 项", " and %zu more"),
+                       more);
+    return shown;
 }
 
 const char *cli_safe(const char *text)
@@ -339,6 +379,9 @@ void cli_print_message(const json_t *message, const json_t *kind)
         snprintf(head, sizeof head, "%s%s%s", cli_label(leg, "state"), T("，待", ", to "),
                  cli_label(leg, "next"));
     if (leg) line(T("本单位", "this unit"), cli_true(leg, "done") ? cli_label(leg, "state") : head);
+    line(T("期限", "due"), cli_due(leg));
+    if (strcmp(cli_get(message, "notice"), "overdue") == 0)
+        line(T("超期", "overdue"), cli_missed(message));
     if (cli_number(message, "missing_before")) {
         snprintf(head, sizeof head,
                  T("该单位此前有 %lld 条消息未到", "%lld messages of this sender before it "

@@ -5,6 +5,11 @@
 
 #include "clients/cli/cli.h"
 
+struct wanted {
+    const char *after, *before, *limit, *wait, *page;
+    bool due;
+};
+
 /* What this unit has to do next, or what it is where nothing is owed. */
 static const char *state_of(const json_t *item)
 {
@@ -28,7 +33,7 @@ static const char *subject_of(const json_t *item)
     const char *notice = cli_get(item, "notice");
     if (strcmp(notice, "expired") == 0) return T("消息失效", "messages expired");
     if (strcmp(notice, "exception") == 0) return T("对方未能打开", "it could not open a message");
-    if (strcmp(notice, "overdue") == 0) return T("办理超期，请尽快办理", "overdue: act on it");
+    if (strcmp(notice, "overdue") == 0) return cli_missed(item);
     if (strcmp(notice, "custody-gap") == 0)
         return T("交接有空档，请核实当时由谁照料",
                  "a gap in custody: find out who had the person then");
@@ -45,10 +50,35 @@ static const char *subject_of(const json_t *item)
     return *label ? label : cli_get(item, "type");
 }
 
+static bool is_overdue(const json_t *item)
+{
+    const json_t *leg = json_object_get(item, "leg");
+    return !cli_true(leg, "done") && cli_true(leg, "overdue");
+}
+
+/* What is to be done before when; what is late begins with a mark. */
+static void print_due_row(const json_t *item)
+{
+    char number[24] = "-";
+    const json_t *leg = json_object_get(item, "leg");
+    const char *due = cli_due(leg);
+    bool here = cli_number(item, "number") != 0;
+    if (here) snprintf(number, sizeof number, "%lld", (long long)cli_number(item, "number"));
+    i18n_pad(stdout, number, 5);
+    printf(" %c ", is_overdue(item) ? '!' : ' ');
+    i18n_pad(stdout, cli_safe(*due ? due : state_of(item)), 44);
+    putchar(' ');
+    i18n_pad(stdout, here ? cli_safe(subject_of(item)) : T("原件未到", "not here yet"), 28);
+    putchar(' ');
+    i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
+    printf(" %s\n", here ? cli_get(item, "thread") : cli_get(item, "id"));
+}
+
 static void print_row(const json_t *item)
 {
     char number[24];
     const char *code = cli_get(item, "code");
+    const char *due = cli_due(json_object_get(item, "leg"));
     long long missing = (long long)cli_number(item, "missing_before");
     snprintf(number, sizeof number, "%lld", (long long)cli_number(item, "number"));
     i18n_pad(stdout, number, 5);
@@ -59,6 +89,7 @@ static void print_row(const json_t *item)
     putchar(' ');
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
     printf(" %s", cli_time(item, "received_at"));
+    if (*due) printf("  %s", cli_safe(due));
     if (*code) printf("  %s", error_text(error_code_of(code), i18n_lang()));
     size_t same = json_array_size(json_object_get(item, "same_number"));
     if (same)
@@ -70,17 +101,25 @@ static void print_row(const json_t *item)
 }
 
 /* Open items and those not shown, below the list. */
-static void print_rest(const json_t *answer, bool newest)
+static void print_rest(const json_t *answer, const struct wanted *wanted)
 {
     const json_t *items = json_object_get(answer, "items");
     size_t open = 0;
+    size_t overdue = 0;
     for (size_t i = 0; i < json_array_size(items); i++) {
         const json_t *leg = json_object_get(json_array_get(items, i), "leg");
         if (leg && !cli_true(leg, "done")) open++;
+        overdue += is_overdue(json_array_get(items, i));
     }
-    if (open) printf(T("本页待办 %zu 条\n", "%zu of these are left to do\n"), open);
+    if (open) printf(T("本页待办 %zu 条", "%zu of these are left to do"), open);
+    if (overdue) printf(T("，其中超期 %zu 条", ", %zu of them overdue"), overdue);
+    if (open) putchar('\n');
     if (!cli_true(answer, "more")) return;
-    if (newest)
+    if (wanted->due)
+        printf(T("还有更多：leadbus inbox --due --page %s\n",
+                 "there are more: leadbus inbox --due --page %s\n"),
+               cli_get(answer, "next_page"));
+    else if (!wanted->after)
         printf(T("还有更早的：leadbus inbox --before %lld\n",
                  "there are older ones: leadbus inbox --before %lld\n"),
                (long long)cli_number(answer, "next_before"));
@@ -90,14 +129,15 @@ static void print_rest(const json_t *answer, bool newest)
                (long long)cli_number(answer, "next_after"));
 }
 
-struct wanted {
-    const char *after, *before, *limit, *wait;
-};
-
 static int read_wanted(struct cli *cli, struct wanted *wanted, int argc, char **argv,
                        int *ret_first)
 {
     const struct options_row rows[] = {
+        {"due", 'd', NULL, NULL, "只列本单位待办，最先到期的在前，超期的以 ! 标出",
+         "what this unit owes, what is due first on top; what is overdue has a !", &wanted->due,
+         NULL, NULL},
+        {"page", 0, "位置", "PLACE", "与 --due 同用：上一页末尾给出的位置",
+         "goes with --due: as the end of the page before gives it", NULL, &wanted->page, NULL},
         {"after", 0, "序号", "NUMBER", "从旧到新，只列此序号之后的",
          "oldest first, those after this number", NULL, &wanted->after, NULL},
         {"before", 0, "序号", "NUMBER", "从新到旧，只列此序号之前的",
@@ -123,6 +163,11 @@ static int read_wanted(struct cli *cli, struct wanted *wanted, int argc, char **
 /* 0, or the exit code of a complaint. */
 static int check_wanted(struct cli *cli, const struct wanted *wanted)
 {
+    if (wanted->due && (wanted->after || wanted->before || wanted->wait))
+        return cli_misuse(cli, "--due", "不能与 --after、--before、--wait 同用",
+                          "does not go with --after, --before, --wait");
+    if (wanted->page && !wanted->due)
+        return cli_misuse(cli, "--page", "须与 --due 同用", "goes with --due");
     if (!cli_count(wanted->limit, 1, 500))
         return cli_misuse(cli, "--limit", "应在 1 到 500 之间", "1 to 500");
     if (wanted->after && !cli_count(wanted->after, 0, INT64_MAX))
@@ -138,34 +183,51 @@ static int check_wanted(struct cli *cli, const struct wanted *wanted)
     return 0;
 }
 
+static void path_of(struct cli *cli, const struct wanted *wanted, char *ret_path, size_t cap)
+{
+    char *page = wanted->page ? cli_escape(cli, wanted->page) : NULL;
+    if (wanted->due)
+        snprintf(ret_path, cap, "/v1/inbox?order=due&limit=%s%s%.200s", wanted->limit,
+                 page ? "&page=" : "", page ? page : "");
+    else if (wanted->after)
+        snprintf(ret_path, cap, "/v1/inbox?after=%s&limit=%s&wait=%s", wanted->after, wanted->limit,
+                 wanted->wait ? wanted->wait : "0");
+    else
+        snprintf(ret_path, cap, "/v1/inbox?order=newest&limit=%s%s%s", wanted->limit,
+                 wanted->before ? "&before=" : "", wanted->before ? wanted->before : "");
+    free(page);
+}
+
+static void print_items(const json_t *answer, const struct wanted *wanted)
+{
+    const json_t *items = json_object_get(answer, "items");
+    if (!json_array_size(items))
+        printf("%s\n", wanted->due ? T("没有待办", "nothing is left to do")
+                                   : T("没有消息", "nothing there"));
+    for (size_t i = 0; i < json_array_size(items); i++)
+        (wanted->due ? print_due_row : print_row)(json_array_get(items, i));
+    print_rest(answer, wanted);
+}
+
 int cli_inbox(struct cli *cli, int argc, char **argv)
 {
     struct wanted wanted = {.limit = "50"};
     struct error error = {0};
     json_t *answer = NULL;
-    char path[160];
+    char path[320];
     int first = 0;
     int status = read_wanted(cli, &wanted, argc, argv, &first);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
     if (first < argc) return cli_misuse(cli, argv[first], "不接受参数", "no operands");
     status = check_wanted(cli, &wanted);
     if (status) return status;
-    if (wanted.after)
-        snprintf(path, sizeof path, "/v1/inbox?after=%s&limit=%s&wait=%s", wanted.after,
-                 wanted.limit, wanted.wait ? wanted.wait : "0");
-    else
-        snprintf(path, sizeof path, "/v1/inbox?order=newest&limit=%s%s%s", wanted.limit,
-                 wanted.before ? "&before=" : "", wanted.before ? wanted.before : "");
+    path_of(cli, &wanted, path, sizeof path);
     status = cli_call(cli, "GET", path, NULL, &answer, NULL, &error);
     if (status) return cli_fail(cli, status, &error);
-    const json_t *items = json_object_get(answer, "items");
-    if (cli->json) {
+    if (cli->json)
         status = cli_print_json(answer);
-    } else {
-        if (!json_array_size(items)) printf("%s\n", T("没有消息", "nothing there"));
-        for (size_t i = 0; i < json_array_size(items); i++) print_row(json_array_get(items, i));
-        print_rest(answer, !wanted.after);
-    }
+    else
+        print_items(answer, &wanted);
     json_decref(answer);
     return status;
 }

@@ -69,12 +69,19 @@ int cli_show(struct cli *cli, int argc, char **argv)
 /* `more`: the thread holds messages of several kinds to be signed for; each leg names its own. */
 static void print_leg(const json_t *leg, bool more)
 {
+    const char *due = cli_due(leg);
+    long long missed = (long long)cli_number(leg, "missed_count");
     printf("  ");
     i18n_pad(stdout, cli_safe(cli_label(leg, "name")), 24);
-    printf(" %s%s%s%s  %s%s%s\n", cli_true(leg, "primary") ? T("（主责）", "(primary) ") : "",
+    printf(" %s%s%s%s  %s%s%s", cli_true(leg, "primary") ? T("（主责）", "(primary) ") : "",
            cli_safe(cli_label(leg, "state")), *cli_get(leg, "outcome") ? ": " : "",
            cli_safe(cli_label(leg, "outcome")), cli_time(leg, "changed_at"), more ? "  " : "",
            more ? cli_safe(cli_label(leg, "kind")) : "");
+    if (*due) printf("  %s", cli_safe(due));
+    if (missed)
+        printf(T("  超期 %lld 次", missed == 1 ? "  %lld term not kept" : "  %lld terms not kept"),
+               missed);
+    putchar('\n');
 }
 
 /* Kinds asked for once each: a timeline has few of them. */
@@ -93,19 +100,32 @@ static const json_t *known_kind(struct known_kinds *known, const char *slug)
     return kind;
 }
 
+/* A term that ran out: a fact of the journal, nobody's message. `from` is whose term it was. */
+static void print_missed(const json_t *item)
+{
+    printf("! %s  ", cli_time(item, "recorded_at"));
+    i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
+    printf(" %s\n", cli_safe(cli_missed(item)));
+}
+
 /* When, who, what; below an act what was said in it, as far as this unit may read it. */
 static void print_step(struct known_kinds *known, const json_t *item)
 {
     const json_t *sections = json_object_get(item, "sections");
     const char *officer = cli_get(item, "officer");
     const char *topic = cli_label(item, "topic");
+    const char *late = cli_label(item, "late");
     const char *when = cli_time(item, "recorded_at");
-    if (!*when) when = cli_time(item, "created_at");
-    printf("  %s  ", when);
+    bool recorded = *when;
+    if (!recorded) when = cli_time(item, "created_at");
+    printf("%c %s  ", *late ? '!' : ' ', when);
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
-    printf(" %s%s%s%s%s%s  %s\n", cli_safe(cli_label(item, "kind")), *topic ? T("：", ": ") : "",
+    printf(" %s%s%s%s%s%s", cli_safe(cli_label(item, "kind")), *topic ? T("：", ": ") : "",
            cli_safe(topic), *officer ? T("（经办 ", " (officer ") : "", cli_safe(officer),
-           *officer ? T("）", ")") : "", cli_get(item, "id"));
+           *officer ? T("）", ")") : "");
+    if (*late) printf(T("  超期%s", "  late: %s"), cli_safe(late));
+    printf("  %s%s\n", cli_get(item, "id"),
+           recorded ? "" : T("  未入账", "  not in the journal yet"));
     const char *name = NULL;
     json_t *section = NULL;
     const json_t *schemas = json_object_get(
@@ -128,8 +148,13 @@ static void print_thread(struct cli *cli, const json_t *answer)
                         : strcmp(status, "closed") == 0 ? T("已办结", "closed")
                                                         : T("无须办理", "nothing owed");
     printf("%s %s  %s\n", T("线索", "thread"), cli_get(answer, "id"), label);
-    for (size_t i = 0; i < json_array_size(timeline); i++)
-        print_step(&known, json_array_get(timeline, i));
+    for (size_t i = 0; i < json_array_size(timeline); i++) {
+        const json_t *item = json_array_get(timeline, i);
+        if (*cli_get(item, "notice"))
+            print_missed(item);
+        else
+            print_step(&known, item);
+    }
     json_decref(known.by_slug);
     bool more = false;
     for (size_t i = 1; i < json_array_size(legs); i++)
@@ -147,8 +172,11 @@ int cli_thread(struct cli *cli, int argc, char **argv)
     char id[37];
     char path[96];
     int status =
-        one_id(cli, "leadbus thread", "显示一条线索的经过和各单位进度。",
-               "Shows a thread: what happened, and where each unit is.", argc, argv, &text);
+        one_id(cli, "leadbus thread",
+               "显示一条线索的经过（谁、何时、做了什么；超期的以 ! 标出）和各单位进度与期限。",
+               "Shows a thread: who did what when (what was late has a !), and where each unit is "
+               "and what it is to do before when.",
+               argc, argv, &text);
     if (status) return status == OPTIONS_DONE ? 0 : options_exit_code(status);
     status = cli_resolve(cli, text, true, id, &error);
     if (status) return cli_fail(cli, status, &error);

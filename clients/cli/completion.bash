@@ -86,7 +86,7 @@ _leadbus() {
             return
         fi
         ;;
-    inbox) own="--after --before --limit --wait" ;;
+    inbox) own="--due --page --after --before --limit --wait" ;;
     outbox) own="--limit --state" ;;
     threads) own="--limit" ;;
     attachment) own="--output --wait" ;;

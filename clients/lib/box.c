@@ -129,10 +129,20 @@ static const char box_schema_9[] =
     " note BLOB NOT NULL);"
     "CREATE UNIQUE INDEX former_number ON former(number,origin);"
     "CREATE INDEX inbox_notice ON inbox(idx) WHERE type=2;";
+/* What this unit owes, what is due first on top: filled from the threads by who knows the plan
+ * (engine_rest.c). And the notices that are about a thread. */
+static const char box_schema_10[] =
+    "CREATE TABLE leg(thread BLOB NOT NULL, message BLOB NOT NULL, due_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(thread,message)) WITHOUT ROWID;"
+    "CREATE INDEX leg_due ON leg(due_ms,thread,message);"
+    "CREATE TABLE about(thread BLOB NOT NULL, number INTEGER NOT NULL,"
+    " PRIMARY KEY(thread,number)) WITHOUT ROWID;"
+    "INSERT INTO about(thread,number) SELECT thread,number FROM inbox WHERE type=2 AND notice>=5"
+    " AND thread<>zeroblob(16);";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3,
-                                        box_schema_4, box_schema_5, box_schema_6,
-                                        box_schema_7, box_schema_8, box_schema_9};
+static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3, box_schema_4,
+                                        box_schema_5, box_schema_6, box_schema_7, box_schema_8,
+                                        box_schema_9, box_schema_10};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

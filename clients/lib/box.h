@@ -303,6 +303,31 @@ int box_thread_each(struct box *box, size_t limit,
                                 struct bytes state),
                     void *ctx, struct error *ret_error) MUST_USE;
 
+/* ---- what this unit owes ------------------------------------------------------------------------
+ *
+ * One row for each open leg of its own, an index that follows from the threads. */
+#define BOX_LEG_NO_TERM ((uint64_t)INT64_MAX) /* nothing runs: listed last */
+struct box_leg {
+    uint64_t due_ms; /* what is owed next is to be done before */
+    uint8_t thread[16], message[16];
+};
+int box_leg_put(struct box *box, const struct box_leg *leg, struct error *ret_error) MUST_USE;
+int box_leg_drop(struct box *box, const uint8_t thread[16], const uint8_t message[16],
+                 struct error *ret_error) MUST_USE;
+/* All of a thread. */
+int box_legs_forget(struct box *box, const uint8_t thread[16], struct error *ret_error) MUST_USE;
+/* What is due first on top, behind `after` (NULL: from the first). Its cost grows with `limit`, not
+ * with the store. */
+int box_legs_due(struct box *box, const struct box_leg *after, size_t limit,
+                 int (*each)(void *ctx, const struct box_leg *leg), void *ctx,
+                 struct error *ret_error) MUST_USE;
+/* The notice of that inbox number is about the thread; and all that are, in order of arrival. */
+int box_about_add(struct box *box, const uint8_t thread[16], uint64_t number,
+                    struct error *ret_error) MUST_USE;
+int box_about_of(struct box *box, const uint8_t thread[16],
+                   int (*each)(void *ctx, const struct box_in *row), void *ctx,
+                   struct error *ret_error) MUST_USE;
+
 /* ---- peers: what went to a unit and came from it, in one lane
  * --------------------------------------
  */

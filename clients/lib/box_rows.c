@@ -425,6 +425,17 @@ int box_in_of_thread(struct box *box, const uint8_t thread[16],
     return in_walk(box, statement, each, ctx, ret_error);
 }
 
+int box_about_of(struct box *box, const uint8_t thread[16],
+                   int (*each)(void *ctx, const struct box_in *row), void *ctx,
+                   struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_ABOUT_OF, false, &statement, ret_error);
+    if (r < 0) return r;
+    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
+    return in_walk(box, statement, each, ctx, ret_error);
+}
+
 int box_in_exceptions(struct box *box, unsigned lane, uint64_t after,
                       int (*each)(void *ctx, const struct box_in *row), void *ctx,
                       struct error *ret_error)

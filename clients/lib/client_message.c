@@ -68,6 +68,8 @@ static int message_load(leadbus *lb, leadbus_message *message, struct error *ret
         view_item_of_head(lb, message->head, &message->item);
         message_recipients(lb, message);
     }
+    if (!message->head)
+        view_item_missed(buf_bytes(&message->body), NULL, &message->arena, &message->item);
     if (!message->own) r = view_item_leg(lb, &message->item, ret_error);
     if (r == 0 && sealed.len > 0)
         r = content_open(lb->engine, message->item.thread, message->item.id, buf_bytes(&sealed),
@@ -199,29 +201,40 @@ const struct leadbus_recipient *leadbus_message_recipient(const leadbus_message 
     return i < message->recipient_count ? &message->recipients[i] : NULL;
 }
 
-/* Gives the rows as items, each with what its header says. */
+/* One row as an item, with what its header says. owed: there is a leg of ours, whatever the row
+ * knows of that. *ret_going: the caller wants more. */
+static int give_item(leadbus *lb, const struct box_in *row, bool owed,
+                     int (*each)(void *ctx, const struct leadbus_item *item), void *ctx,
+                     bool *ret_going, struct error *ret_error)
+{
+    struct leadbus_item item;
+    struct buf body = {0};
+    struct arena arena;
+    arena_init(&arena, LIMIT_FRAME_BYTES_MAX * 4);
+    view_item_of_in(row, &item);
+    int r = row->number ? box_in_body(lb->box, row->number, &body, NULL, NULL, ret_error) : 0;
+    const Leadbus__Header *head =
+        r == 0 && row->type != BOX_IN_NOTICE ? view_head_of(buf_bytes(&body), false, &arena) : NULL;
+    if (head) view_item_of_head(lb, head, &item);
+    if (r == 0 && !head) view_item_missed(buf_bytes(&body), NULL, &arena, &item);
+    if (owed) item.must_sign = 1;
+    if (r == 0) r = view_item_leg(lb, &item, ret_error);
+    /* What another plan says nothing is owed for any more is not given. */
+    bool gives = r == 0 && !(owed && (item.leg_done || !*item.leg));
+    *ret_going = r == 0 && (!gives || each(ctx, &item) == 0);
+    arena_fini(&arena);
+    buf_fini(&body);
+    return r;
+}
+
 static int give_items(leadbus *lb, const struct gathered *all,
                       int (*each)(void *ctx, const struct leadbus_item *item), void *ctx,
                       struct error *ret_error)
 {
     int r = 0;
     bool going = true;
-    for (size_t i = 0; i < all->count && going && r == 0; i++) {
-        struct leadbus_item item;
-        struct buf body = {0};
-        struct arena arena;
-        arena_init(&arena, LIMIT_FRAME_BYTES_MAX * 4);
-        view_item_of_in(&all->in[i], &item);
-        r = box_in_body(lb->box, all->in[i].number, &body, NULL, NULL, ret_error);
-        const Leadbus__Header *head = r == 0 && all->in[i].type != BOX_IN_NOTICE
-                                          ? view_head_of(buf_bytes(&body), false, &arena)
-                                          : NULL;
-        if (head) view_item_of_head(lb, head, &item);
-        if (r == 0) r = view_item_leg(lb, &item, ret_error);
-        going = r == 0 && each(ctx, &item) == 0;
-        arena_fini(&arena);
-        buf_fini(&body);
-    }
+    for (size_t i = 0; i < all->count && going && r == 0; i++)
+        r = give_item(lb, &all->in[i], false, each, ctx, &going, ret_error);
     return r;
 }
 
@@ -247,6 +260,77 @@ int leadbus_inbox_newest(leadbus *lb, uint64_t before, size_t limit,
         box_in_newest(lb->box, before ? before : INT64_MAX, limit, view_gather_in, &all, &error);
     if (r == 0) r = give_items(lb, &all, each, ctx, &error);
     free(all.in);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
+}
+
+struct legs_walk {
+    struct box_leg *legs;
+    size_t count, cap;
+};
+
+static int gather_leg(void *ctx, const struct box_leg *leg)
+{
+    struct legs_walk *walk = ctx;
+    if (walk->count == walk->cap) {
+        walk->cap = walk->cap ? walk->cap * 2 : 64;
+        walk->legs = realloc(walk->legs, walk->cap * sizeof *walk->legs);
+        CHECK(walk->legs != NULL);
+    }
+    walk->legs[walk->count++] = *leg;
+    return 0;
+}
+
+struct due_giving {
+    leadbus *lb;
+    int (*each)(void *ctx, const struct leadbus_item *item);
+    void *ctx;
+    size_t given;
+    bool going;
+};
+
+static int count_given(void *ctx, const struct leadbus_item *item)
+{
+    struct due_giving *giving = ctx;
+    giving->given++;
+    return giving->each(giving->ctx, item);
+}
+
+static int give_leg(struct due_giving *giving, const struct box_leg *leg, struct error *ret_error)
+{
+    struct box_in row;
+    int r = box_in_find(giving->lb->box, leg->message, &row, ret_error);
+    if (r == E_NOT_FOUND) {
+        r = 0;
+        row = (struct box_in){.type = BOX_IN_MESSAGE};
+        memcpy(row.id, leg->message, 16);
+        memcpy(row.thread, leg->thread, 16);
+    }
+    if (r < 0) return r;
+    return give_item(giving->lb, &row, true, count_given, giving, &giving->going, ret_error);
+}
+
+int leadbus_inbox_due(leadbus *lb, const struct leadbus_due_place *after, size_t limit,
+                      int (*each)(void *ctx, const struct leadbus_item *item), void *ctx,
+                      struct leadbus_error *ret_error)
+{
+    struct due_giving giving = {.lb = lb, .each = each, .ctx = ctx, .going = true};
+    struct error error = {0};
+    struct legs_walk walk = {0};
+    struct box_leg from = {0};
+    if (after) {
+        from.due_ms = after->due_ms ? after->due_ms : BOX_LEG_NO_TERM;
+        memcpy(from.thread, after->thread, 16);
+        memcpy(from.message, after->id, 16);
+    }
+    int r = 0;
+    do { /* as many more as were left out */
+        walk.count = 0;
+        r = box_legs_due(lb->box, &from, limit - giving.given, gather_leg, &walk, &error);
+        for (size_t i = 0; i < walk.count && giving.going && r == 0; i++)
+            r = give_leg(&giving, &walk.legs[i], &error);
+        if (walk.count > 0) from = walk.legs[walk.count - 1];
+    } while (r == 0 && giving.going && walk.count > 0 && giving.given < limit);
+    free(walk.legs);
     return r < 0 ? client_failed(ret_error, &error) : 0;
 }
 

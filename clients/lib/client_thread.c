@@ -49,8 +49,14 @@ static int thread_items(leadbus *lb, leadbus_thread *thread, struct error *ret_e
         else
             view_item_of_in(in, item);
         const Leadbus__Header *head =
-            view_head_of(buf_bytes(&thread->bodies[i]), own, &thread->arena);
+            own || in->type != BOX_IN_NOTICE
+                ? view_head_of(buf_bytes(&thread->bodies[i]), own, &thread->arena)
+                : NULL;
         if (head) view_item_of_head(lb, head, item);
+        if (head) view_item_late(trust_bundle_plan(lb->engine->bundle), &thread->thread, item);
+        if (!head)
+            view_item_missed(buf_bytes(&thread->bodies[i]), thread->thread.id, &thread->arena,
+                             item);
         if (item->must_sign) view_item_of_thread(lb, &thread->thread, item);
     }
     if (count > 0) qsort(thread->items, count, sizeof *thread->items, item_order);
@@ -146,6 +152,7 @@ int leadbus_thread_get(leadbus *lb, const uint8_t *id, leadbus_thread **ret_thre
     int r = box_thread_get(lb->box, id, NULL, &state, &error);
     if (r == 0) r = thread_decode(buf_bytes(&state), &thread->thread, &error);
     if (r == 0) r = box_in_of_thread(lb->box, id, view_gather_in, &thread->in, &error);
+    if (r == 0) r = box_about_of(lb->box, id, view_gather_in, &thread->in, &error);
     if (r == 0) r = box_out_of_thread(lb->box, id, view_gather_out, &thread->out, &error);
     if (r == 0) r = thread_items(lb, thread, &error);
     buf_fini(&state);

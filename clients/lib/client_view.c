@@ -72,6 +72,7 @@ void view_item_of_in(const struct box_in *row, struct leadbus_item *ret)
     ret->missing_before = row->missing;
     ret->leg = ret->leg_zh = ret->leg_en = "";
     ret->due = ret->due_zh = ret->due_en = "";
+    ret->late = ret->late_zh = ret->late_en = "";
 }
 
 void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadbus_item *ret)
@@ -95,6 +96,7 @@ void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadb
     ret->state = pending && pending->sent ? LEADBUS_SENT : row->state;
     ret->leg = ret->leg_zh = ret->leg_en = "";
     ret->due = ret->due_zh = ret->due_en = "";
+    ret->late = ret->late_zh = ret->late_en = "";
 }
 
 void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct leadbus_item *ret)
@@ -161,6 +163,67 @@ int view_item_leg(const leadbus *lb, struct leadbus_item *ret, struct error *ret
     thread_fini(&thread);
     buf_fini(&state);
     return r == E_NOT_FOUND ? 0 : r;
+}
+
+void view_item_missed(struct bytes body, const uint8_t *thread, struct arena *arena,
+                      struct leadbus_item *ret)
+{
+    const Leadbus__Record *record = NULL;
+    if (ret->notice != LEADBUS_NOTICE_OVERDUE || record_decode(body, arena, &record, NULL) != 0 ||
+        record->what_case != LEADBUS__RECORD__WHAT_TICK)
+        return;
+    const Leadbus__Tick *tick = record->tick;
+    struct leadbus_missed *list =
+        tick->n_missed ? arena_alloc(arena, tick->n_missed * sizeof *list) : NULL;
+    for (size_t i = 0; list && i < tick->n_missed; i++) {
+        const Leadbus__Missed *from = tick->missed[i];
+        enum plan_clock_index clock = (enum plan_clock_index)(from->clock - 1);
+        if (from->thread.len != 16 || from->clock == 0) continue;
+        if (thread && memcmp(from->thread.data, thread, 16) != 0) continue;
+        struct leadbus_missed *one = &list[ret->missed_count++];
+        *one = (struct leadbus_missed){.index = from->index,
+                                       .term = plan_clock_name(clock),
+                                       .term_zh = plan_clock_zh(clock),
+                                       .term_en = plan_clock_en(clock),
+                                       .due_ms = from->due_ms};
+        memcpy(one->thread, from->thread.data, 16);
+    }
+    ret->missed = list;
+}
+
+/* What an act may end the waiting for. */
+static unsigned terms_of_act(enum plan_act act)
+{
+    switch (act) {
+    case PLAN_ACT_SIGN: return 1u << PLAN_CLOCK_SIGN;
+    case PLAN_ACT_ACCEPT:
+    case PLAN_ACT_RETURN:
+    case PLAN_ACT_TRANSFER: return 1u << PLAN_CLOCK_ACCEPT;
+    case PLAN_ACT_PROGRESS:
+    case PLAN_ACT_GO_OUT: return 1u << PLAN_CLOCK_PROGRESS;
+    case PLAN_ACT_CLOSE:
+        return 1u << PLAN_CLOCK_ACCEPT | 1u << PLAN_CLOCK_PROGRESS | 1u << PLAN_CLOCK_CLOSE;
+    default: return 0;
+    }
+}
+
+/* The terms of its leg know when each was done: of an act that was on its way then, by this
+ * machine's clock. */
+void view_item_late(const struct plan *plan, const struct thread *thread, struct leadbus_item *ret)
+{
+    const struct thread_leg *leg = thread_leg_of_act(thread, ret->id);
+    const struct plan_kind *kind = plan_kind_find(plan, ret->kind);
+    unsigned terms = kind ? terms_of_act(kind->act) : 0;
+    if (!leg || strcmp(leg->unit, ret->from) != 0) return;
+    for (int clock = 0; clock < PLAN_CLOCK_LEG_COUNT; clock++) {
+        uint64_t at_s = leg->clocks.at_s[clock];
+        bool by_it = at_s != 0 && (at_s == ret->record_ms / CLOCKS_SECOND_MS ||
+                                   at_s == ret->created_ms / CLOCKS_SECOND_MS);
+        if (!by_it || !(leg->clocks.missed & terms & 1u << clock)) continue;
+        ret->late = plan_clock_name((enum plan_clock_index)clock);
+        ret->late_zh = plan_clock_zh((enum plan_clock_index)clock);
+        ret->late_en = plan_clock_en((enum plan_clock_index)clock);
+    }
 }
 
 /* The header in a record's or an envelope's bytes; NULL: there is none. */

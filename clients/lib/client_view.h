@@ -43,7 +43,6 @@ void client_attachment_view(const leadbus *lb, const struct client_attachment *i
 void view_item_of_in(const struct box_in *row, struct leadbus_item *ret);
 void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadbus_item *ret);
 void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct leadbus_item *ret);
-/* Sets what the item says of our leg, from the thread as we know it. */
 /* What a leg owes next, and before when; due_ms 0: nothing runs. */
 struct view_due {
     uint64_t due_ms;
@@ -51,9 +50,15 @@ struct view_due {
     int overdue;
 };
 struct view_due view_due_of(const leadbus *lb, const struct thread_leg *leg);
+/* Sets what the item says of our leg, from the thread as we know it. */
 void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret);
 /* The same, with the thread from the store. Errors: of reading it. */
 int view_item_leg(const leadbus *lb, struct leadbus_item *ret, struct error *ret_error) MUST_USE;
+/* Sets what a notice of missed terms names: of one thread (16 bytes), or all. Into the arena. */
+void view_item_missed(struct bytes record, const uint8_t *thread, struct arena *arena,
+                      struct leadbus_item *ret);
+/* Sets whether an act in a thread was late. */
+void view_item_late(const struct plan *plan, const struct thread *thread, struct leadbus_item *ret);
 /* The header in a record's or an envelope's bytes; NULL: there is none. */
 const Leadbus__Header *view_head_of(struct bytes body, bool own, struct arena *arena);
 

@@ -138,6 +138,9 @@ int engine_thread_load(struct engine *engine, struct moment *moment, const uint8
 int engine_thread_save(struct engine *engine, const struct moment *moment,
                        const struct engine_thread *thread, struct error *ret_error) MUST_USE;
 void engine_thread_fini(struct engine_thread *thread);
+/* The index of what this unit owes: a store that has none yet, or an older one, gets it from its
+ * threads, once. Saving a thread keeps it. */
+int engine_legs_load(struct engine *engine, struct error *ret_error) MUST_USE;
 /* Sections with their keys, sealed under the thread key into ret_sealed. */
 void content_seal(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
                   const struct seal_section *sections, const uint8_t (*keys)[SUITE_KEY_LEN],

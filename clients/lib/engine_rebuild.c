@@ -105,7 +105,8 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
         thread_fini(&thread.thread);
         thread.thread = anew;
         memset(&anew, 0, sizeof anew);
-        r = engine_thread_save(engine, moment, &thread, ret_error);
+        r = box_legs_forget(engine->box, id, ret_error);
+        if (r == 0) r = engine_thread_save(engine, moment, &thread, ret_error);
     }
     thread_fini(&anew);
     engine_thread_fini(&thread);

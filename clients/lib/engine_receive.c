@@ -290,6 +290,19 @@ static void tick_row(const Leadbus__Tick *tick, struct box_in *row)
     }
 }
 
+/* So that each thread shows it in its place. */
+static int tick_threads(struct engine *engine, const Leadbus__Tick *tick, uint64_t number,
+                        struct error *ret_error)
+{
+    int r = 0;
+    if (tick->alarm && tick->alarm->thread.len == 16)
+        r = box_about_add(engine->box, tick->alarm->thread.data, number, ret_error);
+    for (size_t i = 0; i < tick->n_missed && r == 0; i++)
+        if (tick->missed[i]->thread.len == 16)
+            r = box_about_add(engine->box, tick->missed[i]->thread.data, number, ret_error);
+    return r;
+}
+
 static int take_notice(struct engine *engine, struct moment *moment, struct incoming *in,
                        struct box_in *row, struct error *ret_error)
 {
@@ -325,6 +338,8 @@ static int take_notice(struct engine *engine, struct moment *moment, struct inco
     }
     r = box_in_add(engine->box, row, buf_bytes(&in->record), (struct bytes){0}, (struct bytes){0},
                    ret_error);
+    if (r == 0 && in->notice->what_case == LEADBUS__RECORD__WHAT_TICK)
+        r = tick_threads(engine, in->notice->tick, row->number, ret_error);
     if (r < 0) return r;
     engine->stats.in_type[BOX_IN_NOTICE]++;
     engine_tell(engine, ENGINE_CHANGED_INBOX, NULL);

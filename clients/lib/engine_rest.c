@@ -86,6 +86,72 @@ out:
     return r;
 }
 
+/* ---- what this unit owes ------------------------------------------------------------------------
+ *
+ * Counted up where the index of a store was made by other rules than these. */
+static const uint8_t legs_rules[] = {1};
+
+static bool leg_open(const struct plan *plan, const struct thread_leg *leg)
+{
+    const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
+    return kind && !lifecycle_leg_done(kind, (enum lifecycle_state)leg->state);
+}
+
+/* The index says of a thread's legs of ours what the thread says. */
+static int legs_note(struct engine *engine, const struct thread *thread, struct error *ret_error)
+{
+    const struct plan *plan = trust_bundle_plan(engine->bundle);
+    int r = 0;
+    for (size_t i = 0; i < thread->leg_count && r == 0; i++) {
+        const struct thread_leg *leg = &thread->legs[i];
+        struct box_leg row = {.due_ms = BOX_LEG_NO_TERM};
+        enum plan_clock_index clock;
+        uint64_t due_ms;
+        if (strcmp(leg->unit, engine->keyring->unit) != 0) continue;
+        if (!leg_open(plan, leg)) {
+            r = box_leg_drop(engine->box, thread->id, leg->message, ret_error);
+            continue;
+        }
+        if (clocks_next(&leg->clocks, &clock, &due_ms)) row.due_ms = due_ms;
+        memcpy(row.thread, thread->id, 16);
+        memcpy(row.message, leg->message, 16);
+        r = box_leg_put(engine->box, &row, ret_error);
+    }
+    return r;
+}
+
+struct legs_walk {
+    struct engine *engine;
+    struct error *ret_error;
+};
+
+static int legs_list(void *ctx, const uint8_t id[16], uint64_t changed_ms, struct bytes state)
+{
+    struct legs_walk *walk = ctx;
+    struct thread thread;
+    (void)changed_ms;
+    thread_init(&thread, id);
+    int r = thread_decode(state, &thread, walk->ret_error);
+    if (r == 0) r = legs_note(walk->engine, &thread, walk->ret_error);
+    thread_fini(&thread);
+    return r;
+}
+
+int engine_legs_load(struct engine *engine, struct error *ret_error)
+{
+    struct legs_walk walk = {engine, ret_error};
+    struct buf rules = {0};
+    int r = box_value_get(engine->box, "legs", &rules, ret_error);
+    bool listed = r == 0 && rules.len == sizeof legs_rules &&
+                  memcmp(rules.data, legs_rules, sizeof legs_rules) == 0;
+    buf_fini(&rules);
+    if (listed || (r < 0 && r != E_NOT_FOUND)) return r;
+    r = box_thread_each(engine->box, INT64_MAX, legs_list, &walk, ret_error);
+    if (r == 0)
+        r = box_value_put(engine->box, "legs", bytes_of(legs_rules, sizeof legs_rules), ret_error);
+    return r;
+}
+
 int engine_thread_save(struct engine *engine, const struct moment *moment,
                        const struct engine_thread *thread, struct error *ret_error)
 {
@@ -94,7 +160,7 @@ int engine_thread_save(struct engine *engine, const struct moment *moment,
     int r = box_thread_put(engine->box, thread->thread.id, buf_bytes(&thread->sealed_key),
                            buf_bytes(&state), moment->now_ms, ret_error);
     buf_fini(&state);
-    return r;
+    return r < 0 ? r : legs_note(engine, &thread->thread, ret_error);
 }
 
 void engine_thread_fini(struct engine_thread *thread)

@@ -437,6 +437,12 @@ static const struct thread_act *act_find(const struct thread *thread, const uint
     return NULL;
 }
 
+const struct thread_leg *thread_leg_of_act(const struct thread *thread, const uint8_t *message)
+{
+    const struct thread_act *act = act_find(thread, message);
+    return act && act->leg < thread->leg_count ? &thread->legs[act->leg] : NULL;
+}
+
 static void act_put(struct thread *thread, const uint8_t message[16], size_t leg)
 {
     if (act_find(thread, message)) return;

@@ -102,6 +102,10 @@ bool thread_has(const struct thread *thread, const char *unit);
 const struct thread_leg *thread_leg_of(const struct thread *thread, const char *unit,
                                        const uint8_t *message);
 
+/* The one leg that an act (16 bytes: its message) was about; NULL: none alone. Borrowed likewise.
+ */
+const struct thread_leg *thread_leg_of_act(const struct thread *thread, const uint8_t *message);
+
 /* Would this act, a message of kind `acting` with this topic (NULL, "": none), be in order? Errors
  * of lifecycle_next and lifecycle_check_outcome; E_LIFECYCLE_ROLE when the unit has no leg for that
  * message. What the broker alone can know (whether a release was given, how long ago something was)

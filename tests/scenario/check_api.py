@@ -88,6 +88,20 @@ check(len(OPERATIONS) > 10 and "Outgoing" in REQUIRED, "openapi.yaml was not und
 check(set(OPERATIONS) == implemented(),
       f"documented and implemented differ: {set(OPERATIONS) ^ implemented()}")
 
+# What is a closed list here is the table of the lifecycle there.
+def enum_of(schema, name=None):
+    text = (SOURCE / "docs/openapi.yaml").read_text("utf-8")
+    text = text[text.index(f"\n    {schema}:\n"):]
+    if name:
+        text = text[text.index(f"\n        {name}:\n"):]
+    return set(re.search(r"enum: \[(.*)\]", text)[1].split(", "))
+
+
+LIFECYCLE = (SOURCE / "proto/plan/lifecycle.def").read_text("utf-8")
+states = set(re.findall(r'^STATE\(\w+, \d+, "([^"]+)"', LIFECYCLE, re.M))
+check(len(states) > 10 and enum_of("LegState") == states,
+      f"states of a leg: documented and in the table differ: {enum_of('LegState') ^ states}")
+
 # Every documented GET answers with a documented status.
 for (method, path), statuses in OPERATIONS.items():
     if method != "GET":
@@ -159,6 +173,24 @@ check(not older["more"], "newest: no end")
 numbers = [one["number"] for one in newest["items"] + older["items"]]
 oldest = [one["number"] for one in get("/v1/inbox?limit=500")["items"]]
 check(numbers == oldest[::-1], f"the two orders differ: {numbers} {oldest}")
+due = get("/v1/inbox?order=due")
+check("next_page" not in due and not due["more"], "due: one page is all")
+for one in due["items"]:
+    fits("Item", one)
+    check(not one["leg"]["done"], f"due: done: {one}")
+moments = [one["leg"].get("due_at", "9999") for one in due["items"]]
+check(moments == sorted(moments), f"due: not in order: {moments}")
+pages, page = [], ""
+while page is not None and len(pages) < 1000:
+    one = get("/v1/inbox?order=due&limit=1" + (page and "&page=" + page))
+    pages += one["items"]
+    page = one.get("next_page")
+check([one["id"] for one in pages] == [one["id"] for one in due["items"]], "due: pages differ from the whole")
+for query, field in (("order=due&after=1", "after"), ("order=due&wait=1", "wait"), ("page=x", "page"),
+                     ("order=newest&page=x", "page"), ("order=due&page=x", "page"), ("order=due&page=1.2.3", "page"),
+                     (f"order=due&page=1.{THREAD}.{THREAD}x", "page"), ("order=up", "order")):
+    problem = check_problem(call("GET", "/v1/inbox?" + query), 422, "bad_value", query)
+    check(problem["field"] == field, f"{query}: {problem}")
 check(get("/v1/inbox?limit=1")["more"] and not get("/v1/inbox?limit=500")["more"], "oldest: more")
 check(get("/v1/messages?limit=1")["more"] == (len(get("/v1/messages")["items"]) > 1), "outbox: more")
 

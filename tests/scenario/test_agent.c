@@ -138,12 +138,36 @@ static void state_is(size_t agent, long number, const char *state)
     if (strncmp(output, wanted, strlen(wanted)) != 0) fail_msg("not \"%s\": %s", wanted, output);
 }
 
+/* The row of `inbox --due` that begins with this number has these words; NULL: there is none. */
+static void due_says(size_t agent, const char *lang, long number, const char *words)
+{
+    static char output[OUTPUT_LEN + 1];
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, "\n%-5ld ", number);
+    output[0] = '\n';
+    assert_int_equal(agents_run_in(&agents, agent, lang, "inbox --due", output + 1), 0);
+    const char *row = strstr(output, wanted);
+    if (!row != !words) fail_msg("%s: %s", words ? words : "no row", output);
+    if (!row) return;
+    const char *end = strchr(row + 1, '\n');
+    const char *found = strstr(row, words);
+    if (!found || found > end) fail_msg("%s: %s", words, output);
+}
+
 static void acts_follow_the_lifecycle_to_the_end(void **state)
 {
     (void)state;
     static char output[OUTPUT_LEN];
     char arguments[128];
     long number = wait_for(POLICE, "lead.mandatory-report");
+    due_says(POLICE, "zh_CN.UTF-8", number, " 前签收");
+    due_says(POLICE, "en", number, "signed for before to");
+    snprintf(arguments, sizeof arguments, "inbox --before %ld -n 1", number + 1);
+    must(POLICE, arguments, output);
+    assert_non_null(strstr(output, "signed for before to"));
+    assert_int_equal(leadbus(POLICE, "inbox --due --after 1", output), 64);
+    assert_int_equal(leadbus(POLICE, "inbox --page 1", output), 64);
+    assert_int_equal(leadbus(POLICE, "inbox --due --page 1", output), 65);
     snprintf(arguments, sizeof arguments, "close %ld", number);
     assert_int_equal(leadbus(POLICE, arguments, output), 75); /* not signed for yet */
     assert_non_null(strstr(output, "sign for it first, then accept it"));
@@ -168,6 +192,10 @@ static void acts_follow_the_lifecycle_to_the_end(void **state)
              number);
     must(POLICE, arguments, output);
     state_is(POLICE, number, "to close");
+    due_says(POLICE, "zh_CN.UTF-8", number, " 前办结");
+    snprintf(arguments, sizeof arguments, "thread %s", thread_id);
+    must(POLICE, arguments, output);
+    assert_non_null(strstr(output, "closed before"));
     /* What is missing or wrong has the name by which it is given. */
     static const struct {
         const char *act, *more, *says;
@@ -192,6 +220,7 @@ static void acts_follow_the_lifecycle_to_the_end(void **state)
     must(SCHOOL, arguments, output);
     assert_non_null(strstr(output, "guardian confirmed"));
     state_is(POLICE, number, "closed");
+    due_says(POLICE, "en", number, NULL);
     /* The timeline has what was said in the acts, and who said it. */
     snprintf(arguments, sizeof arguments, "thread %s", thread_id);
     must(SCHOOL, arguments, output);

@@ -14,6 +14,7 @@
 #include "proto/base/check.h"
 #include "proto/plan/lifecycle.h"
 #include "proto/plan/route.h"
+#include "tests/lib/term.h"
 #include "tests/scenario/caller.h"
 
 enum { PARTICIPANT_COUNT_MAX = 16, STEP_COUNT_MAX = 5 };
@@ -200,7 +201,8 @@ static void ask(size_t way, struct thread *base, struct thread *other, enum plan
     const struct plan_kind *lead = plan_kind_find(bus.town.plan, "lead.mandatory-report");
     struct lifecycle_step step;
     struct lifecycle_query query = {lead, ways[way].state, act, LIFECYCLE_ROLE_BIT(role),
-                                    facts_of(act, role, topic)};
+                                    facts_of(act, role, topic) |
+                                        term_facts(bus.town.plan, lead, "", ways[way].state)};
     int expected = lifecycle_next(&query, &step, NULL);
     struct thread fresh, beside;
     if (expected == 0) walk(&fresh, &beside, ways[way].steps);

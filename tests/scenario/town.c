@@ -16,7 +16,7 @@
 #include "tests/lib/plan_files.h"
 
 #define PASSPHRASE "a passphrase for tests"
-enum { PART_COUNT = PLAN_PART_COUNT + 3 };
+enum { PART_COUNT = PLAN_PART_COUNT_MAX + 3 };
 static const uint64_t DAY_MS = (uint64_t)24 * 3600 * 1000;
 
 static const struct {
@@ -148,7 +148,7 @@ void town_write_bundle(struct town *town, uint64_t version)
     struct plan_part contents[PART_COUNT] = {{"directory", buf_bytes(&directory)},
                                              {"revocations", buf_bytes(&revocations)},
                                              {"brokers", buf_bytes(&brokers)}};
-    memcpy(&contents[3], files.parts, PLAN_PART_COUNT * sizeof *files.parts);
+    memcpy(&contents[3], files.parts, PLAN_PART_COUNT_MAX * sizeof *files.parts);
     buf_printf(&text,
                "leadbus/bundle/v1\nbus %s\nversion %" PRIu64 "\nissued %" PRIu64
                "\nexpires %" PRIu64 "\nhard-limit %" PRIu64 "\nmin-suite 1\nrevocation %" PRIu64

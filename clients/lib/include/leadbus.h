@@ -420,6 +420,13 @@ enum leadbus_notice {
     LEADBUS_NOTICE_UNANSWERED = 9, /* of `thread`: a report was not answered in time. To the
                                       procuratorate that supervises it */
 };
+/* A term that was not kept, as the journal names it. */
+struct leadbus_missed {
+    uint8_t thread[16];
+    uint64_t index;                       /* of the message whose leg it is a term of */
+    const char *term, *term_zh, *term_en; /* "sign", as `due` of leadbus_leg; static */
+    uint64_t due_ms;                      /* it had to be done before */
+};
 struct leadbus_item {
     uint64_t number; /* local, ascending in order of arrival, from 1; 0 for our own messages */
     int type;        /* leadbus_item_type */
@@ -445,6 +452,11 @@ struct leadbus_item {
     uint64_t due_ms;
     const char *due, *due_zh, *due_en; /* static */
     int overdue, paused;
+    /* Of an act in a thread: the term that had passed when it was done; "" where it was in time. */
+    const char *late, *late_zh, *late_en; /* static */
+    const struct leadbus_missed *missed; /* of a notice that terms were not kept; in a thread, those
+                                            of that thread */
+    size_t missed_count;
 };
 /* In order of number, from `after` (exclusive; 0 = the first), at most `limit`; without sections.
  * `each` returns 0 to go on. */
@@ -455,6 +467,17 @@ LEADBUS_API int leadbus_inbox_each(leadbus *lb, uint64_t after, size_t limit,
 LEADBUS_API int leadbus_inbox_newest(leadbus *lb, uint64_t before, size_t limit,
                                      int (*each)(void *ctx, const struct leadbus_item *item),
                                      void *ctx, struct leadbus_error *ret_error);
+/* What this unit still owes: a leg each, what is due first on top, what has no term running last.
+ * The item is the message that the leg is about; number 0 and most else empty where it has not come
+ * yet. Goes on behind `after`: due_ms, thread and id of the last item that was given (NULL: from
+ * the first). The cost grows with `limit`, not with the store. */
+struct leadbus_due_place {
+    uint64_t due_ms;
+    uint8_t thread[16], id[16];
+};
+LEADBUS_API int leadbus_inbox_due(leadbus *lb, const struct leadbus_due_place *after, size_t limit,
+                                  int (*each)(void *ctx, const struct leadbus_item *item),
+                                  void *ctx, struct leadbus_error *ret_error);
 LEADBUS_API uint64_t leadbus_inbox_last(leadbus *lb); /* highest number; 0 = empty */
 
 typedef struct leadbus_message leadbus_message;
@@ -601,7 +624,8 @@ struct leadbus_custody {
 /* Who has the person of the thread in their care; the strings live as long as the thread. */
 LEADBUS_API void leadbus_thread_custody(const leadbus_thread *thread, struct leadbus_custody *ret);
 LEADBUS_API size_t leadbus_thread_item_count(const leadbus_thread *thread);
-/* Journal order, our own not yet receipted ones last; without sections. */
+/* Journal order, our own not yet receipted ones last; without sections. Notices that terms of the
+ * thread were not kept stand among them. */
 LEADBUS_API const struct leadbus_item *leadbus_thread_item(const leadbus_thread *thread, size_t i);
 LEADBUS_API size_t leadbus_thread_leg_count(const leadbus_thread *thread);
 LEADBUS_API const struct leadbus_leg *leadbus_thread_leg(const leadbus_thread *thread, size_t i);

@@ -1,0 +1,67 @@
+/* What this unit owes, by what is due first. */
+#include "clients/lib/box_inner.h"
+
+int box_leg_put(struct box *box, const struct box_leg *leg, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_LEG_PUT, true, &statement, ret_error);
+    if (r < 0) return r;
+    sqlite_bind_bytes(statement, 1, bytes_of(leg->thread, 16));
+    sqlite_bind_bytes(statement, 2, bytes_of(leg->message, 16));
+    box_bind_u64(statement, 3, leg->due_ms);
+    return box_run(box, statement, ret_error);
+}
+
+int box_leg_drop(struct box *box, const uint8_t thread[16], const uint8_t message[16],
+                 struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_LEG_DROP, true, &statement, ret_error);
+    if (r < 0) return r;
+    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
+    sqlite_bind_bytes(statement, 2, bytes_of(message, 16));
+    return box_run(box, statement, ret_error);
+}
+
+int box_legs_forget(struct box *box, const uint8_t thread[16], struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_LEG_FORGET, true, &statement, ret_error);
+    if (r < 0) return r;
+    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
+    return box_run(box, statement, ret_error);
+}
+
+int box_legs_due(struct box *box, const struct box_leg *after, size_t limit,
+                 int (*each)(void *ctx, const struct box_leg *leg), void *ctx,
+                 struct error *ret_error)
+{
+    static const struct box_leg first;
+    const struct box_leg *from = after ? after : &first;
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_LEG_EACH, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, from->due_ms);
+    sqlite_bind_bytes(statement, 2, bytes_of(from->thread, 16));
+    sqlite_bind_bytes(statement, 3, bytes_of(from->message, 16));
+    box_bind_u64(statement, 4, limit);
+    while (r == 0 && (r = box_step(box, statement, ret_error)) == 1) {
+        struct box_leg leg = {.due_ms = box_u64(statement, 2)};
+        box_fixed(statement, 0, leg.thread, 16);
+        box_fixed(statement, 1, leg.message, 16);
+        r = each(ctx, &leg);
+    }
+    (void)sqlite3_reset(statement);
+    return r;
+}
+
+int box_about_add(struct box *box, const uint8_t thread[16], uint64_t number,
+                    struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_ABOUT_ADD, true, &statement, ret_error);
+    if (r < 0) return r;
+    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
+    box_bind_u64(statement, 2, number);
+    return box_run(box, statement, ret_error);
+}

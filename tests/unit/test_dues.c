@@ -1,0 +1,390 @@
+/* What a unit owes and before when: the index of its legs, terms that were not kept in their place
+ * on a thread, and moments in words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "clients/cli/due.h"
+#include "clients/lib/box_inner.h"
+#include "clients/lib/client.h"
+#include "clients/lib/engine_inner.h"
+#include "tests/unit/fake_broker.h"
+
+enum { MINUTE_MS = 60000, FOUND_MAX = 16 };
+
+static struct fake_unit *school, *police;
+static uint64_t now_ms;
+
+static uint64_t test_now(void *ctx)
+{
+    (void)ctx;
+    return now_ms;
+}
+
+static int setup(void **state)
+{
+    static struct fake fake;
+    fake_init(&fake);
+    school = fake_add(&fake, "education");
+    police = fake_add(&fake, "police-hedong");
+    for (size_t i = 0; i < fake.unit_count; i++) fake_online(&fake, &fake.units[i]);
+    now_ms = fake.district->now_ms;
+    *state = &fake;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fake_fini(*state);
+    return 0;
+}
+
+static void pass(struct fake *fake, uint64_t ms)
+{
+    fake->district->now_ms += ms;
+    now_ms = fake->district->now_ms;
+}
+
+static void send(struct fake *fake, const char *kind, const char *topic, uint8_t ret_id[16])
+{
+    static const struct seal_section report[] = {{"summary", {(const uint8_t *)"codes", 5}},
+                                                 {"full", {(const uint8_t *)"what", 4}}};
+    static const struct seal_section question = {"full", {(const uint8_t *)"who", 3}};
+    bool lead = strncmp(kind, "lead.", 5) == 0;
+    struct engine_draft draft = {.kind = kind,
+                                 .topic = topic,
+                                 .area = "",
+                                 .officer = "",
+                                 .purpose = "",
+                                 .sections = lead ? report : &question,
+                                 .section_count = lead ? 2 : 1};
+    assert_int_equal(engine_stage(school->engine, fake_moment(fake), &draft, ret_id, NULL), 0);
+    fake_run(fake);
+}
+
+static void act(struct fake *fake, const char *kind, const char *topic, const uint8_t parent[16],
+                uint8_t ret_id[16])
+{
+    struct seal_section section = {"receipt", {(const uint8_t *)"ok", 2}};
+    struct error error = {0};
+    struct engine_draft draft = {.kind = kind,
+                                 .topic = topic,
+                                 .area = "",
+                                 .officer = "P-1",
+                                 .purpose = "",
+                                 .parent = parent,
+                                 .sections = &section,
+                                 .section_count = 1};
+    if (engine_stage(police->engine, fake_moment(fake), &draft, ret_id, &error) < 0)
+        fail_msg("%s: %s %s", kind, error.field, error.detail);
+    fake_run(fake);
+}
+
+static struct leadbus handle_of(struct fake_unit *unit)
+{
+    return (struct leadbus){.engine = unit->engine,
+                            .box = unit->box,
+                            .keyring = unit->keyring,
+                            .options = {.now_ms = test_now}};
+}
+
+struct found {
+    size_t count;
+    struct {
+        uint8_t id[16];
+        uint64_t due_ms;
+        char due[16];
+        int overdue;
+    } items[FOUND_MAX];
+};
+
+static int find(void *ctx, const struct leadbus_item *item)
+{
+    struct found *found = ctx;
+    assert_true(found->count < FOUND_MAX);
+    memcpy(found->items[found->count].id, item->id, 16);
+    (void)snprintf(found->items[found->count].due, 16, "%s", item->due);
+    found->items[found->count].overdue = item->overdue;
+    found->items[found->count++].due_ms = item->due_ms;
+    return 0;
+}
+
+static struct found due_of(struct fake_unit *unit, const struct leadbus_due_place *after,
+                           size_t limit)
+{
+    struct found found = {0};
+    struct leadbus lb = handle_of(unit);
+    assert_int_equal(leadbus_inbox_due(&lb, after, limit, find, &found, NULL), 0);
+    return found;
+}
+
+/* ---- the index ----------------------------------------------------------------------------------
+ */
+
+static void what_is_due_first_is_on_top(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t calm[16], first[16], second[16], own[16];
+    uint64_t begun_ms = fake->district->now_ms;
+    send(fake, "notice.verify", "staff-vetting", calm); /* a working day and more */
+    send(fake, "lead.mandatory-report", "", first);     /* ten minutes */
+    pass(fake, MINUTE_MS);
+    send(fake, "lead.mandatory-report", "", second);
+    struct found found = due_of(police, NULL, 10);
+    assert_int_equal(found.count, 3);
+    assert_memory_equal(found.items[0].id, first, 16);
+    assert_memory_equal(found.items[1].id, second, 16);
+    assert_memory_equal(found.items[2].id, calm, 16);
+    assert_int_equal(found.items[0].due_ms, begun_ms + 10 * MINUTE_MS);
+    assert_string_equal(found.items[0].due, "sign");
+    assert_false(found.items[0].overdue);
+    assert_int_equal(due_of(school, NULL, 10).count, 0); /* who sent it owes nothing */
+
+    /* signed for, the first has an hour until it is accepted */
+    act(fake, "receipt.signed", "", first, own);
+    found = due_of(police, NULL, 10);
+    assert_memory_equal(found.items[0].id, second, 16);
+    assert_memory_equal(found.items[1].id, first, 16);
+    assert_string_equal(found.items[1].due, "accept");
+
+    pass(fake, (uint64_t)10 * MINUTE_MS);
+    found = due_of(police, NULL, 10);
+    assert_true(found.items[0].overdue);
+    assert_false(found.items[1].overdue);
+
+    /* page by page it is the same list, each once */
+    struct leadbus_due_place place = {0};
+    for (size_t i = 0; i < 4; i++) {
+        struct found one = due_of(police, i ? &place : NULL, 1);
+        assert_int_equal(one.count, i < 3);
+        if (i == 3) break;
+        assert_memory_equal(one.items[0].id, found.items[i].id, 16);
+        place.due_ms = one.items[0].due_ms;
+        memcpy(place.thread, one.items[0].id, 16); /* each opened its thread */
+        memcpy(place.id, one.items[0].id, 16);
+    }
+
+    act(fake, "receipt.signed", "", second, own);
+    act(fake, "receipt.accepted", "", second, own);
+    act(fake, "receipt.closed", "unfounded", second, own);
+    found = due_of(police, NULL, 10);
+    assert_int_equal(found.count, 2);
+    assert_memory_equal(found.items[0].id, first, 16);
+}
+
+static void what_is_closed_or_refused_is_owed_no_more_or_again(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16], own[16];
+    struct box_out row;
+    send(fake, "notice.verify", "staff-vetting", id);
+    fake->refuse_code = (uint32_t)-E_LIFECYCLE_ORDER;
+    uint64_t before_ms = due_of(police, NULL, 1).items[0].due_ms;
+    act(fake, "receipt.signed", "", id, own); /* the broker does not take it */
+    assert_int_equal(box_out_find(police->box, own, &row, NULL), 0);
+    assert_int_equal(row.state, BOX_OUT_REFUSED);
+    struct found found = due_of(police, NULL, 10);
+    assert_int_equal(found.count, 1);
+    assert_string_equal(found.items[0].due, "sign");
+    assert_int_equal(found.items[0].due_ms, before_ms);
+    act(fake, "receipt.signed", "", id, own);
+    act(fake, "receipt.closed", "confirmed", id, own);
+    assert_int_equal(due_of(police, NULL, 10).count, 0);
+}
+
+static void must_do(struct box *box, const char *sql)
+{
+    if (sqlite3_exec(box->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(box->db));
+}
+
+/* A store from before has threads and no index. */
+static void an_older_store_is_listed_once(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16], other[16], own[16];
+    send(fake, "notice.verify", "staff-vetting", id);
+    send(fake, "lead.mandatory-report", "", other);
+    act(fake, "receipt.signed", "", id, own);
+    struct found before = due_of(police, NULL, 10);
+    assert_int_equal(before.count, 2);
+    assert_int_equal(box_commit(police->box, NULL), 0);
+    must_do(police->box, "DELETE FROM leg; DELETE FROM value WHERE name='legs'");
+    assert_int_equal(due_of(police, NULL, 10).count, 0);
+    assert_int_equal(engine_legs_load(police->engine, NULL), 0);
+    struct found after = due_of(police, NULL, 10);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(box_commit(police->box, NULL), 0);
+    must_do(police->box, "DELETE FROM leg"); /* and then no more: saving keeps it */
+    assert_int_equal(engine_legs_load(police->engine, NULL), 0);
+    assert_int_equal(due_of(police, NULL, 10).count, 0);
+}
+
+/* However many threads there are, a page reads its own rows: an index gives them in their order. */
+static void a_page_walks_an_index(void **state)
+{
+    (void)state;
+    struct box *box = NULL;
+    sqlite3_stmt *statement = NULL;
+    char text[512] = "";
+    assert_int_equal(box_open(":memory:", &box, NULL), 0);
+    assert_int_equal(
+        sqlite3_prepare_v2(
+            box->db,
+            "EXPLAIN QUERY PLAN SELECT thread,message,due_ms FROM leg WHERE "
+            "(due_ms,thread,message)>(?1,?2,?3) ORDER BY due_ms,thread,message LIMIT 5",
+            -1, &statement, NULL),
+        SQLITE_OK);
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof text - len, "%s;", sqlite3_column_text(statement, 3));
+    }
+    (void)sqlite3_finalize(statement);
+    if (!strstr(text, "SEARCH") || !strstr(text, "leg_due") || strstr(text, "SORT") ||
+        strstr(text, "SCAN"))
+        fail_msg("%s", text);
+    box_close(box);
+}
+
+/* ---- on a thread --------------------------------------------------------------------------------
+ */
+
+/* The bus tells a unit of terms that it did not keep, of as many threads as there are. */
+static void tell_missed(struct fake *fake, struct fake_unit *unit, uint8_t threads[][16],
+                        size_t count, uint64_t due_ms)
+{
+    Leadbus__Record record = LEADBUS__RECORD__INIT;
+    Leadbus__Tick tick = LEADBUS__TICK__INIT;
+    Leadbus__Missed missed[4];
+    Leadbus__Missed *list[4];
+    struct buf bytes = {0};
+    assert_true(count <= 4);
+    for (size_t i = 0; i < count; i++) {
+        leadbus__missed__init(&missed[i]);
+        missed[i].index = i;
+        missed[i].thread = fake_binary(threads[i], 16);
+        missed[i].clock = 1 + PLAN_CLOCK_SIGN;
+        missed[i].due_ms = due_ms;
+        list[i] = &missed[i];
+    }
+    tick.unit = unit->keyring.unit;
+    tick.n_missed = count;
+    tick.missed = list;
+    record.rules = RECORD_RULES_VERSION;
+    record.time_ms = fake->district->now_ms;
+    record.what_case = LEADBUS__RECORD__WHAT_TICK;
+    record.tick = &tick;
+    assert_int_equal(record_encode(&record, &bytes, NULL), 0);
+    fake_notice(fake, unit, fake_append(fake, buf_bytes(&bytes)), buf_bytes(&bytes));
+    fake_run(fake);
+    buf_fini(&bytes);
+}
+
+static void missed_terms_and_late_acts_stand_in_their_place(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t ids[2][16], own[16];
+    leadbus_thread *thread = NULL;
+    leadbus_message *message = NULL;
+    send(fake, "lead.mandatory-report", "", ids[0]);
+    send(fake, "lead.mandatory-report", "", ids[1]);
+    uint64_t due_ms = due_of(police, NULL, 1).items[0].due_ms;
+    pass(fake, (uint64_t)11 * MINUTE_MS);
+    tell_missed(fake, police, ids, 2, due_ms);
+    act(fake, "receipt.signed", "", ids[1], own);
+    act(fake, "receipt.accepted", "", ids[1], own);
+    struct leadbus lb = handle_of(police);
+    assert_int_equal(leadbus_thread_get(&lb, ids[1], &thread, NULL), 0);
+    assert_int_equal(leadbus_thread_item_count(thread), 4);
+    const struct leadbus_item *item = leadbus_thread_item(thread, 1);
+    assert_int_equal(item->notice, LEADBUS_NOTICE_OVERDUE);
+    assert_string_equal(item->from, "police-hedong");
+    assert_int_equal(item->missed_count, 1); /* the other one is of the other thread */
+    assert_memory_equal(item->missed[0].thread, ids[1], 16);
+    assert_string_equal(item->missed[0].term, "sign");
+    assert_int_equal(item->missed[0].due_ms, due_ms);
+    assert_string_equal(leadbus_thread_item(thread, 0)->late, "");
+    assert_string_equal(leadbus_thread_item(thread, 2)->late, "sign");
+    assert_string_equal(leadbus_thread_item(thread, 2)->late_zh, "签收");
+    assert_string_equal(leadbus_thread_item(thread, 3)->late, "");
+    assert_int_equal(leadbus_thread_leg(thread, 0)->missed, 1);
+    leadbus_thread_free(thread);
+
+    /* in the inbox it is one notice of both; 1 and 2 are the reports */
+    assert_int_equal(leadbus_inbox_get(&lb, 3, &message, NULL), 0);
+    assert_int_equal(leadbus_message_item(message)->missed_count, 2);
+    leadbus_message_free(message);
+
+    /* who gets the act sees that it was late */
+    lb = handle_of(school);
+    assert_int_equal(leadbus_thread_get(&lb, ids[1], &thread, NULL), 0);
+    assert_int_equal(leadbus_thread_item_count(thread), 3);
+    assert_string_equal(leadbus_thread_item(thread, 1)->late, "sign");
+    leadbus_thread_free(thread);
+}
+
+/* ---- in words -----------------------------------------------------------------------------------
+ */
+
+static uint64_t at(int day, int hour, int minute)
+{
+    struct tm parts = {
+        .tm_year = 126, .tm_mon = 10, .tm_mday = day, .tm_hour = hour, .tm_min = minute};
+    return (uint64_t)mktime(&parts) * 1000;
+}
+
+static void says(uint64_t due_ms, uint64_t when_ms, const char *zh, const char *en)
+{
+    char text[DUE_TEXT_LEN];
+    due_words("签收", due_ms, when_ms, LANG_ZH, text);
+    assert_string_equal(text, zh);
+    due_words("signed for", due_ms, when_ms, LANG_EN, text);
+    assert_string_equal(text, en);
+}
+
+static void a_moment_is_said_in_words(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("TZ", "CST-8", 1), 0);
+    tzset();
+    uint64_t now = at(25, 12, 0);
+    says(at(25, 14, 10), now, "今天 14:10 前签收", "signed for before today 14:10");
+    says(at(26, 9, 0), now, "明天 09:00 前签收", "signed for before tomorrow 09:00");
+    says(at(26, 0, 0), now, "今天 24:00 前签收", "signed for before today 24:00");
+    says(at(27, 0, 0), now, "明天 24:00 前签收", "signed for before tomorrow 24:00");
+    says(at(28, 17, 30), now, "11-28 17:30 前签收", "signed for before 11-28 17:30");
+    says(at(31 + 31, 8, 0), now, "2027-01-01 08:00 前签收", "signed for before 2027-01-01 08:00");
+    says(at(25, 10, 0), now, "已超期 2 小时（应在今天 10:00 前签收）",
+         "overdue by 2 h (signed for before today 10:00)");
+    says(at(24, 10, 30), now, "已超期 1 天 1 小时（应在昨天 10:30 前签收）",
+         "overdue by 1 day 1 h (signed for before yesterday 10:30)");
+    says(at(22, 12, 0), now, "已超期 3 天（应在11-22 12:00 前签收）",
+         "overdue by 3 days (signed for before 11-22 12:00)");
+    says(now, now, "已超期 不到 1 分钟（应在今天 12:00 前签收）",
+         "overdue by less than a minute (signed for before today 12:00)");
+    char text[DUE_TEXT_LEN];
+    due_length((uint64_t)130 * MINUTE_MS, LANG_ZH, text);
+    assert_string_equal(text, "2 小时 10 分钟");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_due_first_is_on_top, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_closed_or_refused_is_owed_no_more_or_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_older_store_is_listed_once, setup, teardown),
+        cmocka_unit_test(a_page_walks_an_index),
+        cmocka_unit_test_setup_teardown(missed_terms_and_late_acts_stand_in_their_place, setup,
+                                        teardown),
+        cmocka_unit_test(a_moment_is_said_in_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
