@@ -52,6 +52,10 @@ void api_draft_fini(struct api_draft *draft); /* wipes */
 /* Adds one section from JSON: checked against its schema. Errors name "section.path". */
 int api_draft_section(struct agent *agent, struct api_draft *draft, size_t section,
                       const json_t *object, struct error *ret_error) MUST_USE;
+/* All sections of the kind that the object (NULL: none) has by name; need_all: those that are
+ * required must be there. */
+int api_draft_sections(struct agent *agent, struct api_draft *draft, const json_t *sections,
+                       bool need_all, struct error *ret_error) MUST_USE;
 /* Submits, and waits for the receipt where ?wait=receipt asks for it: fills the reply with 202. */
 int api_draft_submit(struct agent *agent, struct http_request *request, struct api_draft *draft,
                      struct http_reply *reply, struct error *ret_error) MUST_USE;

@@ -142,10 +142,8 @@ static int missing_section(const struct plan_kind *kind, const struct plan_secti
     return E_MISSING_FIELD;
 }
 
-/* All sections of the kind that the object has; `need_all`: those that are required must be there.
- */
-static int read_sections(struct agent *agent, struct api_draft *draft, const json_t *sections,
-                         bool need_all, struct error *ret_error)
+int api_draft_sections(struct agent *agent, struct api_draft *draft, const json_t *sections,
+                       bool need_all, struct error *ret_error)
 {
     const char *names[LIMIT_SECTION_COUNT_MAX + 1] = {0};
     int status = 0;
@@ -261,7 +259,7 @@ static int read_draft(struct agent *agent, const struct http_request *request, b
     status =
         api_topic(draft->kind, to->topic && *to->topic ? to->topic : NULL, true, &topic, ret_error);
     if (status) return status;
-    return read_sections(agent, draft, json_object_get(body, "sections"), need_all, ret_error);
+    return api_draft_sections(agent, draft, json_object_get(body, "sections"), need_all, ret_error);
 }
 
 /* The recipients that have published no receiving key: they get the message when somebody who holds

@@ -250,6 +250,12 @@ static const uint8_t *newest_of_act(const struct agent *agent, const leadbus_thr
     return NULL;
 }
 
+/* Acts that the office does about a leg of another unit. */
+static bool about_others(enum plan_act act)
+{
+    return act == PLAN_ACT_EXTEND || act == PLAN_ACT_PAUSE || act == PLAN_ACT_RESUME;
+}
+
 /* The message that an act of ours on this thread means: our newest leg that is not done, else our
  * newest leg (the library says why it refuses); for acts on the whole thread our own first message,
  * else the first one there is. */
@@ -260,6 +266,7 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
     leadbus_thread *thread = NULL;
     bool whole = lifecycle_act_on_thread(act) || act == PLAN_ACT_LINK;
     const uint8_t *found = NULL;
+    const uint8_t *theirs = NULL; /* the newest open leg of anybody: what the office rules about */
     bool found_open = false;
     if (leadbus_thread_get(agent->lb, thread_id, &thread, &trouble))
         return agent_error(&trouble, ret_error);
@@ -268,10 +275,13 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
         before = act == PLAN_ACT_REOPEN ? newest_of_act(agent, thread, PLAN_ACT_CLOSE) : NULL;
     for (size_t i = 0; !whole && i < leadbus_thread_leg_count(thread); i++) {
         const struct leadbus_leg *leg = leadbus_thread_leg(thread, i);
+        if (!leg->done) theirs = leg->message;
         if (strcmp(leg->unit, agent->unit) != 0 || (found_open && leg->done)) continue;
         found = leg->message;
         found_open = !leg->done;
     }
+    if (!found && about_others(act)) found = theirs;
+    if (!found && lifecycle_act_is_note(act)) whole = true;
     for (size_t i = 0; whole && i < leadbus_thread_item_count(thread); i++) {
         const struct leadbus_item *item = leadbus_thread_item(thread, i);
         bool own = item->type == LEADBUS_ITEM_SENT;
@@ -291,8 +301,8 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
 /* Everything that is not about the act itself is the receipt's payload. */
 static json_t *payload_of_body(const json_t *body, bool reason_is_topic)
 {
-    static const char *const own[] = {"act",    "officer", "outcome",    "message",
-                                      "target", "other",   "occurred_at"};
+    static const char *const own[] = {"act",     "officer", "outcome", "topic",
+                                      "message", "target",  "other",   "occurred_at"};
     union {
         const json_t *in;
         json_t *out;
@@ -303,10 +313,21 @@ static json_t *payload_of_body(const json_t *body, bool reason_is_topic)
     return payload;
 }
 
+/* The reason of most acts with topics is the topic; some have both. */
+static bool reason_is_topic(const struct plan_kind *kind)
+{
+    const struct payload_message *message = payload_find(kind->sections[0].message);
+    if (kind->topic_count == 0) return false;
+    for (size_t i = 0; message && i < message->field_count; i++)
+        if (strcmp(message->fields[i].name, "reason") == 0) return false;
+    return true;
+}
+
 /* What a caller names the topic of an act by. */
 static const char *topic_field(const struct plan_kind *kind)
 {
-    return kind->act == PLAN_ACT_CLOSE || kind->act == PLAN_ACT_RELEASE ? "outcome" : "reason";
+    if (kind->act == PLAN_ACT_CLOSE || kind->act == PLAN_ACT_RELEASE) return "outcome";
+    return reason_is_topic(kind) ? "reason" : "topic";
 }
 
 static int topic_missing(const struct plan_kind *kind, struct error *ret_error)
@@ -341,6 +362,16 @@ static int check_order(struct agent *agent, const struct api_draft *draft, struc
     return 0;
 }
 
+/* An act whose kind has several sections has them by name, and nothing beside them. */
+static int read_sections_of_act(struct agent *agent, struct api_draft *draft, const json_t *payload,
+                                struct error *ret_error)
+{
+    static const char *const known[] = {"sections", NULL};
+    int status = http_only_keys(payload, known, "", ret_error);
+    if (status) return status;
+    return api_draft_sections(agent, draft, json_object_get(payload, "sections"), true, ret_error);
+}
+
 static int read_act(struct agent *agent, const struct http_request *request, const json_t *body,
                     struct api_draft *draft, struct error *ret_error)
 {
@@ -352,16 +383,12 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     draft->kind = act == PLAN_ACT_NONE ? NULL : kind_of_act(agent->plan, act);
     if (!draft->kind && act != PLAN_ACT_NONE) return act_of_newer_plan(agent->plan, act, ret_error);
     if (!draft->kind) return act_unknown(agent->plan, name, ret_error);
-    if (draft->kind->section_count > 1)
-        return error_say(ret_error, E_BAD_VALUE, "act",
-                         "请作为 %s 消息发送（POST /v1/messages，parent 为所涉消息）",
-                         "send it as a message of kind %s (POST /v1/messages, with its parent)",
-                         draft->kind->slug);
     to->size = sizeof *to;
     to->kind = draft->kind->slug;
     draft->remarks = json_array();
-    if (draft->kind->topic_count) status = api_string(body, "reason", &to->topic, ret_error);
+    if (reason_is_topic(draft->kind)) status = api_string(body, "reason", &to->topic, ret_error);
     if (!status) status = api_string(body, "outcome", &to->topic, ret_error);
+    if (!status) status = api_string(body, "topic", &to->topic, ret_error);
     if (!status) status = api_officer(body, &to->officer, ret_error);
     if (!status) status = api_time(body, "occurred_at", &to->occurred_ms, ret_error);
     if (!status) status = api_id(body, "message", draft->parent, &to->parent, ret_error);
@@ -382,8 +409,11 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     if (!status && draft->kind->topic_required && !to->topic)
         status = topic_missing(draft->kind, ret_error);
     if (status) return status;
-    json_t *payload = payload_of_body(body, draft->kind->topic_count > 0);
-    status = api_draft_section(agent, draft, 0, payload, ret_error);
+    json_t *payload = payload_of_body(body, reason_is_topic(draft->kind));
+    if (draft->kind->section_count > 1)
+        status = read_sections_of_act(agent, draft, payload, ret_error);
+    else
+        status = api_draft_section(agent, draft, 0, payload, ret_error);
     to->sections = draft->sections;
     json_decref(payload);
     return status;
@@ -392,7 +422,9 @@ static int read_act(struct agent *agent, const struct http_request *request, con
 bool api_thread_elsewhere(const struct api_draft *draft, int status)
 {
     if (!draft->kind) return false;
-    if (draft->kind->act != PLAN_ACT_URGE && draft->kind->act != PLAN_ACT_STAND_DOWN) return false;
+    enum plan_act act = draft->kind->act;
+    bool ruling = about_others(act) || act == PLAN_ACT_UPHOLD || act == PLAN_ACT_REOPEN;
+    if (!ruling && !lifecycle_act_on_thread(act)) return false;
     return status == E_NOT_FOUND || status == E_THREAD_UNKNOWN || status == E_PARENT_UNKNOWN ||
            status == E_LIFECYCLE_ROLE;
 }

@@ -1,4 +1,4 @@
-/* sign, accept, return, ...: acts on a thread, one table. */
+/* The acts of the lifecycle on a thread, one table: acts.def. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,8 @@ enum {
     TAKES_TEXT = 4,
     TAKES_TARGET = 8, /* --to */
     TAKES_OTHER = 16,
+    TAKES_TOPIC = 32,
+    TAKES_FILE = 64, /* contents of several sections */
 };
 
 struct act {
@@ -21,45 +23,25 @@ struct act {
 };
 
 static const struct act acts[] = {
-    {"sign", "签收：确认本单位已有人接手。", "Signs for a message: a person of this unit has it.",
-     "已签收", "signed for", 0},
-    {"accept", "受理。", "Accepts it.", "已受理", "accepted", 0},
-    {"return", "退回，须以 --text 说明理由；不是每个种类都可退回。",
-     "Returns it, with a reason in words (--text); not every kind may be returned.", "已退回",
-     "returned", TAKES_REASON | TAKES_TEXT},
-    {"progress", "反馈办理进展；须 --set step=代码，如 contacted、found、investigating。",
-     "Reports progress; needs --set step=CODE: contacted, found, investigating, ...", "已反馈",
-     "reported", TAKES_OUTCOME | TAKES_TEXT},
-    {"close", "办结，须给出结果代码（leadbus kinds receipt.closed 列出全部）。",
-     "Closes this unit's part, with its outcome (leadbus kinds receipt.closed lists them).",
-     "已办结", "closed", TAKES_OUTCOME | TAKES_TEXT | TAKES_OTHER},
-    {"urge", "催办；原因代码：sign、accept、progress、close、supervised。",
-     "Urges those who are late; reasons: sign, accept, progress, close, supervised.", "已催办",
-     "urged", TAKES_REASON},
-    {"transfer", "转办给其他单位（--to），须说明理由；原件随之转去。",
-     "Passes it on to another unit (--to), with a reason; the original goes along.", "已转办",
-     "transferred", TAKES_REASON | TAKES_TEXT | TAKES_TARGET},
-    {"ask-release", "请求发送单位同意转办给另一单位（--to）。",
-     "Asks the sender whether it may be passed on to a unit (--to).", "已请求放行", "asked",
-     TAKES_TEXT | TAKES_TARGET},
-    {"release", "答复放行请求：--outcome granted 或 denied。",
-     "Answers a request for a release: --outcome granted or denied.", "已答复", "answered",
-     TAKES_OUTCOME | TAKES_TEXT},
-    {"withdraw", "撤回本单位发送的线索；紧急线索与强制报告仅作备注。",
-     "Withdraws what this unit sent; an immediate lead or mandatory report goes on, with a note.",
-     "已说明", "noted", TAKES_REASON | TAKES_TEXT},
-    {"object", "对办结提出异议（五个工作日内），须说明理由。",
-     "Objects to a closing, within five working days, with a reason.", "已提出异议", "objected",
-     TAKES_TEXT},
-    {"uphold", "维持办结（办公室）。", "Upholds a closing (the office).", "已维持", "upheld",
-     TAKES_REASON | TAKES_TEXT},
-    {"reopen", "责成重新办理（办公室），须说明理由。",
-     "Reopens what was closed (the office), with a reason.", "已重新办理", "reopened",
-     TAKES_REASON | TAKES_TEXT},
-    {"link", "关联另一线索（--other）：same-matter、same-person 或 split。",
-     "Links another thread (--other): same-matter, same-person or split.", "已关联", "linked",
-     TAKES_REASON | TAKES_TEXT | TAKES_OTHER},
+#define COMMAND(id, slug, list_zh, list_en, about_zh, about_en, done_zh, done_en, takes)           \
+    {slug, about_zh, about_en, done_zh, done_en, takes},
+#include "clients/cli/acts.def"
 };
+
+/* Every act of the lifecycle is a command: one that is not is no name here. What is delivered is
+ * the machine's word. */
+enum {
+    COMMAND_NONE,
+    COMMAND_DELIVER,
+#define COMMAND(id, ...) COMMAND_##id,
+#include "clients/cli/acts.def"
+    COMMAND_COUNT,
+};
+enum {
+#define ACT(id, ...) LIFECYCLE_COMMAND_##id = COMMAND_##id,
+#include "proto/plan/lifecycle.def"
+};
+_Static_assert(sizeof acts / sizeof *acts + 2 == COMMAND_COUNT, "a row for each");
 
 struct values {
     const char *outcome;
@@ -67,6 +49,8 @@ struct values {
     const char *text;
     const char *target;
     const char *other;
+    const char *topic;
+    const char *file;
     const char *wait;
     struct options_list sets;
 };
@@ -75,7 +59,7 @@ static int read_values(struct cli *cli, const struct act *act, struct values *va
                        char **argv, int *ret_first)
 {
     char program[32];
-    struct options_row rows[10];
+    struct options_row rows[12];
     size_t count = 0;
     rows[count++] = (struct options_row){"set",
                                          's',
@@ -115,6 +99,19 @@ static int read_values(struct cli *cli, const struct act *act, struct values *va
         rows[count++] = (struct options_row){
             "other",        0,   "编号", "ID", "另一线索（UUID）", "the other thread (UUID)", NULL,
             &values->other, NULL};
+    if (act->takes & TAKES_TOPIC)
+        rows[count++] = (struct options_row){"topic",      't',  "代码",         "CODE", "主题代码",
+                                             "topic code", NULL, &values->topic, NULL};
+    if (act->takes & TAKES_FILE)
+        rows[count++] = (struct options_row){"file",
+                                             'f',
+                                             "文件",
+                                             "FILE",
+                                             "JSON 内容，按分区；- 为标准输入",
+                                             "contents as JSON, by section; - is stdin",
+                                             NULL,
+                                             &values->file,
+                                             NULL};
     snprintf(program, sizeof program, "leadbus %s", act->name);
     struct options_spec spec = {.program = program,
                                 .usage_zh = "[选项] 编号",
@@ -171,6 +168,23 @@ static int post(struct cli *cli, const struct act *act, const char *thread, cons
     return status;
 }
 
+/* The fields of the act's section, or of each section by its name. */
+static int read_fields(const struct act *act, const struct values *values, json_t *body,
+                       struct error *ret_error)
+{
+    json_t *sections = NULL;
+    int status = 0;
+    if (values->file) status = cli_read_json(values->file, &sections, ret_error);
+    if (status) return status;
+    if (act->takes & TAKES_FILE) {
+        if (!sections) sections = json_object();
+        json_object_set_new(body, "sections", sections);
+    }
+    for (size_t i = 0; !status && i < values->sets.count; i++)
+        status = cli_assign(sections ? sections : body, NULL, values->sets.items[i], ret_error);
+    return status;
+}
+
 int cli_act(struct cli *cli, int argc, char **argv)
 {
     const struct act *act = acts;
@@ -194,8 +208,8 @@ int cli_act(struct cli *cli, int argc, char **argv)
     put(body, "text", values.text);
     put(body, "target", values.target);
     put(body, "other", values.other);
-    for (size_t i = 0; !status && i < values.sets.count; i++)
-        status = cli_assign(body, NULL, values.sets.items[i], &error);
+    put(body, "topic", values.topic);
+    status = read_fields(act, &values, body, &error);
     if (!status) status = find_target(cli, argv[first], body, thread, &error);
     if (!status) return post(cli, act, thread, values.wait, body);
     json_decref(body);

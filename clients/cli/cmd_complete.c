@@ -66,6 +66,45 @@ static void print_kinds(struct cli *cli)
     json_decref(answer);
 }
 
+/* Acts that have reasons. */
+static const char *kind_of_reasons(const char *act)
+{
+    static const char *const rows[][2] = {
+        {"return", "receipt.returned"},
+        {"urge", "supervision.urge"},
+        {"stand-down", "alert.missing-child-cancel"},
+        {"extend", "receipt.extended"},
+        {"pause", "supervision.pausing"},
+        {"resume", "supervision.resuming"},
+        {"transfer", "receipt.transferred"},
+        {"withdraw", "notice.withdrawal"},
+        {"uphold", "supervision.upholding"},
+        {"reopen", "supervision.reopening"},
+        {"supervise", "supervision.listing"},
+        {"link", "notice.link"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(act, rows[i][0]) == 0) return rows[i][1];
+    return "";
+}
+
+/* The codes of the field `reason`; false: its sections have none, the topic is the reason. */
+static bool print_reasons(const json_t *kind)
+{
+    const char *name = NULL;
+    json_t *section = NULL;
+    json_object_foreach(json_object_get(json_object_get(kind, "schema"), "properties"), name,
+                        section)
+    {
+        const json_t *reason = json_object_get(json_object_get(section, "properties"), "reason");
+        const json_t *codes = json_object_get(reason, "enum");
+        for (size_t i = 0; i < json_array_size(codes); i++)
+            puts(json_string_value(json_array_get(codes, i)));
+        if (codes) return true;
+    }
+    return false;
+}
+
 int cli_complete(struct cli *cli, int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -73,17 +112,13 @@ int cli_complete(struct cli *cli, int argc, char **argv)
     struct error error = {0};
     json_t *kind = NULL;
     if (strcmp(what, "kinds") == 0) print_kinds(cli);
-    if (strcmp(what, "outcomes") == 0) of = "receipt.closed";
-    if (strcmp(what, "reasons") == 0)
-        of = strcmp(of, "return") == 0 ? "receipt.returned" : "supervision.urge";
+    if (strcmp(what, "outcomes") == 0)
+        of = "receipt.closed";
+    else if (strcmp(what, "reasons") == 0)
+        of = kind_of_reasons(of);
     if (!*of || cli_kind(cli, of, NULL, &kind, &error)) return 0;
-    bool urge = strcmp(what, "reasons") == 0 && strcmp(of, "supervision.urge") == 0;
-    if (urge) {
-        const json_t *sections = json_object_get(json_object_get(kind, "schema"), "properties");
-        const json_t *notice = json_object_get(json_object_get(sections, "notice"), "properties");
-        const json_t *codes = json_object_get(json_object_get(notice, "reason"), "enum");
-        for (size_t i = 0; i < json_array_size(codes); i++)
-            puts(json_string_value(json_array_get(codes, i)));
+    if (strcmp(what, "reasons") == 0 && !print_reasons(kind)) {
+        print_topics(kind);
     } else if (strcmp(what, "fields") == 0) {
         print_fields(kind, argc > 3 ? argv[3] : NULL);
     } else {

@@ -19,8 +19,8 @@ _leadbus() {
     [[ $line == *[[:space:]] ]] || current=${words[-1]}
     previous=${words[-1]}
     [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
-    local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge transfer ask-release release withdraw object uphold reopen link attachment
-        receipt status confirm-restored doctor"
+    local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge stand-down extend pause resume transfer ask-release release
+        go-out withdraw object uphold reopen supervise link attachment receipt status confirm-restored doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
     for word in "${words[@]:1}"; do
@@ -37,6 +37,12 @@ _leadbus() {
     return) kind=receipt.returned ;;
     progress) kind=receipt.progress ;;
     close) kind=receipt.closed ;;
+    extend) kind=receipt.extended ;;
+    pause) kind=supervision.pausing ;;
+    resume) kind=supervision.resuming ;;
+    go-out) kind=notice.gone-out ;;
+    supervise) kind=supervision.listing ;;
+    stand-down) kind=alert.missing-child-cancel ;;
     esac
     case $previous in
     --agent | -a | --token-file | --file | -f | --attach | -A | --output)
@@ -94,11 +100,13 @@ _leadbus() {
     return) own="--set --wait --reason --text" ;;
     progress) own="--set --wait --outcome --text" ;;
     close) own="--set --wait --outcome --text --other" ;;
-    urge) own="--set --wait --reason" ;;
+    urge | stand-down) own="--set --wait --reason" ;;
     transfer) own="--set --wait --reason --text --to" ;;
     ask-release) own="--set --wait --text --to" ;;
     release) own="--set --wait --outcome --text" ;;
-    withdraw | uphold | reopen) own="--set --wait --reason --text" ;;
+    go-out) own="--set --wait --file" ;;
+    supervise) own="--set --wait --topic --reason" ;;
+    extend | pause | resume | withdraw | uphold | reopen) own="--set --wait --reason --text" ;;
     object) own="--set --wait --text" ;;
     link) own="--set --wait --reason --text --other" ;;
     esac

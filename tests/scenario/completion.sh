@@ -57,6 +57,10 @@ expect "--agent $socket send lead.mandatory-report --set summary.danger=" immedi
 expect "--agent $socket close 1 --outcome " unfounded solved
 expect "--agent $socket return 1 --reason " not-competent '!sign'
 expect "--agent $socket urge 1 --reason " sign supervised
+expect "--agent $socket extend 1 --reason " complex '!sign'
+expect "--agent $socket link 1 --reason " same-matter
+expect "--agent $socket supervise 1 --topic " lift-case
+expect "--agent $socket go-out 1 --set summary.ch" summary.channel=
 expect "--agent $socket progress 1 --set step=" found contacted
 expect "--agent $socket outbox --state " refused
 expect "--agent /nowhere.sock send " '!lead.mandatory-report'

@@ -324,6 +324,66 @@ static void an_objection_is_decided_by_the_office(void **state)
     must(POLICE, arguments, output);
 }
 
+/* The police extend a term, the office stops and starts the clocks and puts the thread on its list;
+ * what goes out goes on record. The office is told of the thread by the bus. */
+static void terms_are_extended_paused_and_resumed(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char arguments[512], id[37];
+    json_t *sent =
+        must_json(SCHOOL, "send lead.mandatory-report --json --wait 20 --file report.json", output);
+    snprintf(id, sizeof id, "%s", json_string_value(json_object_get(sent, "thread")));
+    json_decref(sent);
+    show_until(POLICE, id, "summary", output);
+    snprintf(arguments, sizeof arguments, "extend %s --reason complex --text more", id);
+    assert_int_equal(leadbus(POLICE, arguments, output), 77); /* no term to close runs yet */
+    assert_non_null(strstr(output, "deadline_over"));
+    snprintf(arguments, sizeof arguments, "sign %s --wait 20", id);
+    must(POLICE, arguments, output);
+    snprintf(arguments, sizeof arguments, "accept %s --wait 20", id);
+    must(POLICE, arguments, output);
+    snprintf(arguments, sizeof arguments, "extend %s --wait 20 --reason complex --text more", id);
+    must(POLICE, arguments, output);
+    assert_int_equal(leadbus(POLICE, arguments, output), 77); /* once */
+    assert_non_null(strstr(output, "extension_not_allowed"));
+
+    snprintf(arguments, sizeof arguments, "pause %s --wait 20 --reason awaiting-result", id);
+    assert_int_equal(leadbus(POLICE, arguments, output), 77);
+    must(OFFICE, arguments, output);
+    (void)wait_for(POLICE, "supervision.pausing");
+    snprintf(arguments, sizeof arguments, "show %s", id);
+    assert_int_equal(agents_run_in(&agents, POLICE, "zh", arguments, output), 0);
+    if (!strstr(output, "计时已中止")) fail_msg("%s", output);
+    snprintf(arguments, sizeof arguments, "resume %s --wait 20 --reason cause-ended", id);
+    must(POLICE, arguments, output);
+    assert_int_equal(leadbus(POLICE, arguments, output), 75); /* they run */
+
+    snprintf(arguments, sizeof arguments, "go-out %s --set summary.channel=other-district", id);
+    if (leadbus(POLICE, arguments, output) != 65 || !strstr(output, "summary.content"))
+        fail_msg("%s", output);
+    snprintf(arguments, sizeof arguments,
+             "go-out %s --wait 20 --set summary.channel=other-district --set "
+             "summary.content=minimum --set summary.left_on=2026-03-02 --set "
+             "full.external_reference=X-1 --set full.receiver=them --set "
+             "full.left_at=2026-03-02T16:00:00+08:00 --set full.handed_by=Li",
+             id);
+    must(POLICE, arguments, output);
+    snprintf(arguments, sizeof arguments, "thread %s", id);
+    must(POLICE, arguments, output);
+    assert_non_null(strstr(output, "gone out"));
+
+    snprintf(arguments, sizeof arguments, "supervise %s --reason unsolved", id);
+    if (leadbus(OFFICE, arguments, output) != 65 || !strstr(output, "lift-case"))
+        fail_msg("%s", output);
+    snprintf(arguments, sizeof arguments,
+             "supervise %s --wait 20 --topic case --reason unsolved --set reference_number=D-1 "
+             "--set case_number=C-1 --set condition=solved",
+             id);
+    must(OFFICE, arguments, output);
+    (void)wait_for(POLICE, "supervision.listing");
+}
+
 static void wrong_input_is_refused_with_its_path(void **state)
 {
     (void)state;
@@ -854,6 +914,7 @@ int main(void)
         cmocka_unit_test(acts_follow_the_lifecycle_to_the_end),
         cmocka_unit_test(what_is_passed_on_is_read_by_its_new_unit),
         cmocka_unit_test(an_objection_is_decided_by_the_office),
+        cmocka_unit_test(terms_are_extended_paused_and_resumed),
         cmocka_unit_test(wrong_input_is_refused_with_its_path),
         cmocka_unit_test(a_clerk_reads_errors_in_chinese),
         cmocka_unit_test(copies_of_a_thread_get_copies_of_an_urge),
