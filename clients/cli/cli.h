@@ -112,9 +112,8 @@ const char *cli_time(const json_t *object, const char *key);
 /* What a leg of the API owes next and before when, in words; "" where nothing runs. Not reentrant.
  */
 const char *cli_due(const json_t *leg);
-/* What a notice says of terms that were not kept: "未按期签收（应在今天 14:10 前）". Not reentrant.
- */
-const char *cli_missed(const json_t *item);
+/* What a notice says: "未按期签收（应在今天 14:10 前）"; "" of anything else. Not reentrant. */
+const char *cli_notice(const json_t *item);
 /* A text from the bus on a terminal: control characters become '?'. Not reentrant. */
 const char *cli_safe(const char *text);
 /* "中文 / English" of a schema's title in the reader's language; NULL: none. Not reentrant. */

@@ -64,7 +64,7 @@ const char *cli_due(const json_t *leg)
     return shown;
 }
 
-const char *cli_missed(const json_t *item)
+static const char *missed_words(const json_t *item)
 {
     static char shown[2 * DUE_TEXT_LEN];
     char moment[DUE_TEXT_LEN];
@@ -82,6 +82,27 @@ const char *cli_missed(const json_t *item)
         (void)snprintf(shown + len, sizeof shown - (size_t)len, T("，另有 %zu 项", " and %zu more"),
                        more);
     return shown;
+}
+
+const char *cli_notice(const json_t *item)
+{
+    const char *notice = cli_get(item, "notice");
+    if (strcmp(notice, "expired") == 0) return T("消息失效", "messages expired");
+    if (strcmp(notice, "exception") == 0) return T("对方未能打开", "it could not open a message");
+    if (strcmp(notice, "overdue") == 0) return missed_words(item);
+    if (strcmp(notice, "custody-gap") == 0)
+        return T("交接有空档，请核实当时由谁照料",
+                 "a gap in custody: find out who had the person then");
+    if (strcmp(notice, "alert-end") == 0)
+        return T("警报已过有效期而未解除，请解除或更新",
+                 "an alert is past its end: stand it down or revise it");
+    if (strcmp(notice, "unanswered") == 0)
+        return T("报告未按时答复，请监督", "a report was not answered in time: see to it");
+    if (strcmp(notice, "again") == 0)
+        return T("应只办一次的环节再次提出，请核对理由",
+                 "what should come once came again: look at the reason");
+    if (strcmp(notice, "rewrapped") == 0) return T("对方补封了消息", "it sealed a message again");
+    return "";
 }
 
 const char *cli_safe(const char *text)
@@ -381,7 +402,7 @@ void cli_print_message(const json_t *message, const json_t *kind)
     if (leg) line(T("本单位", "this unit"), cli_true(leg, "done") ? cli_label(leg, "state") : head);
     line(T("期限", "due"), cli_due(leg));
     if (strcmp(cli_get(message, "notice"), "overdue") == 0)
-        line(T("超期", "overdue"), cli_missed(message));
+        line(T("超期", "overdue"), missed_words(message));
     if (cli_number(message, "missing_before")) {
         snprintf(head, sizeof head,
                  T("该单位此前有 %lld 条消息未到", "%lld messages of this sender before it "

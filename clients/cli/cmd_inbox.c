@@ -30,22 +30,8 @@ static const char *state_of(const json_t *item)
 /* What a notice says; the kind of anything else. */
 static const char *subject_of(const json_t *item)
 {
-    const char *notice = cli_get(item, "notice");
-    if (strcmp(notice, "expired") == 0) return T("消息失效", "messages expired");
-    if (strcmp(notice, "exception") == 0) return T("对方未能打开", "it could not open a message");
-    if (strcmp(notice, "overdue") == 0) return cli_missed(item);
-    if (strcmp(notice, "custody-gap") == 0)
-        return T("交接有空档，请核实当时由谁照料",
-                 "a gap in custody: find out who had the person then");
-    if (strcmp(notice, "alert-end") == 0)
-        return T("警报已过有效期而未解除，请解除或更新",
-                 "an alert is past its end: stand it down or revise it");
-    if (strcmp(notice, "unanswered") == 0)
-        return T("报告未按时答复，请监督", "a report was not answered in time: see to it");
-    if (strcmp(notice, "again") == 0)
-        return T("应只办一次的环节再次提出，请核对理由",
-                 "what should come once came again: look at the reason");
-    if (strcmp(notice, "rewrapped") == 0) return T("对方补封了消息", "it sealed a message again");
+    const char *notice = cli_notice(item);
+    if (*notice) return notice;
     const char *label = cli_label(item, "kind");
     return *label ? label : cli_get(item, "type");
 }

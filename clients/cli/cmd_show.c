@@ -100,12 +100,13 @@ static const json_t *known_kind(struct known_kinds *known, const char *slug)
     return kind;
 }
 
-/* A term that ran out: a fact of the journal, nobody's message. `from` is whose term it was. */
-static void print_missed(const json_t *item)
+/* What the journal says of a thread: nobody's message. `from` is whose term ran out, where one did.
+ */
+static void print_notice(const json_t *item)
 {
     printf("! %s  ", cli_time(item, "recorded_at"));
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
-    printf(" %s\n", cli_safe(cli_missed(item)));
+    printf(" %s\n", cli_safe(cli_notice(item)));
 }
 
 /* When, who, what; below an act what was said in it, as far as this unit may read it. */
@@ -151,7 +152,7 @@ static void print_thread(struct cli *cli, const json_t *answer)
     for (size_t i = 0; i < json_array_size(timeline); i++) {
         const json_t *item = json_array_get(timeline, i);
         if (*cli_get(item, "notice"))
-            print_missed(item);
+            print_notice(item);
         else
             print_step(&known, item);
     }

@@ -323,10 +323,10 @@ int box_legs_due(struct box *box, const struct box_leg *after, size_t limit,
                  struct error *ret_error) MUST_USE;
 /* The notice of that inbox number is about the thread; and all that are, in order of arrival. */
 int box_about_add(struct box *box, const uint8_t thread[16], uint64_t number,
-                    struct error *ret_error) MUST_USE;
+                  struct error *ret_error) MUST_USE;
 int box_about_of(struct box *box, const uint8_t thread[16],
-                   int (*each)(void *ctx, const struct box_in *row), void *ctx,
-                   struct error *ret_error) MUST_USE;
+                 int (*each)(void *ctx, const struct box_in *row), void *ctx,
+                 struct error *ret_error) MUST_USE;
 
 /* ---- peers: what went to a unit and came from it, in one lane
  * --------------------------------------

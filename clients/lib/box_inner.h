@@ -84,9 +84,9 @@
     X(LEG_FORGET, "DELETE FROM leg WHERE thread=?1")                                               \
     X(LEG_EACH, "SELECT thread,message,due_ms FROM leg WHERE (due_ms,thread,message)>(?1,?2,?3) "  \
                 "ORDER BY due_ms,thread,message LIMIT ?4")                                         \
-    X(ABOUT_ADD, "INSERT OR IGNORE INTO about(thread,number) VALUES(?1,?2)")                   \
-    X(ABOUT_OF, "SELECT " IN_COLUMNS " FROM inbox WHERE number IN (SELECT number FROM about "  \
-                  "WHERE thread=?1) ORDER BY number")                                              \
+    X(ABOUT_ADD, "INSERT OR IGNORE INTO about(thread,number) VALUES(?1,?2)")                       \
+    X(ABOUT_OF, "SELECT " IN_COLUMNS " FROM inbox WHERE number IN (SELECT number FROM about "      \
+                "WHERE thread=?1) ORDER BY number")                                                \
     X(PEER_PUT, "INSERT OR REPLACE INTO peer(" PEER_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,"    \
                 "?9)")                                                                             \
     X(PEER_EACH, "SELECT " PEER_COLUMNS " FROM peer ORDER BY unit,lane")                           \

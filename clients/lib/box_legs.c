@@ -56,7 +56,7 @@ int box_legs_due(struct box *box, const struct box_leg *after, size_t limit,
 }
 
 int box_about_add(struct box *box, const uint8_t thread[16], uint64_t number,
-                    struct error *ret_error)
+                  struct error *ret_error)
 {
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_ABOUT_ADD, true, &statement, ret_error);

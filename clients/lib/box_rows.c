@@ -426,8 +426,8 @@ int box_in_of_thread(struct box *box, const uint8_t thread[16],
 }
 
 int box_about_of(struct box *box, const uint8_t thread[16],
-                   int (*each)(void *ctx, const struct box_in *row), void *ctx,
-                   struct error *ret_error)
+                 int (*each)(void *ctx, const struct box_in *row), void *ctx,
+                 struct error *ret_error)
 {
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_ABOUT_OF, false, &statement, ret_error);
