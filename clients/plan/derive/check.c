@@ -227,6 +227,7 @@ static size_t find_head(struct span span)
     enum { COLUMN_LEN_MAX = 6 };
     for (size_t at = 0; at < span.len; at++) {
         enum role role = ROLE_NONE, next = ROLE_NONE;
+        if (!words_role_at(span, at)) continue;
         size_t len = label_at(span, at, &role);
         if (len == 0 || role == ROLE_OTHER || at + len >= span.len) continue;
         struct span rest = span_sub(span, at + len, span.len);
