@@ -17,6 +17,7 @@
 struct http;         /* http.h */
 struct files_look;   /* files.c */
 struct files_intake; /* files.h */
+struct duty;         /* duty.c */
 
 /* Counters for /metrics. */
 struct agent_counts {
@@ -39,6 +40,7 @@ struct agent {
     size_t files_bytes;            /* of files that are collected to be looked into */
     struct files_look *look;       /* at what came */
     struct files_intake *outgoing; /* is being looked into */
+    struct duty *duty;             /* the roster; NULL: none is configured */
     unsigned downloads;            /* files on their way out, each with a chunk in memory */
     unsigned changes;              /* leadbus_change bits since the loop last looked */
     uint64_t alarm_ms, trouble_ms; /* what of the library's troubles is in the log already */

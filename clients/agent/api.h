@@ -21,6 +21,12 @@ http_handler api_inbox, api_inbox_one;
 http_handler api_threads, api_thread, api_act;
 /* api_kinds.c */
 http_handler api_kinds, api_kind;
+/* api_roster.c */
+http_handler api_roster;
+struct duty_view;
+json_t *api_roster_gaps(const struct duty_view *view);
+/* "error" of the file, "command_error" of the last run that failed; nothing where there is none. */
+void api_roster_troubles(const struct duty_view *view, json_t *object);
 /* api_status.c */
 http_handler api_status, api_restored, api_livez, api_readyz, api_metrics;
 

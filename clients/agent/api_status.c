@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "clients/agent/api.h"
+#include "clients/agent/duty.h"
 #include "clients/agent/render.h"
 #include "proto/payload/payload_json.h"
 
@@ -123,6 +124,14 @@ int api_status(struct agent *agent, struct http_request *request, struct http_re
                                   "downloads", (json_int_t)stats.downloads, "no_room",
                                   (json_int_t)stats.roomless, "bytes",
                                   (json_int_t)stats.attachment_bytes));
+    const struct duty_view *duty = duty_view(agent);
+    if (duty) {
+        json_t *roster = json_pack("{s:o,s:I,s:I}", "gaps", api_roster_gaps(duty), "told",
+                                   (json_int_t)duty->told, "failed", (json_int_t)duty->failed);
+        render_set(roster, "file", duty->path);
+        api_roster_troubles(duty, roster);
+        json_object_set_new(object, "roster", roster);
+    }
     if (stats.last_error_ms) {
         json_t *error = render_error(&stats.last_error);
         render_set_time(error, "at", stats.last_error_ms);

@@ -13,6 +13,7 @@
 
 #include "certs/keyring/keyring.h"
 #include "clients/agent/agent.h"
+#include "clients/agent/duty.h"
 #include "clients/agent/examiner.h"
 #include "clients/agent/files.h"
 #include "clients/agent/http.h"
@@ -55,6 +56,15 @@ static const struct config_key keys[] = {
     {"http", "port", CONFIG_U64, "8437", 0, 65535, false, "端口", "port"},
     {"http", "token_file", CONFIG_PATH, NULL, 0, 0, false, "令牌文件（权限 0600）",
      "file with the bearer token (mode 0600)"},
+    {"roster", "file", CONFIG_PATH, NULL, 0, 0, false, "值班表（CSV，UTF-8）；不设则不通知",
+     "the duty roster (CSV, UTF-8); nobody is told without it"},
+    {"roster", "command", CONFIG_PATH, NULL, 0, 0, false,
+     "待签收时逐级通知所运行的程序；环境变量只含编号、种类、岗位、经办人代码；不设则只记日志",
+     "run to tell who is on it of what waits to be signed for; id, kind, rank and officer alone "
+     "are "
+     "in its environment; else the log tells"},
+    {"roster", "command_timeout", CONFIG_DURATION, "30s", 1000, 600000, false,
+     "通知程序的时限，到时中止", "after that the command is ended"},
     {"log", "level", CONFIG_TEXT, "info", 0, 5, false, "debug、info、warn 或 error",
      "debug, info, warn or error"},
     {"log", "format", CONFIG_TEXT, "logfmt", 0, 6, false, "logfmt 或 json", "logfmt or json"},
@@ -65,7 +75,7 @@ enum {
     LONELY_FIRST_MS = 5000,
     LONELY_MS = 20000,
     LARGE_BYTES = 262144,
-    FD_COUNT = 3, /* of the library, the API and signals */
+    FD_COUNT = 4, /* of the library, the API, signals and who is being told */
 };
 
 /* What the library borrows while it opens. */
@@ -89,6 +99,13 @@ static void changed(void *ctx, unsigned changes, const uint8_t *id)
     struct agent *agent = ctx;
     (void)id;
     agent->changes |= changes;
+}
+
+static struct duty_options duty_options(const struct config *config)
+{
+    return (struct duty_options){config_text(config, "roster", "file"),
+                                 config_text(config, "roster", "command"),
+                                 config_u64(config, "roster", "command_timeout")};
 }
 
 static int check_values(const struct config *config, struct error *ret_error)
@@ -262,6 +279,7 @@ static void take_changes(struct agent *agent)
     struct error error = {0};
     agent->changes = 0;
     if (!changes) return;
+    duty_wake(agent);
     if (changes & LEADBUS_CHANGED_BUNDLE) {
         int status = agent_plan_refresh(agent, &error);
         if (status)
@@ -309,6 +327,11 @@ static int least_timeout(struct agent *agent)
         files_ms = files_ms > now_ms ? files_ms - now_ms : 0;
         if (files_ms < (uint64_t)least_ms) least_ms = (int)files_ms;
     }
+    uint64_t duty_ms = duty_next_ms(agent);
+    if (duty_ms != UINT64_MAX) {
+        duty_ms = duty_ms > now_ms ? duty_ms - now_ms : 0;
+        if (duty_ms < (uint64_t)least_ms) least_ms = (int)duty_ms;
+    }
     return agent->lonely && look_ms < (uint64_t)least_ms ? (int)look_ms : least_ms;
 }
 
@@ -319,6 +342,7 @@ static int turn(struct agent *agent, int signal_fd, uint64_t *watchdog_ms, bool 
     struct pollfd fds[] = {{leadbus_fd(agent->lb), leadbus_events(agent->lb), 0},
                            {http_fd(agent->http), POLLIN, 0},
                            {signal_fd, POLLIN, 0},
+                           {duty_fd(agent), POLLIN, 0},
                            {-1, POLLIN, 0},
                            {-1, POLLIN, 0}};
     int files[FILES_FD_COUNT];
@@ -330,13 +354,18 @@ static int turn(struct agent *agent, int signal_fd, uint64_t *watchdog_ms, bool 
         return file_said(ret_error, E_IO, "poll", NULL, errno);
     struct signalfd_siginfo signal;
     while (read(signal_fd, &signal, sizeof signal) == (ssize_t)sizeof signal)
-        if (signal.ssi_signo != SIGHUP) *ret_stop = true;
+        if (signal.ssi_signo != SIGHUP)
+            *ret_stop = true;
+        else
+            duty_reload(agent);
     struct leadbus_error trouble = {0};
     files_run(agent);
     if (leadbus_process(agent->lb, &trouble)) return agent_error(&trouble, ret_error);
     take_changes(agent);
     http_run(agent->http);
     take_changes(agent);
+    int status = duty_run(agent, ret_error);
+    if (status) return status;
     log_lonely(agent);
     if (*watchdog_ms) sd_notify(0, "WATCHDOG=1");
     return 0;
@@ -369,10 +398,13 @@ static int serve(const struct config *config, struct error *ret_error)
     if (!status) {
         log_info("started", log_text("unit", agent.unit), log_text("version", LEADBUS_VERSION),
                  log_u64("bundle", agent.plan_bundle), log_u64("port", http_port(agent.http)));
+        const struct duty_options duty = duty_options(config);
+        duty_start(&agent, &duty);
         status = run(&agent, signal_fd, ret_error);
     }
     http_stop(agent.http);
     files_stop(&agent);
+    duty_stop(&agent);
     leadbus_close(agent.lb);
     plan_free(agent.plan);
     if (signal_fd >= 0) close(signal_fd);
@@ -437,6 +469,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; !status && i < overrides.count; i++)
         status = config_override(config, overrides.items[i], &error);
     if (!status) status = check_values(config, &error);
+    const struct duty_options duty = config ? duty_options(config) : (struct duty_options){0};
+    if (!status && check) status = duty_check(&duty, &error);
     if (!status && check) config_print(config, stdout);
     if (!status && !check) status = serve(config, &error);
     config_free(config);

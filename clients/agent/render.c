@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "clients/agent/roster.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_json.h"
 #include "proto/plan/lifecycle.h"
@@ -91,6 +92,26 @@ void render_set_names(const struct agent *agent, json_t *object, const char *kin
     render_set(object, "from_en", plan_unit(agent->plan, from)->name_en);
 }
 
+/* Who was told of it here, by rank. */
+static json_t *told_json(const struct leadbus_item *item)
+{
+    static const char *const results[] = {"open", "told", "failed", "nobody"};
+    json_t *list = json_array();
+    for (int rank = 0; rank < LEADBUS_RANK_COUNT; rank++) {
+        const struct leadbus_told *told = &item->told[rank];
+        if (told->at_ms == 0) continue;
+        json_t *one = json_object();
+        render_set(one, "rank", roster_rank_name(rank));
+        render_set(one, "rank_zh", roster_rank_text(rank, LANG_ZH));
+        render_set(one, "rank_en", roster_rank_text(rank, LANG_EN));
+        render_set_time(one, "at", told->at_ms);
+        render_set(one, "result",
+                   told->result >= 0 && told->result < 4 ? results[told->result] : "open");
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 /* How far this unit is with what it must sign for. */
 static json_t *leg_json(const struct leadbus_item *item)
 {
@@ -103,6 +124,11 @@ static json_t *leg_json(const struct leadbus_item *item)
     const struct render_due due = {item->due_ms, item->due,     item->due_zh,
                                    item->due_en, item->overdue, item->paused};
     render_set_due(object, &due);
+    json_t *told = told_json(item);
+    if (json_array_size(told))
+        json_object_set_new(object, "told", told);
+    else
+        json_decref(told);
     if (next == PLAN_ACT_NONE) return object;
     render_set(object, "next", plan_act_name(next));
     render_set(object, "next_zh", lifecycle_act_text(next, LANG_ZH));

@@ -52,6 +52,7 @@ int cli_thread(struct cli *cli, int argc, char **argv);
 int cli_receipt(struct cli *cli, int argc, char **argv);
 int cli_status(struct cli *cli, int argc, char **argv);
 int cli_confirm_restored(struct cli *cli, int argc, char **argv);
+int cli_roster(struct cli *cli, int argc, char **argv);
 int cli_kinds(struct cli *cli, int argc, char **argv);
 int cli_doctor(struct cli *cli, int argc, char **argv);
 /* Candidates for the completion of a shell, one a line; silent where the agent does not answer. */
@@ -112,6 +113,8 @@ const char *cli_time(const json_t *object, const char *key);
 /* What a leg of the API owes next and before when, in words; "" where nothing runs. Not reentrant.
  */
 const char *cli_due(const json_t *leg);
+/* Who in this unit was told of a leg: "已通知值班、副班"; "" where nobody was. Not reentrant. */
+const char *cli_told(const json_t *leg);
 /* What a notice says: "未按期签收（应在今天 14:10 前）"; "" of anything else. Not reentrant. */
 const char *cli_notice(const json_t *item);
 /* A text from the bus on a terminal: control characters become '?'. Not reentrant. */

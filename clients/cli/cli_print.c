@@ -64,6 +64,36 @@ const char *cli_due(const json_t *leg)
     return shown;
 }
 
+/* The ranks with one of the results, behind words for it. */
+static void told_part(const json_t *told, const char *const results[2], const char *words,
+                      char *text, size_t cap)
+{
+    bool any = false;
+    for (size_t i = 0; i < json_array_size(told); i++) {
+        const json_t *one = json_array_get(told, i);
+        const char *result = cli_get(one, "result");
+        size_t len = strlen(text);
+        if (strcmp(result, results[0]) != 0 && strcmp(result, results[1]) != 0) continue;
+        (void)snprintf(text + len, cap - len, "%s%s%.40s", len == 0 || any ? "" : T("，", "; "),
+                       any ? T("、", ", ") : words, cli_label(one, "rank"));
+        any = true;
+    }
+}
+
+const char *cli_told(const json_t *leg)
+{
+    static char shown[512];
+    const json_t *told = json_object_get(leg, "told");
+    shown[0] = 0;
+    told_part(told, (const char *const[]){"told", "told"}, T("已通知", "told: "), shown,
+              sizeof shown);
+    told_part(told, (const char *const[]){"open", "open"}, T("已开始通知", "being told: "), shown,
+              sizeof shown);
+    told_part(told, (const char *const[]){"failed", "nobody"}, T("未通知到", "not reached: "),
+              shown, sizeof shown);
+    return shown;
+}
+
 static const char *missed_words(const json_t *item)
 {
     static char shown[2 * DUE_TEXT_LEN];
@@ -401,6 +431,7 @@ void cli_print_message(const json_t *message, const json_t *kind)
                  cli_label(leg, "next"));
     if (leg) line(T("本单位", "this unit"), cli_true(leg, "done") ? cli_label(leg, "state") : head);
     line(T("期限", "due"), cli_due(leg));
+    line(T("通知", "told"), cli_told(leg));
     if (strcmp(cli_get(message, "notice"), "overdue") == 0)
         line(T("超期", "overdue"), missed_words(message));
     if (cli_number(message, "missing_before")) {

@@ -182,6 +182,34 @@ static void look_at_inbox(struct findings *findings, const json_t *status, const
              "their senders have been told; leadbus inbox shows why");
 }
 
+static void look_at_roster(struct findings *findings, const json_t *roster)
+{
+    const json_t *gap = json_array_get(json_object_get(roster, "gaps"), 0);
+    const json_t *error = json_object_get(roster, "error");
+    const json_t *failure = json_object_get(roster, "command_error");
+    if (error)
+        find(findings, "roster", json_sprintf("值班表有误：%s", cli_trouble(error, LANG_ZH)),
+             json_sprintf("the roster is wrong: %s", cli_trouble(error, LANG_EN)),
+             "按所说的行改正；代理会自行重读，此前的值班表在此期间有效",
+             "mend the line named; the agent reads it again by itself, the roster before is in "
+             "force meanwhile");
+    if (gap)
+        find(findings, "roster_gap",
+             json_sprintf("值班表自 %s 起无人%s", cli_time(gap, "from"), cli_get(gap, "rank_zh")),
+             json_sprintf("nobody on the roster is %s from %s", cli_get(gap, "rank_en"),
+                          cli_time(gap, "from")),
+             "补排值班表；leadbus roster 显示全部",
+             "add to the roster; leadbus roster shows it all");
+    if (failure)
+        find(
+            findings, "roster_command",
+            json_sprintf("%s 通知失败：%s", cli_time(failure, "at"), cli_trouble(failure, LANG_ZH)),
+            json_sprintf("telling who is on duty failed at %s: %s", cli_time(failure, "at"),
+                         cli_trouble(failure, LANG_EN)),
+            "检查 roster.command 所指的程序；下一次通知成功后不再提示",
+            "look at the program of roster.command; this goes when it next succeeds");
+}
+
 static void tell(const json_t *findings)
 {
     for (size_t i = 0; i < json_array_size(findings); i++) {
@@ -213,6 +241,7 @@ static int examine(struct cli *cli, struct findings *findings, struct error *ret
         look_at_trust(findings, status);
         look_at_restored(findings, status);
         look_at_outbox(findings, refused);
+        look_at_roster(findings, json_object_get(status, "roster"));
         look_at_inbox(findings, status, inbox);
     }
     json_decref(status);

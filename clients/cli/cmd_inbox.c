@@ -42,6 +42,14 @@ static bool is_overdue(const json_t *item)
     return !cli_true(leg, "done") && cli_true(leg, "overdue");
 }
 
+/* While it waits to be signed for. */
+static void print_told(const json_t *item)
+{
+    const json_t *leg = json_object_get(item, "leg");
+    const char *told = cli_told(leg);
+    if (*told && strcmp(cli_get(leg, "next"), "sign") == 0) printf("  %s", cli_safe(told));
+}
+
 /* What is to be done before when; what is late begins with a mark. */
 static void print_due_row(const json_t *item)
 {
@@ -57,7 +65,9 @@ static void print_due_row(const json_t *item)
     i18n_pad(stdout, here ? cli_safe(subject_of(item)) : T("原件未到", "not here yet"), 28);
     putchar(' ');
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
-    printf(" %s\n", here ? cli_get(item, "thread") : cli_get(item, "id"));
+    printf(" %s", here ? cli_get(item, "thread") : cli_get(item, "id"));
+    print_told(item);
+    putchar('\n');
 }
 
 static void print_row(const json_t *item)
@@ -76,6 +86,7 @@ static void print_row(const json_t *item)
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
     printf(" %s", cli_time(item, "received_at"));
     if (*due) printf("  %s", cli_safe(due));
+    print_told(item);
     if (*code) printf("  %s", error_text(error_code_of(code), i18n_lang()));
     size_t same = json_array_size(json_object_get(item, "same_number"));
     if (same)

@@ -139,10 +139,17 @@ static const char box_schema_10[] =
     " PRIMARY KEY(thread,number)) WITHOUT ROWID;"
     "INSERT INTO about(thread,number) SELECT thread,number FROM inbox WHERE type=2 AND notice>=5"
     " AND thread<>zeroblob(16);";
+/* Who inside the unit was told of what waits to be signed for. */
+static const char box_schema_11[] =
+    "CREATE TABLE ladder(thread BLOB NOT NULL, message BLOB NOT NULL, next INTEGER NOT NULL,"
+    " next_ms INTEGER NOT NULL, told_0 INTEGER NOT NULL, told_1 INTEGER NOT NULL,"
+    " told_2 INTEGER NOT NULL, result_0 INTEGER NOT NULL, result_1 INTEGER NOT NULL,"
+    " result_2 INTEGER NOT NULL, PRIMARY KEY(thread,message)) WITHOUT ROWID;"
+    "CREATE INDEX ladder_next ON ladder(next_ms,thread,message);";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1, box_schema_2, box_schema_3, box_schema_4,
-                                        box_schema_5, box_schema_6, box_schema_7, box_schema_8,
-                                        box_schema_9, box_schema_10};
+static const char *const box_steps[] = {box_schema_1, box_schema_2,  box_schema_3, box_schema_4,
+                                        box_schema_5, box_schema_6,  box_schema_7, box_schema_8,
+                                        box_schema_9, box_schema_10, box_schema_11};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

@@ -328,6 +328,25 @@ int box_about_of(struct box *box, const uint8_t thread[16],
                  int (*each)(void *ctx, const struct box_in *row), void *ctx,
                  struct error *ret_error) MUST_USE;
 
+/* ---- who inside the unit was told ---------------------------------------------------------------
+ *
+ * A row for each leg of ours that waited to be signed for. Ranks and moments, no names. */
+enum { BOX_LADDER_STEPS = 3 };
+#define BOX_LADDER_NO_STEP ((uint64_t)INT64_MAX) /* nothing more is told */
+struct box_ladder {
+    uint8_t thread[16], message[16];
+    unsigned next;    /* the step that is told next */
+    uint64_t next_ms; /* when */
+    uint64_t told_ms[BOX_LADDER_STEPS];
+    int result[BOX_LADDER_STEPS]; /* of leadbus_rung_result; 0: not told, or no end of it is known
+                                   */
+};
+int box_ladder_get(struct box *box, const uint8_t thread[16], const uint8_t message[16],
+                   struct box_ladder *ret_row, struct error *ret_error) MUST_USE;
+int box_ladder_put(struct box *box, const struct box_ladder *row, struct error *ret_error) MUST_USE;
+/* The one whose step comes first; E_NOT_FOUND. One step down an index. */
+int box_ladder_next(struct box *box, struct box_ladder *ret_row, struct error *ret_error) MUST_USE;
+
 /* ---- peers: what went to a unit and came from it, in one lane
  * --------------------------------------
  */

@@ -18,6 +18,7 @@
 #define PEER_COLUMNS "unit,lane,out_count,out_index,out_hash,in_serial,in_count,in_hash,in_known"
 #define ATTACHMENT_COLUMNS                                                                         \
     "number,id,message,ordinal,root,size,state,code,lane,idx,created_ms,kept,sender"
+#define LADDER_COLUMNS "thread,message,next,next_ms,told_0,told_1,told_2,result_0,result_1,result_2"
 #define BOX_STATEMENTS(X)                                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -84,6 +85,11 @@
     X(LEG_FORGET, "DELETE FROM leg WHERE thread=?1")                                               \
     X(LEG_EACH, "SELECT thread,message,due_ms FROM leg WHERE (due_ms,thread,message)>(?1,?2,?3) "  \
                 "ORDER BY due_ms,thread,message LIMIT ?4")                                         \
+    X(LADDER_GET, "SELECT " LADDER_COLUMNS " FROM ladder WHERE thread=?1 AND message=?2")          \
+    X(LADDER_PUT,                                                                                  \
+      "INSERT OR REPLACE INTO ladder(" LADDER_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")  \
+    X(LADDER_NEXT, "SELECT " LADDER_COLUMNS " FROM ladder WHERE next_ms<?1 "                       \
+                   "ORDER BY next_ms,thread,message LIMIT 1")                                      \
     X(ABOUT_ADD, "INSERT OR IGNORE INTO about(thread,number) VALUES(?1,?2)")                       \
     X(ABOUT_OF, "SELECT " IN_COLUMNS " FROM inbox WHERE number IN (SELECT number FROM about "      \
                 "WHERE thread=?1) ORDER BY number")                                                \

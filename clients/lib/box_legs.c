@@ -65,3 +65,61 @@ int box_about_add(struct box *box, const uint8_t thread[16], uint64_t number,
     box_bind_u64(statement, 2, number);
     return box_run(box, statement, ret_error);
 }
+
+/* ---- who inside the unit was told ---------------------------------------------------------------
+ */
+
+static int ladder_one(struct box *box, sqlite3_stmt *statement, struct box_ladder *ret_row,
+                      struct error *ret_error)
+{
+    int r = box_step(box, statement, ret_error);
+    if (r == 0)
+        return error_say(ret_error, E_NOT_FOUND, "ladder", "没有待通知的", "nobody is to be told");
+    if (r < 0) return r;
+    box_fixed(statement, 0, ret_row->thread, 16);
+    box_fixed(statement, 1, ret_row->message, 16);
+    ret_row->next = (unsigned)box_u64(statement, 2);
+    ret_row->next_ms = box_u64(statement, 3);
+    for (int i = 0; i < BOX_LADDER_STEPS; i++) {
+        ret_row->told_ms[i] = box_u64(statement, 4 + i);
+        ret_row->result[i] = sqlite3_column_int(statement, 4 + BOX_LADDER_STEPS + i);
+    }
+    (void)sqlite3_reset(statement);
+    return 0;
+}
+
+int box_ladder_get(struct box *box, const uint8_t thread[16], const uint8_t message[16],
+                   struct box_ladder *ret_row, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_LADDER_GET, false, &statement, ret_error);
+    if (r < 0) return r;
+    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
+    sqlite_bind_bytes(statement, 2, bytes_of(message, 16));
+    return ladder_one(box, statement, ret_row, ret_error);
+}
+
+int box_ladder_next(struct box *box, struct box_ladder *ret_row, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_LADDER_NEXT, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, BOX_LADDER_NO_STEP);
+    return ladder_one(box, statement, ret_row, ret_error);
+}
+
+int box_ladder_put(struct box *box, const struct box_ladder *row, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_LADDER_PUT, true, &statement, ret_error);
+    if (r < 0) return r;
+    sqlite_bind_bytes(statement, 1, bytes_of(row->thread, 16));
+    sqlite_bind_bytes(statement, 2, bytes_of(row->message, 16));
+    box_bind_u64(statement, 3, row->next);
+    box_bind_u64(statement, 4, row->next_ms);
+    for (int i = 0; i < BOX_LADDER_STEPS; i++) {
+        box_bind_u64(statement, 5 + i, row->told_ms[i]);
+        (void)sqlite3_bind_int(statement, 5 + BOX_LADDER_STEPS + i, row->result[i]);
+    }
+    return box_run(box, statement, ret_error);
+}

@@ -38,7 +38,8 @@ struct leadbus {
     struct leadbus_options options;
     struct buf unsent; /* the frame that the socket did not take */
     bool dead, more, was_greeted;
-    struct error death; /* where dead: what every later call answers */
+    struct box_in rung_row; /* the message of the step that was given last */
+    struct error death;     /* where dead: what every later call answers */
     uint64_t rotate_ms;
     uint64_t
         lazy_ms; /* since when something that is not pressing waits for a commit; 0 = nothing */

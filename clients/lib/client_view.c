@@ -151,6 +151,16 @@ void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct 
     }
 }
 
+/* Who was told of it here. */
+static int view_item_told(const leadbus *lb, struct leadbus_item *ret, struct error *ret_error)
+{
+    struct box_ladder row;
+    int r = box_ladder_get(lb->box, ret->thread, ret->id, &row, ret_error);
+    for (int i = 0; i < LEADBUS_RANK_COUNT && r == 0; i++)
+        ret->told[i] = (struct leadbus_told){row.told_ms[i], row.result[i]};
+    return r == E_NOT_FOUND ? 0 : r;
+}
+
 int view_item_leg(const leadbus *lb, struct leadbus_item *ret, struct error *ret_error)
 {
     struct buf state = {0};
@@ -160,6 +170,7 @@ int view_item_leg(const leadbus *lb, struct leadbus_item *ret, struct error *ret
     int r = box_thread_get(lb->box, ret->thread, NULL, &state, ret_error);
     if (r == 0) r = thread_decode(buf_bytes(&state), &thread, ret_error);
     if (r == 0) view_item_of_thread(lb, &thread, ret);
+    if (r == 0) r = view_item_told(lb, ret, ret_error);
     thread_fini(&thread);
     buf_fini(&state);
     return r == E_NOT_FOUND ? 0 : r;

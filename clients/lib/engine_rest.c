@@ -89,12 +89,33 @@ out:
 /* ---- what this unit owes ------------------------------------------------------------------------
  *
  * Counted up where the index of a store was made by other rules than these. */
-static const uint8_t legs_rules[] = {1};
+static const uint8_t legs_rules[] = {2};
 
 static bool leg_open(const struct plan *plan, const struct thread_leg *leg)
 {
     const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
     return kind && !lifecycle_leg_done(kind, (enum lifecycle_state)leg->state);
+}
+
+/* The ladder of a leg goes on where it stood: who was told stays told. */
+static int ladder_note(struct engine *engine, const struct thread *thread,
+                       const struct thread_leg *leg, struct error *ret_error)
+{
+    struct box_ladder row = {0};
+    uint64_t at_ms[THREAD_STEP_COUNT];
+    uint64_t next_ms = BOX_LADDER_NO_STEP;
+    bool waits = thread_leg_steps(leg, trust_bundle_plan(engine->bundle), at_ms);
+    int r = box_ladder_get(engine->box, thread->id, leg->message, &row, ret_error);
+    bool fresh = r == E_NOT_FOUND;
+    if ((r < 0 && !fresh) || (fresh && !waits)) return fresh ? 0 : r;
+    if (fresh) {
+        memcpy(row.thread, thread->id, 16);
+        memcpy(row.message, leg->message, 16);
+    }
+    if (waits && row.next < THREAD_STEP_COUNT && at_ms[row.next] != 0) next_ms = at_ms[row.next];
+    if (!fresh && next_ms == row.next_ms) return 0;
+    row.next_ms = next_ms;
+    return box_ladder_put(engine->box, &row, ret_error);
 }
 
 /* The index says of a thread's legs of ours what the thread says. */
@@ -108,6 +129,8 @@ static int legs_note(struct engine *engine, const struct thread *thread, struct 
         enum plan_clock_index clock;
         uint64_t due_ms;
         if (strcmp(leg->unit, engine->keyring->unit) != 0) continue;
+        r = ladder_note(engine, thread, leg, ret_error);
+        if (r < 0) break;
         if (!leg_open(plan, leg)) {
             r = box_leg_drop(engine->box, thread->id, leg->message, ret_error);
             continue;

@@ -382,6 +382,18 @@ static struct clocks_terms terms_of(const struct plan *plan, const struct thread
     return (struct clocks_terms){.plan = plan, .kind = kind, .expect = kind, .topic = leg->topic};
 }
 
+bool thread_leg_steps(const struct thread_leg *leg, const struct plan *plan,
+                      uint64_t ret_at_ms[THREAD_STEP_COUNT])
+{
+    struct clocks_terms terms = terms_of(plan, leg);
+    bool fresh = leg->state == LIFECYCLE_SUBMITTED || leg->state == LIFECYCLE_DELIVERED;
+    if (!fresh || !terms.kind || !plan_kind_expects(terms.kind, PLAN_ACT_SIGN)) return false;
+    ret_at_ms[0] = leg->changed_ms;
+    ret_at_ms[1] = clocks_part_ms(&leg->clocks, &terms, PLAN_CLOCK_SIGN, leg->changed_ms, 1, 2);
+    ret_at_ms[2] = clocks_part_ms(&leg->clocks, &terms, PLAN_CLOCK_SIGN, leg->changed_ms, 3, 4);
+    return true;
+}
+
 /* What the own machine has is delivered. */
 static void leg_begin(struct thread_leg *leg, const struct plan *plan, const char *self,
                       uint64_t time_ms)

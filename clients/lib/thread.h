@@ -106,6 +106,12 @@ const struct thread_leg *thread_leg_of(const struct thread *thread, const char *
  */
 const struct thread_leg *thread_leg_of_act(const struct thread *thread, const uint8_t *message);
 
+/* While a leg waits to be signed for: when each step of the ladder inside its unit is due (at once,
+ * at half of the term to sign, at three quarters; 0: no term runs). False: it does not wait. */
+enum { THREAD_STEP_COUNT = 3 };
+bool thread_leg_steps(const struct thread_leg *leg, const struct plan *plan,
+                      uint64_t ret_at_ms[THREAD_STEP_COUNT]);
+
 /* Would this act, a message of kind `acting` with this topic (NULL, "": none), be in order? Errors
  * of lifecycle_next and lifecycle_check_outcome; E_LIFECYCLE_ROLE when the unit has no leg for that
  * message. What the broker alone can know (whether a release was given, how long ago something was)

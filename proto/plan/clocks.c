@@ -205,3 +205,28 @@ bool clocks_next(const struct clocks *clocks, enum plan_clock_index *ret_clock,
     *ret_due_ms = (uint64_t)first_s * CLOCKS_SECOND_MS;
     return first_s != UINT32_MAX;
 }
+
+uint64_t clocks_part_ms(const struct clocks *clocks, const struct clocks_terms *terms,
+                        enum plan_clock_index clock, uint64_t from_ms, uint32_t part, uint32_t of)
+{
+    uint64_t due_ms = (uint64_t)clocks->due_s[clock] * CLOCKS_SECOND_MS;
+    const struct plan_clock *row = row_of(terms, clock);
+    const struct calendar *calendar = plan_calendar(terms->plan);
+    if (due_ms == 0 || clocks->paused_s != 0) return 0;
+    if (due_ms <= from_ms) return due_ms;
+    bool works = row && (row->unit == CALENDAR_WORK_HOURS || row->unit == CALENDAR_WORK_DAYS);
+    uint64_t whole_ms = works ? calendar_work_ms(calendar, from_ms, due_ms) : 0;
+    if (whole_ms == 0) return from_ms + (due_ms - from_ms) / of * part;
+    /* The first moment by which that much was worked. */
+    uint64_t wanted_ms = whole_ms / of * part;
+    uint64_t low_ms = from_ms;
+    uint64_t high_ms = due_ms;
+    while (high_ms - low_ms > CLOCKS_SECOND_MS) {
+        uint64_t middle_ms = low_ms + (high_ms - low_ms) / 2;
+        if (calendar_work_ms(calendar, from_ms, middle_ms) >= wanted_ms)
+            high_ms = middle_ms;
+        else
+            low_ms = middle_ms;
+    }
+    return high_ms;
+}

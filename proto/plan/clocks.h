@@ -51,6 +51,10 @@ void clocks_miss(struct clocks *clocks, enum plan_clock_index clock);
 /* Of those that run, missed or not, the one that is over first; false: none, or they are paused. */
 bool clocks_next(const struct clocks *clocks, enum plan_clock_index *ret_clock,
                  uint64_t *ret_due_ms);
+/* When the part `part` / `of` (0 < part < of) of a term that runs is over, which began at from_ms:
+ * of office hours where those count, else of the time between. 0: it does not run, or is paused. */
+uint64_t clocks_part_ms(const struct clocks *clocks, const struct clocks_terms *terms,
+                        enum plan_clock_index clock, uint64_t from_ms, uint32_t part, uint32_t of);
 /* What the originator has for its answer to a request recorded at time_ms; 0: for ever. */
 uint64_t clocks_answer_due(const struct clocks_terms *terms, uint64_t time_ms);
 

@@ -16,6 +16,7 @@
 #include "proto/host/file.h"
 
 #define PASSPHRASE "a passphrase for tests"
+#define ROSTER     "from,to,rank,officer,name,contact\n2020-01-01,2099-12-31,duty,A7,Zhang,123\n"
 
 void agents_path(const struct agents *agents, size_t which, const char *what,
                  char ret_path[AGENTS_PATH_LEN])
@@ -43,6 +44,9 @@ static void write_files(struct agents *agents, size_t which)
         buf_printf(&config, "address = 127.0.0.1\nport = 0\ntoken_file = %s.token\n", base);
         agents_path(agents, which, "token", path);
         CHECK(file_write_atomic(path, bytes_of_str(AGENTS_TOKEN "\n"), 0600, &error) == 0);
+        buf_printf(&config, "[roster]\nfile = %s.csv\n", base);
+        agents_path(agents, which, "csv", path);
+        CHECK(file_write_atomic(path, bytes_of_str(ROSTER), 0600, &error) == 0);
     }
     agents_path(agents, which, "conf", path);
     CHECK(file_write_atomic(path, buf_bytes(&config), 0600, &error) == 0);

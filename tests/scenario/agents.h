@@ -17,7 +17,8 @@ struct agents {
     struct process processes[AGENTS_MAX];
 };
 
-/* A town with a broker and an agent for each; the first also listens on a port with the token. */
+/* A town with a broker and an agent for each; the first also listens on a port with the token, and
+ * has a duty roster. */
 void agents_init(struct agents *agents, const enum town_unit *units, size_t count);
 /* 0 when all ended well; removes everything. */
 int agents_fini(struct agents *agents);

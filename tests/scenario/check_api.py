@@ -146,11 +146,23 @@ for one in get("/v1/inbox")["items"]:
     fits("Item", one)
     if "leg" in one:
         fits("OwnLeg", one["leg"])
+        for told in one["leg"].get("told", []):
+            fits("Told", told)
 for one in get("/v1/messages")["items"]:
     fits("Outgoing", one)
 for one in get("/v1/threads")["items"]:
     fits("ThreadSummary", one)
+roster = fits("Roster", get("/v1/roster"))
+if roster["configured"]:
+    check([one["rank"] for one in roster["ranks"]] == ["duty", "deputy", "head"], f"roster: {roster}")
+    for one in roster["ranks"]:
+        fits("RosterRank", one)
+        for row in one["now"]:
+            fits("RosterRow", row)
+    for one in roster["gaps"]:
+        fits("RosterGap", one)
 status = fits("Status", get("/v1/status"))
+fits("RosterStatus", status.get("roster", {"file": "", "gaps": [], "told": 0, "failed": 0}))
 fits("BusStatus", status["bus"])
 fits("TrustStatus", status["trust"])
 fits("InboxStatus", status["inbox"])

@@ -330,6 +330,116 @@ static void missed_terms_and_late_acts_stand_in_their_place(void **state)
     leadbus_thread_free(thread);
 }
 
+/* ---- who inside the unit is told ----------------------------------------------------------------
+ */
+
+static bool rung_of(struct leadbus *lb, struct leadbus_rung *ret)
+{
+    *ret = (struct leadbus_rung){.size = sizeof *ret};
+    return leadbus_rung_next(lb, ret, NULL) == 0;
+}
+
+static const struct leadbus_told *told_of(struct leadbus *lb, const uint8_t id[16])
+{
+    static struct leadbus_item item;
+    leadbus_message *message = NULL;
+    assert_int_equal(leadbus_message_get(lb, id, &message, NULL), 0);
+    item = *leadbus_message_item(message);
+    leadbus_message_free(message);
+    return item.told;
+}
+
+static void each_rank_is_told_once_in_its_time(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16];
+    struct leadbus_rung rung;
+    uint64_t begun_ms = fake->district->now_ms;
+    struct leadbus lb = handle_of(police);
+    assert_false(rung_of(&lb, &rung));
+    send(fake, "lead.mandatory-report", "", id); /* ten minutes to sign */
+    for (int rank = 0; rank < LEADBUS_RANK_COUNT; rank++) {
+        static const uint64_t after_ms[] = {0, 5 * MINUTE_MS, 7 * MINUTE_MS + MINUTE_MS / 2};
+        assert_true(rung_of(&lb, &rung));
+        assert_memory_equal(rung.id, id, 16);
+        assert_string_equal(rung.kind, "lead.mandatory-report");
+        assert_int_equal(rung.rank, rank);
+        assert_int_equal(rung.at_ms, begun_ms + after_ms[rank]);
+        assert_int_equal(told_of(&lb, id)[rank].at_ms, 0);
+        pass(fake, rung.at_ms - fake->district->now_ms);
+        assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), 0);
+        /* killed here, it is not given again, and not said to have been told */
+        assert_int_equal(told_of(&lb, id)[rank].at_ms, fake->district->now_ms);
+        assert_int_equal(told_of(&lb, id)[rank].result, LEADBUS_RUNG_OPEN);
+        assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), E_BAD_VALUE);
+        assert_int_equal(leadbus_rung_end(&lb, &rung, LEADBUS_RUNG_TOLD, NULL), 0);
+        assert_int_equal(told_of(&lb, id)[rank].result, LEADBUS_RUNG_TOLD);
+    }
+    assert_false(rung_of(&lb, &rung)); /* the office is the bus's to tell */
+    assert_int_equal(told_of(&lb, id)[0].at_ms, begun_ms);
+    struct leadbus sender = handle_of(school);
+    assert_false(rung_of(&sender, &rung)); /* has nothing to sign for */
+}
+
+static void who_has_signed_is_not_pressed_further(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16], own[16];
+    struct leadbus_rung rung;
+    struct leadbus lb = handle_of(police);
+    send(fake, "lead.mandatory-report", "", id);
+    assert_true(rung_of(&lb, &rung));
+    assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), 0);
+    assert_int_equal(leadbus_rung_end(&lb, &rung, LEADBUS_RUNG_FAILED, NULL), 0);
+    /* an act that is refused leaves it waiting, and who was told is not told again */
+    fake->refuse_code = (uint32_t)-E_LIFECYCLE_ORDER;
+    act(fake, "receipt.signed", "", id, own);
+    assert_true(rung_of(&lb, &rung));
+    assert_int_equal(rung.rank, LEADBUS_RANK_DEPUTY);
+    assert_int_equal(told_of(&lb, id)[0].result, LEADBUS_RUNG_FAILED);
+    act(fake, "receipt.signed", "", id, own);
+    assert_false(rung_of(&lb, &rung));
+}
+
+static void where_nobody_is_there_the_next_follows_at_once(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16];
+    struct leadbus_rung rung;
+    struct leadbus lb = handle_of(police);
+    send(fake, "lead.mandatory-report", "", id);
+    assert_true(rung_of(&lb, &rung));
+    assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), 0);
+    assert_int_equal(leadbus_rung_end(&lb, &rung, LEADBUS_RUNG_NOBODY, NULL), 0);
+    assert_true(rung_of(&lb, &rung));
+    assert_int_equal(rung.rank, LEADBUS_RANK_DEPUTY);
+    assert_int_equal(rung.at_ms, fake->district->now_ms);
+}
+
+/* Nights and Sundays are no part of a term that counts office hours. */
+static void half_of_a_term_is_half_of_its_office_hours(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16];
+    struct leadbus_rung rung;
+    struct leadbus lb = handle_of(police);
+    const struct calendar *calendar = plan_calendar(fake->district->plan);
+    uint64_t begun_ms = fake->district->now_ms;
+    send(fake, "notice.verify", "staff-vetting", id);
+    uint64_t due_ms = due_of(police, NULL, 1).items[0].due_ms;
+    uint64_t whole_ms = calendar_work_ms(calendar, begun_ms, due_ms);
+    assert_true(whole_ms > 0);
+    for (int rank = 0; rank < LEADBUS_RANK_COUNT; rank++) {
+        assert_true(rung_of(&lb, &rung));
+        assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), 0);
+        if (rank == 0) continue;
+        uint64_t worked_ms = calendar_work_ms(calendar, begun_ms, rung.at_ms);
+        uint64_t wanted_ms = whole_ms / 4 * (uint64_t)(rank + 1);
+        assert_in_range(worked_ms, wanted_ms, wanted_ms + CLOCKS_SECOND_MS);
+        assert_true(rung.at_ms < due_ms);
+    }
+}
+
 /* ---- in words -----------------------------------------------------------------------------------
  */
 
@@ -383,6 +493,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_older_store_is_listed_once, setup, teardown),
         cmocka_unit_test(a_page_walks_an_index),
         cmocka_unit_test_setup_teardown(missed_terms_and_late_acts_stand_in_their_place, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(each_rank_is_told_once_in_its_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_has_signed_is_not_pressed_further, setup, teardown),
+        cmocka_unit_test_setup_teardown(where_nobody_is_there_the_next_follows_at_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(half_of_a_term_is_half_of_its_office_hours, setup,
                                         teardown),
         cmocka_unit_test(a_moment_is_said_in_words),
     };

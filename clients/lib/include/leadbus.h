@@ -420,6 +420,34 @@ enum leadbus_notice {
     LEADBUS_NOTICE_UNANSWERED = 9, /* of `thread`: a report was not answered in time. To the
                                       procuratorate that supervises it */
 };
+/* ---- who inside the unit is told
+ *
+ * While something waits to be signed for, the ranks of the unit's roster are told one after the
+ * other: who is on duty at once, the deputy when half of the term to sign is over, the head at
+ * three quarters. At its end the bus tells the office. The library keeps when each is due and that
+ * it was told; who that is and how is the caller's. */
+enum leadbus_rank { LEADBUS_RANK_DUTY, LEADBUS_RANK_DEPUTY, LEADBUS_RANK_HEAD };
+enum { LEADBUS_RANK_COUNT = 3 };
+enum leadbus_rung_result {
+    LEADBUS_RUNG_OPEN = 0, /* begun, and no end of it is known: it is not begun again */
+    LEADBUS_RUNG_TOLD = 1,
+    LEADBUS_RUNG_FAILED = 2, /* the attempt failed */
+    LEADBUS_RUNG_NOBODY =
+        3, /* nobody of that rank was on the roster: the next one follows at once */
+};
+/* What an item says of one. */
+struct leadbus_told {
+    uint64_t at_ms; /* when it was begun; 0: not yet */
+    int result;     /* leadbus_rung_result */
+};
+struct leadbus_rung {
+    size_t size;
+    uint8_t thread[16], id[16]; /* of the message that waits */
+    const char *kind;           /* of it; "" where that has not come yet. Until the next call */
+    int rank;                   /* leadbus_rank */
+    uint64_t at_ms;             /* it is due then */
+};
+
 /* A term that was not kept, as the journal names it. */
 struct leadbus_missed {
     uint8_t thread[16];
@@ -457,6 +485,7 @@ struct leadbus_item {
     const struct leadbus_missed *missed; /* of a notice that terms were not kept; in a thread, those
                                             of that thread */
     size_t missed_count;
+    struct leadbus_told told[LEADBUS_RANK_COUNT]; /* where we must sign for it */
 };
 /* In order of number, from `after` (exclusive; 0 = the first), at most `limit`; without sections.
  * `each` returns 0 to go on. */
@@ -478,6 +507,15 @@ struct leadbus_due_place {
 LEADBUS_API int leadbus_inbox_due(leadbus *lb, const struct leadbus_due_place *after, size_t limit,
                                   int (*each)(void *ctx, const struct leadbus_item *item),
                                   void *ctx, struct leadbus_error *ret_error);
+/* The rung that comes first, due or not; not_found: nothing waits. One look at an index. */
+LEADBUS_API int leadbus_rung_next(leadbus *lb, struct leadbus_rung *ret_rung,
+                                  struct leadbus_error *ret_error);
+/* The rung is begun now, durably: from here on it is never given again, whatever happens to this
+ * machine. Then how it ended. */
+LEADBUS_API int leadbus_rung_begin(leadbus *lb, const struct leadbus_rung *rung,
+                                   struct leadbus_error *ret_error);
+LEADBUS_API int leadbus_rung_end(leadbus *lb, const struct leadbus_rung *rung,
+                                 enum leadbus_rung_result result, struct leadbus_error *ret_error);
 LEADBUS_API uint64_t leadbus_inbox_last(leadbus *lb); /* highest number; 0 = empty */
 
 typedef struct leadbus_message leadbus_message;
