@@ -11,7 +11,7 @@ enum {
 };
 
 /* api_messages.c */
-http_handler api_submit, api_preview, api_message, api_receipt, api_record, api_outbox;
+http_handler api_submit, api_preview, api_message, api_receipt, api_record, api_outbox, api_print;
 /* api_attachments.c */
 http_handler api_attach, api_attach_drop, api_attachments, api_attachment;
 extern const struct http_intake api_attach_intake;

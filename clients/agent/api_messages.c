@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "clients/agent/api.h"
+#include "clients/agent/print.h"
 #include "clients/agent/render.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_json.h"
@@ -547,5 +548,26 @@ int api_outbox(struct agent *agent, struct http_request *request, struct http_re
         return agent_error(&trouble, ret_error);
     }
     reply->json = json_pack("{s:o,s:b}", "items", list.items, "more", list.more);
+    return 0;
+}
+
+int api_print(struct agent *agent, struct http_request *request, struct http_reply *reply,
+              struct error *ret_error)
+{
+    uint8_t id[16];
+    const char *name = http_query(request, "form");
+    int form = 0;
+    int status = path_id(request, id, ret_error);
+    if (status) return status;
+    while (name && form < PRINT_FORM_COUNT &&
+           strcmp(name, print_form_name((enum print_form)form)) != 0)
+        form++;
+    if (!name || form == PRINT_FORM_COUNT)
+        return error_say(ret_error, name ? E_BAD_VALUE : E_MISSING_FIELD, "form",
+                         "应为 receipt（签收回执）或 handover（移交清单）", "receipt or handover");
+    status = print_page(agent, (enum print_form)form, id, &reply->text, ret_error);
+    if (status) return status;
+    reply->content_type = "text/html; charset=utf-8";
+    reply->page = true;
     return 0;
 }

@@ -75,6 +75,7 @@ struct http_reply {
     struct buf text;           /* owned, sent as content_type; or: */
     struct http_source source; /* where read is set; closed in the end */
     const char *content_type;  /* valid until the reply was sent, or its source closed */
+    bool page;                 /* text is a page of ours (print.h): its policy goes with it */
     struct buf disposition;    /* owned; the header of that name, where not empty */
     bool wait; /* call the handler again when something has changed, or at wait_until_ms */
 };

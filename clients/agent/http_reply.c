@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "clients/agent/http_inner.h"
+#include "clients/agent/print.h"
 #include "proto/base/check.h"
 
 enum { SOURCE_PIECE_BYTES = 65536 };
@@ -73,8 +74,9 @@ static json_t *problem_json(int code, unsigned status, const struct error *error
 /* What is said beside the body. */
 struct manner {
     const char *content_type;
-    const char *allow; /* of a 405 */
-    bool close;        /* the connection is not read any further */
+    const char *allow;  /* of a 405 */
+    const char *policy; /* of a page */
+    bool close;         /* the connection is not read any further */
 };
 
 /* Takes the response. */
@@ -88,6 +90,8 @@ static enum MHD_Result send_response(struct http *http, const struct http_reques
     if (status == 503) MHD_add_response_header(response, "Retry-After", "2");
     if (status == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     if (manner->allow) MHD_add_response_header(response, "Allow", manner->allow);
+    if (manner->policy)
+        MHD_add_response_header(response, "Content-Security-Policy", manner->policy);
     if (manner->close || http_crowded(http, request->over_tcp))
         MHD_add_response_header(response, "Connection", "close");
     http->agent->counts.responses[status / 100 < 6 ? status / 100 : 5]++;
@@ -180,7 +184,10 @@ enum MHD_Result http_send_reply(struct http *http, const struct http_request *re
         reply->json = NULL;
         return send_json(http, request, reply->status, json, &manner);
     }
-    const struct manner manner = {.content_type = reply->content_type};
+    char policy[PRINT_POLICY_LEN];
+    if (reply->page) print_policy(policy);
+    const struct manner manner = {.content_type = reply->content_type,
+                                  .policy = reply->page ? policy : NULL};
     return send_bytes(http, request, reply->status, buf_bytes(&reply->text), &manner);
 }
 

@@ -7,6 +7,7 @@ const struct http_route http_routes[] = {
     {"GET", "/v1/messages/{id}", api_message, "", false, NULL},
     {"GET", "/v1/messages/{id}/receipt", api_receipt, "former", false, NULL},
     {"GET", "/v1/messages/{id}/record", api_record, "former", false, NULL},
+    {"GET", "/v1/messages/{id}/print", api_print, "form", false, NULL},
     {"GET", "/v1/messages/{id}/attachments", api_attachments, "", false, NULL},
     {"GET", "/v1/messages/{id}/attachments/{n}", api_attachment, "wait", false, NULL},
     {"POST", "/v1/attachments", api_attach, "kind name", false, &api_attach_intake},

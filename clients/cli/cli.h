@@ -53,6 +53,7 @@ int cli_receipt(struct cli *cli, int argc, char **argv);
 int cli_status(struct cli *cli, int argc, char **argv);
 int cli_confirm_restored(struct cli *cli, int argc, char **argv);
 int cli_roster(struct cli *cli, int argc, char **argv);
+int cli_print(struct cli *cli, int argc, char **argv);
 int cli_kinds(struct cli *cli, int argc, char **argv);
 int cli_doctor(struct cli *cli, int argc, char **argv);
 /* Candidates for the completion of a shell, one a line; silent where the agent does not answer. */

@@ -20,7 +20,7 @@ _leadbus() {
     previous=${words[-1]}
     [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
     local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge stand-down extend pause resume transfer ask-release release
-        go-out withdraw object uphold reopen supervise link attachment receipt roster status confirm-restored doctor"
+        go-out withdraw object uphold reopen supervise link attachment receipt print roster status confirm-restored doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
     for word in "${words[@]:1}"; do
@@ -89,6 +89,13 @@ _leadbus() {
         [[ $command == send ]] && own+=" --wait --preview --attach --confirm-no-dna"
         if [[ $current != -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_leadbus_ask kinds)" -- "$current")
+            return
+        fi
+        ;;
+    print)
+        own="--output"
+        if [[ $current != -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "receipt handover" -- "$current")
             return
         fi
         ;;

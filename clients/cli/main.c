@@ -20,6 +20,7 @@ static const struct cli_command commands[] = {
 #include "clients/cli/acts.def"
     {"attachment", cli_attachment, "列出或保存附件", "list or save attachments"},
     {"receipt", cli_receipt, "打印总线回执", "print the receipt of the bus"},
+    {"print", cli_print, "打印签收回执或移交清单", "print who signed, or what is handed over"},
     {"roster", cli_roster, "谁在值班", "who is on duty"},
     {"status", cli_status, "代理状态", "how the agent is"},
     {"confirm-restored", cli_confirm_restored, "确认由备份恢复的总线日志",

@@ -8,6 +8,7 @@
 #include "clients/replay/out.h"
 #include "clients/replay/story.h"
 #include "proto/base/check.h"
+#include "proto/merkle.h"
 
 struct explaining {
     const struct story *story;
@@ -19,6 +20,14 @@ struct explaining {
     size_t skip_count;
     const struct core *core; /* as of the journal's end */
 };
+
+/* What stands on a printed receipt: the leaf of the journal's tree. */
+static void record_hash(const struct buf *record, char ret_hex[65])
+{
+    uint8_t leaf[32];
+    merkle_leaf_hash(bytes_of(record->data, record->len), leaf);
+    hex_encode(bytes_of(leaf, 32), ret_hex);
+}
 
 static const char *unit_name(const struct explaining *explaining, const char *key)
 {
@@ -96,7 +105,7 @@ static void print_head(const struct explaining *explaining)
     const struct story *story = explaining->story;
     const Leadbus__Header *head = story->envelope.head;
     const struct plan_kind *kind = plan_kind_find(explaining->plan, head->kind);
-    char id[37], thread[37], time[I18N_TIME_LEN], created[I18N_TIME_LEN];
+    char id[37], thread[37], time[I18N_TIME_LEN], created[I18N_TIME_LEN], hash[65];
     uuid_text(story->id, id);
     uuid_text(story->thread, thread);
     printf(T("消息 %s（日志序号 %llu）\n", "message %s (journal index %llu)\n"), id,
@@ -107,6 +116,8 @@ static void print_head(const struct explaining *explaining)
            unit_name(explaining, head->from), head->from, out_officer(head->officer));
     printf(T("  创建 %s，入账 %s\n", "  created %s, journaled %s\n"),
            out_time(head->created_ms, created), out_time(story->time_ms, time));
+    record_hash(&story->record, hash);
+    printf(T("  记录散列 %s\n", "  record hash %s\n"), hash);
     if (memcmp(story->id, story->thread, 16) != 0)
         printf(T("  所属线索 %s\n", "  on thread %s\n"), thread);
     if (head->area[0] != '\0') printf(T("  区划 %s\n", "  area %s\n"), head->area);
@@ -168,11 +179,12 @@ static int print_acts(const struct explaining *explaining, struct error *ret_err
         struct envelope envelope;
         uint64_t time_ms = 0;
         uint32_t flags = 0;
-        char time[I18N_TIME_LEN];
+        char time[I18N_TIME_LEN], hash[65];
         arena_reset(&arena);
         code = story_envelope(buf_bytes(&story->acts[i].record), &arena, &envelope, &time_ms,
                               &flags, ret_error);
         if (code != 0) break;
+        record_hash(&story->acts[i].record, hash);
         const struct plan_kind *kind = plan_kind_find(explaining->plan, envelope.head->kind);
         const struct plan_topic *topic = kind == NULL || envelope.head->topic[0] == '\0'
                                              ? NULL
@@ -183,6 +195,8 @@ static int print_acts(const struct explaining *explaining, struct error *ret_err
                envelope.head->topic[0] != '\0' ? T("，", ", ") : "",
                topic == NULL ? envelope.head->topic : T(topic->name_zh, topic->name_en),
                out_officer(envelope.head->officer));
+        printf(T("    日志序号 %llu，记录散列 %s\n", "    journal index %llu, record hash %s\n"),
+               (unsigned long long)story->acts[i].index, hash);
     }
     if (story->acts_left_out > 0)
         printf(T("  另有 %llu 条未列\n", "  and %llu more\n"),
@@ -331,15 +345,18 @@ static int acts_json(const struct explaining *explaining, json_t *list, struct e
         struct envelope envelope;
         uint64_t time_ms = 0;
         uint32_t flags = 0;
+        char hash[65];
         arena_reset(&arena);
+        record_hash(&story->acts[i].record, hash);
         code = story_envelope(buf_bytes(&story->acts[i].record), &arena, &envelope, &time_ms,
                               &flags, ret_error);
         if (code == 0)
-            json_array_append_new(
-                list, json_pack("{s:I, s:I, s:s, s:s, s:s, s:s}", "index",
-                                (json_int_t)story->acts[i].index, "time_ms", (json_int_t)time_ms,
-                                "from", envelope.head->from, "kind", envelope.head->kind, "topic",
-                                envelope.head->topic, "officer", envelope.head->officer));
+            json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:s}", "index",
+                                                  (json_int_t)story->acts[i].index, "record_hash",
+                                                  hash, "time_ms", (json_int_t)time_ms, "from",
+                                                  envelope.head->from, "kind", envelope.head->kind,
+                                                  "topic", envelope.head->topic, "officer",
+                                                  envelope.head->officer));
     }
     arena_fini(&arena);
     return code;
@@ -349,7 +366,7 @@ static int show_json(const struct explaining *explaining, struct error *ret_erro
 {
     const struct story *story = explaining->story;
     const Leadbus__Header *head = story->envelope.head;
-    char id[37], thread[37];
+    char id[37], thread[37], hash[65];
     json_t *acts = json_array();
     int code = acts_json(explaining, acts, ret_error);
     if (code != 0) {
@@ -358,14 +375,15 @@ static int show_json(const struct explaining *explaining, struct error *ret_erro
     }
     uuid_text(story->id, id);
     uuid_text(story->thread, thread);
+    record_hash(&story->record, hash);
     out_json(json_pack(
-        "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "index",
-        (json_int_t)story->index, "id", id, "thread", thread, "kind", head->kind, "topic",
-        head->topic, "from", head->from, "officer", head->officer, "area", head->area, "created_ms",
-        (json_int_t)head->created_ms, "time_ms", (json_int_t)story->time_ms, "bundle",
-        (json_int_t)head->bundle, "recipients", recipients_json(explaining), "not_addressed",
-        skips_json(explaining), "acts", acts, "steps", steps_json(explaining), "custody",
-        custody_json(explaining)));
+        "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
+        "index", (json_int_t)story->index, "id", id, "record_hash", hash, "thread", thread, "kind",
+        head->kind, "topic", head->topic, "from", head->from, "officer", head->officer, "area",
+        head->area, "created_ms", (json_int_t)head->created_ms, "time_ms",
+        (json_int_t)story->time_ms, "bundle", (json_int_t)head->bundle, "recipients",
+        recipients_json(explaining), "not_addressed", skips_json(explaining), "acts", acts, "steps",
+        steps_json(explaining), "custody", custody_json(explaining)));
     return 0;
 }
 

@@ -108,6 +108,8 @@ for (method, path), statuses in OPERATIONS.items():
         continue
     if path.endswith("/{n}"):
         continue  # below
+    if path.endswith("/print"):
+        path += "?form=receipt"
     real = path.replace("{kind}", "lead.mandatory-report").replace("{id}", THREAD)
     status, headers, data = call("GET", real)
     check(str(status) in statuses or "default" in statuses, f"{path}: undocumented status {status}")
@@ -205,6 +207,15 @@ for query, field in (("order=due&after=1", "after"), ("order=due&wait=1", "wait"
     check(problem["field"] == field, f"{query}: {problem}")
 check(get("/v1/inbox?limit=1")["more"] and not get("/v1/inbox?limit=500")["more"], "oldest: more")
 check(get("/v1/messages?limit=1")["more"] == (len(get("/v1/messages")["items"]) > 1), "outbox: more")
+
+# A page of paper has the policy in its header too.
+status, headers, data = call("GET", f"/v1/messages/{THREAD}/print?form=receipt")
+check(status == 200 and headers["Content-Type"] == "text/html; charset=utf-8", f"print: {status}")
+check(f'content="{headers["Content-Security-Policy"]}"'.replace("'", "&#39;") in data.decode(), "print: policies differ")
+check_problem(call("GET", f"/v1/messages/{THREAD}/print"), 422, "missing_field", "print without a form")
+check_problem(call("GET", f"/v1/messages/{THREAD}/print?form=letter"), 422, "bad_value", "print in another form")
+check_problem(call("GET", f"/v1/messages/{THREAD[:-1]}0/print?form=receipt"), 404, "not_found", "print of nothing")
+check_problem(call("GET", f"/v1/messages/{THREAD}/print?form=handover"), 422, "bad_value", "print of no handover")
 
 # A template is to be filled in: none of its blanks is taken.
 template = get("/v1/kinds/lead.mandatory-report")["template"]

@@ -57,6 +57,8 @@ expect "--agent $socket send lead.mandatory-report --set summary.danger=" immedi
 expect "--agent $socket close 1 --outcome " unfounded solved
 expect "--agent $socket return 1 --reason " not-competent '!sign'
 expect "--agent $socket urge 1 --reason " sign supervised
+expect "--agent $socket print " receipt handover
+expect "--agent $socket inbox --d" --due
 expect "--agent $socket extend 1 --reason " complex '!sign'
 expect "--agent $socket link 1 --reason " same-matter
 expect "--agent $socket supervise 1 --topic " lift-case
