@@ -1,9 +1,7 @@
 #include "clients/agent/duty.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clients/agent/child.h"
 #include "clients/agent/http.h"
 #include "proto/base/check.h"
 #include "proto/host/file.h"
@@ -142,40 +141,6 @@ static void set(char environment[ENVIRONMENT_COUNT_MAX][ENVIRONMENT_LEN_MAX], si
     (void)snprintf(environment[(*count)++], ENVIRONMENT_LEN_MAX, "%s=%.100s", name, value);
 }
 
-static int spawn(struct duty *duty, char **argv, char **envp)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t usual;
-    sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE);
-    int failed = posix_spawn_file_actions_init(&actions);
-    if (failed) return failed;
-    failed = posix_spawnattr_init(&attributes);
-    if (failed) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return failed;
-    }
-    failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (!failed) failed = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    if (!failed) failed = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    /* A group of its own: what it starts ends with it. */
-    if (!failed)
-        failed = posix_spawnattr_setflags(
-            &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    if (!failed) failed = posix_spawnattr_setpgroup(&attributes, 0);
-    if (!failed) failed = posix_spawnattr_setsigmask(&attributes, &none);
-    if (!failed) failed = posix_spawnattr_setsigdefault(&attributes, &usual);
-    if (!failed)
-        failed =
-            posix_spawn(&duty->child, duty->options.command, &actions, &attributes, argv, envp);
-    (void)posix_spawnattr_destroy(&attributes);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return failed;
-}
-
 /* The command for one officer. */
 static int begin_child(struct duty *duty, const char *officer)
 {
@@ -197,7 +162,8 @@ static int begin_child(struct duty *duty, const char *officer)
     for (size_t i = 0; i < count; i++) envp[i] = environment[i];
     (void)snprintf(command, sizeof command, "%s", duty->options.command);
     duty->until_ms = agent_monotonic_ms() + duty->options.timeout_ms;
-    int failed = spawn(duty, argv, envp);
+    const struct child_start start = {duty->options.command, argv, envp, -1, -1, true};
+    int failed = child_start(&start, &duty->child);
     if (failed) {
         duty->child = 0;
         return failed;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sodium.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "clients/agent/agent.h"
+#include "clients/agent/child.h"
 #include "proto/base/check.h"
 #include "proto/base/utf8.h"
 #include "proto/host/file.h"
@@ -96,37 +96,6 @@ int examination_add(struct examination *examination, struct bytes piece, struct 
     return 0;
 }
 
-static int spawn(struct examination *examination, int pipe_end, char **argv)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, usual;
-    sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE);
-    int failed = posix_spawn_file_actions_init(&actions);
-    if (failed) return failed;
-    failed = posix_spawnattr_init(&attributes);
-    if (failed) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return failed;
-    }
-    failed = posix_spawn_file_actions_adddup2(&actions, examination->file, 0);
-    if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, pipe_end, 1);
-    if (!failed) failed = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    if (!failed)
-        failed =
-            posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (!failed) failed = posix_spawnattr_setsigmask(&attributes, &none);
-    if (!failed) failed = posix_spawnattr_setsigdefault(&attributes, &usual);
-    if (!failed)
-        failed = posix_spawn(&examination->child, "/proc/self/exe", &actions, &attributes, argv,
-                             environ);
-    (void)posix_spawnattr_destroy(&attributes);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return failed;
-}
-
 int examination_start(struct examination *examination, const struct content_rule *rule,
                       bool incoming, const char *media_type, const struct examiner_limits *limits,
                       struct error *ret_error)
@@ -146,7 +115,9 @@ int examination_start(struct examination *examination, const struct content_rule
     (void)snprintf(type, sizeof type, "%s", media_type);
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
         return error_set(ret_error, E_NO_MEMORY, "pipe", "%s", strerror(errno));
-    int failed = spawn(examination, ends[1], argv);
+    const struct child_start start = {"/proc/self/exe",  argv,    environ,
+                                      examination->file, ends[1], false};
+    int failed = child_start(&start, &examination->child);
     close(ends[1]);
     if (failed) {
         close(ends[0]);
