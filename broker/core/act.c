@@ -143,7 +143,8 @@ static uint32_t facts_of(const struct core *core, const struct core_act *act, ui
                                         core->messages[party->last].time_ms,
                                         LIFECYCLE_OBJECTION_DAYS, CALENDAR_WORK_DAYS, NULL))
         facts |= LIFECYCLE_FACT_IN_TIME;
-    facts |= core_clock_facts(core, party, act);
+    if (act->act == PLAN_ACT_EXTEND || act->act == PLAN_ACT_PAUSE || act->act == PLAN_ACT_RESUME)
+        facts |= core_clock_facts(core, party, act);
     if (act->other) facts |= LIFECYCLE_FACT_OTHER;
     if (act->other && (act->facts & LIFECYCLE_FACT_MERGES) && joinable(core, act))
         facts |= LIFECYCLE_FACT_JOINABLE;
