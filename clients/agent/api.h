@@ -18,7 +18,9 @@ extern const struct http_intake api_attach_intake;
 /* api_inbox.c */
 http_handler api_inbox, api_inbox_one;
 /* api_threads.c */
-http_handler api_threads, api_thread, api_act;
+http_handler api_threads, api_thread;
+/* api_acts.c */
+http_handler api_act;
 /* api_kinds.c */
 http_handler api_kinds, api_kind;
 /* api_roster.c */
@@ -55,6 +57,10 @@ struct api_draft {
     bool area_differs; /* a section is about another street than the header routes by */
 };
 void api_draft_fini(struct api_draft *draft); /* wipes */
+/* From the body of a request, which *ret_body keeps (the caller frees it): the draft borrows it.
+ * need_all as below. */
+int api_draft_read(struct agent *agent, const struct http_request *request, bool need_all,
+                   json_t **ret_body, struct api_draft *draft, struct error *ret_error) MUST_USE;
 /* Adds one section from JSON: checked against its schema. Errors name "section.path". */
 int api_draft_section(struct agent *agent, struct api_draft *draft, size_t section,
                       const json_t *object, struct error *ret_error) MUST_USE;
@@ -83,6 +89,9 @@ bool api_thread_waits(struct agent *agent, struct http_request *request, struct 
 int api_topic(const struct plan_kind *kind, const char *slug, bool wanted,
               const struct plan_topic **ret_topic, struct error *ret_error) MUST_USE;
 
+/* The id in the path of the request. */
+int api_path_id(const struct http_request *request, uint8_t ret_id[16],
+                struct error *ret_error) MUST_USE;
 /* A member of the request's object, by type; absent is not an error. E_BAD_VALUE names it. */
 int api_string(const json_t *object, const char *key, const char **ret_text,
                struct error *ret_error) MUST_USE;

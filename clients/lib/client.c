@@ -5,14 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "proto/base/check.h"
 
 enum {
     PROCESS_FRAMES_MAX = 512,
     TIMEOUT_MAX_MS = 60000,
-    LAZY_MS = 20, /* what can be had again waits so long for a commit of something that cannot */
     ROTATE_MS = 3600 * 1000,
     DEFAULT_WINDOW = 256,
     DEFAULT_CREDIT = 256,
@@ -22,71 +20,6 @@ enum {
 };
 #define DEFAULT_SESSION_MS (15ull * 60 * 1000)
 #define DEFAULT_EPOCH_MS   (7ull * 24 * 3600 * 1000)
-
-/* ---- small
- * ---------------------------------------------------------------------------------------- */
-
-int client_failed(struct leadbus_error *ret_error, const struct error *error)
-{
-    if (ret_error) {
-        memset(ret_error, 0, sizeof *ret_error);
-        ret_error->code = error->code;
-        (void)snprintf(ret_error->name, sizeof ret_error->name, "%s", error_name(error->code));
-        (void)snprintf(ret_error->field, sizeof ret_error->field, "%s", error->field);
-        (void)snprintf(ret_error->detail, sizeof ret_error->detail, "%s", error->detail);
-        (void)snprintf(ret_error->detail_zh, sizeof ret_error->detail_zh, "%s", error->detail_zh);
-    }
-    return error->code;
-}
-
-const char *leadbus_error_text(int code, enum leadbus_lang lang)
-{
-    return error_text(code, lang == LEADBUS_LANG_EN ? LANG_EN : LANG_ZH);
-}
-
-const char *leadbus_error_name(int code)
-{
-    return error_name(code);
-}
-
-const char *leadbus_version(void)
-{
-    return LEADBUS_VERSION;
-}
-
-void leadbus_free(void *take_memory)
-{
-    free(take_memory);
-}
-
-const struct trust_bundle *client_bundle(const leadbus *lb)
-{
-    return lb->engine->bundle;
-}
-
-static uint64_t clock_ms(clockid_t clock)
-{
-    struct timespec now;
-    (void)clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static uint64_t now_ms(const struct leadbus_options *options)
-{
-    return options->now_ms ? options->now_ms(options->ctx) : clock_ms(CLOCK_REALTIME);
-}
-
-uint64_t client_now_ms(const leadbus *lb)
-{
-    return now_ms(&lb->options);
-}
-
-struct moment client_moment(const leadbus *lb)
-{
-    struct moment moment = {.now_ms = now_ms(&lb->options)};
-    randombytes_buf(moment.entropy, sizeof moment.entropy);
-    return moment;
-}
 
 /* ---- the engine's callbacks
  * ------------------------------------------------------------------------ */
@@ -123,15 +56,6 @@ static int on_section(void *ctx, const char *kind, const char *topic, const char
     int code = error_set(ret_error, r < 0 ? r : E_PAYLOAD_INVALID, field, "%s", error.detail);
     (void)error_note_zh(ret_error, "%s", error.detail_zh);
     return code;
-}
-
-static void tell(leadbus *lb)
-{
-    /* The callback may read, and reading adds nothing here. */
-    for (size_t i = 0; i < lb->change_count; i++)
-        lb->options.changed(lb->options.ctx, lb->changes[i].changes,
-                            lb->changes[i].has_id ? lb->changes[i].id : NULL);
-    lb->change_count = 0;
 }
 
 /* ---- opening
@@ -330,48 +254,6 @@ void leadbus_close(leadbus *lb)
 /* ---- the loop
  * --------------------------------------------------------------------------------------- */
 
-static int died(leadbus *lb, const struct error *error, struct leadbus_error *ret_error)
-{
-    lb->dead = true;
-    lb->death = *error;
-    return client_failed(ret_error, error);
-}
-
-/* What it died of is what people have to mend: a full disk, say. */
-static int refuse_dead(const leadbus *lb, struct leadbus_error *ret_error)
-{
-    return client_failed(ret_error, &lb->death);
-}
-
-/* Frames that are free to go. */
-static void release(leadbus *lb)
-{
-    for (;;) {
-        if (lb->unsent.len == 0 && !engine_out(lb->engine, &lb->unsent)) return;
-        if (!io_send(lb->io, buf_bytes(&lb->unsent))) return;
-        buf_fini(&lb->unsent);
-    }
-}
-
-/* Flush, commit, release, tell: the order that makes every promise durable first. */
-static int settle(leadbus *lb, struct moment *moment, struct error *ret_error)
-{
-    int r = engine_flush(lb->engine, moment, ret_error);
-    bool lazy = box_dirty(lb->box) && !box_pressing(lb->box);
-    if (lazy && lb->lazy_ms == 0) lb->lazy_ms = moment->now_ms;
-    if (lazy && moment->now_ms >= lb->lazy_ms && moment->now_ms - lb->lazy_ms < LAZY_MS) {
-        release(lb);
-        if (r == 0 && lb->options.changed) tell(lb);
-        return r;
-    }
-    if (r == 0) r = box_commit(lb->box, ret_error);
-    if (r < 0) return r;
-    lb->lazy_ms = 0;
-    release(lb);
-    if (lb->options.changed) tell(lb);
-    return 0;
-}
-
 int leadbus_fd(leadbus *lb)
 {
     return io_fd(lb->io);
@@ -385,10 +267,11 @@ short leadbus_events(leadbus *lb)
 
 int leadbus_timeout_ms(leadbus *lb)
 {
-    uint64_t wall_ms = now_ms(&lb->options), steady_ms = clock_ms(CLOCK_MONOTONIC);
+    uint64_t wall_ms = client_now_ms(lb), steady_ms = client_steady_ms();
     uint64_t wait_ms = TIMEOUT_MAX_MS, next = engine_next_ms(lb->engine);
     if (lb->more || box_pressing(lb->box) || io_readable(lb->io)) return 0;
-    if (box_dirty(lb->box) && lb->lazy_ms + LAZY_MS < next) next = lb->lazy_ms + LAZY_MS;
+    if (box_dirty(lb->box) && lb->lazy_ms + CLIENT_LAZY_MS < next)
+        next = lb->lazy_ms + CLIENT_LAZY_MS;
     if (lb->unsent.len > 0 && wait_ms > 10) wait_ms = 10;
     if (next <= wall_ms) return 0;
     if (next - wall_ms < wait_ms) wait_ms = next - wall_ms;
@@ -422,7 +305,7 @@ static int rotate(leadbus *lb, struct moment *moment, struct error *ret_error)
 
 static int take_events(leadbus *lb, struct moment *moment, struct error *ret_error)
 {
-    uint64_t steady_ms = clock_ms(CLOCK_MONOTONIC), after_ms;
+    uint64_t steady_ms = client_steady_ms(), after_ms;
     for (;;) {
         enum io_event event = io_event(lb->io, steady_ms);
         if (event == IO_NOTHING) break;
@@ -452,7 +335,7 @@ int leadbus_process(leadbus *lb, struct leadbus_error *ret_error)
     struct moment moment = client_moment(lb);
     struct buf frame = {0};
     size_t count = 0;
-    if (lb->dead) return refuse_dead(lb, ret_error);
+    if (lb->dead) return client_refuse_dead(lb, ret_error);
     int r = take_events(lb, &moment, &error);
     while (r == 0 && count < PROCESS_FRAMES_MAX && io_receive(lb->io, &frame)) {
         r = engine_frame(lb->engine, &moment, buf_bytes(&frame), &error);
@@ -463,10 +346,10 @@ int leadbus_process(leadbus *lb, struct leadbus_error *ret_error)
     lb->more = count == PROCESS_FRAMES_MAX;
     if (r == 0) r = engine_tick(lb->engine, &moment, &error);
     if (r == 0) r = rotate(lb, &moment, &error);
-    if (r == 0) r = settle(lb, &moment, &error);
+    if (r == 0) r = client_settle(lb, &moment, &error);
     if (r == 0) r = take_events(lb, &moment, &error);
-    if (r < 0) return died(lb, &error, ret_error);
-    release(lb);
+    if (r < 0) return client_died(lb, &error, ret_error);
+    client_release(lb);
     return 0;
 }
 
@@ -481,174 +364,12 @@ int leadbus_wait(leadbus *lb, int timeout_ms, struct leadbus_error *ret_error)
     return r < 0 ? r : 1;
 }
 
-/* ---- sending
- * ---------------------------------------------------------------------------------------- */
-
-/* What an idempotency key stands for: everything that the caller gave. */
-static void digest_draft(const struct leadbus_draft *draft, uint8_t ret_digest[32])
-{
-    struct buf bytes = {0};
-    const char *texts[] = {draft->kind, draft->topic, draft->area, draft->officer, draft->purpose};
-    const uint8_t *ids[] = {draft->thread, draft->parent};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        buf_append_prefixed(&bytes, bytes_of_str(texts[i] ? texts[i] : ""));
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        buf_append_prefixed(&bytes, bytes_of(ids[i], ids[i] ? 16 : 0));
-    for (size_t i = 0; i < draft->section_count; i++) {
-        uint8_t hash[32];
-        sha256(bytes_of(draft->sections[i].data, draft->sections[i].len), hash);
-        buf_append_prefixed(&bytes, bytes_of_str(draft->sections[i].name));
-        buf_append(&bytes, hash, sizeof hash);
-    }
-    buf_append_u64(&bytes, draft->occurred_ms);
-    buf_append_u64(&bytes, draft->expires_ms);
-    buf_append_u32(&bytes, draft->flags);
-    for (size_t i = 0; i < draft->attachment_count; i++) {
-        buf_append(&bytes, draft->attachments[i].id, 16);
-        buf_append_u8(&bytes, draft->attachments[i].confirmed != 0);
-    }
-    if (draft->target) buf_append_prefixed(&bytes, bytes_of_str(draft->target));
-    if (draft->other) buf_append(&bytes, draft->other, 16);
-    sha256_labelled("leadbus/1 once", buf_bytes(&bytes), ret_digest);
-    buf_fini(&bytes);
-}
-
-static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *draft,
-                      struct seal_section *sections, struct engine_attach *attachments,
-                      struct engine_draft *ret, struct error *ret_error)
-{
-    memset(draft, 0, sizeof *draft);
-    memcpy(draft, given, given->size < sizeof *draft ? given->size : sizeof *draft);
-    if (!draft->kind) return error_say(ret_error, E_MISSING_FIELD, "kind", "缺失", "missing");
-    if (draft->section_count > LIMIT_SECTION_COUNT_MAX)
-        return error_say(ret_error, E_LEVEL_MISMATCH, "sections", "有 %zu 个，至多 %d 个",
-                         "%zu, at most %d", draft->section_count, LIMIT_SECTION_COUNT_MAX);
-    if (draft->flags &
-        ~(uint32_t)(LEADBUS_DRAFT_AS_STATED | LEADBUS_DRAFT_LATE | LEADBUS_DRAFT_EARLY))
-        return error_say(ret_error, E_BAD_VALUE, "flags", "含未定义的位", "unknown bits");
-    if (draft->idempotency_key &&
-        (!draft->idempotency_key[0] || strlen(draft->idempotency_key) > 255))
-        return error_say(ret_error, E_BAD_VALUE, "idempotency_key", "1 至 255 字节",
-                         "1 to 255 bytes");
-    for (size_t i = 0; i < draft->section_count; i++) {
-        if (!draft->sections[i].name)
-            return error_say(ret_error, E_MISSING_FIELD, "sections", "有一个分段没有名称",
-                             "one without a name");
-        sections[i].name = draft->sections[i].name;
-        sections[i].plaintext = bytes_of(draft->sections[i].data, draft->sections[i].len);
-    }
-    if (draft->attachment_count > LIMIT_ATTACHMENT_COUNT_MAX)
-        return error_say(ret_error, E_TOO_LARGE, "attachments", "%zu 个，最多 %d 个",
-                         "%zu, at most %d", draft->attachment_count, LIMIT_ATTACHMENT_COUNT_MAX);
-    for (size_t i = 0; i < draft->attachment_count; i++)
-        attachments[i] =
-            (struct engine_attach){draft->attachments[i].id, draft->attachments[i].confirmed != 0};
-    *ret = (struct engine_draft){
-        .kind = draft->kind,
-        .topic = draft->topic ? draft->topic : "",
-        .area = draft->area ? draft->area : "",
-        .officer = draft->officer ? draft->officer : "",
-        .purpose = draft->purpose ? draft->purpose : "",
-        .id = draft->id,
-        .thread = draft->thread,
-        .parent = draft->parent,
-        .target = draft->target ? draft->target : "",
-        .other = draft->other,
-        .sections = sections,
-        .section_count = draft->section_count,
-        .attachments = attachments,
-        .attachment_count = draft->attachment_count,
-        .occurred_ms = draft->occurred_ms,
-        .expires_ms = draft->expires_ms,
-        .flags = draft->flags,
-    };
-    return 0;
-}
-
-int leadbus_stage(leadbus *lb, const struct leadbus_draft *given, uint8_t *ret_id,
-                  struct leadbus_error *ret_error)
-{
-    struct leadbus_draft draft;
-    struct engine_draft own;
-    struct seal_section sections[LIMIT_SECTION_COUNT_MAX];
-    struct engine_attach attachments[LIMIT_ATTACHMENT_COUNT_MAX];
-    struct error error = {0};
-    struct moment moment = client_moment(lb);
-    uint8_t digest[32], held[32], id[16];
-    if (lb->dead) return refuse_dead(lb, ret_error);
-    int r = read_draft(given, &draft, sections, attachments, &own, &error);
-    if (r < 0) return client_failed(ret_error, &error);
-    if (draft.idempotency_key) {
-        digest_draft(&draft, digest);
-        r = box_once_find(lb->box, draft.idempotency_key, held, id, &error);
-        if (r == 0 && memcmp(held, digest, 32) == 0) {
-            memcpy(ret_id, id, 16);
-            return 0;
-        }
-        if (r == 0)
-            r = error_say(&error, E_IDEMPOTENCY_CONFLICT, "idempotency_key", "该键已用于另一内容",
-                          "used with another draft");
-        if (r != E_NOT_FOUND) return client_failed(ret_error, &error);
-    }
-    r = engine_stage(lb->engine, &moment, &own, id, &error);
-    if (r == 0 && draft.idempotency_key)
-        r = box_once_put(lb->box, draft.idempotency_key, digest, id, moment.now_ms, &error);
-    if (r == E_IO || r == E_DISK_FULL || r == E_NO_MEMORY) return died(lb, &error, ret_error);
-    if (r < 0) return client_failed(ret_error, &error);
-    memcpy(ret_id, id, 16);
-    return 0;
-}
-
-int leadbus_commit(leadbus *lb, struct leadbus_error *ret_error)
-{
-    struct error error = {0};
-    struct moment moment = client_moment(lb);
-    if (lb->dead) return refuse_dead(lb, ret_error);
-    int r = settle(lb, &moment, &error);
-    return r < 0 ? died(lb, &error, ret_error) : 0;
-}
-
-int leadbus_submit(leadbus *lb, const struct leadbus_draft *draft, uint8_t *ret_id,
-                   struct leadbus_error *ret_error)
-{
-    uint8_t id[16];
-    int r = leadbus_stage(lb, draft, id, ret_error);
-    if (r == 0) r = leadbus_commit(lb, ret_error);
-    if (r == 0) memcpy(ret_id, id, 16);
-    return r;
-}
-
-int leadbus_act(leadbus *lb, enum leadbus_act act, const uint8_t *parent, const char *officer,
-                const char *outcome, const void *data, size_t len, uint8_t *ret_id,
-                struct leadbus_error *ret_error)
-{
-    const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
-    const struct plan_kind *kind = NULL;
-    struct error error;
-    for (size_t i = 0; i < plan_kind_count(plan) && !kind; i++)
-        if (plan_kind(plan, i)->act == (enum plan_act)act && act > 1) kind = plan_kind(plan, i);
-    if (!kind || !parent) {
-        (void)error_say(&error, E_BAD_VALUE, kind ? "parent" : "act", "缺失或未知",
-                        "missing or unknown");
-        return client_failed(ret_error, &error);
-    }
-    struct leadbus_section section = {kind->sections[0].name, data, len};
-    struct leadbus_draft draft = {.size = sizeof draft,
-                                  .kind = kind->slug,
-                                  .topic = outcome,
-                                  .officer = officer,
-                                  .parent = parent,
-                                  .sections = &section,
-                                  .section_count = 1};
-    return leadbus_submit(lb, &draft, ret_id, ret_error);
-}
-
 int leadbus_bundle_install(leadbus *lb, const void *bundle, size_t len,
                            struct leadbus_error *ret_error)
 {
     struct error error = {0};
     struct moment moment = client_moment(lb);
-    if (lb->dead) return refuse_dead(lb, ret_error);
+    if (lb->dead) return client_refuse_dead(lb, ret_error);
     int r = engine_bundle_install(lb->engine, &moment, bytes_of(bundle, len), &error);
     if (r < 0) return client_failed(ret_error, &error);
     return leadbus_commit(lb, ret_error);
@@ -658,7 +379,7 @@ int leadbus_confirm_restored(leadbus *lb, const char *origin, struct leadbus_err
 {
     struct error error = {0};
     struct moment moment = client_moment(lb);
-    if (lb->dead) return refuse_dead(lb, ret_error);
+    if (lb->dead) return client_refuse_dead(lb, ret_error);
     int r = engine_restored_confirm(lb->engine, &moment, origin, &error);
     if (r < 0) return client_failed(ret_error, &error);
     return leadbus_commit(lb, ret_error);

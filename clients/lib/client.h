@@ -10,8 +10,20 @@
 /* The bundle in force, opened; borrowed until the next call that is not a reading one. */
 const struct trust_bundle *client_bundle(const leadbus *lb);
 
+/* What can be had again waits so long for a commit of something that cannot. */
+enum { CLIENT_LAZY_MS = 20 };
+
 uint64_t client_now_ms(const leadbus *lb);
+uint64_t client_steady_ms(void);
 struct moment client_moment(const leadbus *lb);
+/* Flush, commit, release, tell: the order that makes every promise durable first. After an error
+ * the caller calls client_died. */
+int client_settle(leadbus *lb, struct moment *moment, struct error *ret_error) MUST_USE;
+/* Sends the frames that are free to go. */
+void client_release(leadbus *lb);
+/* The handle is dead from now on; and what a dead one answers. Both return the code. */
+int client_died(leadbus *lb, const struct error *error, struct leadbus_error *ret_error);
+int client_refuse_dead(const leadbus *lb, struct leadbus_error *ret_error);
 
 /* client_attach.c: the folder, from the options (NULL: none); what was begun in it and never ended
  * is removed. */

@@ -270,6 +270,13 @@ const struct plan_kind *plan_kind_find(const struct plan *plan, const char *slug
     return NULL;
 }
 
+const struct plan_kind *plan_kind_of_act(const struct plan *plan, enum plan_act act)
+{
+    for (size_t i = 0; i < plan_kind_count(plan); i++)
+        if (plan_kind(plan, i)->act == act) return plan_kind(plan, i);
+    return NULL;
+}
+
 const struct plan_topic *plan_topic_find(const struct plan_kind *kind, const char *slug)
 {
     for (size_t i = 0; i < kind->topic_count; i++) {

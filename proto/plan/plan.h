@@ -477,6 +477,8 @@ const struct plan_duty *plan_duty_find(const struct plan *plan, const char *id);
 size_t plan_kind_count(const struct plan *plan);
 const struct plan_kind *plan_kind(const struct plan *plan, size_t index);
 const struct plan_kind *plan_kind_find(const struct plan *plan, const char *slug); /* NULL: none */
+/* The first kind of an act; NULL: the plan has none. */
+const struct plan_kind *plan_kind_of_act(const struct plan *plan, enum plan_act act);
 const struct plan_topic *plan_topic_find(const struct plan_kind *kind, const char *slug);
 int plan_section_find(const struct plan_kind *kind, const char *name); /* index or -1 */
 /* The urgency of a message of this kind and topic. An unknown topic, NULL and "" have the kind's.

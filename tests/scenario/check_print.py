@@ -82,7 +82,9 @@ check(page.meta.get("content-security-policy") ==
       f"policy: {page.meta.get('content-security-policy')}")
 check("size:A4" in page.style and "@page" in page.style, "no A4")
 check(not re.search(r"url\(|@import|expression", page.style, re.I), "the style wants something from elsewhere")
-check(not re.search(r"https?:|javascript:|//[a-z]", source, re.I), "an address")
+# Base64, which stands in the checkpoint and in the policy, may have two slashes.
+plain = re.sub(r"<pre>.*?</pre>|'sha256-[^']*'", "", source, flags=re.S)
+check(not re.search(r"https?:|javascript:", source, re.I) and not re.search(r"//[a-z]", plain, re.I), "an address")
 text = "".join(page.text)
 check(not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]", source), "what is not seen")
 for word in sys.argv[2:]:

@@ -13,5 +13,7 @@ size_t words_ends_any(struct span span, const uint32_t *const *words, size_t cou
 /* ... starts with. */
 size_t words_starts_any(struct span span, const uint32_t *const *words, size_t count);
 #define STARTS_ANY(span, words) words_starts_any(span, words, sizeof(words) / sizeof((words)[0]))
+/* The length of a noun for units that the span starts with: 单位, 部门; 0: none. */
+size_t words_noun_start(struct span span);
 
 #endif
