@@ -282,6 +282,7 @@ void core_act_init(const struct core *core, const Leadbus__Header *head,
         .installed = installed,
         .now_ms = now_ms,
         .occurred_ms = head->occurred_ms,
+        .due_ms = head->due_ms,
         .rules = rules,
         .early = (head->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY) != 0,
         .about = CORE_NONE,
@@ -300,12 +301,13 @@ int core_act(const struct core *core, struct core *change, uint32_t slot, struct
     int r = 0;
     if (act->act == PLAN_ACT_NONE) return 0;
     if (!parent) { /* it opens the thread that it is about */
-        act->effects = LIFECYCLE_EFFECT_LISTS;
+        if (act->act == PLAN_ACT_SUPERVISE) act->effects = LIFECYCLE_EFFECT_LISTS;
         return lifecycle_check_opening(act->kind, act->topic, ret_error);
     }
     CHECK(act->thread != NULL);
+    bool of_parent = parent->leg != CORE_LEG_NONE && lifecycle_act_of_parent(act->act);
     if (!lifecycle_act_on_thread(act->act) &&
-        !leg_find(core, parent, act->from, &act->about, &act->leg) &&
+        (of_parent || !leg_find(core, parent, act->from, &act->about, &act->leg)) &&
         parent->leg != CORE_LEG_NONE) {
         act->about = parent->about;
         act->leg = parent->leg;

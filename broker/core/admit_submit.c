@@ -104,6 +104,14 @@ static int check_times(struct submission *s)
         return error_say(error, E_SEEN_AHEAD, "seen_size", "%llu，总线日志只有 %llu 条",
                          "%llu, this journal has %llu", (unsigned long long)head->seen_size,
                          (unsigned long long)s->core->size);
+    if (head->due_ms != 0 && !s->kind->dated)
+        return error_say(error, E_BAD_VALUE, "due_ms", "%s 不得指定期限", "%s sets no day",
+                         s->kind->slug);
+    if (head->due_ms != 0 &&
+        (head->due_ms <= head->created_ms || head->due_ms - head->created_ms > LIMIT_DUE_AHEAD_MS))
+        return error_say(error, E_BAD_VALUE, "due_ms", "最多在创建时间之后 %llu 毫秒",
+                         "at most %llu ms after created_ms",
+                         (unsigned long long)LIMIT_DUE_AHEAD_MS);
     if (head->expires_ms == 0) return 0;
     if (!s->kind->may_expire)
         return error_say(error, E_EXPIRY_NOT_ALLOWED, "expires_ms", "%s 不得设置失效时间",

@@ -113,9 +113,8 @@ static int fold_recipients(struct core *core, const struct core_folding *folding
         if (sign) primary = false;
         uint32_t clocks = CORE_NONE;
         if ((bits & CORE_PARTY_LEG) && folding->rules > 1)
-            clocks =
-                core_clocks_new(core, message, (uint8_t)i,
-                                core_clause(act->installed, recipient->citation), act->installed);
+            clocks = core_clocks_new(core, message, (uint8_t)i,
+                                     core_clause(act->installed, recipient->citation), act);
         core->parties[core->party_count++] =
             (struct core_party){unit, LIFECYCLE_SUBMITTED, (uint8_t)bits, message, clocks};
         core_thread_join(thread, unit, bits & CORE_PARTY_LEG ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY,

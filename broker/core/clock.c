@@ -35,7 +35,7 @@ static void push_changed(struct core *core, uint32_t slot, const struct clocks *
 }
 
 uint32_t core_clocks_new(struct core *core, uint32_t message, uint8_t place, uint16_t clause,
-                         const struct core_installed *installed)
+                         const struct core_act *act)
 {
     static const struct clocks none;
     core->clocks =
@@ -44,7 +44,8 @@ uint32_t core_clocks_new(struct core *core, uint32_t message, uint8_t place, uin
     uint32_t slot = (uint32_t)core->clock_count++;
     struct core_clocks *leg = &core->clocks[slot];
     *leg = (struct core_clocks){.message = message, .place = place, .clause = clause};
-    struct clocks_terms terms = terms_of(core, installed, lead_of(core, leg));
+    struct clocks_terms terms = terms_of(core, act->installed, lead_of(core, leg));
+    terms.set_ms = act->due_ms;
     clocks_begin(&leg->clocks, &terms, core->messages[message].time_ms);
     push_changed(core, slot, &none);
     return slot;
@@ -66,6 +67,7 @@ void core_clock_step(struct core *core, const struct core_party *party,
     struct core_clocks *leg = &core->clocks[party->clocks];
     struct clocks before = leg->clocks;
     struct clocks_terms terms = terms_of(core, act->installed, lead_of(core, leg));
+    terms.set_ms = act->due_ms;
     clocks_step(&leg->clocks, &terms, step, act->act, core_unit_same(core, party->unit, act->from),
                 act->now_ms);
     push_changed(core, party->clocks, &before);

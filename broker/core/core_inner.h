@@ -209,7 +209,7 @@ struct core_rewrap {
 struct core_kind {
     char slug[LIMIT_SLUG_LEN_MAX + 1];
     struct plan_kind
-        kind; /* slug, expects, returnable, last_resort, exempt, family and act are set */
+        kind; /* slug, expects, returnable, last_resort, exempt, reported, family, act are set */
     char (*topics)[LIMIT_SLUG_LEN_MAX + 1]; /* those that it has or had */
     size_t topic_count, topic_cap;
 };
@@ -390,7 +390,7 @@ int core_admit_tick(const struct core *core, const struct core_request *request,
 /* clock.c: the clocks of legs, and the time that a sender has to answer about a release */
 struct core_act;
 uint32_t core_clocks_new(struct core *core, uint32_t message, uint8_t place, uint16_t clause,
-                         const struct core_installed *installed);
+                         const struct core_act *act);
 /* A request for a release, the message at `slot`, waits for its answer from now on. */
 void core_ask(struct core *core, uint32_t slot, const struct core_installed *installed);
 void core_answer(struct core *core, uint32_t slot);
@@ -443,8 +443,9 @@ struct core_act {
     const struct core_thread *other;        /* NULL: it names none that `from` is on */
     const struct core_installed *installed; /* whose plan it was sent by */
     uint64_t now_ms, occurred_ms;           /* occurred_ms: as stated, or 0 */
-    uint32_t rules;                         /* it is decided by */
-    bool early;                             /* it states a reason for that */
+    uint64_t due_ms; /* by when what it begins or takes up again is closed, as stated; or 0 */
+    uint32_t rules;  /* it is decided by */
+    bool early;      /* it states a reason for that */
     /* Filled in. */
     uint32_t effects;             /* of all its steps */
     bool gap, again, until, ends; /* of the thread's chains, see struct chains_change */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "proto/plan/day.h"
 #include "proto/schema/bundle.pb-c.h"
 
 uint64_t agent_now_ms(void)
@@ -73,12 +74,46 @@ void agent_fill_error(const struct error *error, struct leadbus_error *ret_error
     snprintf(ret_error->detail_zh, sizeof ret_error->detail_zh, "%s", error->detail_zh);
 }
 
-int agent_check_section(void *ctx, const char *kind_slug, const char *topic, const char *section,
+uint64_t agent_due_ms(const struct payload_report *report)
+{
+    uint64_t start_ms = 0;
+    return report->due_on[0] && day_parse(report->due_on, &start_ms)
+               ? day_start_ms(day_number(start_ms) + 1)
+               : 0;
+}
+
+/* The header is all that the bus goes by: it says what the section says, no more and no less. */
+static int check_marks(const struct payload_message *message, const struct payload_report *report,
+                       const struct plan_kind *kind, const struct leadbus_marks *marks,
+                       const char *section, struct error *ret_error)
+{
+    char field[ERROR_FIELD_LEN_MAX + 1];
+    bool early = (marks->flags & LEADBUS_DRAFT_EARLY) != 0;
+    (void)snprintf(field, sizeof field, "%s.gap_reason", section);
+    if (payload_has_field(message, "gap_reason") && early && !report->early)
+        return error_say(ret_error, E_MISSING_FIELD, field, "先于前置环节的，须写明理由",
+                         "it comes before a step that should have come first: state why");
+    if (report->early && !early)
+        return error_say(ret_error, E_BAD_VALUE, field, "信头未注明先于前置环节",
+                         "the header does not say that it comes early");
+    (void)snprintf(field, sizeof field, "%s.paper_number", section);
+    if (report->paper && (marks->occurred_ms == 0 || !(marks->flags & LEADBUS_DRAFT_LATE)))
+        return error_say(ret_error, E_BAD_VALUE, field, "信头未写明纸质单据的时间",
+                         "the header does not say when that paper was signed");
+    (void)snprintf(field, sizeof field, "%s.due_on", section);
+    if (kind->dated && payload_has_field(message, "due_on") &&
+        agent_due_ms(report) != marks->due_ms)
+        return error_say(ret_error, E_BAD_VALUE, field, "与信头中的期限不一致",
+                         "another day than the header sets");
+    return 0;
+}
+
+int agent_check_section(void *ctx, const struct leadbus_marks *marks, const char *section,
                         const void *data, size_t len, struct leadbus_error *ret_error)
 {
     struct agent *agent = ctx;
     struct error error = {0};
-    const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, kind_slug) : NULL;
+    const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, marks->kind) : NULL;
     const struct payload_message *message = NULL;
     int status = 0;
     int index = kind ? plan_section_find(kind, section) : -1;
@@ -86,11 +121,13 @@ int agent_check_section(void *ctx, const char *kind_slug, const char *topic, con
     if (!message) {
         status = error_say(&error, kind ? E_PAYLOAD_INVALID : E_KIND_UNKNOWN, section,
                            "本程序没有种类 %s 该分段的结构", "no schema for this section of %s",
-                           kind_slug);
+                           marks->kind);
     } else {
         struct payload_context context = {
-            .section = section, .as_stated = kind->exempt, .topic = topic};
-        status = payload_check(message, bytes_of(data, len), &context, NULL, &error);
+            .section = section, .as_stated = kind->exempt, .topic = marks->topic};
+        struct payload_report report = {0};
+        status = payload_check(message, bytes_of(data, len), &context, &report, &error);
+        if (!status) status = check_marks(message, &report, kind, marks, section, &error);
     }
     if (!status) return 0;
     agent->counts.payload_refused++;

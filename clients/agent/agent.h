@@ -59,8 +59,11 @@ int agent_plan_refresh(struct agent *agent, struct error *ret_error) MUST_USE;
 /* Is it a bundle by its form? Signatures are the library's business. */
 bool agent_is_bundle(struct bytes encoded);
 
+/* The end of the day that a section states as due_on, UTC ms; 0: it states none. */
+uint64_t agent_due_ms(const struct payload_report *report);
+
 /* The library's callback: does a section fit the kind's schema? ctx is the agent. */
-int agent_check_section(void *ctx, const char *kind, const char *topic, const char *section,
+int agent_check_section(void *ctx, const struct leadbus_marks *marks, const char *section,
                         const void *data, size_t len, struct leadbus_error *ret_error);
 
 /* An error of ours as the library takes it from its callbacks. ret_error may be NULL. */

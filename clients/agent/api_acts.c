@@ -51,6 +51,7 @@ static enum plan_act refers_to(enum plan_act act)
 {
     if (act == PLAN_ACT_RELEASE) return PLAN_ACT_ASK_RELEASE;
     if (act == PLAN_ACT_OBJECT) return PLAN_ACT_CLOSE;
+    if (act == PLAN_ACT_REVIEW) return PLAN_ACT_HAND_IN;
     if (act == PLAN_ACT_UPHOLD || act == PLAN_ACT_REOPEN) return PLAN_ACT_OBJECT;
     return PLAN_ACT_NONE;
 }
@@ -72,6 +73,28 @@ static bool about_others(enum plan_act act)
     return act == PLAN_ACT_EXTEND || act == PLAN_ACT_PAUSE || act == PLAN_ACT_RESUME;
 }
 
+static bool is_reported(const struct agent *agent, const struct leadbus_leg *leg)
+{
+    const struct plan_kind *kind = plan_kind_find(agent->plan, leg->kind);
+    return kind && kind->reported;
+}
+
+/* Of several reports on a thread nobody knows which one is meant. */
+static int which_is_missing(const struct agent *agent, const leadbus_thread *thread,
+                            enum plan_act act, struct error *ret_error)
+{
+    size_t count = 0;
+    for (size_t i = 0; act == PLAN_ACT_REVIEW && i < leadbus_thread_item_count(thread); i++) {
+        const struct plan_kind *kind =
+            plan_kind_find(agent->plan, leadbus_thread_item(thread, i)->kind);
+        count += kind && kind->act == PLAN_ACT_HAND_IN;
+    }
+    if (count < 2) return 0;
+    return error_say(
+        ret_error, E_MISSING_FIELD, "message", "此线索上有 %zu 份报送，请写明所复核的一份",
+        "%zu reports were handed in on this thread: name the one that is meant", count);
+}
+
 /* The message that an act of ours on this thread means: our newest leg that is not done, else our
  * newest leg (the library says why it refuses); for acts on the whole thread our own first message,
  * else the first one there is. */
@@ -86,6 +109,11 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
     bool found_open = false;
     if (leadbus_thread_get(agent->lb, thread_id, &thread, &trouble))
         return agent_error(&trouble, ret_error);
+    int status = which_is_missing(agent, thread, act, ret_error);
+    if (status) {
+        leadbus_thread_free(thread);
+        return status;
+    }
     const uint8_t *before = newest_of_act(agent, thread, refers_to(act));
     if (!before)
         before = act == PLAN_ACT_REOPEN ? newest_of_act(agent, thread, PLAN_ACT_CLOSE) : NULL;
@@ -93,6 +121,7 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
         const struct leadbus_leg *leg = leadbus_thread_leg(thread, i);
         if (!leg->done) theirs = leg->message;
         if (strcmp(leg->unit, agent->unit) != 0 || (found_open && leg->done)) continue;
+        if (act == PLAN_ACT_HAND_IN && !is_reported(agent, leg)) continue;
         found = leg->message;
         found_open = !leg->done;
     }
@@ -142,7 +171,9 @@ static bool reason_is_topic(const struct plan_kind *kind)
 /* What a caller names the topic of an act by. */
 static const char *topic_field(const struct plan_kind *kind)
 {
-    if (kind->act == PLAN_ACT_CLOSE || kind->act == PLAN_ACT_RELEASE) return "outcome";
+    if (kind->act == PLAN_ACT_CLOSE || kind->act == PLAN_ACT_RELEASE ||
+        kind->act == PLAN_ACT_REVIEW)
+        return "outcome";
     return reason_is_topic(kind) ? "reason" : "topic";
 }
 

@@ -124,6 +124,7 @@ int api_draft_section(struct agent *agent, struct api_draft *draft, size_t secti
     if (draft->kind->may_expire && !draft->draft.expires_ms && report.until_ms > now_ms &&
         report.until_ms - now_ms < LIMIT_EXPIRY_AHEAD_MS)
         draft->draft.expires_ms = report.until_ms;
+    if (draft->kind->dated && agent_due_ms(&report)) draft->draft.due_ms = agent_due_ms(&report);
     if (report.early) draft->draft.flags |= LEADBUS_DRAFT_EARLY;
     if (report.paper) draft->draft.flags |= LEADBUS_DRAFT_LATE;
     if (report.paper && !draft->draft.occurred_ms) {

@@ -12,7 +12,8 @@ enum {
     TAKES_TARGET = 8, /* --to */
     TAKES_OTHER = 16,
     TAKES_TOPIC = 32,
-    TAKES_FILE = 64, /* contents of several sections */
+    TAKES_FILE = 64,    /* contents of several sections */
+    TAKES_FIELDS = 128, /* contents of the one section */
 };
 
 struct act {
@@ -102,13 +103,14 @@ static int read_values(struct cli *cli, const struct act *act, struct values *va
     if (act->takes & TAKES_TOPIC)
         rows[count++] = (struct options_row){"topic",      't',  "代码",         "CODE", "主题代码",
                                              "topic code", NULL, &values->topic, NULL};
-    if (act->takes & TAKES_FILE)
+    if (act->takes & (TAKES_FILE | TAKES_FIELDS))
         rows[count++] = (struct options_row){"file",
                                              'f',
                                              "文件",
                                              "FILE",
-                                             "JSON 内容，按分区；- 为标准输入",
-                                             "contents as JSON, by section; - is stdin",
+                                             "JSON 内容（有多个分区的按分区）；- 为标准输入",
+                                             "contents as JSON (by section, where there are "
+                                             "several); - is stdin",
                                              NULL,
                                              &values->file,
                                              NULL};
@@ -179,6 +181,10 @@ static int read_fields(const struct act *act, const struct values *values, json_
     if (act->takes & TAKES_FILE) {
         if (!sections) sections = json_object();
         json_object_set_new(body, "sections", sections);
+    } else if (sections) {
+        (void)json_object_update_missing(body, sections);
+        json_decref(sections);
+        sections = NULL;
     }
     for (size_t i = 0; !status && i < values->sets.count; i++)
         status = cli_assign(sections ? sections : body, NULL, values->sets.items[i], ret_error);

@@ -20,7 +20,7 @@ _leadbus() {
     previous=${words[-1]}
     [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
     local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge stand-down extend pause resume transfer ask-release release
-        go-out withdraw object uphold reopen supervise link attachment receipt print roster status confirm-restored doctor"
+        go-out withdraw object uphold reopen supervise hand-in review link attachment receipt print roster status confirm-restored doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
     for word in "${words[@]:1}"; do
@@ -42,6 +42,8 @@ _leadbus() {
     resume) kind=supervision.resuming ;;
     go-out) kind=notice.gone-out ;;
     supervise) kind=supervision.listing ;;
+    hand-in) kind=supervision.assessment ;;
+    review) kind=supervision.review ;;
     stand-down) kind=alert.missing-child-cancel ;;
     esac
     case $previous in
@@ -113,6 +115,8 @@ _leadbus() {
     release) own="--set --wait --outcome --text" ;;
     go-out) own="--set --wait --file" ;;
     supervise) own="--set --wait --topic --reason" ;;
+    hand-in) own="--set --wait --text --file" ;;
+    review) own="--set --wait --outcome --text" ;;
     extend | pause | resume | withdraw | uphold | reopen) own="--set --wait --reason --text" ;;
     object) own="--set --wait --text" ;;
     link) own="--set --wait --reason --text --other" ;;

@@ -42,14 +42,14 @@ static void on_changed(void *ctx, unsigned changes, const uint8_t *id)
     lb->change_count++;
 }
 
-static int on_section(void *ctx, const char *kind, const char *topic, const char *section,
+static int on_section(void *ctx, const struct leadbus_marks *marks, const char *section,
                       struct bytes payload, struct error *ret_error)
 {
     leadbus *lb = ctx;
     struct leadbus_error error = {0};
     if (!lb->options.check_section) return 0;
-    int r = lb->options.check_section(lb->options.ctx, kind, topic, section, payload.data,
-                                      payload.len, &error);
+    int r = lb->options.check_section(lb->options.ctx, marks, section, payload.data, payload.len,
+                                      &error);
     if (r == 0) return 0;
     char field[ERROR_FIELD_LEN_MAX + 1];
     (void)snprintf(field, sizeof field, "%s", error.field[0] ? error.field : section);

@@ -28,6 +28,7 @@ static void digest_draft(const struct leadbus_draft *draft, uint8_t ret_digest[3
     }
     if (draft->target) buf_append_prefixed(&bytes, bytes_of_str(draft->target));
     if (draft->other) buf_append(&bytes, draft->other, 16);
+    if (draft->due_ms) buf_append_u64(&bytes, draft->due_ms);
     sha256_labelled("leadbus/1 once", buf_bytes(&bytes), ret_digest);
     buf_fini(&bytes);
 }
@@ -79,6 +80,7 @@ static int read_draft(const struct leadbus_draft *given, struct leadbus_draft *d
         .attachment_count = draft->attachment_count,
         .occurred_ms = draft->occurred_ms,
         .expires_ms = draft->expires_ms,
+        .due_ms = draft->due_ms,
         .flags = draft->flags,
     };
     return 0;

@@ -58,10 +58,11 @@ struct engine_file {
     struct buf leaves; /* once something was read */
 };
 
+struct leadbus_marks; /* leadbus.h */
 struct engine_options {
     uint32_t send_window, credit;
     uint64_t outbox_max, session_ms;
-    int (*check_section)(void *ctx, const char *kind, const char *topic, const char *section,
+    int (*check_section)(void *ctx, const struct leadbus_marks *marks, const char *section,
                          struct bytes payload, struct error *ret_error);
     /* Folder of the attachments' chunks; NULL: none can be sent, and none is fetched. */
     const char *chunks;
@@ -338,7 +339,7 @@ struct engine_draft {
     size_t section_count;
     const struct engine_attach *attachments;
     size_t attachment_count;
-    uint64_t occurred_ms, expires_ms;
+    uint64_t occurred_ms, expires_ms, due_ms;
     uint32_t flags;
 };
 

@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include "clients/lib/engine_incoming.h"
+#include "clients/lib/include/leadbus.h"
 
 int incoming_read(struct engine *engine, struct incoming *in, struct error *ret_error)
 {
@@ -142,12 +143,17 @@ int engine_check_payloads(struct engine *engine, const struct envelope *envelope
                           const struct opened *opened, struct error *ret_error)
 {
     const Leadbus__Header *head = envelope->head;
+    const struct leadbus_marks marks = {.kind = head->kind,
+                                        .topic = head->topic,
+                                        .flags = head->flags,
+                                        .occurred_ms = head->occurred_ms,
+                                        .expires_ms = head->expires_ms,
+                                        .due_ms = head->due_ms};
     if (!engine->options.check_section) return 0;
     for (size_t i = 0; i < envelope->section_count; i++) {
         if (!opened->present[i]) continue;
-        int r = engine->options.check_section(engine->options.ctx, head->kind, head->topic,
-                                              head->sections[i], buf_bytes(&opened->sections[i]),
-                                              ret_error);
+        int r = engine->options.check_section(engine->options.ctx, &marks, head->sections[i],
+                                              buf_bytes(&opened->sections[i]), ret_error);
         if (r < 0) return E_PAYLOAD_INVALID;
     }
     return 0;

@@ -25,6 +25,7 @@ static void draft_of(const Leadbus__Header *head, const struct content *content,
         .section_count = content->section_count,
         .occurred_ms = head->occurred_ms,
         .expires_ms = head->expires_ms,
+        .due_ms = head->due_ms,
         .flags = head->flags &
                  (LEADBUS__HEADER_FLAG__HEADER_FLAG_AS_STATED |
                   LEADBUS__HEADER_FLAG__HEADER_FLAG_LATE | LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY),

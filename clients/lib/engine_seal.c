@@ -210,6 +210,7 @@ static void fill_head(const struct engine *engine, const struct seal_job *job,
     head->seq = job->seq;
     head->created_ms = job->created_ms;
     head->expires_ms = draft->expires_ms;
+    head->due_ms = draft->due_ms;
     head->bundle = trust_bundle_version(engine->bundle);
     if (engine->trusted.held && engine->trusted.checkpoint.size > 0) {
         head->seen_size = engine->trusted.checkpoint.size;

@@ -1,5 +1,6 @@
 /* From a draft to a row of the outbox. */
 #include "clients/lib/engine_seal.h"
+#include "clients/lib/include/leadbus.h"
 
 /* A receipt of a message that nothing may hold up: as the broker has it (admit_submit.c). */
 static bool answers_exempt(struct engine *engine, const struct plan_kind *kind,
@@ -47,6 +48,19 @@ static int check_draft(const struct engine *engine, const struct engine_draft *d
                                             (int)(LIMIT_EXPIRY_AHEAD_MS / 86400000))
                                 : error_say(ret_error, E_EXPIRY_NOT_ALLOWED, "expires_at",
                                             "%s 不得设置失效时间", "%s may not expire", kind->slug);
+    if (draft->due_ms != 0 &&
+        (!kind->dated || draft->due_ms <= now_ms || draft->due_ms > now_ms + LIMIT_DUE_AHEAD_MS))
+        return kind->dated
+                   ? error_say(ret_error, E_BAD_VALUE, "due_on", "应在今后 %d 天之内",
+                               "within %d days from now", (int)(LIMIT_DUE_AHEAD_MS / 86400000))
+                   : error_say(ret_error, E_BAD_VALUE, "due_on", "%s 不得指定期限",
+                               "%s sets no day", kind->slug);
+    const struct leadbus_marks marks = {.kind = draft->kind,
+                                        .topic = draft->topic ? draft->topic : "",
+                                        .flags = draft->flags,
+                                        .occurred_ms = draft->occurred_ms,
+                                        .expires_ms = draft->expires_ms,
+                                        .due_ms = draft->due_ms};
     for (size_t i = 0; i < draft->section_count; i++) {
         const struct seal_section *section = &draft->sections[i];
         if (section->plaintext.len > LIMIT_PLAINTEXT_BYTES_MAX)
@@ -54,8 +68,7 @@ static int check_draft(const struct engine *engine, const struct engine_draft *d
                              "%zu bytes, at most %d", section->plaintext.len,
                              LIMIT_PLAINTEXT_BYTES_MAX);
         if (!engine->options.check_section) continue;
-        r = engine->options.check_section(engine->options.ctx, draft->kind,
-                                          draft->topic ? draft->topic : "", section->name,
+        r = engine->options.check_section(engine->options.ctx, &marks, section->name,
                                           section->plaintext, ret_error);
         if (r < 0) return r;
     }

@@ -159,9 +159,10 @@ bool thread_leg_steps(const struct thread_leg *leg, const struct plan *plan,
 
 /* What the own machine has is delivered. */
 static void leg_begin(struct thread_leg *leg, const struct plan *plan, const char *self,
-                      uint64_t time_ms)
+                      uint64_t set_ms, uint64_t time_ms)
 {
     struct clocks_terms terms = terms_of(plan, leg);
+    terms.set_ms = set_ms;
     bool own = strcmp(leg->unit, self) == 0;
     leg->state = own ? LIFECYCLE_DELIVERED : LIFECYCLE_SUBMITTED;
     leg->changed_ms = time_ms;
@@ -182,7 +183,7 @@ static void add_legs(struct thread *thread, const struct plan *plan, const char 
             copy_text(leg->from, sizeof leg->from, head->from);
             copy_text(leg->topic, sizeof leg->topic, head->topic);
             leg->primary = primary;
-            leg_begin(leg, plan, self, time_ms);
+            leg_begin(leg, plan, self, head->due_ms, time_ms);
         }
         primary = false;
     }
@@ -199,7 +200,7 @@ static void move_leg(struct thread *thread, const struct plan *plan, size_t at, 
     copy_text(leg->reads_as, sizeof leg->reads_as, old.reads_as);
     copy_text(leg->topic, sizeof leg->topic, old.topic);
     leg->primary = old.primary;
-    leg_begin(leg, plan, self, time_ms);
+    leg_begin(leg, plan, self, 0, time_ms);
 }
 
 /* ---- acts ---------------------------------------------------------------------------------------
@@ -247,7 +248,7 @@ static struct meant meant_by(const struct thread *thread, enum plan_act act, con
     if (before && before->leg == THREAD_ACT_ALL) before = NULL;
     const struct thread_leg *own = leg_find(thread, from, parent);
     if (!own && before) own = leg_find(thread, from, thread->legs[before->leg].message);
-    if (own)
+    if (own && !(before && lifecycle_act_of_parent(act)))
         meant.one = (size_t)(own - thread->legs);
     else if (before)
         meant.one = before->leg;
@@ -291,6 +292,7 @@ static void apply_step(struct thread *thread, const struct plan *plan, size_t at
 {
     struct thread_leg *leg = &thread->legs[at];
     struct clocks_terms terms = terms_of(plan, leg);
+    terms.set_ms = head->due_ms;
     if (terms.kind)
         clocks_step(&leg->clocks, &terms, step, act, strcmp(leg->unit, head->from) == 0, time_ms);
     if (step->next != (enum lifecycle_state)leg->state) leg->changed_ms = time_ms;

@@ -5,7 +5,8 @@
 #include "clients/lib/thread_inner.h"
 
 enum {
-    THREAD_FORMAT = 4,
+    THREAD_FORMAT = 5,
+    THREAD_FORMAT_DATELESS = 4,
     THREAD_FORMAT_CHAINLESS = 3,
     THREAD_FORMAT_CLOCKLESS = 2,
     THREAD_FORMAT_BEFORE = 1
@@ -28,6 +29,8 @@ static void put_clocks(struct buf *buf, const struct clocks *clocks)
     buf_append_u8(buf, clocks->missed);
     buf_append_u8(buf, clocks->ended_by);
     buf_append_u8(buf, clocks->extended);
+    buf_append_u8(buf, clocks->dated);
+    buf_append_u8(buf, clocks->over);
 }
 
 void thread_encode(const struct thread *thread, struct buf *ret_bytes)
@@ -113,7 +116,7 @@ static void take_text(struct reader *reader, char *ret, size_t cap)
     ret[len] = 0;
 }
 
-static void take_clocks(struct reader *reader, struct clocks *ret)
+static void take_clocks(struct reader *reader, uint8_t format, struct clocks *ret)
 {
     for (int i = 0; i < PLAN_CLOCK_LEG_COUNT; i++) {
         ret->due_s[i] = load_u32(take(reader, 4));
@@ -124,6 +127,10 @@ static void take_clocks(struct reader *reader, struct clocks *ret)
     ret->missed = *take(reader, 1);
     ret->ended_by = *take(reader, 1);
     ret->extended = *take(reader, 1) != 0;
+    ret->over = ret->missed;
+    if (format <= THREAD_FORMAT_DATELESS) return;
+    ret->dated = *take(reader, 1) != 0;
+    ret->over = *take(reader, 1);
 }
 
 static void decode_leg(struct reader *reader, const struct thread *thread, uint8_t format,
@@ -147,7 +154,7 @@ static void decode_leg(struct reader *reader, const struct thread *thread, uint8
     take_text(reader, leg->reads_as, sizeof leg->reads_as);
     if (format == THREAD_FORMAT_CLOCKLESS) return;
     take_text(reader, leg->topic, sizeof leg->topic);
-    take_clocks(reader, &leg->clocks);
+    take_clocks(reader, format, &leg->clocks);
 }
 
 static void decode_acts(struct reader *reader, struct thread *thread)
@@ -217,7 +224,7 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
     }
     if (format != THREAD_FORMAT_BEFORE) decode_acts(&reader, thread);
     if (format >= THREAD_FORMAT_CHAINLESS) thread->listed = *take(&reader, 1) != 0;
-    if (format == THREAD_FORMAT) decode_chains(&reader, thread);
+    if (format >= THREAD_FORMAT_DATELESS) decode_chains(&reader, thread);
     if (reader.bad || reader.rest.len != 0)
         return error_say(ret_error, E_BAD_FORM, "thread", "本地存储的内容损坏",
                          "damaged in the store");

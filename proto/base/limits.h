@@ -60,6 +60,7 @@ enum {
 #define LIMIT_CREATED_AGE_MS  (30ull * 24 * 3600 * 1000)
 /* The longest life of a kind that may expire. */
 #define LIMIT_EXPIRY_AHEAD_MS (30ull * 24 * 3600 * 1000)
+#define LIMIT_DUE_AHEAD_MS    (800ull * 24 * 3600 * 1000)
 /* A key that is published holds at least so long yet, and begins at most so far ahead. */
 #define LIMIT_EPOCH_VALID_MS (3600ull * 1000)
 #define LIMIT_EPOCH_AHEAD_MS (400ull * 24 * 3600 * 1000)

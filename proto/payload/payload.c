@@ -324,6 +324,24 @@ static bool states(const ProtobufCMessage *content, const char *name)
     return false;
 }
 
+static const char *day_of(const ProtobufCMessage *content, const char *name)
+{
+    const ProtobufCMessageDescriptor *descriptor = content->descriptor;
+    for (unsigned i = 0; i < descriptor->n_fields; i++)
+        if (strcmp(descriptor->fields[i].name, name) == 0 &&
+            descriptor->fields[i].type == PROTOBUF_C_TYPE_STRING &&
+            descriptor->fields[i].label != PROTOBUF_C_LABEL_REPEATED)
+            return *(const char *const *)payload_member(content, &descriptor->fields[i]);
+    return "";
+}
+
+bool payload_has_field(const struct payload_message *message, const char *name)
+{
+    for (size_t i = 0; i < message->field_count; i++)
+        if (strcmp(message->fields[i].name, name) == 0) return true;
+    return false;
+}
+
 static uint64_t moment_of(const ProtobufCMessage *content, const char *name)
 {
     const ProtobufCMessageDescriptor *descriptor = content->descriptor;
@@ -345,6 +363,9 @@ int payload_check_content(const struct payload_message *message, const ProtobufC
     walk.report.early = states(content, "gap_reason");
     walk.report.paper = states(content, "paper_number");
     walk.report.until_ms = moment_of(content, "valid_until");
+    const char *due_on = day_of(content, "due_on");
+    if (strlen(due_on) < sizeof walk.report.due_on)
+        memcpy(walk.report.due_on, due_on, strlen(due_on) + 1);
     if (ret_report) *ret_report = walk.report;
     return 0;
 }

@@ -123,8 +123,9 @@ struct payload_context {
 /* What a header says of a section that was checked: values that did not check and travel as stated,
  * and marks that follow from what it states. */
 struct payload_report {
-    bool early; /* a reason for coming before a step that should have come first: gap_reason */
-    bool paper; /* the number of a paper that was signed first: paper_number */
+    bool early;      /* a reason for coming before a step that should have come first: gap_reason */
+    bool paper;      /* the number of a paper that was signed first: paper_number */
+    char due_on[11]; /* the day by which it is to be closed: due_on; "": it states none */
     uint64_t until_ms; /* the end of what it says: valid_until, a moment; 0: it states none */
     size_t count;      /* all of them */
     char fields[PAYLOAD_REMARK_COUNT_MAX][ERROR_FIELD_LEN_MAX + 1]; /* paths of the first ones */
@@ -150,6 +151,9 @@ int payload_open(const struct payload_message *message, struct bytes section,
 int payload_check_content(const struct payload_message *message, const ProtobufCMessage *content,
                           const struct payload_context *context, struct payload_report *ret_report,
                           struct error *ret_error) MUST_USE;
+
+/* Has a message of this kind room for it: a field of that name? */
+bool payload_has_field(const struct payload_message *message, const char *name);
 
 /* Is anything said in this field: a text that is not empty, a number that is not 0, an element?
  * A bool says no where it is false. */

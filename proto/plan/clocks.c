@@ -35,15 +35,24 @@ static void start(struct clocks *clocks, const struct clocks_terms *terms,
 {
     for (int clock = 0; clock < PLAN_CLOCK_LEG_COUNT; clock++) {
         const struct plan_clock *row = row_of(terms, (enum plan_clock_index)clock);
+        if (clock == PLAN_CLOCK_CLOSE && clocks->dated) continue;
         if (row && plan_clock_owed(terms->expect, row->clock) && clocks->at_s[clock] == 0 &&
             plan_clock_start_of(terms->expect, row) == from)
             clocks->due_s[clock] = due_of(terms, row, from_ms);
     }
 }
 
+static void set_term(struct clocks *clocks, const struct clocks_terms *terms)
+{
+    if (terms->set_ms == 0 || !plan_clock_owed(terms->expect, PLAN_CLOCK_CLOSE)) return;
+    clocks->due_s[PLAN_CLOCK_CLOSE] = seconds_up(terms->set_ms);
+    clocks->dated = true;
+}
+
 void clocks_begin(struct clocks *ret_clocks, const struct clocks_terms *terms, uint64_t time_ms)
 {
     *ret_clocks = (struct clocks){0};
+    set_term(ret_clocks, terms);
     start(ret_clocks, terms, PLAN_CLOCK_FROM_SUBMITTED, time_ms);
 }
 
@@ -56,9 +65,11 @@ static void restart(struct clocks *clocks, const struct clocks_terms *terms, uin
     for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
         const struct plan_clock *row = row_of(terms, again[i]);
         clocks->at_s[again[i]] = 0;
+        clocks->over &= (uint8_t) ~(1u << again[i]);
         if (row && plan_clock_owed(terms->expect, row->clock))
             clocks->due_s[again[i]] = due_of(terms, row, time_ms);
     }
+    set_term(clocks, terms);
 }
 
 uint64_t clocks_answer_due(const struct clocks_terms *terms, uint64_t time_ms)
@@ -70,14 +81,15 @@ uint64_t clocks_answer_due(const struct clocks_terms *terms, uint64_t time_ms)
 /* ---- stopping -----------------------------------------------------------------------------------
  */
 
-static bool missed(const struct clocks *clocks, enum plan_clock_index clock)
+static bool over(const struct clocks *clocks, enum plan_clock_index clock)
 {
-    return (clocks->missed >> clock & 1) != 0;
+    return (clocks->over >> clock & 1) != 0;
 }
 
 void clocks_miss(struct clocks *clocks, enum plan_clock_index clock)
 {
     clocks->missed |= (uint8_t)(1u << clock);
+    clocks->over |= (uint8_t)(1u << clock);
 }
 
 /* What is done late is late although nobody has said so yet. */
@@ -98,9 +110,10 @@ static void done(struct clocks *clocks, enum plan_clock_index clock, uint64_t ti
 static void end(struct clocks *clocks, enum plan_act act, uint64_t time_ms)
 {
     bool answers = act == PLAN_ACT_RETURN || act == PLAN_ACT_TRANSFER;
-    if (answers || act == PLAN_ACT_CLOSE) done(clocks, PLAN_CLOCK_ACCEPT, time_ms);
-    if (act == PLAN_ACT_CLOSE) done(clocks, PLAN_CLOCK_PROGRESS, time_ms);
-    if (act == PLAN_ACT_CLOSE) done(clocks, PLAN_CLOCK_CLOSE, time_ms);
+    bool closes = act == PLAN_ACT_CLOSE || act == PLAN_ACT_HAND_IN;
+    if (answers || closes) done(clocks, PLAN_CLOCK_ACCEPT, time_ms);
+    if (closes) done(clocks, PLAN_CLOCK_PROGRESS, time_ms);
+    if (closes) done(clocks, PLAN_CLOCK_CLOSE, time_ms);
     for (int clock = 0; clock < PLAN_CLOCK_LEG_COUNT; clock++)
         stop(clocks, (enum plan_clock_index)clock, time_ms);
     clocks->ended_s = seconds_down(time_ms);
@@ -142,7 +155,7 @@ static void resume(struct clocks *clocks, uint64_t time_ms)
     clocks->paused_s = 0;
     for (int i = 0; i < PLAN_CLOCK_LEG_COUNT; i++) {
         uint32_t due_s = clocks->due_s[i];
-        if (due_s == 0 || missed(clocks, (enum plan_clock_index)i)) continue;
+        if (due_s == 0 || over(clocks, (enum plan_clock_index)i)) continue;
         clocks->due_s[i] = due_s < UINT32_MAX - length_s ? due_s + length_s : UINT32_MAX;
     }
 }
@@ -176,7 +189,7 @@ void clocks_step(struct clocks *clocks, const struct clocks_terms *terms,
 
 bool clocks_run(const struct clocks *clocks, enum plan_clock_index clock, uint64_t due_ms)
 {
-    return clocks->due_s[clock] != 0 && clocks->paused_s == 0 && !missed(clocks, clock) &&
+    return clocks->due_s[clock] != 0 && clocks->paused_s == 0 && !over(clocks, clock) &&
            (uint64_t)clocks->due_s[clock] * CLOCKS_SECOND_MS == due_ms;
 }
 
@@ -185,10 +198,11 @@ uint32_t clocks_facts(const struct clocks *clocks, const struct clocks_terms *te
 {
     uint32_t facts = 0;
     uint64_t due_ms = (uint64_t)clocks->due_s[PLAN_CLOCK_CLOSE] * CLOCKS_SECOND_MS;
-    if (now_ms < due_ms && !missed(clocks, PLAN_CLOCK_CLOSE)) facts |= LIFECYCLE_FACT_RUNS;
+    if (now_ms < due_ms && !over(clocks, PLAN_CLOCK_CLOSE)) facts |= LIFECYCLE_FACT_RUNS;
     if (row_of(terms, PLAN_CLOCK_EXTENSION)) facts |= LIFECYCLE_FACT_EXTENDABLE;
     if (clocks->extended) facts |= LIFECYCLE_FACT_EXTENDED;
     if (clocks->paused_s != 0) facts |= LIFECYCLE_FACT_PAUSED;
+    if (clocks->dated) facts |= LIFECYCLE_FACT_DATED;
     return facts;
 }
 

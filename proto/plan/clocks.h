@@ -5,6 +5,9 @@
  * moment that it was given, whatever a later plan says; clocks that start later go by the plan then
  * in force. Moments are whole seconds since 1970, rounded up: nobody is late by part of a second.
  *
+ * A message of a dated kind says itself by when it is to be closed: that clock runs from the
+ * beginning, to that moment, and only what takes the leg up again may set another one.
+ *
  * A pause stops all of them; afterwards each has as long again as it had left. An extension moves
  * the term to close, from the moment that was due. Broker, replay and agents share this. Pure, no
  * allocation, thread-safe. */
@@ -22,9 +25,12 @@ struct clocks {
     uint32_t at_s[PLAN_CLOCK_LEG_COUNT];  /* it was done, rounded down; 0: not yet */
     uint32_t ended_s;                     /* nothing is owed any more; 0: something is */
     uint32_t paused_s;                    /* since then; 0: they run */
-    uint8_t missed;                       /* bit i: enum plan_clock_index i was not kept */
-    uint8_t ended_by;                     /* enum plan_act */
-    bool extended;                        /* by the unit itself, which may once */
+    uint8_t missed;   /* bit i: enum plan_clock_index i was not kept, now or before it was taken up
+                         again */
+    uint8_t over;     /* the same of what runs now */
+    uint8_t ended_by; /* enum plan_act */
+    bool extended;    /* by the unit itself, which may once */
+    bool dated;       /* the term to close was set by a message */
 };
 
 /* What the table is asked for: kind and topic of the message that the leg is about. */
@@ -33,6 +39,8 @@ struct clocks_terms {
     const struct plan_kind *kind;   /* of that plan; NULL: it has none like it, nothing starts */
     const struct plan_kind *expect; /* what the leg owes: as the kind was when the leg began */
     const char *topic;              /* "" : none */
+    uint64_t set_ms; /* by when it is to be closed, as the message that begins the leg, or takes it
+                        up again, says; 0: it does not */
 };
 
 /* The leg begins with a message recorded at time_ms. */
@@ -42,7 +50,7 @@ void clocks_delivered(struct clocks *clocks, const struct plan_kind *expect, uin
 /* The leg took this step of the lifecycle by `act`; own: of the leg's own unit. */
 void clocks_step(struct clocks *clocks, const struct clocks_terms *terms,
                  const struct lifecycle_step *step, enum plan_act act, bool own, uint64_t time_ms);
-/* The facts RUNS, EXTENDABLE, EXTENDED and PAUSED of enum lifecycle_fact. */
+/* The facts RUNS, EXTENDABLE, EXTENDED, PAUSED and DATED of enum lifecycle_fact. */
 uint32_t clocks_facts(const struct clocks *clocks, const struct clocks_terms *terms,
                       uint64_t now_ms);
 /* It runs, is not missed, and is over at due_ms. */

@@ -88,6 +88,7 @@ uint32_t lifecycle_kind_facts(const struct plan_kind *kind)
     if (plan_kind_expects(kind, PLAN_ACT_CLOSE)) facts |= CLOSES;
     if (kind->returnable) facts |= RETURNABLE;
     if (kind->last_resort) facts |= LAST_RESORT;
+    if (kind->reported) facts |= REPORTED;
     if (kind->family == PLAN_FAMILY_ALERT) facts |= ALERT;
     if (kind->exempt) facts |= EXEMPT;
     return facts;
@@ -115,6 +116,11 @@ bool lifecycle_act_of_leg(enum plan_act act)
     return false;
 }
 
+bool lifecycle_act_of_parent(enum plan_act act)
+{
+    return act == PLAN_ACT_HAND_IN || !lifecycle_act_of_leg(act);
+}
+
 bool lifecycle_act_is_note(enum plan_act act)
 {
     return (unsigned)act < PLAN_ACT_COUNT && lifecycle_acts[act].scope == SCOPE_NOTE;
@@ -133,7 +139,8 @@ static int lifecycle_refuse(const struct plan_kind *kind, enum lifecycle_state s
     bool taken = ((WORKING | GONE_OUT) >> state & 1) != 0;
     bool accepts = plan_kind_expects(kind, PLAN_ACT_ACCEPT);
     int code = E_LIFECYCLE_ORDER;
-    bool after = act == PLAN_ACT_OBJECT || act == PLAN_ACT_UPHOLD || act == PLAN_ACT_REOPEN;
+    bool after = act == PLAN_ACT_OBJECT || act == PLAN_ACT_UPHOLD || act == PLAN_ACT_REOPEN ||
+                 act == PLAN_ACT_REVIEW;
     if (lifecycle_ended(state) && !after) {
         (void)error_set(ret_error, code, NULL, "this unit's part is over: %s",
                         lifecycle_state_text(state, LANG_EN));
@@ -215,7 +222,8 @@ int lifecycle_next(const struct lifecycle_query *query, struct lifecycle_step *r
                    struct error *ret_error)
 {
     const struct lifecycle_row *closest = NULL;
-    uint32_t never = RETURNABLE | LAST_RESORT | ALERT; /* what keeps the kind from it for good */
+    uint32_t never =
+        RETURNABLE | LAST_RESORT | REPORTED | ALERT; /* what keeps the kind from it for good */
     bool role_may = false;
     if ((unsigned)query->state >= LIFECYCLE_STATE_COUNT || (unsigned)query->act >= PLAN_ACT_COUNT ||
         query->roles >> LIFECYCLE_ROLE_COUNT != 0)
@@ -286,7 +294,7 @@ int lifecycle_check_opening(const struct plan_kind *kind, const char *topic,
 {
     bool lists = kind->act == PLAN_ACT_SUPERVISE &&
                  !(lifecycle_topic_facts(kind->act, topic) & LIFECYCLE_FACT_LIFTS);
-    if (kind->act == PLAN_ACT_NONE || lists) return 0;
+    if (kind->act == PLAN_ACT_NONE || kind->act == PLAN_ACT_HAND_IN || lists) return 0;
     (void)error_set(ret_error, E_LIFECYCLE_ORDER, "parent", "%s: it refers to what it is about",
                     plan_act_name(kind->act));
     (void)error_note_zh(ret_error, "%s：须引用所办理的消息",

@@ -45,14 +45,14 @@ enum lifecycle_fact_number {
 #include "proto/plan/lifecycle.def"
     LIFECYCLE_FACT_COUNT,
 };
-/* What the table may ask beyond state, act and role. The first seven are the kind's own and added
+/* What the table may ask beyond state, act and role. The first eight are the kind's own and added
  * by lifecycle_next; those that an act's topic means come from lifecycle_topic_facts. The caller
  * finds out the rest: BOUND: the thread is about a case of child trafficking and the leg is of who
  * opened it; FREE: no release is needed, or it was given; ASKED: the parent is a request for a
  * release that nobody has answered; WAITED: for as long as the plan's clock `release` says;
  * IN_TIME: the leg ended at most LIFECYCLE_OBJECTION_DAYS working days ago; RUNS,
- * EXTENDABLE, EXTENDED, PAUSED: of the leg's clocks; OTHER: `other` of the header names another
- * thread that the acting unit is on; JOINABLE: where it has an open leg. */
+ * EXTENDABLE, EXTENDED, PAUSED, DATED: of the leg's clocks; OTHER: `other` of the header names
+ * another thread that the acting unit is on; JOINABLE: where it has an open leg. */
 enum lifecycle_fact {
 #define FACT(name, ...) LIFECYCLE_FACT_##name = 1u << LIFECYCLE_FACT_NUMBER_##name,
 #include "proto/plan/lifecycle.def"
@@ -102,7 +102,8 @@ int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
                             struct error *ret_error) MUST_USE;
 
 /* May a message of this kind and topic open a thread? Acts follow something, but that a street is
- * put under supervision is a thread of its own. Held by the sending end and the broker. Error:
+ * put under supervision, or a report that nobody asked for, is a
+ * thread of its own. Held by the sending end and the broker. Error:
  * E_LIFECYCLE_ORDER with field "parent". */
 int lifecycle_check_opening(const struct plan_kind *kind, const char *topic,
                             struct error *ret_error) MUST_USE;
@@ -121,6 +122,9 @@ uint32_t lifecycle_topic_facts(enum plan_act act, const char *topic);
 bool lifecycle_act_is_note(enum plan_act act);
 /* Some row lets the leg's own unit do it. */
 bool lifecycle_act_of_leg(enum plan_act act);
+/* About the leg that its parent acted on, where it did, ahead of the unit's own for the parent:
+ * what is nobody's own act, and what is handed in again. */
+bool lifecycle_act_of_parent(enum plan_act act);
 /* An act on every leg of the thread that it fits, of which one must; else on one leg. */
 bool lifecycle_act_on_thread(enum plan_act act);
 

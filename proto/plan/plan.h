@@ -295,6 +295,9 @@ struct plan_kind {
     bool returnable;             /* receipt.returned is allowed; never so for urgency 1 */
     bool last_resort; /* the addressee may not refuse: nobody stands behind it (implies !returnable)
                        */
+    bool reported;    /* who must sign ends it by handing in a report, and not by closing it */
+    bool dated;       /* due_ms may be set: the day by which who must sign closes it, or, of an act
+                         that takes something up again, closes that */
     bool may_expire;  /* expires_ms may be set */
     bool sensitive;   /* the sender's session key serves one message only */
     bool exempt;      /* never blocked by quota, expired bundle or a value that does not check; goes

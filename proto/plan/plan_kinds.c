@@ -197,17 +197,19 @@ static int plan_kinds_flags(const struct table *table, char *field, struct plan_
                             struct error *ret_error)
 {
     static const char *const words[] = {"returnable", "last-resort", "may-expire", "sensitive",
-                                        "exempt"};
+                                        "exempt",     "reported",    "dated"};
     bool *const flags[] = {&kind->returnable, &kind->last_resort, &kind->may_expire,
-                           &kind->sensitive, &kind->exempt};
-    const char *items[5];
+                           &kind->sensitive,  &kind->exempt,      &kind->reported,
+                           &kind->dated};
+    enum { COUNT = sizeof words / sizeof *words };
+    const char *items[COUNT];
     size_t count = table_list_count(field);
 
-    if (count > 5) return table_refuse(table, ret_error, "flags 过多", "too many flags");
+    if (count > COUNT) return table_refuse(table, ret_error, "flags 过多", "too many flags");
     int r = table_list(table, field, items, ret_error);
     for (size_t i = 0; r == 0 && i < count; i++) {
         size_t word = 0;
-        r = plan_reader_word(table, items[i], words, 5, "flag", &word, ret_error);
+        r = plan_reader_word(table, items[i], words, COUNT, "flag", &word, ret_error);
         if (r == 0) *flags[word] = true;
     }
     if (r < 0) return r;
@@ -218,6 +220,12 @@ static int plan_kinds_flags(const struct table *table, char *field, struct plan_
         return table_refuse(
             table, ret_error, "紧急程度 1 只能转办，不得退回：请去掉 returnable",
             "urgency 1 is passed on, never returned: take the flag returnable away");
+    if (kind->reported && !plan_kind_expects(kind, PLAN_ACT_CLOSE))
+        return table_refuse(table, ret_error, "reported：以报送结束的种类须办结",
+                            "reported: what is ended by a report is closed by it");
+    if (kind->dated && plan_kind_expects(kind, PLAN_ACT_ACCEPT) && !kind->last_resort)
+        return table_refuse(table, ret_error, "dated：限期的种类由本单位办理，须同时为 last-resort",
+                            "dated: who is given a day keeps it, so last-resort as well");
     if (kind->returnable && !plan_kind_expects(kind, PLAN_ACT_ACCEPT))
         return table_refuse(table, ret_error, "只有须受理的种类可以为 returnable",
                             "returnable: only what must be accepted");
@@ -349,10 +357,10 @@ static int plan_kinds_words(const struct table *table, char **f, struct plan_kin
                             "有 act 的种类须针对已有的消息：position 应为 follows",
                             "an act refers to something: position follows");
     if (kind->act != PLAN_ACT_NONE && kind->act != PLAN_ACT_SUPERVISE &&
-        kind->position != PLAN_FOLLOWS)
+        kind->act != PLAN_ACT_HAND_IN && kind->position != PLAN_FOLLOWS)
         return table_refuse(table, ret_error,
-                            "只有督办可以由此新开线索：其余 act 的 position 应为 follows",
-                            "only what is supervised may open a thread by it");
+                            "只有督办与报送可以由此新开线索：其余 act 的 position 应为 follows",
+                            "only what is supervised or handed in may open a thread by it");
     return 0;
 }
 

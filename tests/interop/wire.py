@@ -118,7 +118,8 @@ HEADER = {1: ("suite", "u"), 2: ("flags", "u"), 3: ("id", "b"), 4: ("thread", "b
           16: ("seen_size", "u"), 17: ("seen_root", "b"), 18: ("area", "s"), 19: ("urgency", "u"),
           20: ("level", "u"), 21: ("tags", ["s"]), 22: ("purpose", "s"), 23: ("session_key", "b"),
           24: ("salt", "b"), 25: ("sections", ["s"]), 26: ("recipients", [RECIPIENT]),
-          27: ("occurred_ms", "u"), 28: ("blind_index", "b"), 29: ("target", "s"), 30: ("other", "b")}
+          27: ("occurred_ms", "u"), 28: ("blind_index", "b"), 29: ("target", "s"), 30: ("other", "b"),
+          31: ("due_ms", "u")}
 DIGEST = {1: ("sha256", "b"), 2: ("size", "u")}
 ATTACHMENT = {1: ("section", "u"), 2: ("size", "u"), 3: ("chunks", "u"), 4: ("root", "b")}
 MANIFEST = {1: ("sections", [DIGEST]), 2: ("attachments", [ATTACHMENT])}

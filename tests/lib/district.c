@@ -556,6 +556,7 @@ static void seal_head(struct sealing *s, struct district_letter *letter)
     head->created_ms = draft->created_ms ? draft->created_ms : s->district->now_ms;
     head->expires_ms = draft->expires_ms;
     head->occurred_ms = draft->occurred_ms;
+    head->due_ms = draft->due_ms;
     if (draft->early) head->flags |= LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY;
     head->bundle = draft->bundle ? draft->bundle : s->district->bundle_version;
     head->seen_size = draft->seen_size;

@@ -102,7 +102,7 @@ struct district_draft {
     const struct district_letter *other;  /* a message of another thread; NULL: none */
     uint64_t seq;                         /* 0: the next one */
     uint64_t created_ms;                  /* 0: now */
-    uint64_t expires_ms, seen_size, occurred_ms;
+    uint64_t expires_ms, seen_size, occurred_ms, due_ms;
     bool early;            /* states why it comes before what should have come first */
     uint64_t bundle;       /* 0: the version in use */
     uint64_t thread_index; /* 0: as of the newest message accepted */

@@ -176,7 +176,8 @@ static void row_083_an_inspection_asks_all_members(void **state)
     (void)scene_send(scene, "receipt.signed", "", "court", asked);
     (void)scene_send(scene, "receipt.accepted", "", "court", asked);
     (void)scene_send(scene, "receipt.progress", "", "court", asked);
-    (void)scene_send(scene, "receipt.closed", "done", "court", asked);
+    expect_refused(scene, "receipt.closed", "done", "court", asked, E_LIFECYCLE_ORDER);
+    (void)scene_send(scene, "supervision.assessment", "", "court", asked);
     assert_int_equal(scene_leg(scene, asked, "court"), LIFECYCLE_CLOSED);
     expect_section(scene, "supervision.inspection", "implementation", "notice",
                    "{'subjects':['filing'],'due_on':null}", E_MISSING_FIELD, "notice.due_on");

@@ -55,7 +55,7 @@ struct opening {
     enum town_unit who;
     const char *name; /* of its files; another name: another instance of the unit */
     uint32_t credit;
-    int (*check)(void *ctx, const char *kind, const char *topic, const char *section,
+    int (*check)(void *ctx, const struct leadbus_marks *marks, const char *section,
                  const void *data, size_t len, struct leadbus_error *ret_error);
 };
 
@@ -264,12 +264,11 @@ static bool log_has(const char *text)
 
 /* ---- leads that cannot be opened ---------------------------------------------------------------
  */
-static int refuse_the_bad_one(void *ctx, const char *kind, const char *topic, const char *section,
+static int refuse_the_bad_one(void *ctx, const struct leadbus_marks *marks, const char *section,
                               const void *data, size_t len, struct leadbus_error *ret_error)
 {
     (void)ctx;
-    (void)kind;
-    (void)topic;
+    (void)marks;
     (void)ret_error;
     bool bad = strcmp(section, "full") == 0 && len == 3 && memcmp(data, "bad", 3) == 0;
     return bad ? -1 : 0;

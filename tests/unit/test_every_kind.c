@@ -251,7 +251,8 @@ static void walk_legs(const struct message *message, const struct route *route, 
             act(PLAN_ACT_PROGRESS, leg->unit, message);
         }
         if (i == 0 && kind->exempt) act(PLAN_ACT_WITHDRAW, message->from, message); /* a note */
-        if (plan_kind_expects(kind, PLAN_ACT_CLOSE)) act(PLAN_ACT_CLOSE, leg->unit, message);
+        if (plan_kind_expects(kind, PLAN_ACT_CLOSE) && !kind->reported)
+            act(PLAN_ACT_CLOSE, leg->unit, message);
     }
     if (all && plan_kind_expects(kind, PLAN_ACT_SIGN))
         act(PLAN_ACT_GO_OUT, route->recipients[0].unit, message);
@@ -270,6 +271,14 @@ static void walk_legs(const struct message *message, const struct route *route, 
         route_sender_allowed(plan, stand_down, NULL, message->from, fake.district->now_ms,
                              PLAN_UNIT_NONE))
         act(PLAN_ACT_STAND_DOWN, message->from, message);
+    if (all && kind->reported) {
+        struct message report = {.kind = kind_of_act(PLAN_ACT_HAND_IN),
+                                 .topic = "",
+                                 .area = message->area,
+                                 .from = route->recipients[0].unit};
+        send(&report, message);
+        act(PLAN_ACT_REVIEW, message->from, &report);
+    }
 }
 
 static int route_of(const struct plan_kind *kind, const char *topic, const char *area,

@@ -80,6 +80,13 @@ enum leadbus_change {
 struct leadbus_attachment;
 typedef struct leadbus_reader leadbus_reader;
 
+/* What a header says of a message's sections. */
+struct leadbus_marks {
+    const char *kind, *topic; /* topic "": none */
+    uint32_t flags;           /* leadbus_draft_flag */
+    uint64_t occurred_ms, expires_ms, due_ms;
+};
+
 struct leadbus_options {
     size_t size;            /* sizeof(struct leadbus_options) */
     const char *store_path; /* SQLite file, created when absent; one handle at a time */
@@ -100,9 +107,9 @@ struct leadbus_options {
     uint32_t epochs_ahead; /* published ahead; 0 = 5 */
     /* Does this payload fit the kind's schema? Asked before sealing (the error goes to the caller
      * of submit) and after opening (then the message is stored with the code and the broker is told
-     * by an exception). topic is "" where the message has none. 0 = yes. NULL: everything fits.
-     * Must not call the library. */
-    int (*check_section)(void *ctx, const char *kind, const char *topic, const char *section,
+     * by an exception). `marks` is what the header says of it, which must follow from the sections.
+     * 0 = yes. NULL: everything fits. Must not call the library. */
+    int (*check_section)(void *ctx, const struct leadbus_marks *marks, const char *section,
                          const void *data, size_t len, struct leadbus_error *ret_error);
     /* Something changed durably; a receipt alone is told when it is proved and is durable here a
      * moment later (lost in a crash, it comes again and is the same). Called from within
@@ -209,7 +216,8 @@ struct leadbus_draft {
     size_t attachment_count;
     const char *target; /* of a transfer and a request for its release: the unit; else NULL */
     const uint8_t
-        *other; /* of a link and of closing as merged: 16 bytes, the other thread; else NULL */
+        *other;      /* of a link and of closing as merged: 16 bytes, the other thread; else NULL */
+    uint64_t due_ms; /* 0, or UTC ms, by when it is to be closed; only kinds that are dated */
 };
 
 /* Checks, routes, seals, signs and makes durable. ret_id has 16 bytes. Errors: those of the plan
@@ -248,8 +256,11 @@ enum leadbus_act {
     LEADBUS_ACT_WITHDRAW = 13, /* 撤回 notice.withdrawal */
     LEADBUS_ACT_OBJECT = 14,   /* 提出异议 receipt.objected, parent: the closing */
     LEADBUS_ACT_UPHOLD = 15,   /* 维持办结 supervision.upholding, parent: the objection */
-    LEADBUS_ACT_REOPEN = 16, /* 重新办理 supervision.reopening, parent: objection or closing */
-    LEADBUS_ACT_LINK = 17,   /* 关联 notice.link: leadbus_submit, with the other thread */
+    LEADBUS_ACT_REOPEN = 16,  /* 重新办理 supervision.reopening, parent: objection or closing */
+    LEADBUS_ACT_HAND_IN = 22, /* 报送 supervision.assessment, parent: what asks for it */
+    LEADBUS_ACT_REVIEW = 23,  /* 复核 supervision.review, parent: what was handed in; with due_ms:
+                                 leadbus_submit */
+    LEADBUS_ACT_LINK = 17,    /* 关联 notice.link: leadbus_submit, with the other thread */
 };
 LEADBUS_API int leadbus_act(leadbus *lb, enum leadbus_act act, const uint8_t *parent,
                             const char *officer, const char *outcome, const void *data, size_t len,

@@ -424,10 +424,10 @@ static void diff_kind_acts(const struct plan_kind *kind, struct buf *buf)
 static void diff_kind_flags(const struct plan_kind *kind, struct buf *buf)
 {
     static const char *const words[] = {"returnable", "last-resort", "may-expire", "sensitive",
-                                        "exempt"};
+                                        "exempt",     "reported",    "dated"};
     const bool set[] = {kind->returnable, kind->last_resort, kind->may_expire, kind->sensitive,
-                        kind->exempt};
-    diff_words(words, set, 5, buf);
+                        kind->exempt,     kind->reported,    kind->dated};
+    diff_words(words, set, sizeof set / sizeof *set, buf);
 }
 
 static void diff_kind_attachments(const struct plan_kind *kind, struct buf *buf)
