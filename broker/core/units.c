@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/core/core_inner.h"
+#include "proto/plan/cited.h"
 
 uint16_t core_unit_find(const struct core *core, const char *key)
 {
@@ -120,22 +121,14 @@ static uint16_t clause_put(struct core *core, const char *id)
     return (uint16_t)++core->clause_count;
 }
 
-/* "lead:2.1.3.1=key": the task, or "duty:ID=key": the duty. */
 uint16_t core_clause(const struct core_installed *installed, const char *citation)
 {
     const struct plan *plan = trust_bundle_plan(installed->bundle);
-    char id[LIMIT_SLUG_LEN_MAX + 1];
-    const char *from = strchr(citation, ':');
-    if (!from) return 0;
-    size_t len = strcspn(from + 1, "=");
-    if (len == 0 || len >= sizeof id) return 0;
-    memcpy(id, from + 1, len);
-    id[len] = 0;
-    const struct plan_task *task = plan_task_find(plan, id);
-    if (task) return installed->clauses[task - plan_task(plan, 0)];
-    const struct plan_duty *duty = plan_duty_find(plan, id);
-    return duty ? installed->clauses[plan_task_count(plan) + (size_t)(duty - plan_duty(plan, 0))]
-                : 0;
+    const struct plan_task *task;
+    const struct plan_duty *duty;
+    if (!cited_find(plan, citation, &task, &duty)) return 0;
+    return task ? installed->clauses[task - plan_task(plan, 0)]
+                : installed->clauses[plan_task_count(plan) + (size_t)(duty - plan_duty(plan, 0))];
 }
 
 static void installed_map_units(const struct core *core, struct core_installed *installed)

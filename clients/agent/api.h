@@ -29,6 +29,8 @@ struct duty_view;
 json_t *api_roster_gaps(const struct duty_view *view);
 /* "error" of the file, "command_error" of the last run that failed; nothing where there is none. */
 void api_roster_troubles(const struct duty_view *view, json_t *object);
+/* api_stats.c */
+http_handler api_stats;
 /* api_status.c */
 http_handler api_status, api_restored, api_livez, api_readyz, api_metrics;
 

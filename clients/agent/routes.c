@@ -21,6 +21,7 @@ const struct http_route http_routes[] = {
     {"GET", "/v1/kinds", api_kinds, "", false, NULL},
     {"GET", "/v1/kinds/{kind}", api_kind, "topic", false, NULL},
     {"GET", "/v1/roster", api_roster, "", false, NULL},
+    {"GET", "/v1/stats", api_stats, "period from until by task kind why limit", false, NULL},
     {"GET", "/v1/status", api_status, "", false, NULL},
     {"POST", "/v1/restored", api_restored, "", false, NULL},
     {"GET", "/livez", api_livez, "", true, NULL},

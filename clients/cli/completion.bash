@@ -20,7 +20,7 @@ _leadbus() {
     previous=${words[-1]}
     [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
     local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge stand-down extend pause resume transfer ask-release release
-        go-out withdraw object uphold reopen supervise hand-in review link attachment receipt print roster status confirm-restored doctor"
+        go-out withdraw object uphold reopen supervise hand-in review link attachment receipt print roster stats status confirm-restored doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
     for word in "${words[@]:1}"; do
@@ -53,6 +53,19 @@ _leadbus() {
         ;;
     --lang)
         mapfile -t COMPREPLY < <(compgen -W "zh en" -- "$current")
+        return
+        ;;
+    --by)
+        mapfile -t COMPREPLY < <(compgen -W "unit task kind task,kind" -- "$current")
+        return
+        ;;
+    --kind)
+        mapfile -t COMPREPLY < <(compgen -W "$(_leadbus_ask kinds)" -- "$current")
+        return
+        ;;
+    --why)
+        mapfile -t COMPREPLY < <(compgen -W "all received signed signed_in_time overdue missed_deliver missed_sign missed_accept
+            missed_progress missed_close returned transferred closed ended_otherwise open open_overdue extended" -- "$current")
         return
         ;;
     --state)
@@ -104,6 +117,7 @@ _leadbus() {
     inbox) own="--due --page --after --before --limit --wait" ;;
     outbox) own="--limit --state" ;;
     threads) own="--limit" ;;
+    stats) own="--period --from --until --by --task --kind --why --limit --csv" ;;
     attachment) own="--output --wait" ;;
     sign | accept) own="--set --wait" ;;
     return) own="--set --wait --reason --text" ;;

@@ -186,6 +186,12 @@ int engine_kek_in(struct engine *engine, const struct envelope *envelope, int re
 
 /* ---- engine_rebuild.c ---------------------------------------------------------------------------
  */
+/* The headers of a thread's messages that stand in the journal, in its order, those among them that
+ * could not be opened here. time_ms: record time. each: 0 to go on, else the walk ends with it. */
+typedef int engine_head_each(void *ctx, const Leadbus__Header *head, uint64_t index,
+                             uint64_t time_ms);
+int engine_thread_heads(struct engine *engine, const uint8_t id[16], engine_head_each *each,
+                        void *ctx, struct error *ret_error) MUST_USE;
 /* Folds a thread anew from what the box holds. */
 int engine_thread_rebuild(struct engine *engine, struct moment *moment, const uint8_t id[16],
                           struct error *ret_error) MUST_USE;

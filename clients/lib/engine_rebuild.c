@@ -10,6 +10,7 @@ struct rebuild_row {
 struct rebuild {
     struct rebuild_row *rows;
     size_t count, cap;
+    bool recorded; /* all that the journal has, and nothing else; else messages alone */
 };
 
 static void rebuild_add(struct rebuild *rebuild, struct rebuild_row row)
@@ -24,18 +25,21 @@ static void rebuild_add(struct rebuild *rebuild, struct rebuild_row row)
 
 static int rebuild_out(void *ctx, const struct box_out *row)
 {
-    if (row->state != BOX_OUT_REFUSED)
-        rebuild_add(ctx, (struct rebuild_row){
-                             row->state == BOX_OUT_RECEIPTED || row->again == BOX_AGAIN_PROOF
-                                 ? row->index
-                                 : THREAD_PENDING,
-                             row->record_ms ? row->record_ms : row->created_ms, row->number, true});
+    const struct rebuild *rebuild = ctx;
+    bool recorded = row->state == BOX_OUT_RECEIPTED || row->again == BOX_AGAIN_PROOF;
+    if (row->state != BOX_OUT_REFUSED && (recorded || !rebuild->recorded))
+        rebuild_add(ctx, (struct rebuild_row){recorded ? row->index : THREAD_PENDING,
+                                              row->record_ms ? row->record_ms : row->created_ms,
+                                              row->number, true});
     return 0;
 }
 
 static int rebuild_in(void *ctx, const struct box_in *row)
 {
-    if (row->type == BOX_IN_MESSAGE)
+    const struct rebuild *rebuild = ctx;
+    bool wanted = row->type == BOX_IN_MESSAGE;
+    if (rebuild->recorded) wanted = row->proved && (wanted || row->type == BOX_IN_EXCEPTION);
+    if (wanted)
         rebuild_add(ctx, (struct rebuild_row){row->proved ? row->index : THREAD_PENDING,
                                               row->record_ms, row->number, false});
     return 0;
@@ -48,8 +52,8 @@ static int rebuild_order(const void *a, const void *b)
     return left->number < right->number ? -1 : left->number > right->number;
 }
 
-static int rebuild_fold(struct engine *engine, const struct rebuild_row *row, struct thread *thread,
-                        struct error *ret_error)
+static int rebuild_head(struct engine *engine, const struct rebuild_row *row,
+                        engine_head_each *each, void *ctx, struct error *ret_error)
 {
     struct buf bytes = {0};
     struct arena arena;
@@ -68,12 +72,43 @@ static int rebuild_fold(struct engine *engine, const struct rebuild_row *row, st
             r = message_decode(&leadbus__header__descriptor, engine_bytes(record->accepted->header),
                                &arena, &head, ret_error);
     }
-    if (r == 0 && head)
-        thread_apply(thread, trust_bundle_plan(engine->bundle), engine->keyring->unit,
-                     (const Leadbus__Header *)head, row->order, row->time_ms);
+    if (r == 0 && head) r = each(ctx, (const Leadbus__Header *)head, row->order, row->time_ms);
     arena_fini(&arena);
     buf_fini(&bytes);
     return r;
+}
+
+static int rebuild_walk(struct engine *engine, const uint8_t id[16], struct rebuild *rebuild,
+                        engine_head_each *each, void *ctx, struct error *ret_error)
+{
+    int r = box_out_of_thread(engine->box, id, rebuild_out, rebuild, ret_error);
+    if (r == 0) r = box_in_of_thread(engine->box, id, rebuild_in, rebuild, ret_error);
+    if (rebuild->count > 0)
+        qsort(rebuild->rows, rebuild->count, sizeof *rebuild->rows, rebuild_order);
+    for (size_t i = 0; i < rebuild->count && r == 0; i++)
+        r = rebuild_head(engine, &rebuild->rows[i], each, ctx, ret_error);
+    free(rebuild->rows);
+    return r;
+}
+
+int engine_thread_heads(struct engine *engine, const uint8_t id[16], engine_head_each *each,
+                        void *ctx, struct error *ret_error)
+{
+    struct rebuild rebuild = {.recorded = true};
+    return rebuild_walk(engine, id, &rebuild, each, ctx, ret_error);
+}
+
+struct rebuild_fold {
+    const struct engine *engine;
+    struct thread thread;
+};
+
+static int fold_head(void *ctx, const Leadbus__Header *head, uint64_t index, uint64_t time_ms)
+{
+    struct rebuild_fold *fold = ctx;
+    thread_apply(&fold->thread, trust_bundle_plan(fold->engine->bundle),
+                 fold->engine->keyring->unit, head, index, time_ms);
+    return 0;
 }
 
 int engine_thread_rebuild(struct engine *engine, struct moment *moment, const uint8_t id[16],
@@ -81,35 +116,31 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
 {
     struct rebuild rebuild = {0};
     struct engine_thread thread;
-    struct thread anew;
+    struct rebuild_fold fold = {.engine = engine};
+    struct thread *anew = &fold.thread;
     int r = engine_thread_load(engine, moment, id, &thread, ret_error);
     if (r < 0) return r;
-    thread_init(&anew, id);
-    r = box_out_of_thread(engine->box, id, rebuild_out, &rebuild, ret_error);
-    if (r == 0) r = box_in_of_thread(engine->box, id, rebuild_in, &rebuild, ret_error);
-    if (rebuild.count > 0) qsort(rebuild.rows, rebuild.count, sizeof *rebuild.rows, rebuild_order);
-    for (size_t i = 0; i < rebuild.count && r == 0; i++)
-        r = rebuild_fold(engine, &rebuild.rows[i], &anew, ret_error);
+    thread_init(anew, id);
+    r = rebuild_walk(engine, id, &rebuild, fold_head, &fold, ret_error);
     /* What was asked of the broker is known without its messages: they are not here to be folded.
      */
-    bool asked = thread.thread.kind[0] && !anew.kind[0];
+    bool asked = thread.thread.kind[0] && !anew->kind[0];
     if (r == 0 && !asked) {
         /* What the broker said of participants stays. */
         struct thread_participant *participants = thread.thread.participants;
         size_t count = thread.thread.participant_count, cap = thread.thread.participant_cap;
-        thread.thread.participants = anew.participants;
-        anew.participants = participants;
-        anew.participant_count = count;
-        anew.participant_cap = cap;
-        anew.known_size = thread.thread.known_size;
+        thread.thread.participants = anew->participants;
+        anew->participants = participants;
+        anew->participant_count = count;
+        anew->participant_cap = cap;
+        anew->known_size = thread.thread.known_size;
         thread_fini(&thread.thread);
-        thread.thread = anew;
-        memset(&anew, 0, sizeof anew);
+        thread.thread = *anew;
+        memset(anew, 0, sizeof *anew);
         r = box_legs_forget(engine->box, id, ret_error);
         if (r == 0) r = engine_thread_save(engine, moment, &thread, ret_error);
     }
-    thread_fini(&anew);
+    thread_fini(anew);
     engine_thread_fini(&thread);
-    free(rebuild.rows);
     return r;
 }

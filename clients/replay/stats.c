@@ -7,7 +7,7 @@
 #include "clients/replay/commands.h"
 #include "clients/replay/out.h"
 #include "proto/base/check.h"
-#include "proto/plan/assess.h"
+#include "proto/plan/assess_form.h"
 #include "proto/plan/day.h"
 
 struct stats {
@@ -21,26 +21,6 @@ struct stats {
 
 /* ---- what is wanted -----------------------------------------------------------------------------
  */
-
-static int read_by(const char *text, unsigned *ret_by)
-{
-    static const struct {
-        const char *name;
-        unsigned bit;
-    } words[] = {{"unit", ASSESS_BY_UNIT}, {"task", ASSESS_BY_CLAUSE}, {"kind", ASSESS_BY_KIND}};
-    *ret_by = 0;
-    while (*text) {
-        size_t len = strcspn(text, ","), i = 0;
-        while (i < 3 && (strlen(words[i].name) != len || strncmp(words[i].name, text, len) != 0))
-            i++;
-        if (i == 3)
-            return out_usage(T("--by 只有 unit、task、kind，可用逗号并列",
-                               "--by takes unit, task and kind, with commas between"));
-        *ret_by |= words[i].bit;
-        text += len + (text[len] == ',');
-    }
-    return *ret_by ? 0 : out_usage(T("--by 为空", "--by names nothing"));
-}
 
 static int read_period(const struct command_options *options, struct stats *stats)
 {
@@ -86,146 +66,31 @@ static const char *kind_label(const struct stats *stats, const char *slug)
     return kind ? T(kind->name_zh, kind->name_en) : slug;
 }
 
-/* ---- columns ------------------------------------------------------------------------------------
- */
-
-enum { COUNT_COLUMNS = 16, TIME_COLUMNS = 3 };
-static const char *const count_names[COUNT_COLUMNS] = {
-    "received_count",        "signed_count",      "signed_in_time_count", "overdue_count",
-    "missed_deliver_count",  "missed_sign_count", "missed_accept_count",  "missed_progress_count",
-    "missed_close_count",    "returned_count",    "transferred_count",    "closed_count",
-    "ended_otherwise_count", "open_count",        "open_overdue_count",   "extended_count"};
-static const char *const time_names[TIME_COLUMNS] = {"sign", "accept", "close"};
-
-static void counts_of(const struct assess_row *row, uint64_t ret[COUNT_COLUMNS])
-{
-    const uint64_t counts[COUNT_COLUMNS] = {
-        row->received,
-        row->signed_for,
-        row->signed_in_time,
-        row->overdue,
-        row->missed[PLAN_CLOCK_DELIVER],
-        row->missed[PLAN_CLOCK_SIGN],
-        row->missed[PLAN_CLOCK_ACCEPT],
-        row->missed[PLAN_CLOCK_PROGRESS],
-        row->missed[PLAN_CLOCK_CLOSE],
-        row->returned,
-        row->transferred,
-        row->closed,
-        row->ended,
-        row->open,
-        row->open_overdue,
-        row->extended,
-    };
-    memcpy(ret, counts, sizeof counts);
-}
-
-static void times_of(const struct assess_row *row, struct assess_times ret[TIME_COLUMNS])
-{
-    ret[0] = row->to_sign;
-    ret[1] = row->to_accept;
-    ret[2] = row->to_close;
-}
-
-/* Times of few could be anybody's. */
-static bool time_hidden(const struct stats *stats, const struct assess_times *times)
-{
-    return times->count == 0 || (stats->publish && times->count < ASSESS_SMALL);
-}
-
 /* ---- forms --------------------------------------------------------------------------------------
  */
 
-static void set_count(const struct stats *stats, json_t *object, const char *name, uint64_t count)
-{
-    bool hidden = stats->publish && assess_is_small(count);
-    json_object_set_new(object, name, hidden ? json_string("<5") : json_integer((json_int_t)count));
-}
-
 static json_t *row_json(const struct stats *stats, const struct assess_row *row)
 {
-    uint64_t counts[COUNT_COLUMNS];
-    struct assess_times times[TIME_COLUMNS];
-    char name[64];
-    json_t *object = json_object();
-    counts_of(row, counts);
-    times_of(row, times);
-    if (stats->by & ASSESS_BY_UNIT) json_object_set_new(object, "unit", json_string(row->unit));
-    if (stats->by & ASSESS_BY_CLAUSE) json_object_set_new(object, "task", json_string(row->clause));
-    if (stats->by & ASSESS_BY_KIND) json_object_set_new(object, "kind", json_string(row->kind));
-    for (size_t i = 0; i < COUNT_COLUMNS; i++) set_count(stats, object, count_names[i], counts[i]);
-    for (size_t i = 0; i < TIME_COLUMNS; i++) {
-        bool hidden = time_hidden(stats, &times[i]);
-        (void)snprintf(name, sizeof name, "%s_median_s", time_names[i]);
-        json_object_set_new(object, name, hidden ? json_null() : json_integer(times[i].median_s));
-        (void)snprintf(name, sizeof name, "%s_worst_s", time_names[i]);
-        json_object_set_new(object, name, hidden ? json_null() : json_integer(times[i].worst_s));
-    }
+    struct buf text = {0};
+    assess_json(row, stats->by, stats->publish, &text);
+    json_t *object = json_loadb((const char *)text.data, text.len, 0, NULL);
+    CHECK(object != NULL);
+    buf_fini(&text);
     return object;
 }
 
 static void print_csv(const struct stats *stats, const struct assess_row *rows, size_t count)
 {
-    uint64_t counts[COUNT_COLUMNS];
-    struct assess_times times[TIME_COLUMNS];
-    fputs("unit,task,kind", stdout);
-    for (size_t i = 0; i < COUNT_COLUMNS; i++) printf(",%s", count_names[i]);
-    for (size_t i = 0; i < TIME_COLUMNS; i++)
-        printf(",%s_median_s,%s_worst_s", time_names[i], time_names[i]);
-    putchar('\n');
-    for (size_t r = 0; r < count; r++) {
-        counts_of(&rows[r], counts);
-        times_of(&rows[r], times);
-        printf("%s,%s,%s", rows[r].unit, rows[r].clause, rows[r].kind);
-        for (size_t i = 0; i < COUNT_COLUMNS; i++) {
-            if (stats->publish && assess_is_small(counts[i]))
-                fputs(",<5", stdout);
-            else
-                printf(",%llu", (unsigned long long)counts[i]);
-        }
-        for (size_t i = 0; i < TIME_COLUMNS; i++) {
-            if (time_hidden(stats, &times[i]))
-                fputs(",,", stdout);
-            else
-                printf(",%u,%u", times[i].median_s, times[i].worst_s);
-        }
-        putchar('\n');
-    }
-}
-
-/* "3 d 04:05", "04:05:06": what people read. */
-static const char *duration(uint32_t seconds, char ret[32])
-{
-    if (seconds >= 86400)
-        (void)snprintf(ret, 32, T("%u天%02u:%02u", "%ud %02u:%02u"), seconds / 86400,
-                       seconds % 86400 / 3600, seconds % 3600 / 60);
-    else
-        (void)snprintf(ret, 32, "%02u:%02u:%02u", seconds / 3600, seconds % 3600 / 60,
-                       seconds % 60);
-    return ret;
-}
-
-static const char *shown(const struct stats *stats, uint64_t count, char ret[24])
-{
-    if (stats->publish && assess_is_small(count))
-        (void)snprintf(ret, 24, "<5");
-    else
-        (void)snprintf(ret, 24, "%llu", (unsigned long long)count);
-    return ret;
-}
-
-static void print_time(const struct stats *stats, const char *name,
-                       const struct assess_times *times)
-{
-    char median[32], worst[32];
-    if (time_hidden(stats, times)) return;
-    printf(T("    %s用时：中位 %s，最长 %s\n", "    %s: median %s, worst %s\n"), name,
-           duration(times->median_s, median), duration(times->worst_s, worst));
+    struct buf text = {0};
+    assess_csv_head(&text);
+    for (size_t i = 0; i < count; i++) assess_csv(&rows[i], stats->publish, &text);
+    (void)fwrite(text.data, 1, text.len, stdout);
+    buf_fini(&text);
 }
 
 static void print_row(const struct stats *stats, const struct assess_row *row)
 {
-    char text[10][24];
+    struct buf text = {0};
     bool named = false;
     fputs("  ", stdout);
     if (stats->by & ASSESS_BY_UNIT)
@@ -235,19 +100,10 @@ static void print_row(const struct stats *stats, const struct assess_row *row)
                        row->clause[0] ? row->clause : "-") > 0;
     if (stats->by & ASSESS_BY_KIND)
         (void)printf("%s%s", named ? "  " : "", kind_label(stats, row->kind));
-    printf(
-        T("\n    收到 %s，签收 %s（按时 %s），超期 %s，退回 %s，转办 %s，办结 %s，其他终结 %s，"
-          "在办 %s（超期 %s）\n",
-          "\n    received %s, signed for %s (in time %s), overdue %s, returned %s, passed on %s, "
-          "closed %s, ended otherwise %s, open %s (overdue %s)\n"),
-        shown(stats, row->received, text[0]), shown(stats, row->signed_for, text[1]),
-        shown(stats, row->signed_in_time, text[2]), shown(stats, row->overdue, text[3]),
-        shown(stats, row->returned, text[4]), shown(stats, row->transferred, text[5]),
-        shown(stats, row->closed, text[6]), shown(stats, row->ended, text[7]),
-        shown(stats, row->open, text[8]), shown(stats, row->open_overdue, text[9]));
-    print_time(stats, T("签收", "to sign for it"), &row->to_sign);
-    print_time(stats, T("受理", "to accept it"), &row->to_accept);
-    print_time(stats, T("办结", "to close it"), &row->to_close);
+    putchar('\n');
+    assess_words(row, stats->publish, i18n_lang(), &text);
+    (void)fwrite(text.data, 1, text.len, stdout);
+    buf_fini(&text);
 }
 
 static void print_rows(const struct stats *stats, const struct audit *audit,
@@ -268,7 +124,10 @@ int command_stats(struct command_options *options)
     struct stats stats = {.by = ASSESS_BY_UNIT, .unit = options->unit};
     const struct assess_row *rows;
     stats.publish = options->publish;
-    int status = options->by ? read_by(options->by, &stats.by) : 0;
+    struct error error = {0};
+    int status = 0;
+    if (options->by && assess_by_parse(options->by, &stats.by, &error) < 0)
+        status = out_usage("--by %s", error_detail(&error, i18n_lang()));
     if (status == 0) status = read_period(options, &stats);
     if (status == 0 && options->csv && options->json)
         status = out_usage(T("--csv 与 --json 只能选一", "--csv or --json, not both"));

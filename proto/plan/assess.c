@@ -1,5 +1,6 @@
 #include "proto/plan/assess.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,4 +141,77 @@ size_t assess_rows(struct assess *assess, const struct assess_row **ret_rows)
     }
     *ret_rows = assess->rows;
     return assess->row_count;
+}
+
+/* ---- columns ------------------------------------------------------------------------------------
+ */
+
+struct column {
+    const char *name;
+    size_t at;
+};
+
+static const struct column counts[ASSESS_COUNTS] = {
+    {"received_count", offsetof(struct assess_row, received)},
+    {"signed_count", offsetof(struct assess_row, signed_for)},
+    {"signed_in_time_count", offsetof(struct assess_row, signed_in_time)},
+    {"overdue_count", offsetof(struct assess_row, overdue)},
+    {"missed_deliver_count", offsetof(struct assess_row, missed[PLAN_CLOCK_DELIVER])},
+    {"missed_sign_count", offsetof(struct assess_row, missed[PLAN_CLOCK_SIGN])},
+    {"missed_accept_count", offsetof(struct assess_row, missed[PLAN_CLOCK_ACCEPT])},
+    {"missed_progress_count", offsetof(struct assess_row, missed[PLAN_CLOCK_PROGRESS])},
+    {"missed_close_count", offsetof(struct assess_row, missed[PLAN_CLOCK_CLOSE])},
+    {"returned_count", offsetof(struct assess_row, returned)},
+    {"transferred_count", offsetof(struct assess_row, transferred)},
+    {"closed_count", offsetof(struct assess_row, closed)},
+    {"ended_otherwise_count", offsetof(struct assess_row, ended)},
+    {"open_count", offsetof(struct assess_row, open)},
+    {"open_overdue_count", offsetof(struct assess_row, open_overdue)},
+    {"extended_count", offsetof(struct assess_row, extended)},
+};
+
+static const struct column times[ASSESS_TIMES] = {
+    {"sign", offsetof(struct assess_row, to_sign)},
+    {"accept", offsetof(struct assess_row, to_accept)},
+    {"close", offsetof(struct assess_row, to_close)},
+};
+
+const char *assess_count_name(size_t column)
+{
+    CHECK(column < ASSESS_COUNTS);
+    return counts[column].name;
+}
+
+uint64_t assess_count(const struct assess_row *row, size_t column)
+{
+    uint64_t count;
+    CHECK(column < ASSESS_COUNTS);
+    memcpy(&count, (const char *)row + counts[column].at, sizeof count);
+    return count;
+}
+
+void assess_count_set(struct assess_row *row, size_t column, uint64_t count)
+{
+    CHECK(column < ASSESS_COUNTS);
+    memcpy((char *)row + counts[column].at, &count, sizeof count);
+}
+
+const char *assess_times_name(size_t column)
+{
+    CHECK(column < ASSESS_TIMES);
+    return times[column].name;
+}
+
+struct assess_times assess_times(const struct assess_row *row, size_t column)
+{
+    struct assess_times found;
+    CHECK(column < ASSESS_TIMES);
+    memcpy(&found, (const char *)row + times[column].at, sizeof found);
+    return found;
+}
+
+void assess_times_set(struct assess_row *row, size_t column, struct assess_times found)
+{
+    CHECK(column < ASSESS_TIMES);
+    memcpy((char *)row + times[column].at, &found, sizeof found);
 }

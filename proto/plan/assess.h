@@ -53,6 +53,17 @@ void assess_add(struct assess *assess, const struct assess_leg *leg);
  * are added; borrowed. */
 size_t assess_rows(struct assess *assess, const struct assess_row **ret_rows);
 
+/* The counts of a row as the columns of every table of them: "received_count". column <
+ * ASSESS_COUNTS. */
+enum { ASSESS_COUNTS = 16, ASSESS_TIMES = 3 };
+const char *assess_count_name(size_t column);
+uint64_t assess_count(const struct assess_row *row, size_t column);
+void assess_count_set(struct assess_row *row, size_t column, uint64_t count);
+/* "sign", "accept", "close". column < ASSESS_TIMES. */
+const char *assess_times_name(size_t column);
+struct assess_times assess_times(const struct assess_row *row, size_t column);
+void assess_times_set(struct assess_row *row, size_t column, struct assess_times times);
+
 /* A count that could point at a person when it is published: 1 .. ASSESS_SMALL - 1. */
 enum { ASSESS_SMALL = 5 };
 static inline bool assess_is_small(uint64_t count)

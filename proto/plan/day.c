@@ -49,6 +49,44 @@ bool day_parse(const char *text, uint64_t *ret_ms)
     return true;
 }
 
+static bool day_of(unsigned year, unsigned month, uint64_t *ret_ms)
+{
+    char text[32];
+    year += (month - 1) / 12;
+    month = (month - 1) % 12 + 1;
+    (void)snprintf(text, sizeof text, "%04u-%02u-01", year, month);
+    return day_parse(text, ret_ms);
+}
+
+bool day_period(const char *text, uint64_t *ret_from_ms, uint64_t *ret_until_ms)
+{
+    unsigned year = 0, first = 1, months = 12;
+    uint64_t from_ms, until_ms;
+    size_t len = strlen(text);
+    if (len == 10) {
+        if (!day_parse(text, &from_ms)) return false;
+        *ret_from_ms = from_ms;
+        *ret_until_ms = day_start_ms(day_number(from_ms) + 1);
+        return true;
+    }
+    if ((len != 4 && len != 7) || strspn(text, "0123456789") != 4) return false;
+    for (size_t i = 0; i < 4; i++) year = year * 10 + (unsigned)(text[i] - '0');
+    if (len == 7) {
+        const char *part = text + 5;
+        bool quarter = part[0] == 'Q' && part[1] >= '1' && part[1] <= '4';
+        bool month = strspn(part, "0123456789") == 2;
+        if (text[4] != '-' || (!quarter && !month)) return false;
+        first = quarter ? 1 + 3 * (unsigned)(part[1] - '1')
+                        : 10 * (unsigned)(part[0] - '0') + (unsigned)(part[1] - '0');
+        months = quarter ? 3 : 1;
+        if (first < 1 || first > 12) return false;
+    }
+    if (!day_of(year, first, &from_ms) || !day_of(year, first + months, &until_ms)) return false;
+    *ret_from_ms = from_ms;
+    *ret_until_ms = until_ms;
+    return true;
+}
+
 /* A day in China starts 8 hours before it does in UTC; the first one of 1970 is clamped. */
 uint64_t day_start_ms(uint32_t number)
 {

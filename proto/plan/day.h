@@ -11,6 +11,9 @@ enum { DAY_TEXT_LEN = 11, DAY_NUMBER_MAX = 376199 };
 /* "2022-03-10" as the start of that day, UTC ms. False, *ret_ms untouched: no day that exists
  * within 1970..2999. */
 bool day_parse(const char *text, uint64_t *ret_ms);
+/* "2026", "2026-Q1" (quarter), "2026-03" (month) or "2026-03-10" as [*ret_from_ms, *ret_until_ms).
+ * False, outputs untouched: nothing of the kind, or not over by the end of 2999. */
+bool day_period(const char *text, uint64_t *ret_from_ms, uint64_t *ret_until_ms);
 /* The day on which a moment falls; after 2999 that year's last. */
 void day_text(uint64_t at_ms, char ret_text[DAY_TEXT_LEN]);
 

@@ -163,6 +163,18 @@ if roster["configured"]:
             fits("RosterRow", row)
     for one in roster["gaps"]:
         fits("RosterGap", one)
+stats = fits("Stats", get("/v1/stats?by=unit,task,kind&why=all"), "legs", "more")
+check(stats["rows"] and stats["legs"], "stats has no rows")
+for one in stats["rows"]:
+    fits("StatsRow", one)
+for one in stats["legs"]:
+    fits("StatsLeg", one)
+    for term in one["terms"]:
+        fits("StatsTerm", term)
+for one in stats["limits"]:
+    fits("StatsLimit", one)
+    check(one["name"] in enum_of("StatsLimit", "name"), f"StatsLimit: {one['name']}")
+check_problem(call("GET", "/v1/stats?why=luck"), 422, "bad_value", "stats of what is no figure")
 status = fits("Status", get("/v1/status"))
 fits("RosterStatus", status.get("roster", {"file": "", "gaps": [], "told": 0, "failed": 0}))
 fits("BusStatus", status["bus"])

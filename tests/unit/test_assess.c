@@ -1,5 +1,5 @@
 /* Assessment: figures over legs, counted by hand, and from the core's own legs. */
-#include "proto/plan/assess.h"
+#include "proto/plan/assess_form.h"
 #include "tests/mission/scene.h"
 
 #define SECOND_MS 1000ull
@@ -90,6 +90,65 @@ static void rows_are_split_as_asked(void **state)
     assess_free(none);
 }
 
+/* One form for the audit and for a unit: what is printed of a row is this, to the letter. */
+static void forms_say_the_same_row(void **state)
+{
+    (void)state;
+    struct assess_row row = {.unit = "police-hedong", .clause = "2.1.1", .kind = "lead.online"};
+    struct buf text = {0};
+    for (size_t i = 0; i < ASSESS_COUNTS; i++) {
+        assess_count_set(&row, i, i + 1);
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(assess_count_name(i), assess_count_name(k));
+        assert_true(assess_count_text(i, LANG_ZH)[0] && assess_count_text(i, LANG_EN)[0]);
+    }
+    for (size_t i = 0; i < ASSESS_COUNTS; i++) assert_int_equal(assess_count(&row, i), i + 1);
+    assert_int_equal(row.received, 1);
+    assert_int_equal(row.missed[PLAN_CLOCK_CLOSE], 9);
+    assert_int_equal(row.extended, 16);
+    assess_times_set(&row, 0, (struct assess_times){.count = 4, .median_s = 60, .worst_s = 90000});
+    assess_times_set(&row, 2, (struct assess_times){.count = 5, .median_s = 1, .worst_s = 2});
+    assert_int_equal(row.to_sign.median_s, 60);
+    assess_csv(&row, false, &text);
+    buf_append_u8(&text, 0);
+    assert_string_equal((char *)text.data,
+                        "police-hedong,2.1.1,lead.online,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,60,"
+                        "90000,,,1,2\n");
+    buf_reset(&text);
+    assess_csv(&row, true, &text); /* few hide in "<5", and so do their times */
+    buf_append_u8(&text, 0);
+    assert_string_equal((char *)text.data,
+                        "police-hedong,2.1.1,lead.online,<5,<5,<5,<5,5,6,7,8,9,10,11,12,13,14,15,"
+                        "16,,,,,1,2\n");
+    buf_reset(&text);
+    assess_json(&row, ASSESS_BY_CLAUSE, true, &text);
+    buf_append_u8(&text, 0);
+    const char *json = (const char *)text.data;
+    assert_ptr_equal(strstr(json, "{\"task\":\"2.1.1\",\"received_count\":\"<5\","), json);
+    assert_non_null(strstr(json, "\"missed_deliver_count\":5,"));
+    assert_non_null(strstr(json, "\"sign_median_s\":null,\"sign_worst_s\":null,"));
+    assert_non_null(strstr(json, "\"close_median_s\":1,\"close_worst_s\":2}"));
+    buf_reset(&text);
+    assess_words(&row, false, LANG_ZH, &text);
+    buf_append_u8(&text, 0);
+    assert_non_null(strstr((char *)text.data, "收到 1，签收 2（按时 3），超期 4，退回 10"));
+    assert_non_null(strstr((char *)text.data, "签收用时：中位 00:01:00，最长 1天01:00"));
+    assert_null(strstr((char *)text.data, "受理用时"));
+    buf_fini(&text);
+}
+
+static void what_rows_are_split_by_is_read_to_its_end(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", ",", "units", "unit;task", ",task", "task,,kind"};
+    unsigned by = 77;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(assess_by_parse(wrong[i], &by, NULL), E_BAD_VALUE);
+    assert_int_equal(by, 77);
+    assert_int_equal(assess_by_parse("kind,unit", &by, NULL), 0);
+    assert_int_equal(by, ASSESS_BY_KIND | ASSESS_BY_UNIT);
+}
+
 /* ---- from the core ------------------------------------------------------------------------------
  */
 
@@ -148,6 +207,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_count_what_the_clocks_say),
         cmocka_unit_test(rows_are_split_as_asked),
+        cmocka_unit_test(forms_say_the_same_row),
+        cmocka_unit_test(what_rows_are_split_by_is_read_to_its_end),
         scene_test(a_late_unit_is_told_apart_from_one_in_time),
     };
     return cmocka_run_group_tests_name("unit.assess", tests, NULL, NULL);

@@ -41,6 +41,33 @@ struct period {
     const char *until;
 };
 
+static void a_period_is_a_year_a_quarter_a_month_or_a_day(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *from, *until;
+    } cases[] = {
+        {"2026", "2026-01-01", "2027-01-01"},    {"2026-Q1", "2026-01-01", "2026-04-01"},
+        {"2026-Q4", "2026-10-01", "2027-01-01"}, {"2024-02", "2024-02-01", "2024-03-01"},
+        {"2026-12", "2026-12-01", "2027-01-01"}, {"2024-02-29", "2024-02-29", "2024-03-01"}};
+    static const char *const wrong[] = {
+        "",           "26",     "2026-", "2026-13", "2026-00", "2026-Q0", "2026-Q5",    "2026/03",
+        "2026-02-29", "2026-3", "2999",  "1969",    "2026-1 ", "x026-03", "2026-03-100"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t from_ms = 0, until_ms = 0, wanted_ms = 0;
+        assert_true(day_period(cases[i].text, &from_ms, &until_ms));
+        assert_true(day_parse(cases[i].from, &wanted_ms));
+        assert_int_equal(from_ms, wanted_ms);
+        assert_true(day_parse(cases[i].until, &wanted_ms));
+        assert_int_equal(until_ms, wanted_ms);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        uint64_t from_ms = 1, until_ms = 2;
+        if (day_period(wrong[i], &from_ms, &until_ms)) fail_msg("%s", wrong[i]);
+        assert_int_equal(from_ms + until_ms, 3);
+    }
+}
+
 static void periods_of_2026_end_where_the_notice_says(void **state)
 {
     static const struct period periods[] = {
@@ -239,6 +266,7 @@ static void a_plan_may_have_neither(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_period_is_a_year_a_quarter_a_month_or_a_day),
         cmocka_unit_test(periods_of_2026_end_where_the_notice_says),
         cmocka_unit_test(office_hours_agree_with_counting_minutes),
         cmocka_unit_test(a_year_without_a_notice_is_said),

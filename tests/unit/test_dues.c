@@ -440,6 +440,124 @@ static void half_of_a_term_is_half_of_its_office_hours(void **state)
     }
 }
 
+/* ---- own figures --------------------------------------------------------------------------------
+ */
+
+struct own {
+    size_t count;
+    struct leadbus_own_leg legs[4];
+    char clauses[4][32];
+};
+
+static int keep_leg(void *ctx, const struct leadbus_own_leg *leg)
+{
+    struct own *own = ctx;
+    assert_true(own->count < 4);
+    (void)snprintf(own->clauses[own->count], 32, "%s", leg->clause);
+    own->legs[own->count++] = *leg;
+    return 0;
+}
+
+static struct own legs_of(struct fake_unit *unit, uint64_t from_ms, uint64_t until_ms)
+{
+    struct own own = {0};
+    struct leadbus lb = handle_of(unit);
+    assert_int_equal(leadbus_own_legs(&lb, from_ms, until_ms, keep_leg, &own, NULL, NULL), 0);
+    return own;
+}
+
+/* This unit thinks that it was in time; the journal says that it was not, and that is what counts.
+ */
+static void what_the_bus_called_missed_was_missed(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t ids[1][16], own_act[16];
+    send(fake, "lead.mandatory-report", "", ids[0]);
+    uint64_t begun_ms = fake->district->now_ms;
+    pass(fake, MINUTE_MS);
+    act(fake, "receipt.signed", "", ids[0], own_act);
+    struct own own = legs_of(police, 0, UINT64_MAX);
+    assert_int_equal(own.count, 1);
+    assert_int_equal(legs_of(school, 0, UINT64_MAX).count, 0); /* who sent it has no part in it */
+    const struct leadbus_term *sign = &own.legs[0].terms[PLAN_CLOCK_SIGN];
+    assert_string_equal(sign->term, "sign");
+    assert_int_equal(sign->missed, 0);
+    assert_int_equal(sign->record, 0);
+    assert_int_equal(sign->at_ms, begun_ms + MINUTE_MS);
+    assert_int_equal(sign->due_ms, begun_ms + 10 * MINUTE_MS);
+    assert_string_equal(own.clauses[0], "2.2.2.5");
+    assert_int_equal(own.legs[0].since_ms, begun_ms);
+    assert_int_equal(own.legs[0].plan_known, 1);
+    assert_int_equal(own.legs[0].terms[PLAN_CLOCK_DELIVER].at_ms, 0); /* the bus knows when */
+
+    Leadbus__Record record = LEADBUS__RECORD__INIT;
+    Leadbus__Tick tick = LEADBUS__TICK__INIT;
+    Leadbus__Missed missed[2] = {LEADBUS__MISSED__INIT, LEADBUS__MISSED__INIT};
+    Leadbus__Missed *list[] = {&missed[0], &missed[1]};
+    struct buf bytes = {0};
+    for (int i = 0; i < 2; i++) {
+        missed[i].index = own.legs[0].index + (uint64_t)i; /* the second is of no leg of ours */
+        missed[i].thread = fake_binary(ids[0], 16);
+        missed[i].clock = 1 + (i ? PLAN_CLOCK_CLOSE : PLAN_CLOCK_SIGN);
+        missed[i].due_ms = begun_ms + 30000;
+    }
+    char other[] = "health";
+    char *units[] = {other, police->keyring.unit};
+    for (int i = 0; i < 2; i++) { /* of another unit first, as the office would hear it */
+        tick.unit = units[i];
+        tick.n_missed = 2;
+        tick.missed = list;
+        record.rules = RECORD_RULES_VERSION;
+        record.time_ms = fake->district->now_ms;
+        record.what_case = LEADBUS__RECORD__WHAT_TICK;
+        record.tick = &tick;
+        buf_reset(&bytes);
+        assert_int_equal(record_encode(&record, &bytes, NULL), 0);
+        uint64_t index = fake_append(fake, buf_bytes(&bytes));
+        fake_notice(fake, police, index, buf_bytes(&bytes));
+        fake_run(fake);
+        own = legs_of(police, 0, UINT64_MAX);
+        sign = &own.legs[0].terms[PLAN_CLOCK_SIGN];
+        assert_int_equal(sign->missed, i);
+        assert_int_equal(sign->record, i ? index : 0);
+        assert_int_equal(own.legs[0].terms[PLAN_CLOCK_CLOSE].missed, 0);
+    }
+    assert_int_equal(sign->due_ms, begun_ms + 30000);
+    assert_int_equal(sign->at_ms, begun_ms + MINUTE_MS);
+    buf_fini(&bytes);
+}
+
+/* Its own clock is ahead; what counts is when the journal had it. */
+static void own_acts_count_from_their_receipt_at_its_time(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16], own_act[16];
+    send(fake, "lead.mandatory-report", "", id);
+    uint64_t begun_ms = fake->district->now_ms;
+    police->online = false;
+    pass(fake, 2 * MINUTE_MS);
+    act(fake, "receipt.signed", "", id, own_act);
+    struct own own = legs_of(police, 0, UINT64_MAX);
+    assert_int_equal(own.legs[0].terms[PLAN_CLOCK_SIGN].at_ms, 0);
+    assert_string_equal(own.legs[0].state, "delivered");
+    pass(fake, 3 * MINUTE_MS);
+    fake_online(fake, police);
+    own = legs_of(police, 0, UINT64_MAX);
+    assert_int_equal(own.legs[0].terms[PLAN_CLOCK_SIGN].at_ms, begun_ms + 5 * MINUTE_MS);
+    assert_string_equal(own.legs[0].state, "signed");
+    pass(fake, 3 * MINUTE_MS);
+    act(fake, "receipt.accepted", "", id, own_act);
+    act(fake, "receipt.closed", "unfounded", id, own_act);
+    own = legs_of(police, 0, UINT64_MAX);
+    assert_int_equal(own.legs[0].ended_by, LEADBUS_ACT_CLOSE);
+    assert_int_equal(own.legs[0].ended_ms, begun_ms + 8 * MINUTE_MS);
+
+    /* a period takes what began in it, and its first moment */
+    assert_int_equal(legs_of(police, begun_ms, begun_ms + 1).count, 1);
+    assert_int_equal(legs_of(police, begun_ms + 1, UINT64_MAX).count, 0);
+    assert_int_equal(legs_of(police, 0, begun_ms).count, 0);
+}
+
 /* ---- in words -----------------------------------------------------------------------------------
  */
 
@@ -493,6 +611,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_older_store_is_listed_once, setup, teardown),
         cmocka_unit_test(a_page_walks_an_index),
         cmocka_unit_test_setup_teardown(missed_terms_and_late_acts_stand_in_their_place, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_the_bus_called_missed_was_missed, setup, teardown),
+        cmocka_unit_test_setup_teardown(own_acts_count_from_their_receipt_at_its_time, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(each_rank_is_told_once_in_its_time, setup, teardown),
         cmocka_unit_test_setup_teardown(who_has_signed_is_not_pressed_further, setup, teardown),

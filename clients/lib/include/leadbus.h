@@ -697,6 +697,54 @@ LEADBUS_API int leadbus_thread_each(leadbus *lb, size_t limit,
                                                 const struct leadbus_thread_summary *one),
                                     void *ctx, struct leadbus_error *ret_error);
 
+/* ---- how this unit kept its terms ---------------------------------------------------------------
+ *
+ * What the assessment (考核) counts, of this unit alone and from what it holds: its own legs, with
+ * the moments that the journal gave them. What it sent and has no receipt for does not count yet;
+ * what the bus holds for it and has not delivered is not known here. */
+
+struct leadbus_term {
+    const char *term, *term_zh, *term_en; /* "sign"; static */
+    uint64_t due_ms;                      /* it had to be done before; 0: it did not run, or the
+                                             bus alone knows (delivery, unless it was missed) */
+    uint64_t at_ms;                       /* it was done, whole seconds; 0: not, or not yet */
+    int missed;
+    uint64_t record; /* that says so, by its journal index; 0: none came here, as of what was done
+                        late before anybody said so */
+};
+enum { LEADBUS_TERM_COUNT = 5 };
+struct leadbus_own_leg {
+    uint8_t thread[16], message[16]; /* that the leg is about */
+    const char *kind, *topic, *from; /* of it */
+    const char *clause, *citation;   /* task or duty that makes it ours; "": none */
+    uint64_t index, since_ms;        /* of the record that began the leg */
+    const char *state, *state_zh, *state_en;
+    struct leadbus_term terms[LEADBUS_TERM_COUNT];
+    uint64_t ended_ms;      /* nothing is owed any more; 0: something is */
+    int ended_by;           /* leadbus_act of its end; 0: none of those, or not ended */
+    int extended;           /* by this unit itself */
+    uint32_t extensions;    /* by whomever */
+    uint64_t paused_for_ms; /* in all, without the pause that lasts */
+    int paused;
+    int plan_known; /* 0: the plan that it began under is no longer held; its due moments are by a
+                       later one */
+};
+struct leadbus_own_state {
+    size_t size;
+    uint64_t record_count; /* the newest record held here is before this one */
+    uint64_t record_ms;    /* its time */
+    uint64_t pending;      /* messages of ours without a receipt */
+    uint64_t expired;      /* messages that ran out of time before they came: not counted */
+};
+/* Every leg of this unit that began in [from_ms, until_ms), threads in no order, within one in the
+ * journal's. `each` returns 0 to go on; strings and the leg live until it returns. Folds the
+ * headers of each thread that has one: the cost grows with the messages of those. ret_state may be
+ * NULL. */
+LEADBUS_API int leadbus_own_legs(leadbus *lb, uint64_t from_ms, uint64_t until_ms,
+                                 int (*each)(void *ctx, const struct leadbus_own_leg *leg),
+                                 void *ctx, struct leadbus_own_state *ret_state,
+                                 struct leadbus_error *ret_error);
+
 /* ---- state
  * --------------------------------------------------------------------------------------- */
 
