@@ -256,8 +256,15 @@ static void act_thread(struct core *core, const struct core_act *act)
 {
     struct core_thread *thread = &core->threads[act->parent->thread];
     if (act->effects & LIFECYCLE_EFFECT_BINDS) thread->bound = true;
-    if (act->effects & LIFECYCLE_EFFECT_LISTS) thread->listed = true;
-    if (act->effects & LIFECYCLE_EFFECT_UNLISTS) thread->listed = false;
+    if (act->effects & LIFECYCLE_EFFECT_LISTS) {
+        thread->listed = true;
+        thread->raised = act->urgency;
+        core_clocks_raise(core, thread, act);
+    }
+    if (act->effects & LIFECYCLE_EFFECT_UNLISTS) {
+        thread->listed = false;
+        thread->raised = 0;
+    }
     if (act->effects & LIFECYCLE_EFFECT_MOVES) thread->passed = true;
     if ((act->effects & LIFECYCLE_EFFECT_JOINS) && thread->bound)
         core->threads[act->other - core->threads].bound = true;
@@ -283,6 +290,7 @@ void core_act_init(const struct core *core, const Leadbus__Header *head,
         .now_ms = now_ms,
         .occurred_ms = head->occurred_ms,
         .due_ms = head->due_ms,
+        .urgency = (uint8_t)head->urgency,
         .rules = rules,
         .early = (head->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY) != 0,
         .about = CORE_NONE,

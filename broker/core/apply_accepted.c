@@ -173,8 +173,10 @@ static int fold_thread(struct core *core, const struct core_folding *folding,
         core_thread_join(&core->threads[*ret_thread], from, ROUTE_ROLE_ORIGINATOR,
                          folding->index + 1);
         int r = core_act(core, NULL, CORE_NONE, ret_act, ret_error);
-        if (r == 0 && (ret_act->effects & LIFECYCLE_EFFECT_LISTS))
+        if (r == 0 && (ret_act->effects & LIFECYCLE_EFFECT_LISTS)) {
             core->threads[*ret_thread].listed = true;
+            core->threads[*ret_thread].raised = ret_act->urgency;
+        }
         return r;
     }
     /* A thread is called by the id of the message that opened it. */

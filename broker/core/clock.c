@@ -12,6 +12,7 @@ static struct clocks_terms terms_of(const struct core *core, const struct core_i
         .kind = plan_kind_find(plan, held->slug),
         .expect = &held->kind,
         .topic = lead->topic ? held->topics[lead->topic - 1] : "",
+        .raised = core->threads[lead->thread].raised,
     };
 }
 
@@ -71,6 +72,23 @@ void core_clock_step(struct core *core, const struct core_party *party,
     clocks_step(&leg->clocks, &terms, step, act->act, core_unit_same(core, party->unit, act->from),
                 act->now_ms);
     push_changed(core, party->clocks, &before);
+}
+
+void core_clocks_raise(struct core *core, const struct core_thread *thread,
+                       const struct core_act *act)
+{
+    for (uint32_t m = thread->first; m != CORE_NONE; m = core->messages[m].next) {
+        const struct core_message *message = &core->messages[m];
+        for (size_t i = 0; i < message->party_count; i++) {
+            uint32_t slot = core->parties[message->party + i].clocks;
+            if (slot == CORE_NONE) continue;
+            struct core_clocks *leg = &core->clocks[slot];
+            struct clocks before = leg->clocks;
+            struct clocks_terms terms = terms_of(core, act->installed, lead_of(core, leg));
+            clocks_raise(&leg->clocks, &terms, act->now_ms);
+            push_changed(core, slot, &before);
+        }
+    }
 }
 
 void core_clock_delivered(struct core *core, const struct core_party *party, uint64_t time_ms)

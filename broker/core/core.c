@@ -310,6 +310,12 @@ bool core_thread_listed(const struct core *core, const uint8_t thread_id[16])
     return thread && thread->listed;
 }
 
+unsigned core_thread_raised(const struct core *core, const uint8_t thread_id[16])
+{
+    const struct core_thread *thread = core_thread_find(core, bytes_of(thread_id, 16));
+    return thread ? thread->raised : 0;
+}
+
 /* The first message that was recorded at or after a time. */
 static size_t message_since(const struct core *core, uint64_t time_ms)
 {

@@ -246,6 +246,8 @@ struct core_thread_custody {
 struct core_thread_custody core_thread_custody(const struct core *core, const uint8_t thread[16]);
 /* Is it under supervision? false: no, or no such thread. */
 bool core_thread_listed(const struct core *core, const uint8_t thread[16]);
+/* The urgency by which its clocks run since then; 0: each by its own. */
+unsigned core_thread_raised(const struct core *core, const uint8_t thread[16]);
 /* Every leg that began within [from_ms, until_ms), in journal order; names stay valid until the
  * next apply. */
 void core_legs(const struct core *core, uint64_t from_ms, uint64_t until_ms,

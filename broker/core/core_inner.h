@@ -175,6 +175,7 @@ struct core_thread {
     bool passed;           /* a leg of it was passed on */
     bool bound;            /* the police opened a case of child trafficking */
     bool listed;           /* under supervision */
+    uint8_t raised;        /* by a message of that urgency; 0: it is not */
     uint32_t chain;        /* in core->chains; CORE_NONE: no step of any has come */
     uint64_t changed_size; /* journal size at which the list became what it is */
 };
@@ -402,6 +403,9 @@ uint32_t core_clock_facts(const struct core *core, const struct core_party *part
                           const struct core_act *act);
 void core_clock_step(struct core *core, const struct core_party *party,
                      const struct lifecycle_step *step, const struct core_act *act);
+/* The thread of the act is under supervision from now on, and what runs on it is due sooner. */
+void core_clocks_raise(struct core *core, const struct core_thread *thread,
+                       const struct core_act *act);
 void core_clock_delivered(struct core *core, const struct core_party *party, uint64_t time_ms);
 /* Marks a clock of a tick, 1 + enum plan_clock_index; false: it does not run, or not until then. */
 bool core_miss(struct core *core, struct core_message *message, uint16_t unit, uint32_t clock,
@@ -443,6 +447,7 @@ struct core_act {
     const struct core_thread *other;        /* NULL: it names none that `from` is on */
     const struct core_installed *installed; /* whose plan it was sent by */
     uint64_t now_ms, occurred_ms;           /* occurred_ms: as stated, or 0 */
+    uint8_t urgency;                        /* of the message */
     uint64_t due_ms; /* by when what it begins or takes up again is closed, as stated; or 0 */
     uint32_t rules;  /* it is decided by */
     bool early;      /* it states a reason for that */

@@ -242,6 +242,7 @@ static void digest_threads(const struct core *core, struct digest *digest)
         if (digest->rules > 1) buf_append_u8(buf, thread->bound);
         if (digest->rules > 1) buf_append_u8(buf, thread->passed);
         if (digest->rules > 1) buf_append_u8(buf, thread->listed);
+        if (digest->rules > 1) buf_append_u8(buf, thread->raised);
         if (digest->rules > 1 && thread->chain != CORE_NONE)
             digest_chain(&core->chains[thread->chain], buf);
         digest_flush(digest, DIGEST_CHUNK_BYTES);

@@ -220,6 +220,8 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     render_set(object, "purpose", item->purpose);
     render_set(object, "citation", item->citation);
     set_number(object, "urgency", item->urgency);
+    if (item->raised && (unsigned)item->raised < item->urgency)
+        set_number(object, "urgency_raised", (uint64_t)item->raised);
     set_number(object, "level", item->level);
     json_object_set_new(object, "flags", flags_json(item->flags));
     json_object_set_new(object, "must_sign",

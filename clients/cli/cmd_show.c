@@ -139,6 +139,19 @@ static void print_step(struct known_kinds *known, const json_t *item)
         cli_print_fields(section, json_object_get(schemas, name), 8);
 }
 
+/* Under supervision, and by which urgency its clocks run since then. */
+static void print_listed(const json_t *answer)
+{
+    long long raised = (long long)cli_number(answer, "urgency_raised");
+    if (!cli_true(answer, "listed")) return;
+    printf("%s", T("已挂牌督办", "under supervision"));
+    if (raised)
+        printf(T("，未办事项按紧急程度 %lld 计时（不晚于原期限）",
+                 ": what is open is due by urgency %lld, and no later than before"),
+               raised);
+    putchar('\n');
+}
+
 static void print_thread(struct cli *cli, const json_t *answer)
 {
     struct known_kinds known = {cli, json_object()};
@@ -149,6 +162,7 @@ static void print_thread(struct cli *cli, const json_t *answer)
                         : strcmp(status, "closed") == 0 ? T("已办结", "closed")
                                                         : T("无须办理", "nothing owed");
     printf("%s %s  %s\n", T("线索", "thread"), cli_get(answer, "id"), label);
+    print_listed(answer);
     for (size_t i = 0; i < json_array_size(timeline); i++) {
         const json_t *item = json_array_get(timeline, i);
         if (*cli_get(item, "notice"))

@@ -205,6 +205,11 @@ int leadbus_thread_listed(const leadbus_thread *thread)
     return thread->thread.listed;
 }
 
+int leadbus_thread_raised(const leadbus_thread *thread)
+{
+    return thread->thread.raised;
+}
+
 size_t leadbus_thread_step_count(const leadbus_thread *thread)
 {
     return thread->thread.step_count;

@@ -130,6 +130,7 @@ struct view_due view_due_of(const leadbus *lb, const struct thread_leg *leg)
 void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret)
 {
     const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
+    ret->raised = thread->raised;
     for (size_t i = 0; i < thread->leg_count; i++) {
         const struct thread_leg *leg = &thread->legs[i];
         enum lifecycle_state state = (enum lifecycle_state)leg->state;

@@ -139,16 +139,21 @@ static struct thread_leg *leg_put(struct thread *thread, const char *unit, const
     return leg;
 }
 
-static struct clocks_terms terms_of(const struct plan *plan, const struct thread_leg *leg)
+static struct clocks_terms terms_of(const struct thread *thread, const struct plan *plan,
+                                    const struct thread_leg *leg)
 {
     const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
-    return (struct clocks_terms){.plan = plan, .kind = kind, .expect = kind, .topic = leg->topic};
+    return (struct clocks_terms){.plan = plan,
+                                 .kind = kind,
+                                 .expect = kind,
+                                 .topic = leg->topic,
+                                 .raised = thread ? thread->raised : 0};
 }
 
 bool thread_leg_steps(const struct thread_leg *leg, const struct plan *plan,
                       uint64_t ret_at_ms[THREAD_STEP_COUNT])
 {
-    struct clocks_terms terms = terms_of(plan, leg);
+    struct clocks_terms terms = terms_of(NULL, plan, leg);
     bool fresh = leg->state == LIFECYCLE_SUBMITTED || leg->state == LIFECYCLE_DELIVERED;
     if (!fresh || !terms.kind || !plan_kind_expects(terms.kind, PLAN_ACT_SIGN)) return false;
     ret_at_ms[0] = leg->changed_ms;
@@ -158,10 +163,10 @@ bool thread_leg_steps(const struct thread_leg *leg, const struct plan *plan,
 }
 
 /* What the own machine has is delivered. */
-static void leg_begin(struct thread_leg *leg, const struct plan *plan, const char *self,
-                      uint64_t set_ms, uint64_t time_ms)
+static void leg_begin(const struct thread *thread, struct thread_leg *leg, const struct plan *plan,
+                      const char *self, uint64_t set_ms, uint64_t time_ms)
 {
-    struct clocks_terms terms = terms_of(plan, leg);
+    struct clocks_terms terms = terms_of(thread, plan, leg);
     terms.set_ms = set_ms;
     bool own = strcmp(leg->unit, self) == 0;
     leg->state = own ? LIFECYCLE_DELIVERED : LIFECYCLE_SUBMITTED;
@@ -183,7 +188,7 @@ static void add_legs(struct thread *thread, const struct plan *plan, const char 
             copy_text(leg->from, sizeof leg->from, head->from);
             copy_text(leg->topic, sizeof leg->topic, head->topic);
             leg->primary = primary;
-            leg_begin(leg, plan, self, head->due_ms, time_ms);
+            leg_begin(thread, leg, plan, self, head->due_ms, time_ms);
         }
         primary = false;
     }
@@ -200,7 +205,7 @@ static void move_leg(struct thread *thread, const struct plan *plan, size_t at, 
     copy_text(leg->reads_as, sizeof leg->reads_as, old.reads_as);
     copy_text(leg->topic, sizeof leg->topic, old.topic);
     leg->primary = old.primary;
-    leg_begin(leg, plan, self, 0, time_ms);
+    leg_begin(thread, leg, plan, self, 0, time_ms);
 }
 
 /* ---- acts ---------------------------------------------------------------------------------------
@@ -276,7 +281,7 @@ static struct lifecycle_query query_of(const struct thread *thread, const struct
     if (query.roles == 0) query.roles = 1u << LIFECYCLE_ROLE_COPY;
     query.facts = lifecycle_topic_facts(act, topic) | LIFECYCLE_FACT_ASKED | LIFECYCLE_FACT_WAITED |
                   LIFECYCLE_FACT_IN_TIME | LIFECYCLE_FACT_OTHER | LIFECYCLE_FACT_JOINABLE;
-    struct clocks_terms terms = terms_of(plan, leg);
+    struct clocks_terms terms = terms_of(thread, plan, leg);
     query.facts |= clocks_facts(&leg->clocks, &terms, 0);
     if (act != PLAN_ACT_ASK_RELEASE) query.facts |= LIFECYCLE_FACT_FREE;
     if (thread->listed) query.facts |= LIFECYCLE_FACT_LISTED;
@@ -286,12 +291,24 @@ static struct lifecycle_query query_of(const struct thread *thread, const struct
     return query;
 }
 
+/* It is under supervision by a message of that urgency, and what runs on it is due sooner. */
+static void list(struct thread *thread, const struct plan *plan, const Leadbus__Header *head,
+                 uint64_t time_ms)
+{
+    thread->listed = true;
+    thread->raised = (uint8_t)head->urgency;
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        struct clocks_terms terms = terms_of(thread, plan, &thread->legs[i]);
+        if (terms.kind) clocks_raise(&thread->legs[i].clocks, &terms, time_ms);
+    }
+}
+
 static void apply_step(struct thread *thread, const struct plan *plan, size_t at,
                        const struct lifecycle_step *step, enum plan_act act,
                        const Leadbus__Header *head, const char *self, uint64_t time_ms)
 {
     struct thread_leg *leg = &thread->legs[at];
-    struct clocks_terms terms = terms_of(plan, leg);
+    struct clocks_terms terms = terms_of(thread, plan, leg);
     terms.set_ms = head->due_ms;
     if (terms.kind)
         clocks_step(&leg->clocks, &terms, step, act, strcmp(leg->unit, head->from) == 0, time_ms);
@@ -300,8 +317,10 @@ static void apply_step(struct thread *thread, const struct plan *plan, size_t at
         copy_text(leg->outcome, sizeof leg->outcome, head->topic);
     if (step->effects & LIFECYCLE_EFFECT_RESUMES) leg->outcome[0] = 0;
     if (step->effects & LIFECYCLE_EFFECT_BINDS) thread->bound = true;
-    if (step->effects & LIFECYCLE_EFFECT_LISTS) thread->listed = true;
-    if (step->effects & LIFECYCLE_EFFECT_UNLISTS) thread->listed = false;
+    if (step->effects & LIFECYCLE_EFFECT_UNLISTS) {
+        thread->listed = false;
+        thread->raised = 0;
+    }
     leg->state = (uint8_t)step->next;
     if (step->effects & LIFECYCLE_EFFECT_MOVES)
         move_leg(thread, plan, at, self, head->target, time_ms);
@@ -311,6 +330,7 @@ static void apply_act(struct thread *thread, const struct plan *plan, const char
                       enum plan_act act, const Leadbus__Header *head, bool pending,
                       uint64_t time_ms)
 {
+    uint32_t effects = 0;
     bool any = false;
     struct meant meant =
         meant_by(thread, act, head->from, head->parent.len == 16 ? head->parent.data : NULL);
@@ -331,7 +351,9 @@ static void apply_act(struct thread *thread, const struct plan *plan, const char
         }
         any |= taken;
         if (taken) apply_step(thread, plan, i, &step, act, head, self, time_ms);
+        if (taken) effects |= step.effects;
     }
+    if (effects & LIFECYCLE_EFFECT_LISTS) list(thread, plan, head, time_ms);
     /* What changed nothing on its way is looked at again when its receipt comes. */
     if (any || !pending)
         act_put(thread, head->id.data, meant.one != SIZE_MAX ? meant.one : THREAD_ACT_ALL);
@@ -427,7 +449,7 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
         copy_text(thread->from, sizeof thread->from, head->from);
         thread->urgency = head->urgency;
         thread->opened_ms = time_ms;
-        if (kind && kind->act == PLAN_ACT_SUPERVISE) thread->listed = true;
+        if (kind && kind->act == PLAN_ACT_SUPERVISE) list(thread, plan, head, time_ms);
     }
     if (index != THREAD_PENDING) {
         thread->message_count++;

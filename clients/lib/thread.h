@@ -69,8 +69,9 @@ struct thread {
     size_t leg_count, leg_cap;
     struct thread_act *acts; /* at most THREAD_ACT_COUNT_MAX, the newest */
     size_t act_count, act_cap;
-    bool bound;  /* a case of child trafficking was opened */
-    bool listed; /* under supervision */
+    bool bound;     /* a case of child trafficking was opened */
+    bool listed;    /* under supervision */
+    uint8_t raised; /* by a message of that urgency, by which its clocks run; 0: it is not */
     struct thread_step *steps;
     size_t step_count, step_cap;
     struct chains_custody custody;   /* .unit: not used, the key stands beside */

@@ -5,7 +5,8 @@
 #include "clients/lib/thread_inner.h"
 
 enum {
-    THREAD_FORMAT = 5,
+    THREAD_FORMAT = 6,
+    THREAD_FORMAT_UNRAISED = 5,
     THREAD_FORMAT_DATELESS = 4,
     THREAD_FORMAT_CHAINLESS = 3,
     THREAD_FORMAT_CLOCKLESS = 2,
@@ -73,6 +74,7 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
     }
     buf_append_u8(ret_bytes, thread->bound);
     buf_append_u8(ret_bytes, thread->listed);
+    buf_append_u8(ret_bytes, thread->raised);
     buf_append_u16(ret_bytes, (uint16_t)thread->step_count);
     for (size_t i = 0; i < thread->step_count; i++) {
         put_text(ret_bytes, thread->steps[i].name);
@@ -224,6 +226,7 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
     }
     if (format != THREAD_FORMAT_BEFORE) decode_acts(&reader, thread);
     if (format >= THREAD_FORMAT_CHAINLESS) thread->listed = *take(&reader, 1) != 0;
+    if (format >= THREAD_FORMAT) thread->raised = *take(&reader, 1);
     if (format >= THREAD_FORMAT_DATELESS) decode_chains(&reader, thread);
     if (reader.bad || reader.rest.len != 0)
         return error_say(ret_error, E_BAD_FORM, "thread", "本地存储的内容损坏",

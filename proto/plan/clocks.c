@@ -27,6 +27,16 @@ static uint32_t due_of(const struct clocks_terms *terms, const struct plan_clock
         calendar_deadline(plan_calendar(terms->plan), from_ms, row->limit, row->unit, NULL));
 }
 
+/* By the row, or by the urgency that the thread was raised to where that is sooner. */
+static uint32_t first_due_of(const struct clocks_terms *terms, const struct plan_clock *row,
+                             uint64_t from_ms)
+{
+    const struct plan_clock *raised = plan_clock_of_urgency(terms->plan, terms->raised, row->clock);
+    uint32_t due_s = due_of(terms, row, from_ms);
+    uint32_t raised_s = raised ? due_of(terms, raised, from_ms) : UINT32_MAX;
+    return raised_s < due_s ? raised_s : due_s;
+}
+
 /* ---- starting -----------------------------------------------------------------------------------
  */
 
@@ -38,7 +48,7 @@ static void start(struct clocks *clocks, const struct clocks_terms *terms,
         if (clock == PLAN_CLOCK_CLOSE && clocks->dated) continue;
         if (row && plan_clock_owed(terms->expect, row->clock) && clocks->at_s[clock] == 0 &&
             plan_clock_start_of(terms->expect, row) == from)
-            clocks->due_s[clock] = due_of(terms, row, from_ms);
+            clocks->due_s[clock] = first_due_of(terms, row, from_ms);
     }
 }
 
@@ -67,7 +77,7 @@ static void restart(struct clocks *clocks, const struct clocks_terms *terms, uin
         clocks->at_s[again[i]] = 0;
         clocks->over &= (uint8_t) ~(1u << again[i]);
         if (row && plan_clock_owed(terms->expect, row->clock))
-            clocks->due_s[again[i]] = due_of(terms, row, time_ms);
+            clocks->due_s[again[i]] = first_due_of(terms, row, time_ms);
     }
     set_term(clocks, terms);
 }
@@ -78,13 +88,27 @@ uint64_t clocks_answer_due(const struct clocks_terms *terms, uint64_t time_ms)
     return row ? (uint64_t)due_of(terms, row, time_ms) * CLOCKS_SECOND_MS : 0;
 }
 
-/* ---- stopping -----------------------------------------------------------------------------------
- */
-
 static bool over(const struct clocks *clocks, enum plan_clock_index clock)
 {
     return (clocks->over >> clock & 1) != 0;
 }
+
+/* A clock that stands still has as much left as the urgency gives it now. */
+void clocks_raise(struct clocks *clocks, const struct clocks_terms *terms, uint64_t time_ms)
+{
+    for (int i = 0; i < PLAN_CLOCK_LEG_COUNT; i++) {
+        enum plan_clock_index clock = (enum plan_clock_index)i;
+        const struct plan_clock *raised = plan_clock_of_urgency(terms->plan, terms->raised, clock);
+        bool set = clock == PLAN_CLOCK_CLOSE && clocks->dated;
+        if (!raised || set || clocks->due_s[clock] == 0 || over(clocks, clock)) continue;
+        uint32_t due_s = due_of(terms, raised, time_ms);
+        if (clocks->paused_s != 0) due_s -= seconds_down(time_ms) - clocks->paused_s;
+        if (due_s < clocks->due_s[clock]) clocks->due_s[clock] = due_s;
+    }
+}
+
+/* ---- stopping -----------------------------------------------------------------------------------
+ */
 
 void clocks_miss(struct clocks *clocks, enum plan_clock_index clock)
 {

@@ -8,6 +8,10 @@
  * A message of a dated kind says itself by when it is to be closed: that clock runs from the
  * beginning, to that moment, and only what takes the leg up again may set another one.
  *
+ * A thread under supervision is as pressing as what put it there: what runs is due by that urgency
+ * from then on, and what starts later by the earlier of the two; nothing later than it was, and a
+ * day that was set stays.
+ *
  * A pause stops all of them; afterwards each has as long again as it had left. An extension moves
  * the term to close, from the moment that was due. Broker, replay and agents share this. Pure, no
  * allocation, thread-safe. */
@@ -39,6 +43,7 @@ struct clocks_terms {
     const struct plan_kind *kind;   /* of that plan; NULL: it has none like it, nothing starts */
     const struct plan_kind *expect; /* what the leg owes: as the kind was when the leg began */
     const char *topic;              /* "" : none */
+    uint8_t raised;  /* urgency of what put the thread under supervision; 0: it is not */
     uint64_t set_ms; /* by when it is to be closed, as the message that begins the leg, or takes it
                         up again, says; 0: it does not */
 };
@@ -50,6 +55,8 @@ void clocks_delivered(struct clocks *clocks, const struct plan_kind *expect, uin
 /* The leg took this step of the lifecycle by `act`; own: of the leg's own unit. */
 void clocks_step(struct clocks *clocks, const struct clocks_terms *terms,
                  const struct lifecycle_step *step, enum plan_act act, bool own, uint64_t time_ms);
+/* The thread is under supervision from now on (terms->raised): what runs is due sooner. */
+void clocks_raise(struct clocks *clocks, const struct clocks_terms *terms, uint64_t time_ms);
 /* The facts RUNS, EXTENDABLE, EXTENDED, PAUSED and DATED of enum lifecycle_fact. */
 uint32_t clocks_facts(const struct clocks *clocks, const struct clocks_terms *terms,
                       uint64_t now_ms);

@@ -513,6 +513,9 @@ size_t plan_clock_count(const struct plan *plan);
 const struct plan_clock *plan_clock(const struct plan *plan, size_t index);
 /* The clock of a message of this kind and topic: the kind's own, or that of its urgency. NULL: none
  * runs. `kind` is of this plan. */
+/* The row of an urgency alone; NULL: it has none. */
+const struct plan_clock *plan_clock_of_urgency(const struct plan *plan, unsigned urgency,
+                                               enum plan_clock_index clock);
 const struct plan_clock *plan_clock_of(const struct plan *plan, const struct plan_kind *kind,
                                        const char *topic, enum plan_clock_index clock);
 /* Does it run for a leg of this kind: is what it waits for expected? Being delivered always is. */

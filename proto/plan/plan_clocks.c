@@ -336,6 +336,15 @@ enum plan_clock_start plan_clock_start_of(const struct plan_kind *kind,
     return from;
 }
 
+const struct plan_clock *plan_clock_of_urgency(const struct plan *plan, unsigned urgency,
+                                               enum plan_clock_index clock)
+{
+    int16_t at = plan->clock_count > 0 && urgency >= 1 && urgency <= 4
+                     ? plan->clock_of_urgency[urgency][clock]
+                     : 0;
+    return at > 0 ? &plan->clocks[at - 1] : NULL;
+}
+
 const struct plan_clock *plan_clock_of(const struct plan *plan, const struct plan_kind *kind,
                                        const char *topic, enum plan_clock_index clock)
 {

@@ -382,6 +382,14 @@ static void terms_are_extended_paused_and_resumed(void **state)
              id);
     must(OFFICE, arguments, output);
     (void)wait_for(POLICE, "supervision.listing");
+    snprintf(arguments, sizeof arguments, "thread %s --json", id);
+    json_t *thread = must_json(POLICE, arguments, output);
+    assert_true(json_is_true(json_object_get(thread, "listed")));
+    assert_int_equal(json_integer_value(json_object_get(thread, "urgency_raised")), 2);
+    json_decref(thread);
+    snprintf(arguments, sizeof arguments, "thread %s", id);
+    assert_int_equal(agents_run_in(&agents, POLICE, "zh", arguments, output), 0);
+    if (!strstr(output, "已挂牌督办，未办事项按紧急程度 2 计时")) fail_msg("%s", output);
 }
 
 static void wrong_input_is_refused_with_its_path(void **state)

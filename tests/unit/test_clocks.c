@@ -348,6 +348,78 @@ static void what_is_supervised_stays_so_until_the_office_lifts_it(void **state)
     assert_false(core_thread_listed(scene->core, street->thread));
 }
 
+static uint64_t due_of(const struct scene *scene, const struct district_letter *letter,
+                       const char *unit, enum plan_clock_index clock)
+{
+    struct core_leg leg = scene_leg_view(scene, letter, unit);
+    return due(&leg.clocks, clock);
+}
+
+/* What is open on a listed thread is due by the listing's urgency, and never later than it was. */
+static void a_listing_raises_the_urgency_of_its_thread(void **state)
+{
+    struct scene *scene = *state;
+    const struct calendar *calendar = plan_calendar(scene->plan);
+    static const char listing[] = "supervision.listing", school[] = "education";
+    assert_int_equal(plan_kind_urgency(scene_kind(scene, listing), "case"), 2);
+    scene->district->now_ms = at("2023-11-15 09:00");
+    struct district_letter *slow =
+        scene_send(scene, "handoff.service-referral", "schooling", "civil-affairs", NULL);
+    uint64_t sign_ms = due_of(scene, slow, school, PLAN_CLOCK_SIGN);
+    uint64_t accept_ms = due_of(scene, slow, school, PLAN_CLOCK_ACCEPT);
+    scene->district->now_ms = at("2023-11-15 10:00");
+    uint64_t now_ms = scene->district->now_ms;
+    struct district_letter *listed = scene_send(scene, listing, "case", office, slow);
+    assert_int_equal(core_thread_raised(scene->core, slow->thread), 2);
+    assert_int_equal(due_of(scene, slow, school, PLAN_CLOCK_SIGN),
+                     calendar_deadline(calendar, now_ms, 2, CALENDAR_WORK_HOURS, NULL));
+    assert_int_equal(due_of(scene, slow, school, PLAN_CLOCK_ACCEPT), now_ms + 24 * HOUR_MS);
+    assert_true(due_of(scene, slow, school, PLAN_CLOCK_SIGN) < sign_ms);
+    assert_true(due_of(scene, slow, school, PLAN_CLOCK_ACCEPT) < accept_ms);
+    /* What starts meanwhile goes by it too. */
+    (void)scene_send(scene, "receipt.signed", "", school, slow);
+    (void)scene_send(scene, "receipt.accepted", "", school, slow);
+    assert_int_equal(due_of(scene, slow, school, PLAN_CLOCK_PROGRESS),
+                     calendar_deadline(calendar, now_ms, 3, CALENDAR_WORK_DAYS, NULL));
+    scene->district->now_ms = due_of(scene, slow, school, PLAN_CLOCK_PROGRESS);
+    assert_true(scene_tick(scene) > 0);
+    assert_true(scene_leg_view(scene, slow, school).clocks.missed >> PLAN_CLOCK_PROGRESS & 1);
+    /* Lifted, moments that were given stay; what starts then goes by its own. */
+    (void)scene_send(scene, listing, "lift-case", office, listed);
+    assert_int_equal(core_thread_raised(scene->core, slow->thread), 0);
+    /* What is more pressing is left alone, and so is a clock that has less. */
+    struct district_letter *lead = scene_send(scene, "lead.street-minor", "", school, NULL);
+    struct core_leg before = scene_leg_view(scene, lead, police);
+    scene->district->now_ms += MINUTE_MS / 2;
+    (void)scene_send(scene, listing, "case", office, lead);
+    struct core_leg after = scene_leg_view(scene, lead, police);
+    assert_memory_equal(before.clocks.due_s, after.clocks.due_s, sizeof before.clocks.due_s);
+}
+
+/* Paused and listed: each has as much left as it has by the two, once they run again. */
+static void a_listing_during_a_pause_counts_from_the_listing(void **state)
+{
+    struct scene *scene = *state;
+    struct clocks_terms terms = terms_of(scene, "handoff.service-referral");
+    struct clocks clocks;
+    clocks_begin(&clocks, &terms, at("2026-03-02 09:00"));
+    step(&clocks, &terms, PLAN_ACT_PAUSE, LIFECYCLE_SUBMITTED, LIFECYCLE_EFFECT_PAUSES,
+         "2026-03-02 10:00");
+    terms.raised = 2;
+    clocks_raise(&clocks, &terms, at("2026-03-04 10:00"));
+    step(&clocks, &terms, PLAN_ACT_RESUME, LIFECYCLE_SUBMITTED, LIFECYCLE_EFFECT_CONTINUES,
+         "2026-03-06 10:00");
+    assert_int_equal(due(&clocks, PLAN_CLOCK_ACCEPT), at("2026-03-07 10:00"));
+    /* A day that was set is not moved. */
+    terms = terms_of(scene, "supervision.inspection");
+    terms.set_ms = at("2026-12-31 00:00");
+    clocks_begin(&clocks, &terms, at("2026-03-02 09:00"));
+    terms.raised = 1;
+    clocks_raise(&clocks, &terms, at("2026-03-02 10:00"));
+    assert_int_equal(due(&clocks, PLAN_CLOCK_CLOSE), at("2026-12-31 00:00"));
+    assert_int_equal(due(&clocks, PLAN_CLOCK_ACCEPT), at("2026-03-02 11:00"));
+}
+
 /* The office sits with the police: what it does about them is seen by the procuratorate. */
 static void what_the_office_does_about_its_host_is_seen(void **state)
 {
@@ -383,6 +455,8 @@ int main(void)
         scene_test(an_unanswered_request_for_a_release_is_told),
         scene_test(what_the_office_does_about_its_host_is_seen),
         scene_test(what_is_supervised_stays_so_until_the_office_lifts_it),
+        scene_test(a_listing_raises_the_urgency_of_its_thread),
+        scene_test(a_listing_during_a_pause_counts_from_the_listing),
     };
     return cmocka_run_group_tests_name("unit.clocks", tests, NULL, NULL);
 }

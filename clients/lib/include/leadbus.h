@@ -491,6 +491,7 @@ struct leadbus_item {
     uint64_t due_ms;
     const char *due, *due_zh, *due_en; /* static */
     int overdue, paused;
+    int raised; /* the urgency by which the thread's clocks run while it is under supervision; 0 */
     /* Of an act in a thread: the term that had passed when it was done; "" where it was in time. */
     const char *late, *late_zh, *late_en; /* static */
     const struct leadbus_missed *missed; /* of a notice that terms were not kept; in a thread, those
@@ -652,6 +653,8 @@ LEADBUS_API int leadbus_thread_ask(leadbus *lb, const uint8_t *thread,
 LEADBUS_API void leadbus_thread_free(leadbus_thread *thread);
 LEADBUS_API int leadbus_thread_status(const leadbus_thread *thread); /* leadbus_thread_state */
 LEADBUS_API int leadbus_thread_listed(const leadbus_thread *thread); /* 1: under supervision */
+/* The urgency by which its clocks run since then, 1 to 4; 0: each by its own. */
+LEADBUS_API int leadbus_thread_raised(const leadbus_thread *thread);
 /* A step of one of the plan's chains, "rescue/handover", as far as this unit had the messages. */
 struct leadbus_step {
     const char *step, *name_zh, *name_en; /* names: "" where the plan has it no more */
