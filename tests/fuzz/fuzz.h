@@ -12,16 +12,30 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* For texts that random bytes never come near: the input is an edit of a good one. u16 (big endian)
- * where, u8 how many bytes go, the rest is put in. Appends the edited text. */
-static inline void fuzz_edit(struct bytes text, const uint8_t *data, size_t len, struct buf *ret)
+static inline void fuzz_edit_at(struct bytes text, size_t at, const uint8_t *data, size_t len,
+                                struct buf *ret)
 {
-    size_t at = len >= 2 ? ((size_t)data[0] << 8 | data[1]) % (text.len + 1) : text.len;
     size_t gone = len >= 3 ? data[2] : 0;
     if (gone > text.len - at) gone = text.len - at;
     buf_append(ret, text.data, at);
     if (len > 3) buf_append(ret, data + 3, len - 3);
     buf_append(ret, text.data + at + gone, text.len - at - gone);
+}
+
+/* For texts that random bytes never come near: the input is an edit of a good one. u16 (big endian)
+ * where, u8 how many bytes go, the rest is put in. Appends the edited text. */
+static inline void fuzz_edit(struct bytes text, const uint8_t *data, size_t len, struct buf *ret)
+{
+    size_t at = len >= 2 ? ((size_t)data[0] << 8 | data[1]) % (text.len + 1) : text.len;
+    fuzz_edit_at(text, at, data, len, ret);
+}
+
+/* The same for what is longer than 64 KiB: where is counted in 65,535th parts of it. */
+static inline void fuzz_edit_long(struct bytes text, const uint8_t *data, size_t len,
+                                  struct buf *ret)
+{
+    size_t part = len >= 2 ? (size_t)data[0] << 8 | data[1] : 0xffff;
+    fuzz_edit_at(text, text.len * part / 0xffff, data, len, ret);
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* Runs a target without libFuzzer: fuzz_<name> CORPUS_FOLDER. */
+/* Runs a target without libFuzzer: fuzz_<name> CORPUS_FOLDER [BITS]: each file as it is, with up to
+ * so many of its bits flipped one at a time, and cut short. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,27 +21,31 @@ static void run(const uint8_t *data, size_t len)
     free(copy);
 }
 
-static void run_file(const char *path)
+static void run_file(const char *path, size_t flips)
 {
     struct buf file = {0};
     struct error error = {0};
     CHECK(file_read(path, FILE_BYTES_MAX, &file, &error) == 0);
     run(file.data, file.len);
-    for (size_t i = 0; i < FLIPS && file.len; i++) {
-        size_t at = i * 7919 % file.len;
+    /* A short file has fewer bits than that, and each once is enough. */
+    for (size_t i = 0; i < flips && i < file.len * 8; i++) {
+        size_t at = file.len * 8 <= flips ? i / 8 : i * 7919 % file.len;
         uint8_t bit = (uint8_t)(1u << i % 8);
         file.data[at] ^= bit;
         run(file.data, file.len);
         file.data[at] ^= bit;
     }
-    for (size_t i = 0; i < CUTS; i++) run(file.data, file.len * i / CUTS);
+    size_t cuts = file.len < CUTS ? file.len : CUTS;
+    if (cuts > flips) cuts = flips;
+    for (size_t i = 0; i < cuts; i++) run(file.data, file.len * i / cuts);
     buf_fini(&file);
 }
 
 int main(int argc, char **argv)
 {
     size_t count = 0;
-    if (argc != 2) return 64;
+    if (argc != 2 && argc != 3) return 64;
+    size_t flips = argc == 3 ? strtoul(argv[2], NULL, 10) : FLIPS;
     DIR *folder = opendir(argv[1]);
     CHECK(folder != NULL);
     run(NULL, 0);
@@ -48,7 +53,7 @@ int main(int argc, char **argv)
         char path[1024];
         if (entry->d_name[0] == '.') continue;
         CHECK(snprintf(path, sizeof path, "%s/%s", argv[1], entry->d_name) < (int)sizeof path);
-        run_file(path);
+        run_file(path, flips);
         count++;
     }
     closedir(folder);

@@ -275,7 +275,7 @@ void district_bundle_bytes(struct district *district, uint64_t version, struct b
 {
     enum { FIXED_PARTS = 3, PARTS = FIXED_PARTS + PLAN_PART_COUNT_MAX };
     struct plan_files files;
-    struct buf content[FIXED_PARTS] = {0}, text = {0}, note = {0};
+    struct buf content[FIXED_PARTS] = {0}, bent[PARTS] = {0}, text = {0}, note = {0};
     Leadbus__BundlePart parts[PARTS], *list[PARTS];
     static const char *const names[FIXED_PARTS] = {"directory", "revocations", "brokers"};
     char previous[65];
@@ -303,6 +303,10 @@ void district_bundle_bytes(struct district *district, uint64_t version, struct b
             i < FIXED_PARTS ? buf_bytes(&content[i]) : files.parts[i - FIXED_PARTS].content;
         uint8_t hash[32];
         char hex[65];
+        if (district->bend_part) {
+            district->bend_part(name, bytes, &bent[i], district->bend_ctx);
+            bytes = buf_bytes(&bent[i]);
+        }
         leadbus__bundle_part__init(&parts[i]);
         parts[i].name = (char *)(uintptr_t)name;
         parts[i].content = data(bytes.data, bytes.len);
@@ -319,6 +323,7 @@ void district_bundle_bytes(struct district *district, uint64_t version, struct b
     bundle.parts = list;
     message_encode(&bundle.base, ret_bytes);
     for (size_t i = 0; i < FIXED_PARTS; i++) buf_fini(&content[i]);
+    for (size_t i = 0; i < PARTS; i++) buf_fini(&bent[i]);
     buf_fini(&text);
     buf_fini(&note);
     plan_files_free(&files);

@@ -67,6 +67,9 @@ struct district {
         const char *part, *old, *new;
     } edits[DISTRICT_EDIT_COUNT_MAX];
     uint8_t manifest_hashes[DISTRICT_VERSION_MAX][32]; /* by version; zeros: not made yet */
+    /* NULL, or has the parts of the next bundle be something else: signed for all the same. */
+    void (*bend_part)(const char *name, struct bytes content, struct buf *ret, void *ctx);
+    void *bend_ctx;
     const char *origin; /* that acknowledgements state; NULL: DISTRICT_ORIGIN */
     uint64_t letters;   /* sealed so far: ids and entropy come from it */
     size_t thread_count;

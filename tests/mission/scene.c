@@ -236,20 +236,26 @@ static int put(struct scene *scene, const struct core_request *request, struct t
     if (r == 0)
         r = core_apply(scene->core, core_size(scene->core), buf_bytes(&record), bundle, NULL,
                        &error);
-    if (r == 0 && core_size(scene->core) <= SCENE_FIRST_COUNT)
-        scene->first[core_size(scene->core) - 1] = record;
-    else
+    if (r != 0) {
         buf_fini(&record);
-    return r;
+        return r;
+    }
+    if (scene->record_count == scene->record_cap) {
+        scene->record_cap = scene->record_cap * 2 + 16;
+        scene->records = realloc(scene->records, scene->record_cap * sizeof *scene->records);
+        CHECK(scene->records != NULL);
+    }
+    scene->records[scene->record_count++] = record;
+    return 0;
 }
 
 void scene_records(const struct scene *scene, struct buf **ret_records, size_t *ret_count)
 {
-    *ret_records = calloc(SCENE_FIRST_COUNT, sizeof **ret_records);
+    *ret_records = calloc(scene->record_count, sizeof **ret_records);
     CHECK(*ret_records != NULL);
-    for (size_t i = 0; i < SCENE_FIRST_COUNT; i++)
-        buf_append_bytes(&(*ret_records)[i], buf_bytes(&scene->first[i]));
-    *ret_count = SCENE_FIRST_COUNT;
+    for (size_t i = 0; i < scene->record_count; i++)
+        buf_append_bytes(&(*ret_records)[i], buf_bytes(&scene->records[i]));
+    *ret_count = scene->record_count;
 }
 
 int scene_set_up(void **state)
@@ -277,7 +283,8 @@ int scene_tear_down(void **state)
     struct scene *scene = *state;
     bool balanced = core_stats_balanced(scene->core);
     for (size_t i = 0; i < scene->letter_count; i++) district_letter_free(scene->letters[i]);
-    for (size_t i = 0; i < SCENE_FIRST_COUNT; i++) buf_fini(&scene->first[i]);
+    for (size_t i = 0; i < scene->record_count; i++) buf_fini(&scene->records[i]);
+    free(scene->records);
     core_free(scene->core);
     district_free(scene->district);
     free(scene);

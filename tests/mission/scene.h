@@ -25,7 +25,7 @@
 #define SCENE_AREA         "120102006" /* of that street */
 #define SCENE_OTHER_STREET "st-dongxin"
 
-enum { SCENE_LETTER_COUNT_MAX = 256, SCENE_LEG_COUNT_MAX = 512, SCENE_FIRST_COUNT = 2 };
+enum { SCENE_LETTER_COUNT_MAX = 256, SCENE_LEG_COUNT_MAX = 512 };
 
 /* One broker and district, made anew by each test that wants them (scene_set_up). */
 struct scene {
@@ -35,7 +35,8 @@ struct scene {
     struct district_letter *letters[SCENE_LETTER_COUNT_MAX];
     uint64_t indexes[SCENE_LETTER_COUNT_MAX]; /* of their records */
     size_t letter_count;
-    struct buf first[SCENE_FIRST_COUNT]; /* the records that it began with */
+    struct buf *records; /* all that were folded, from the first on */
+    size_t record_count, record_cap;
 };
 
 int scene_set_up(void **state);
@@ -91,7 +92,7 @@ struct district_letter *scene_send_draft(struct scene *scene, const struct distr
 void expect_refused(struct scene *scene, const char *kind, const char *topic, const char *from,
                     const struct district_letter *parent, int code);
 void expect_draft_refused(struct scene *scene, const struct district_draft *draft, int code);
-/* The records that a fresh scene has, for who folds them again; the caller frees. */
+/* A copy of the records so far, for who folds them again; the caller frees. */
 void scene_records(const struct scene *scene, struct buf **ret_records, size_t *ret_count);
 /* What the core, or the routing before it, would answer; nothing is taken. */
 int scene_try(struct scene *scene, const struct district_draft *draft);

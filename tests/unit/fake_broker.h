@@ -57,6 +57,8 @@ struct fake {
     void (*bend_receipt)(struct fake *fake, Leadbus__Receipt *receipt);
     void (*bend_welcome)(struct fake *fake, Leadbus__Welcome *welcome);
     void (*bend_proof)(struct fake *fake, Leadbus__Proof *proof);
+    /* What is said, byte by byte. */
+    void (*bend_bytes)(struct fake *fake, struct buf *bytes);
     /* Frames that this broker does not know. */
     void (*other)(struct fake *fake, struct fake_unit *unit, const Leadbus__Frame *frame);
     /* Sees each envelope and its record ahead of the journal. */
@@ -133,6 +135,7 @@ static inline void fake_say(struct fake *fake, struct fake_unit *unit, Leadbus__
     struct buf bytes = {0};
     frame->version = 1;
     message_encode(&frame->base, &bytes);
+    if (fake->bend_bytes) fake->bend_bytes(fake, &bytes);
     CHECK(engine_frame(unit->engine, fake_moment(fake), buf_bytes(&bytes), NULL) == 0);
     buf_fini(&bytes);
 }
