@@ -99,7 +99,8 @@ static int execute(struct store *store, const char *sql, struct error *ret_error
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-/* The first value of a one-row query as text; empty when there is no row. */
+/* The first value of a one-row query as text; empty when there is no row. A pragma that changes
+ * something has done it only once it has run to its end. */
 static int query_text(struct store *store, const char *sql, char *ret_text, size_t cap,
                       struct error *ret_error)
 {
@@ -110,7 +111,7 @@ static int query_text(struct store *store, const char *sql, char *ret_text, size
     if (r == SQLITE_ROW) {
         const unsigned char *text = sqlite3_column_text(statement, 0);
         if (text) (void)snprintf(ret_text, cap, "%s", (const char *)text);
-        r = SQLITE_DONE;
+        r = sqlite3_step(statement);
     }
     int result = r == SQLITE_DONE ? 0 : failed(store, r, sql, ret_error);
     (void)sqlite3_finalize(statement);

@@ -114,7 +114,8 @@ uint64_t sqlite_column_u64(sqlite3_stmt *statement, int index)
 
 /* ---- opening */
 
-/* The first column of the only row, as text. */
+/* The first column of the only row, as text. A pragma that changes something has done it only once
+ * it has run to its end. */
 static int read_pragma(sqlite3 *db, const char *sql, char *ret_text, size_t size,
                        struct error *ret_error)
 {
@@ -123,6 +124,7 @@ static int read_pragma(sqlite3 *db, const char *sql, char *ret_text, size_t size
     int rc = sqlite_prepare(db, sql, &statement, ret_error);
     if (rc == 0) rc = sqlite_step(statement, &row, ret_error);
     if (rc == 0) (void)snprintf(ret_text, size, "%s", row ? sqlite_column_str(statement, 0) : "");
+    if (rc == 0 && row) rc = sqlite_step(statement, &row, ret_error);
     (void)sqlite3_finalize(statement);
     return rc;
 }

@@ -45,9 +45,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                                  {"full", {(const uint8_t *)"what", 4}}};
     static const struct seal_section bulletin[] = {{"notice", {(const uint8_t *)"news", 4}}};
     static struct fake fake;
+    static struct district *district;
     if (len == 0) return 0;
     edit = (struct edit){data + 1, len - 1, data[0] % 24, 0};
-    fake_init(&fake);
+    if (!district) district = district_new();
+    fake_init_on(&fake, district);
+    (void)fake_append(&fake, bytes_of_str("genesis"));
     struct fake_unit *school = fake_add(&fake, "education");
     struct fake_unit *police = fake_add(&fake, "police-hedong");
     fake.bend_bytes = bend;

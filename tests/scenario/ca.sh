@@ -22,7 +22,7 @@ refused() {
     grep -q "$word" err || fail "no $word: leadbus-ca $* ($(cat err))"
 }
 shows() { # FILE TEXT: the JSON of `show` has the text
-    "$ca" show --json --key-file key "$1" | grep -qF "$2" || fail "show $1: no $2"
+    "$ca" show --json --key-file key "$1" | grep -F "$2" >/dev/null || fail "show $1: no $2"
 }
 mode() { stat -c %a "$1"; }
 
@@ -64,7 +64,7 @@ done
 refused 75 '\[exists\]' request --unit health --keyring keys/health.keyring --out x --key-file key
 refused 65 '\[bad_value\]' request --unit 'Not A Slug' --keyring keys/x --out x --key-file key
 [ ! -e keys/x ] || fail "a keyring of a refused request"
-printf 'thirty-two letters are no raw key' | head -c 32 >text
+printf '%.32s' 'thirty-two letters are no raw key' >text
 chmod 600 text
 refused 65 '\[bad_value\]' show --key-file text keys/health.keyring
 printf '\375%.0s' {1..32} >wrong
@@ -183,7 +183,7 @@ refused 65 '\[bad_value\]' combine --out x whole b2
 "$ca" request --unit health --keyring keys/health2.keyring --out health2.request --key-file key >out
 "$ca" issue --replace --plan "$plan" --directory d health2.request >out
 shows d '"serial":5,"role":"unit","unit":"health"'
-if "$ca" show --json d | grep -q '"serial":4,'; then fail "the replaced certificate is still there"; fi
+if "$ca" show --json d | grep '"serial":4,' >/dev/null; then fail "the replaced certificate is still there"; fi
 
 # ---- a lost keyring: its certificate leaves the directory and is revoked all the same
 "$ca" request --unit police-hedong --keyring keys/police2.keyring --out police2.request --key-file key >out
@@ -210,13 +210,13 @@ refused 65 '\[keyring_sealed\]' show --passphrase-file pass keys/court.keyring
 if grep -aqF "$(printf '\376\376\376\376\376\376\376\376')" ./*.request auth/* keys/* d b1 whole out err; then
     fail "the raw key stands in a file"
 fi
-"$ca" --help | grep -q '信任根' || fail "Chinese without a locale"
-LANG=C "$ca" --help | grep -q '信任根' || fail "Chinese under C"
-LC_ALL=en_US.UTF-8 "$ca" issue --help | grep -q 'Usage: leadbus-ca issue' || fail "English under en_US"
+"$ca" --help | grep '信任根' >/dev/null || fail "Chinese without a locale"
+LANG=C "$ca" --help | grep '信任根' >/dev/null || fail "Chinese under C"
+LC_ALL=en_US.UTF-8 "$ca" issue --help | grep 'Usage: leadbus-ca issue' >/dev/null || fail "English under en_US"
 # The language is an option, before the command or after it.
-"$ca" --lang en --help | grep -q '^Usage: leadbus-ca' || fail "--lang en before the command"
-"$ca" issue --lang en --help | grep -q '^Usage: leadbus-ca issue' || fail "--lang en behind the command"
-LC_ALL=en_US.UTF-8 "$ca" issue --lang zh --help | grep -q '^用法：leadbus-ca issue' || fail "--lang zh"
+"$ca" --lang en --help | grep '^Usage: leadbus-ca' >/dev/null || fail "--lang en before the command"
+"$ca" issue --lang en --help | grep '^Usage: leadbus-ca issue' >/dev/null || fail "--lang en behind the command"
+LC_ALL=en_US.UTF-8 "$ca" issue --lang zh --help | grep '^用法：leadbus-ca issue' >/dev/null || fail "--lang zh"
 refused 64 '\-\-lang 应为 zh 或 en' issue --lang fr --help
 # What is wrong with a command line is said, not only how it should be.
 refused 64 '没有命令 nonsense' nonsense

@@ -226,7 +226,7 @@ check(status == 200 and headers["Content-Type"] == "text/html; charset=utf-8", f
 check(f'content="{headers["Content-Security-Policy"]}"'.replace("'", "&#39;") in data.decode(), "print: policies differ")
 check_problem(call("GET", f"/v1/messages/{THREAD}/print"), 422, "missing_field", "print without a form")
 check_problem(call("GET", f"/v1/messages/{THREAD}/print?form=letter"), 422, "bad_value", "print in another form")
-check_problem(call("GET", f"/v1/messages/{THREAD[:-1]}0/print?form=receipt"), 404, "not_found", "print of nothing")
+check_problem(call("GET", f"/v1/messages/{THREAD[:-1]}{int(THREAD[-1], 16) ^ 1:x}/print?form=receipt"), 404, "not_found", "print of nothing")
 check_problem(call("GET", f"/v1/messages/{THREAD}/print?form=handover"), 422, "bad_value", "print of no handover")
 
 # A template is to be filled in: none of its blanks is taken.

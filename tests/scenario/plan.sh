@@ -98,7 +98,7 @@ json 'all(f["waiver"]["reason_zh"] for f in j["findings"] if f["class"] == "waiv
 
 changed broken routes.tsv '\nhandoff.victim\t*\talways\tlead:2.2.4=civil-affairs' \
     '\nhandoff.victim\t*\talways\tlead:2.2.4=court'
-line=$(grep -n '^handoff.victim' broken/routes.tsv | head -1 | cut -d: -f1)
+line=$(grep -n -m 1 '^handoff.victim' broken/routes.tsv | cut -d: -f1)
 runs 1 lint broken
 says "routes.tsv:$line" '严重' '选择符不匹配任何单位' '[selector-empty]'
 LANG=en runs 1 lint broken
@@ -385,7 +385,7 @@ for kind in pipe folder device; do
         LANG=en_US.UTF-8 runs 74 "$command" odd
         complains odd/units.tsv
     done
-    printf 'a text\n' | LANG=en_US.UTF-8 runs 74 derive - --keys --units odd/units.tsv
+    LANG=en_US.UTF-8 runs 74 derive - --keys --units odd/units.tsv <<<'a text'
     complains odd/units.tsv
 done
 mkfifo pipe

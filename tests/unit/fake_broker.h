@@ -18,16 +18,18 @@ struct fake_unit {
     struct engine *engine;
     struct box *box;
     struct keyring keyring;
-    uint64_t position[2];
+    uint64_t position[2], acked[2];
     uint8_t running[2][32];
     struct buf delivered[FAKE_SIZE_MAX]; /* frames, to be asked for again */
     size_t delivered_count;
     bool online;
+    int failed; /* an error of its surroundings, where the test lets them fail */
     uint64_t changes;
 };
 
 struct fake {
     struct district *district;
+    bool borrowed; /* it goes on when this broker is gone */
     struct trust_root root;
     struct moment moment;
     uint64_t drawn;
@@ -57,6 +59,7 @@ struct fake {
     void (*bend_receipt)(struct fake *fake, Leadbus__Receipt *receipt);
     void (*bend_welcome)(struct fake *fake, Leadbus__Welcome *welcome);
     void (*bend_proof)(struct fake *fake, Leadbus__Proof *proof);
+    bool may_fail; /* a unit's disk: it is left alone from then on, until it is started again */
     /* What is said, byte by byte. */
     void (*bend_bytes)(struct fake *fake, struct buf *bytes);
     /* Frames that this broker does not know. */
@@ -130,13 +133,22 @@ static inline struct fake_unit *fake_unit(struct fake *fake, const char *key)
     return NULL;
 }
 
+static inline void fake_may(const struct fake *fake, struct fake_unit *unit, int code)
+{
+    if (code == 0) return;
+    CHECK(fake->may_fail && (code == E_IO || code == E_DISK_FULL));
+    unit->failed = code;
+}
+
 static inline void fake_say(struct fake *fake, struct fake_unit *unit, Leadbus__Frame *frame)
 {
     struct buf bytes = {0};
     frame->version = 1;
     message_encode(&frame->base, &bytes);
     if (fake->bend_bytes) fake->bend_bytes(fake, &bytes);
-    CHECK(engine_frame(unit->engine, fake_moment(fake), buf_bytes(&bytes), NULL) == 0);
+    if (!unit->failed)
+        fake_may(fake, unit,
+                 engine_frame(unit->engine, fake_moment(fake), buf_bytes(&bytes), NULL));
     buf_fini(&bytes);
 }
 
@@ -416,6 +428,7 @@ static inline void fake_ack(struct fake *fake, struct fake_unit *unit, const Lea
                              bytes_of(ack->signature.data, ack->signature.len),
                              unit->keyring.identity_public) == 0);
     fake->acks++;
+    unit->acked[body->lane] = body->position;
     fake->exceptions += body->n_exceptions;
     if (fake->tell && body->n_exceptions) fake_tell(fake, ack, fake->tell);
     if (body->n_exceptions) fake->exception_code = body->exceptions[0]->code;
@@ -500,10 +513,12 @@ static inline void fake_run(struct fake *fake)
         for (size_t i = 0; i < fake->unit_count; i++) {
             struct fake_unit *unit = &fake->units[i];
             struct buf frame;
-            CHECK(engine_flush(unit->engine, fake_moment(fake), NULL) == 0);
-            CHECK(box_commit(unit->box, NULL) == 0);
+            if (unit->failed) continue;
+            fake_may(fake, unit, engine_flush(unit->engine, fake_moment(fake), NULL));
+            if (!unit->failed) fake_may(fake, unit, box_commit(unit->box, NULL));
+            if (unit->failed) continue;
             if (engine_next_ms(unit->engine) == 0 && !unit->engine->reset) more = true;
-            while (engine_out(unit->engine, &frame)) {
+            while (!unit->failed && engine_out(unit->engine, &frame)) {
                 if (unit->online) fake_take(fake, unit, buf_bytes(&frame));
                 buf_fini(&frame);
                 more = true;
@@ -515,7 +530,7 @@ static inline void fake_run(struct fake *fake)
 static inline void fake_online(struct fake *fake, struct fake_unit *unit)
 {
     unit->online = true;
-    CHECK(engine_connected(unit->engine, fake_moment(fake), NULL) == 0);
+    fake_may(fake, unit, engine_connected(unit->engine, fake_moment(fake), NULL));
     fake_run(fake);
 }
 
@@ -581,15 +596,23 @@ static inline struct fake_unit *fake_add(struct fake *fake, const char *key)
     return unit;
 }
 
-/* An empty journal: the caller puts its first records. */
-static inline void fake_init_empty(struct fake *fake)
+/* An empty journal over a district that the caller keeps. */
+static inline void fake_init_on(struct fake *fake, struct district *district)
 {
     memset(fake, 0, sizeof *fake);
-    fake->district = district_new();
+    fake->district = district;
+    fake->borrowed = true;
     fake->root = fake->district->root;
     fake->bundle = 1;
     fake->origin = DISTRICT_ORIGIN;
     merkle_frontier_init(&fake->frontier);
+}
+
+/* An empty journal: the caller puts its first records. */
+static inline void fake_init_empty(struct fake *fake)
+{
+    fake_init_on(fake, district_new());
+    fake->borrowed = false;
 }
 
 static inline void fake_init(struct fake *fake)
@@ -608,7 +631,7 @@ static inline void fake_fini(struct fake *fake)
     }
     if (fake->hello) leadbus__hello_body__free_unpacked(fake->hello, NULL);
     buf_fini(&fake->checkpoint);
-    district_free(fake->district);
+    if (!fake->borrowed) district_free(fake->district);
 }
 
 #endif
