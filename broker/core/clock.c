@@ -30,8 +30,8 @@ static void push_changed(struct core *core, uint32_t slot, const struct clocks *
         uint64_t due_ms = (uint64_t)leg->clocks.due_s[i] * CLOCKS_SECOND_MS;
         bool changed = leg->clocks.due_s[i] != before->due_s[i];
         if (due_ms != 0 && (changed || resumed))
-            core_due_push(core,
-                          (struct core_due){due_ms, core->messages[leg->message].index, slot, i});
+            core_heap_push(&core->due,
+                           (struct core_due){due_ms, core->messages[leg->message].index, slot, i});
     }
 }
 
@@ -109,8 +109,8 @@ void core_ask(struct core *core, uint32_t slot, const struct core_installed *ins
     struct clocks_terms terms = terms_of(core, installed, lead);
     message->due_ms = clocks_answer_due(&terms, message->time_ms);
     if (message->due_ms != 0)
-        core_due_push(core,
-                      (struct core_due){message->due_ms, message->index, slot, PLAN_CLOCK_RELEASE});
+        core_heap_push(&core->due, (struct core_due){message->due_ms, message->index, slot,
+                                                     PLAN_CLOCK_RELEASE});
 }
 
 void core_answer(struct core *core, uint32_t slot)

@@ -5,12 +5,6 @@
 
 #include "broker/core/core_inner.h"
 
-int core_corrupt(struct error *ret_error, uint64_t index, const char *what)
-{
-    return error_set(ret_error, E_JOURNAL_CORRUPT, NULL, "record %llu: %s",
-                     (unsigned long long)index, what);
-}
-
 struct core *core_new(const uint8_t hash_key[16])
 {
     struct core *core = calloc(1, sizeof *core);
@@ -71,7 +65,7 @@ void core_free(struct core *core)
     free(core->rewraps);
     free(core->formers);
     free(core->items);
-    free(core->due);
+    core_heap_fini(&core->due);
     free(core->clocks);
     free(core->clauses);
     for (size_t i = 0; i < core->chain_count; i++) free(core->chains[i].steps);
@@ -133,11 +127,6 @@ const struct trust_bundle *core_bundle(const struct core *core)
 const struct trust_bundle *core_bundle_previous(const struct core *core)
 {
     return core->before.bundle;
-}
-
-uint64_t core_next_deadline_ms(const struct core *core)
-{
-    return core->due_count ? core->due[0].at_ms : UINT64_MAX;
 }
 
 bool core_entry_after(const struct core *core, const char *unit, unsigned lane, uint64_t position,
@@ -316,25 +305,11 @@ unsigned core_thread_raised(const struct core *core, const uint8_t thread_id[16]
     return thread ? thread->raised : 0;
 }
 
-/* The first message that was recorded at or after a time. */
-static size_t message_since(const struct core *core, uint64_t time_ms)
-{
-    size_t low = 0, high = core->message_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (core->messages[middle].time_ms < time_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 void core_legs(const struct core *core, uint64_t from_ms, uint64_t until_ms,
                void (*each)(void *ctx, const struct core_leg *leg), void *ctx)
 {
-    size_t end = message_since(core, until_ms);
-    for (size_t m = message_since(core, from_ms); m < end; m++) {
+    size_t end = core_message_from(core, CORE_MESSAGE_TIME, until_ms);
+    for (size_t m = core_message_from(core, CORE_MESSAGE_TIME, from_ms); m < end; m++) {
         const struct core_message *message = &core->messages[m];
         for (size_t i = 0; i < message->party_count; i++) {
             const struct core_party *party = &core->parties[message->party + i];

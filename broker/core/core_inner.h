@@ -245,6 +245,11 @@ struct core_due {
     uint32_t slot;
     uint32_t what;
 };
+/* By (at_ms, index), the first on top; what was done in time lingers inside. */
+struct core_heap {
+    struct core_due *items;
+    size_t count, cap;
+};
 /* What one tick takes, by index: expiries, or what one unit has missed. */
 struct core_due_list {
     struct core_due *items; /* the caller frees */
@@ -306,8 +311,7 @@ struct core {
     struct core_item *items;
     size_t item_count, item_cap;
     uint32_t item_free;
-    struct core_due *due; /* heap by (at_ms, index); what was done in time lingers inside */
-    size_t due_count, due_cap;
+    struct core_heap due;
     struct core_clocks *clocks;
     size_t clock_count, clock_cap;
     struct core_chain *chains;
@@ -324,118 +328,17 @@ struct core {
     bool broken; /* a record could not be folded: nothing may be asked any more */
 };
 
-/* Room for `need` items of `size` bytes in an array that doubles. */
-void *core_grow(void *items, size_t *cap, size_t need, size_t size);
-void core_effect_add(struct core_effects *effects, struct core_effect effect);
-int core_corrupt(struct error *ret_error, uint64_t index, const char *what);
-
-/* units.c: units, kinds, bundles */
-enum { CORE_UNIT_NONE = 0xffff, CORE_UNIT_ALARM = 0xfffe };
-uint16_t core_unit_find(const struct core *core, const char *key);
-uint16_t core_unit_put(struct core *core, const char *key);
-uint16_t core_unit_office(const struct core *core);
-/* 1 + place of a topic that the kind has or had, 0 of none. */
-uint16_t core_kind_topic(const struct core_kind *kind, const char *topic);
-/* The same unit as of the plan in force, successors resolved? */
-bool core_unit_same(const struct core *core, uint16_t a, uint16_t b);
-/* What a unit has become by the plan in force; itself, where that has no word of it. */
-uint16_t core_unit_now(const struct core *core, uint16_t unit);
-/* Of a recipient's citation; 0: of none of the plan's. */
-uint16_t core_clause(const struct core_installed *installed, const char *citation);
-void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t index,
-                  uint64_t time_ms);
-
-/* keys.c: epoch keys. A key counts only while it is live: its certificate stands in the bundle in
- * force, is not revoked and is within its validity. */
-bool core_key_live(const struct core *core, const struct core_epoch_key *key, uint64_t at_ms);
-/* The unit's key of that number and fingerprint, a live one ahead of others; NULL: never published.
- */
-const struct core_epoch_key *core_key_find(const struct core *core, uint16_t unit, uint64_t epoch,
-                                           struct bytes fingerprint, uint64_t at_ms,
-                                           bool *ret_live);
-/* Has the unit a key to seal to at that time that a sender who goes by `installed` can know of? */
-bool core_key_offered(const struct core *core, uint16_t unit,
-                      const struct core_installed *installed, uint64_t at_ms);
-const struct core_epoch_key *core_key_of_serial(const struct core *core, uint16_t unit,
-                                                uint64_t serial, uint64_t epoch);
-size_t core_key_usable_count(const struct core *core, uint64_t serial, uint16_t unit,
-                             uint64_t at_ms);
-int core_key_put(struct core *core, const Leadbus__EpochKeyBody *body, uint64_t serial,
-                 struct bytes raw, struct bytes signature, uint64_t index, uint64_t time_ms);
-
-/* queue.c: lanes and items */
-uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index,
-                       uint64_t expires_ms, uint32_t message);
-void core_item_release(struct core *core, uint32_t item);
-uint64_t core_lane_push(struct core *core, uint16_t unit, unsigned lane, uint32_t item,
-                        uint32_t flags);
-struct core_place *core_lane_at(const struct core_lane *lane, uint64_t position);
-void core_lane_pop(struct core *core, struct core_lane *lane);
-/* The place of the record at `index`, or NULL. */
-struct core_place *core_lane_find(const struct core_lane *lane, uint64_t index);
-void core_notify(struct core *core, const uint16_t *units, size_t count, struct bytes record,
-                 uint64_t index, struct core_effects *effects);
-void core_notify_on(struct core *core, unsigned lane, const uint16_t *units, size_t count,
-                    struct bytes record, uint64_t index, struct core_effects *effects);
-
-/* due.c: what falls due, and ticks */
-void core_due_push(struct core *core, struct core_due due);
-/* Whatever stands at the top still holds. */
-void core_due_settle(struct core *core);
-/* At most CORE_TICK_COUNT_MAX; none: nothing is due. */
-void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_list *ret_list);
-struct core_item *core_due_find(struct core *core, uint64_t index);
-int core_admit_tick(const struct core *core, const struct core_request *request, uint64_t now_ms,
-                    struct buf *ret_record, struct core_verdict *verdict);
-
-/* clock.c: the clocks of legs, and the time that a sender has to answer about a release */
-struct core_act;
-uint32_t core_clocks_new(struct core *core, uint32_t message, uint8_t place, uint16_t clause,
-                         const struct core_act *act);
-/* A request for a release, the message at `slot`, waits for its answer from now on. */
-void core_ask(struct core *core, uint32_t slot, const struct core_installed *installed);
-void core_answer(struct core *core, uint32_t slot);
-/* The time that the sender alone has is over. */
-bool core_answer_late(const struct core_message *message, uint64_t now_ms);
-bool core_asks(const struct core_message *message); /* and is not overdue */
-uint16_t core_asked(const struct core *core, const struct core_message *message); /* whom */
-uint32_t core_clock_facts(const struct core *core, const struct core_party *party,
-                          const struct core_act *act);
-void core_clock_step(struct core *core, const struct core_party *party,
-                     const struct lifecycle_step *step, const struct core_act *act);
-/* The thread of the act is under supervision from now on, and what runs on it is due sooner. */
-void core_clocks_raise(struct core *core, const struct core_thread *thread,
-                       const struct core_act *act);
-void core_clock_delivered(struct core *core, const struct core_party *party, uint64_t time_ms);
-/* Marks a clock of a tick, 1 + enum plan_clock_index; false: it does not run, or not until then. */
-bool core_miss(struct core *core, struct core_message *message, uint16_t unit, uint32_t clock,
-               uint64_t due_ms);
-
-/* thread.c: messages, threads, legs */
-struct core_message *core_message_find(const struct core *core, struct bytes id);
-struct core_message *core_message_at(const struct core *core, uint64_t index);
-struct core_message *core_message_of_hash(const struct core *core, const uint8_t hash[32]);
-struct core_thread *core_thread_find(const struct core *core, struct bytes id);
-bool core_thread_has(const struct core *core, const struct core_thread *thread, uint16_t unit);
-/* Participants in the numbers of a plan. */
-size_t core_thread_participants(const struct core *core, const struct core_installed *installed,
-                                const struct core_thread *thread,
-                                struct route_participant *ret_participants, size_t cap);
-void core_thread_join(struct core_thread *thread, uint16_t unit, enum route_role role,
-                      uint64_t size);
-struct core_party *core_party_find(const struct core *core, const struct core_message *message,
-                                   uint16_t unit);
-
-/* A unit as a reader of a message: a recipient, or who it was passed on to. */
-struct core_reader {
-    struct core_party *party; /* of the message, else of the transfer; NULL: no reader */
-    uint32_t sections;        /* those of the message that it may open */
-    uint32_t transfer;        /* the transfer's message, CORE_NONE: only a recipient */
+/* A record that is folded. */
+struct core_folding {
+    uint64_t index;
+    uint64_t time_ms;
+    uint32_t rules; /* that it was decided by */
+    struct bytes bytes;
+    const struct core_admitted *admitted; /* it is that record; else NULL */
+    struct core_effects *effects;
 };
-struct core_reader core_reader_find(const struct core *core, const struct core_message *message,
-                                    uint16_t unit);
 
-/* act.c: what an act does to the legs. */
+/* An act on its way through act.c, clock.c, chain.c and alarm.c. */
 struct core_act {
     enum plan_act act;
     const struct plan_kind *kind; /* of the message, and its topic */
@@ -458,32 +361,54 @@ struct core_act {
     uint32_t about;               /* the leg, where it is one; else CORE_NONE, CORE_LEG_NONE */
     uint8_t leg;
 };
-/* Fills in thread, target, other and facts of a message by its header and parent; NULL: it opens a
- * thread. */
-void core_act_init(const struct core *core, const Leadbus__Header *head,
-                   const struct core_message *parent, const struct core_installed *installed,
-                   const struct plan_kind *kind, uint16_t from, uint64_t now_ms, uint32_t rules,
-                   struct core_act *ret_act);
-/* Asks the lifecycle; with `change`, which is the same core, does it as well: `slot` is the place
- * that the act's message will have. Errors of lifecycle_next; E_TARGET_NOT_ALLOWED. */
-int core_act(const struct core *core, struct core *change, uint32_t slot, struct core_act *act,
-             struct error *ret_error) MUST_USE;
 
-/* chain.c: the chains of threads. core_act has filled the act in; thread: a place, CORE_NONE where
- * it opens one. With `change`, which is the same core, the message's steps are kept. E_CHAIN_ORDER.
+static inline struct bytes core_binary(ProtobufCBinaryData data)
+{
+    return bytes_of(data.data, data.len);
+}
+static inline ProtobufCBinaryData core_data(struct bytes bytes)
+{
+    return (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
+}
+
+/* The files stand on each other in the order of the sections from here on, and none calls one whose
+ * section is below its own. */
+
+/* ---- ground.c: what all stand on ----------------------------------------------------------------
  */
-int core_chain(const struct core *core, struct core *change, uint32_t thread, struct core_act *act,
-               struct error *ret_error) MUST_USE;
+/* Room for `need` items of `size` bytes in an array that doubles. */
+void *core_grow(void *items, size_t *cap, size_t need, size_t size);
+void core_effect_add(struct core_effects *effects, struct core_effect effect);
+int core_corrupt(struct error *ret_error, uint64_t index, const char *what);
 
-/* alarm.c: what is told because of chains. Of the message at `slot`, whose act core_chain kept. */
-void core_alarms(struct core *core, uint32_t slot, const struct core_act *act, uint64_t expires_ms);
-/* A clock of a leg was missed: the procuratorate, where it has a copy, supervises reports. */
-void core_alarm_missed(struct core *core, uint32_t slot, enum plan_clock_index clock,
-                       uint64_t due_ms, uint64_t now_ms);
-bool core_alarm_live(const struct core *core, uint32_t alarm);
-void core_alarm_told(const struct core *core, uint32_t alarm, struct core_told *ret);
+/* ---- heap.c: what falls due, in order of time ---------------------------------------------------
+ */
+void core_heap_push(struct core_heap *heap, struct core_due due);
+void core_heap_pop(struct core_heap *heap);
+/* Everything up to a moment, in no order that means anything; looks no further down than that. */
+void core_heap_each(const struct core_heap *heap, uint64_t time_ms,
+                    void (*each)(void *ctx, const struct core_due *due), void *ctx);
+void core_heap_fini(struct core_heap *heap);
 
-/* senders.c */
+/* ---- units.c: units, kinds, bundles -------------------------------------------------------------
+ */
+enum { CORE_UNIT_NONE = 0xffff, CORE_UNIT_ALARM = 0xfffe };
+uint16_t core_unit_find(const struct core *core, const char *key);
+uint16_t core_unit_put(struct core *core, const char *key);
+uint16_t core_unit_office(const struct core *core);
+/* 1 + place of a topic that the kind has or had, 0 of none. */
+uint16_t core_kind_topic(const struct core_kind *kind, const char *topic);
+/* The same unit as of the plan in force, successors resolved? */
+bool core_unit_same(const struct core *core, uint16_t a, uint16_t b);
+/* What a unit has become by the plan in force; itself, where that has no word of it. */
+uint16_t core_unit_now(const struct core *core, uint16_t unit);
+/* Of a recipient's citation; 0: of none of the plan's. */
+uint16_t core_clause(const struct core_installed *installed, const char *citation);
+void core_install(struct core *core, struct trust_bundle *take_bundle, uint64_t index,
+                  uint64_t time_ms);
+
+/* ---- senders.c: what each certificate has sent --------------------------------------------------
+ */
 const struct core_sender *core_sender_find(const struct core *core, uint64_t serial);
 struct core_sender *core_sender_put(struct core *core, uint64_t serial);
 const struct core_seen *core_sender_seen(const struct core_sender *sender, unsigned lane,
@@ -496,24 +421,28 @@ void core_sender_count(struct core_sender *sender, uint64_t time_ms);
 int core_sender_check_quota(const struct core *core, uint64_t serial, uint64_t now_ms,
                             struct core_verdict *verdict);
 
-/* rewraps.c: what was rewrapped before. `from` and `unit`: places of who rewraps and who reads. */
-/* E_DUPLICATE with verdict.index: this very body stands there, or as many as there may be. */
-int core_rewrap_check(const struct core *core, const Leadbus__RewrapBody *body, struct bytes raw,
-                      uint16_t from, uint16_t unit, struct core_verdict *verdict);
-void core_rewrap_note(struct core *core, const Leadbus__RewrapBody *body, struct bytes raw,
-                      uint16_t from, uint16_t unit, uint64_t index);
+/* ---- keys.c: epoch keys -------------------------------------------------------------------------
+ */
+/* A key counts only while it is live: its certificate stands in the bundle in force, is not revoked
+ * and is within its validity. */
+bool core_key_live(const struct core *core, const struct core_epoch_key *key, uint64_t at_ms);
+/* The unit's key of that number and fingerprint, a live one ahead of others; NULL: never published.
+ */
+const struct core_epoch_key *core_key_find(const struct core *core, uint16_t unit, uint64_t epoch,
+                                           struct bytes fingerprint, uint64_t at_ms,
+                                           bool *ret_live);
+/* Has the unit a key to seal to at that time that a sender who goes by `installed` can know of? */
+bool core_key_offered(const struct core *core, uint16_t unit,
+                      const struct core_installed *installed, uint64_t at_ms);
+const struct core_epoch_key *core_key_of_serial(const struct core *core, uint16_t unit,
+                                                uint64_t serial, uint64_t epoch);
+size_t core_key_usable_count(const struct core *core, uint64_t serial, uint16_t unit,
+                             uint64_t at_ms);
+int core_key_put(struct core *core, const Leadbus__EpochKeyBody *body, uint64_t serial,
+                 struct bytes raw, struct bytes signature, uint64_t index, uint64_t time_ms);
 
-/* admit_*.c. `now_ms` is record time. Each fills the verdict's error and returns the code. */
-int core_admit_submit(const struct core *core, const struct core_request *request, uint64_t now_ms,
-                      struct buf *ret_record, struct core_verdict *verdict);
-int core_admit_ack(const struct core *core, const struct core_request *request, uint64_t now_ms,
-                   struct buf *ret_record, struct core_verdict *verdict);
-int core_admit_key(const struct core *core, const struct core_request *request, uint64_t now_ms,
-                   struct buf *ret_record, struct core_verdict *verdict);
-int core_admit_rewrap(const struct core *core, const struct core_request *request, uint64_t now_ms,
-                      struct buf *ret_record, struct core_verdict *verdict);
-int core_admit_restored(const struct core *core, const struct core_request *request,
-                        uint64_t now_ms, struct buf *ret_record, struct core_verdict *verdict);
+/* ---- speaker.c: who may speak, and how a record begins ------------------------------------------
+ */
 /* The certificate that may speak for (serial, unit) on this connection and whose key signed. */
 int core_admit_speaker(const struct core *core, const struct core_request *request, uint64_t serial,
                        const char *unit, uint32_t suite, uint64_t now_ms,
@@ -523,37 +452,176 @@ Leadbus__Record core_record(const struct core_request *request, uint64_t now_ms,
 /* The rules that a request is decided by. */
 uint32_t core_rules(const struct core_request *request);
 
-/* apply_*.c */
-struct core_folding {
-    uint64_t index;
-    uint64_t time_ms;
-    uint32_t rules; /* that it was decided by */
-    struct bytes bytes;
-    const struct core_admitted *admitted; /* it is that record; else NULL */
-    struct core_effects *effects;
+/* ---- rewraps.c: what was rewrapped before -------------------------------------------------------
+ */
+/* `from` and `unit`: places of who rewraps and who reads. E_DUPLICATE with verdict.index: this very
+ * body stands there, or as many as there may be. */
+int core_rewrap_check(const struct core *core, const Leadbus__RewrapBody *body, struct bytes raw,
+                      uint16_t from, uint16_t unit, struct core_verdict *verdict);
+void core_rewrap_note(struct core *core, const Leadbus__RewrapBody *body, struct bytes raw,
+                      uint16_t from, uint16_t unit, uint64_t index);
+
+/* ---- thread.c: messages, threads, participants; core_thread_messages of core.h ------------------
+ */
+struct core_message *core_message_find(const struct core *core, struct bytes id);
+/* The first message whose index, or the time of whose record, is not below a value: a place. */
+enum core_message_order { CORE_MESSAGE_INDEX, CORE_MESSAGE_TIME };
+size_t core_message_from(const struct core *core, enum core_message_order order, uint64_t value);
+struct core_message *core_message_at(const struct core *core, uint64_t index);
+struct core_message *core_message_of_hash(const struct core *core, const uint8_t hash[32]);
+struct core_thread *core_thread_find(const struct core *core, struct bytes id);
+bool core_thread_has(const struct core *core, const struct core_thread *thread, uint16_t unit);
+/* Participants in the numbers of a plan. */
+size_t core_thread_participants(const struct core *core, const struct core_installed *installed,
+                                const struct core_thread *thread,
+                                struct route_participant *ret_participants, size_t cap);
+void core_thread_join(struct core_thread *thread, uint16_t unit, enum route_role role,
+                      uint64_t size);
+struct core_party *core_party_find(const struct core *core, const struct core_message *message,
+                                   uint16_t unit);
+
+/* A unit as a reader of a message: a recipient, or who it was passed on to. */
+struct core_reader {
+    struct core_party *party; /* of the message, else of the transfer; NULL: no reader */
+    uint32_t sections;        /* those of the message that it may open */
+    uint32_t transfer;        /* the transfer's message, CORE_NONE: only a recipient */
 };
+struct core_reader core_reader_find(const struct core *core, const struct core_message *message,
+                                    uint16_t unit);
+
+/* ---- queue.c: lanes and what waits in them; core_past of core.h ---------------------------------
+ */
+uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index,
+                       uint64_t expires_ms, uint32_t message);
+void core_item_release(struct core *core, uint32_t item);
+uint64_t core_lane_push(struct core *core, uint16_t unit, unsigned lane, uint32_t item,
+                        uint32_t flags);
+struct core_place *core_lane_at(const struct core_lane *lane, uint64_t position);
+void core_lane_pop(struct core *core, struct core_lane *lane);
+/* The place of the record at `index`, or NULL. */
+struct core_place *core_lane_find(const struct core_lane *lane, uint64_t index);
+void core_notify(struct core *core, const uint16_t *units, size_t count, struct bytes record,
+                 uint64_t index, struct core_effects *effects);
+void core_notify_on(struct core *core, unsigned lane, const uint16_t *units, size_t count,
+                    struct bytes record, uint64_t index, struct core_effects *effects);
+
+/* ---- clock.c: the clocks of legs, and the time that a sender has to answer about a release ------
+ */
+uint32_t core_clocks_new(struct core *core, uint32_t message, uint8_t place, uint16_t clause,
+                         const struct core_act *act);
+/* A request for a release, the message at `slot`, waits for its answer from now on. */
+void core_ask(struct core *core, uint32_t slot, const struct core_installed *installed);
+void core_answer(struct core *core, uint32_t slot);
+/* The time that the sender alone has is over. */
+bool core_answer_late(const struct core_message *message, uint64_t now_ms);
+bool core_asks(const struct core_message *message); /* and is not overdue */
+uint16_t core_asked(const struct core *core, const struct core_message *message); /* whom */
+uint32_t core_clock_facts(const struct core *core, const struct core_party *party,
+                          const struct core_act *act);
+void core_clock_step(struct core *core, const struct core_party *party,
+                     const struct lifecycle_step *step, const struct core_act *act);
+/* The thread of the act is under supervision from now on, and what runs on it is due sooner. */
+void core_clocks_raise(struct core *core, const struct core_thread *thread,
+                       const struct core_act *act);
+void core_clock_delivered(struct core *core, const struct core_party *party, uint64_t time_ms);
+/* Marks a clock of a tick, 1 + enum plan_clock_index; false: it does not run, or not until then. */
+bool core_miss(struct core *core, struct core_message *message, uint16_t unit, uint32_t clock,
+               uint64_t due_ms);
+
+/* ---- alarm.c: what is told because of chains ----------------------------------------------------
+ */
+/* Of the message at `slot`, whose act core_chain kept. */
+void core_alarms(struct core *core, uint32_t slot, const struct core_act *act, uint64_t expires_ms);
+/* A clock of a leg was missed: the procuratorate, where it has a copy, supervises reports. */
+void core_alarm_missed(struct core *core, uint32_t slot, enum plan_clock_index clock,
+                       uint64_t due_ms, uint64_t now_ms);
+bool core_alarm_live(const struct core *core, uint32_t alarm);
+void core_alarm_told(const struct core *core, uint32_t alarm, struct core_told *ret);
+int core_apply_alarm(struct core *core, const struct core_folding *folding,
+                     const Leadbus__Alarm *said, struct error *ret_error);
+
+/* ---- chain.c: the chains of threads, and their views of core.h ----------------------------------
+ */
+/* core_act has filled the act in; thread: a place, CORE_NONE where it opens one. With `change`,
+ * which is the same core, the message's steps are kept. E_CHAIN_ORDER. */
+int core_chain(const struct core *core, struct core *change, uint32_t thread, struct core_act *act,
+               struct error *ret_error) MUST_USE;
+
+/* ---- act.c: what an act does to the legs --------------------------------------------------------
+ */
+/* Fills in thread, target, other and facts of a message by its header and parent; NULL: it opens a
+ * thread. */
+void core_act_init(const struct core *core, const Leadbus__Header *head,
+                   const struct core_message *parent, const struct core_installed *installed,
+                   const struct plan_kind *kind, uint16_t from, uint64_t now_ms, uint32_t rules,
+                   struct core_act *ret_act);
+/* Asks the lifecycle; with `change`, which is the same core, does it as well: `slot` is the place
+ * that the act's message will have. Errors of lifecycle_next; E_TARGET_NOT_ALLOWED. */
+int core_act(const struct core *core, struct core *change, uint32_t slot, struct core_act *act,
+             struct error *ret_error) MUST_USE;
+
+/* ---- due.c: whether what falls due still holds, and ticks ---------------------------------------
+ */
+/* Whatever stands at the top still holds. */
+void core_due_settle(struct core *core);
+/* At most CORE_TICK_COUNT_MAX; none: nothing is due. */
+void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_list *ret_list);
+struct core_item *core_due_find(struct core *core, uint64_t index);
+int core_admit_tick(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                    struct buf *ret_record, struct core_verdict *verdict);
+int core_apply_tick(struct core *core, const struct core_folding *folding,
+                    const Leadbus__Tick *tick, struct error *ret_error);
+
+/* ---- apply_accepted.c ---------------------------------------------------------------------------
+ */
 int core_apply_accepted(struct core *core, const struct core_folding *folding,
                         const Leadbus__Accepted *accepted, struct error *ret_error);
+
+/* ---- apply_signed.c: acknowledgements, epoch keys and rewraps -----------------------------------
+ */
 int core_apply_ack(struct core *core, const struct core_folding *folding,
                    const Leadbus__Acknowledged *acknowledged, struct error *ret_error);
 int core_apply_key(struct core *core, const struct core_folding *folding,
                    const Leadbus__KeyPublished *published, struct error *ret_error);
-int core_apply_tick(struct core *core, const struct core_folding *folding,
-                    const Leadbus__Tick *tick, struct error *ret_error);
-int core_apply_alarm(struct core *core, const struct core_folding *folding,
-                     const Leadbus__Alarm *said, struct error *ret_error);
 int core_apply_rewrap(struct core *core, const struct core_folding *folding,
                       const Leadbus__Rewrapped *rewrapped, struct error *ret_error);
+
+/* ---- restored.c: a backup that was put back -----------------------------------------------------
+ */
+int core_admit_restored(const struct core *core, const struct core_request *request,
+                        uint64_t now_ms, struct buf *ret_record, struct core_verdict *verdict);
 int core_apply_restored(struct core *core, const struct core_folding *folding,
                         const Leadbus__Restored *restored, struct error *ret_error);
 
-static inline struct bytes core_binary(ProtobufCBinaryData data)
-{
-    return bytes_of(data.data, data.len);
-}
-static inline ProtobufCBinaryData core_data(struct bytes bytes)
-{
-    return (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
-}
+/* ---- apply.c: core_apply of core.h --------------------------------------------------------------
+ */
+
+/* ---- digest.c: core_digest of core.h ------------------------------------------------------------
+ */
+
+/* ---- admit_submit.c: envelopes -----------------------------------------------------------------
+ */
+/* Here and below: `now_ms` is record time; each fills in the verdict's error and returns its code.
+ */
+int core_admit_submit(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                      struct buf *ret_record, struct core_verdict *verdict);
+
+/* ---- admit_signed.c: acknowledgements, epoch keys and rewraps -----------------------------------
+ */
+int core_admit_ack(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                   struct buf *ret_record, struct core_verdict *verdict);
+int core_admit_key(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                   struct buf *ret_record, struct core_verdict *verdict);
+int core_admit_rewrap(const struct core *core, const struct core_request *request, uint64_t now_ms,
+                      struct buf *ret_record, struct core_verdict *verdict);
+
+/* ---- admit.c: core_admit of core.h --------------------------------------------------------------
+ */
+
+/* ---- request.c: core_request_of_record of core.h ------------------------------------------------
+ */
+
+/* ---- core.c: life, and the views of core.h ------------------------------------------------------
+ */
 
 #endif

@@ -1,42 +1,10 @@
-/* What falls due: one heap over the expiries of leads, the clocks of legs and the answers that are
- * waited for. An entry says when and where; whether it still holds is asked of what it is about, so
- * nobody takes entries out when something was done in time. */
+/* What falls due: the expiries of leads, the clocks of legs, the answers that are waited for and
+ * the alarms, all in one heap. An entry says when and where; whether it still holds is asked of
+ * what it is about, so nobody takes entries out when something was done in time. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/core/core_inner.h"
-
-static bool due_before(const struct core_due *a, const struct core_due *b)
-{
-    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->index < b->index;
-}
-
-void core_due_push(struct core *core, struct core_due due)
-{
-    core->due = core_grow(core->due, &core->due_cap, core->due_count + 1, sizeof *core->due);
-    size_t at = core->due_count++;
-    while (at > 0 && due_before(&due, &core->due[(at - 1) / 2])) {
-        core->due[at] = core->due[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    core->due[at] = due;
-}
-
-static void due_pop(struct core *core)
-{
-    struct core_due last = core->due[--core->due_count];
-    size_t at = 0;
-    for (;;) {
-        size_t child = at * 2 + 1;
-        if (child >= core->due_count) break;
-        if (child + 1 < core->due_count && due_before(&core->due[child + 1], &core->due[child]))
-            child++;
-        if (!due_before(&core->due[child], &last)) break;
-        core->due[at] = core->due[child];
-        at = child;
-    }
-    if (core->due_count > 0) core->due[at] = last;
-}
 
 static bool due_live(const struct core *core, const struct core_due *due)
 {
@@ -52,7 +20,12 @@ static bool due_live(const struct core *core, const struct core_due *due)
 
 void core_due_settle(struct core *core)
 {
-    while (core->due_count > 0 && !due_live(core, &core->due[0])) due_pop(core);
+    while (core->due.count > 0 && !due_live(core, &core->due.items[0])) core_heap_pop(&core->due);
+}
+
+uint64_t core_next_deadline_ms(const struct core *core)
+{
+    return core->due.count ? core->due.items[0].at_ms : UINT64_MAX;
 }
 
 struct core_item *core_due_find(struct core *core, uint64_t index)
@@ -92,35 +65,31 @@ static int due_order(const void *a, const void *b)
     return x->what < y->what ? -1 : x->what > y->what;
 }
 
-/* Walks no further down the heap than things are due. */
-static void due_gather(const struct core *core, uint64_t time_ms, struct core_due_list *list)
+/* What the first in rank has, of all that is due. */
+struct gathering {
+    const struct core *core;
+    struct core_due_list *list;
+};
+
+static void gather(void *ctx, const struct core_due *due)
 {
-    size_t open[64], depth = 0; /* places still to be looked at: one a level and its sibling */
-    if (core->due_count > 0) open[depth++] = 0;
-    while (depth > 0) {
-        size_t at = open[--depth];
-        const struct core_due *due = &core->due[at];
-        if (due->at_ms > time_ms) continue;
-        for (size_t child = at * 2 + 1; child <= at * 2 + 2 && child < core->due_count; child++) {
-            CHECK(depth < sizeof open / sizeof *open);
-            open[depth++] = child;
-        }
-        if (!due_live(core, due)) continue;
-        uint16_t unit = due_unit(core, due);
-        if (list->count > 0 && unit != list->unit) {
-            if (due_rank(unit) > due_rank(list->unit)) continue;
-            list->count = 0;
-        }
-        list->unit = unit;
-        list->items = core_grow(list->items, &list->cap, list->count + 1, sizeof *list->items);
-        list->items[list->count++] = *due;
+    const struct gathering *gathering = ctx;
+    struct core_due_list *list = gathering->list;
+    if (!due_live(gathering->core, due)) return;
+    uint16_t unit = due_unit(gathering->core, due);
+    if (list->count > 0 && unit != list->unit) {
+        if (due_rank(unit) > due_rank(list->unit)) return;
+        list->count = 0;
     }
+    list->unit = unit;
+    list->items = core_grow(list->items, &list->cap, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = *due;
 }
 
 void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_list *ret_list)
 {
     *ret_list = (struct core_due_list){.unit = CORE_UNIT_NONE};
-    due_gather(core, time_ms, ret_list);
+    core_heap_each(&core->due, time_ms, gather, &(struct gathering){core, ret_list});
     struct core_due *items = ret_list->items;
     size_t count = 0;
     if (ret_list->count > 1) qsort(items, ret_list->count, sizeof *items, due_order);

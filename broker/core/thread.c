@@ -11,19 +11,26 @@ struct core_message *core_message_find(const struct core *core, struct bytes id)
     return slot ? &core->messages[*slot] : NULL;
 }
 
-/* Messages stand in the order of their indexes. */
-struct core_message *core_message_at(const struct core *core, uint64_t index)
+/* Messages stand in the order of their indexes, and record time never falls. */
+size_t core_message_from(const struct core *core, enum core_message_order order, uint64_t value)
 {
     size_t low = 0, high = core->message_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (core->messages[middle].index < index)
+        const struct core_message *message = &core->messages[middle];
+        if ((order == CORE_MESSAGE_INDEX ? message->index : message->time_ms) < value)
             low = middle + 1;
         else
             high = middle;
     }
-    bool found = low < core->message_count && core->messages[low].index == index;
-    return found ? &core->messages[low] : NULL;
+    return low;
+}
+
+struct core_message *core_message_at(const struct core *core, uint64_t index)
+{
+    size_t place = core_message_from(core, CORE_MESSAGE_INDEX, index);
+    bool found = place < core->message_count && core->messages[place].index == index;
+    return found ? &core->messages[place] : NULL;
 }
 
 struct core_message *core_message_of_hash(const struct core *core, const uint8_t hash[32])

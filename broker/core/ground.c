@@ -1,4 +1,5 @@
-/* Arrays that grow, the list of effects among them. */
+/* What the other files stand on: arrays that grow, the list of effects among them, and the word for
+ * a journal that no broker has written. */
 #include <stdlib.h>
 
 #include "broker/core/core_inner.h"
@@ -27,4 +28,10 @@ void core_effects_fini(struct core_effects *effects)
     if (!effects) return;
     free(effects->items);
     *effects = (struct core_effects){0};
+}
+
+int core_corrupt(struct error *ret_error, uint64_t index, const char *what)
+{
+    return error_set(ret_error, E_JOURNAL_CORRUPT, NULL, "record %llu: %s",
+                     (unsigned long long)index, what);
 }
