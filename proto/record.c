@@ -139,15 +139,6 @@ int message_decode(const ProtobufCMessageDescriptor *descriptor, struct bytes in
     return result;
 }
 
-int message_decode_known(const ProtobufCMessageDescriptor *descriptor, struct bytes input,
-                         struct arena *arena, const ProtobufCMessage **ret, struct error *ret_error)
-{
-    ProtobufCMessage *message;
-    int result = unpack(descriptor, input, arena, &message, ret_error);
-    if (result == 0) *ret = message;
-    return result;
-}
-
 int record_encode(const Leadbus__Record *record, struct buf *ret_bytes, struct error *ret_error)
 {
     size_t len = leadbus__record__get_packed_size(record);

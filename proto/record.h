@@ -41,12 +41,6 @@ int message_decode(const ProtobufCMessageDescriptor *descriptor, struct bytes in
                    struct arena *arena, const ProtobufCMessage **ret,
                    struct error *ret_error) MUST_USE;
 
-/* The same of bytes that this program has just encoded or decoded: their form is not looked at
- * again. */
-int message_decode_known(const ProtobufCMessageDescriptor *descriptor, struct bytes input,
-                         struct arena *arena, const ProtobufCMessage **ret,
-                         struct error *ret_error) MUST_USE;
-
 /* One frame of the wire: version 1 and a known body. E_BAD_FORM, E_TOO_LARGE, E_UNKNOWN_FIELD,
  * E_VERSION_UNSUPPORTED. */
 int frame_decode(struct bytes input, struct arena *arena, const Leadbus__Frame **ret,

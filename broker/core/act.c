@@ -45,6 +45,16 @@ static bool leg_find(const struct core *core, const struct core_message *message
     return false;
 }
 
+static const struct core_thread *thread_of(const struct core *core, const struct core_act *act)
+{
+    return &core->threads[act->thread];
+}
+
+static const struct core_message *parent_of(const struct core *core, const struct core_act *act)
+{
+    return &core->messages[act->parent];
+}
+
 static const struct plan *plan_of(const struct core_act *act)
 {
     return trust_bundle_plan(act->installed->bundle);
@@ -69,8 +79,8 @@ static uint32_t roles_of(const struct core *core, const struct core_act *act,
         roles |= 1u << LIFECYCLE_ROLE_ORIGINATOR;
     if (unit_is(core, act, act->from, PLAN_DUTY_OFFICE)) roles |= 1u << LIFECYCLE_ROLE_OFFICE;
     if (roles == 0)
-        roles = core_thread_has(core, act->thread, act->from) ? 1u << LIFECYCLE_ROLE_COPY
-                                                              : 1u << LIFECYCLE_ROLE_NONE;
+        roles = core_thread_has(core, thread_of(core, act), act->from) ? 1u << LIFECYCLE_ROLE_COPY
+                                                                       : 1u << LIFECYCLE_ROLE_NONE;
     return roles;
 }
 
@@ -109,7 +119,7 @@ static bool released(const struct core *core, const struct core_act *act, uint32
 
 static bool joinable(const struct core *core, const struct core_act *act)
 {
-    for (uint32_t m = act->other->first; m != CORE_NONE; m = core->messages[m].next) {
+    for (uint32_t m = core->threads[act->other].first; m != CORE_NONE; m = core->messages[m].next) {
         const struct core_message *message = &core->messages[m];
         for (size_t i = 0; i < message->party_count; i++) {
             const struct core_party *party = &core->parties[message->party + i];
@@ -129,14 +139,14 @@ static uint32_t facts_of(const struct core *core, const struct core_act *act, ui
     const struct core_party *party = &core->parties[message->party + leg];
     uint32_t facts = act->facts;
     bool passes = act->act == PLAN_ACT_TRANSFER || act->act == PLAN_ACT_ASK_RELEASE;
-    if (act->thread->listed) facts |= LIFECYCLE_FACT_LISTED;
-    if (act->thread->bound && unit_is(core, act, party->unit, PLAN_DUTY_POLICE))
+    if (thread_of(core, act)->listed) facts |= LIFECYCLE_FACT_LISTED;
+    if (thread_of(core, act)->bound && unit_is(core, act, party->unit, PLAN_DUTY_POLICE))
         facts |= LIFECYCLE_FACT_BOUND;
     if (passes && (free_by_plan(core, act, lead) || released(core, act, about, leg)))
         facts |= LIFECYCLE_FACT_FREE;
-    if (act->act == PLAN_ACT_RELEASE && act->parent->bits & CORE_MESSAGE_ASKS) {
+    if (act->act == PLAN_ACT_RELEASE && parent_of(core, act)->bits & CORE_MESSAGE_ASKS) {
         facts |= LIFECYCLE_FACT_ASKED;
-        if (core_answer_late(act->parent, act->now_ms)) facts |= LIFECYCLE_FACT_WAITED;
+        if (core_answer_late(parent_of(core, act), act->now_ms)) facts |= LIFECYCLE_FACT_WAITED;
     }
     if (act->act == PLAN_ACT_OBJECT &&
         act->now_ms < calendar_deadline(plan_calendar(plan_of(act)),
@@ -145,8 +155,8 @@ static uint32_t facts_of(const struct core *core, const struct core_act *act, ui
         facts |= LIFECYCLE_FACT_IN_TIME;
     if (act->act == PLAN_ACT_EXTEND || act->act == PLAN_ACT_PAUSE || act->act == PLAN_ACT_RESUME)
         facts |= core_clock_facts(core, party, act);
-    if (act->other) facts |= LIFECYCLE_FACT_OTHER;
-    if (act->other && (act->facts & LIFECYCLE_FACT_MERGES) && joinable(core, act))
+    if (act->other != CORE_NONE) facts |= LIFECYCLE_FACT_OTHER;
+    if (act->other != CORE_NONE && (act->facts & LIFECYCLE_FACT_MERGES) && joinable(core, act))
         facts |= LIFECYCLE_FACT_JOINABLE;
     return facts;
 }
@@ -199,7 +209,7 @@ static int act_all(const struct core *core, struct core *change, uint32_t slot,
 {
     struct error order = {0}, role_error = {0};
     bool done = false;
-    uint32_t first = only ? slot_of(core, only) : act->thread->first;
+    uint32_t first = only ? slot_of(core, only) : thread_of(core, act)->first;
     for (uint32_t m = first; m != CORE_NONE; m = only ? CORE_NONE : core->messages[m].next) {
         for (uint8_t i = 0; i < core->messages[m].party_count; i++) {
             if (!(core->parties[core->messages[m].party + i].bits & CORE_PARTY_LEG)) continue;
@@ -254,7 +264,7 @@ static int check_target(const struct core *core, const struct core_act *act, uin
 /* What it does beyond the leg. */
 static void act_thread(struct core *core, const struct core_act *act)
 {
-    struct core_thread *thread = &core->threads[act->parent->thread];
+    struct core_thread *thread = &core->threads[act->thread];
     if (act->effects & LIFECYCLE_EFFECT_BINDS) thread->bound = true;
     if (act->effects & LIFECYCLE_EFFECT_LISTS) {
         thread->listed = true;
@@ -267,52 +277,20 @@ static void act_thread(struct core *core, const struct core_act *act)
     }
     if (act->effects & LIFECYCLE_EFFECT_MOVES) thread->passed = true;
     if ((act->effects & LIFECYCLE_EFFECT_JOINS) && thread->bound)
-        core->threads[act->other - core->threads].bound = true;
-    if (act->effects & LIFECYCLE_EFFECT_ANSWERS)
-        core_answer(core, (uint32_t)(act->parent - core->messages));
-}
-
-void core_act_init(const struct core *core, const Leadbus__Header *head,
-                   const struct core_message *parent, const struct core_installed *installed,
-                   const struct plan_kind *kind, uint16_t from, uint64_t now_ms, uint32_t rules,
-                   struct core_act *ret_act)
-{
-    *ret_act = (struct core_act){
-        .act = kind->act,
-        .kind = kind,
-        .topic = head->topic,
-        .facts = rules > 1 ? lifecycle_topic_facts(kind->act, head->topic) : 0,
-        .thread = parent ? &core->threads[parent->thread] : NULL,
-        .parent = parent,
-        .from = from,
-        .target = head->target[0] ? core_unit_find(core, head->target) : (uint16_t)CORE_UNIT_NONE,
-        .installed = installed,
-        .now_ms = now_ms,
-        .occurred_ms = head->occurred_ms,
-        .due_ms = head->due_ms,
-        .urgency = (uint8_t)head->urgency,
-        .rules = rules,
-        .early = (head->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY) != 0,
-        .about = CORE_NONE,
-        .leg = CORE_LEG_NONE,
-    };
-    const struct core_thread *other =
-        head->other.len > 0 ? core_thread_find(core, core_binary(head->other)) : NULL;
-    if (other && other != ret_act->thread && core_thread_has(core, other, from))
-        ret_act->other = other;
+        core->threads[act->other].bound = true;
+    if (act->effects & LIFECYCLE_EFFECT_ANSWERS) core_answer(core, act->parent);
 }
 
 int core_act(const struct core *core, struct core *change, uint32_t slot, struct core_act *act,
              struct error *ret_error)
 {
-    const struct core_message *parent = act->parent;
     int r = 0;
     if (act->act == PLAN_ACT_NONE) return 0;
-    if (!parent) { /* it opens the thread that it is about */
+    if (act->parent == CORE_NONE) { /* it opens the thread that it is about */
         if (act->act == PLAN_ACT_SUPERVISE) act->effects = LIFECYCLE_EFFECT_LISTS;
         return lifecycle_check_opening(act->kind, act->topic, ret_error);
     }
-    CHECK(act->thread != NULL);
+    const struct core_message *parent = parent_of(core, act);
     bool of_parent = parent->leg != CORE_LEG_NONE && lifecycle_act_of_parent(act->act);
     if (!lifecycle_act_on_thread(act->act) &&
         (of_parent || !leg_find(core, parent, act->from, &act->about, &act->leg)) &&

@@ -364,14 +364,14 @@ static int check_epoch(struct submission *s, size_t i)
     return 0;
 }
 
-static int check_act(struct submission *s)
+static int check_act(struct submission *s, struct core_letter *ret_letter)
 {
-    struct core_act act;
-    core_act_init(s->core, s->head, s->parent, s->installed, s->kind, s->from, s->now_ms, s->rules,
-                  &act);
-    int r = core_act(s->core, NULL, CORE_NONE, &act, &s->verdict->error);
-    uint32_t thread = s->thread ? (uint32_t)(s->thread - s->core->threads) : CORE_NONE;
-    return r != 0 ? r : core_chain(s->core, NULL, thread, &act, &s->verdict->error);
+    int r = core_letter_read(s->core, s->head, s->envelope->hash, s->now_ms, s->rules, ret_letter,
+                             &s->verdict->error);
+    CHECK(r == 0); /* every name in it was looked at */
+    struct core_act act = ret_letter->act;
+    r = core_act(s->core, NULL, CORE_NONE, &act, &s->verdict->error);
+    return r != 0 ? r : core_chain(s->core, NULL, &act, &s->verdict->error);
 }
 
 static int check_room(struct submission *s)
@@ -397,6 +397,7 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
 {
     const Leadbus__Header *head = request->envelope->head;
     const struct trust_certificate *certificate;
+    struct core_admitted *admitted = core->admitted;
     size_t before = ret_record->len;
     struct submission s = {
         .core = core,
@@ -421,7 +422,8 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
     if (r == 0)
         r = lifecycle_check_named(s.kind, head->topic, head->target, head->other.len > 0,
                                   &verdict->error);
-    if (r == 0) r = check_act(&s);
+    buf_reset(&admitted->record);
+    if (r == 0) r = check_act(&s, &admitted->letter);
     if (r == 0) r = check_room(&s);
     if (r == 0) r = check_chunks(&s, request->attachments_durable);
     if (r == 0)
@@ -429,9 +431,9 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
                                &verdict->error);
     if (r != 0) return r;
     verdict->accepted_flags = s.flags;
-    buf_reset(&core->admitted->record);
-    buf_append_bytes(&core->admitted->record,
-                     bytes_of(ret_record->data + before, ret_record->len - before));
-    memcpy(core->admitted->hash, request->envelope->hash, sizeof core->admitted->hash);
+    admitted->size = core->size;
+    admitted->time_ms = now_ms;
+    admitted->rules = s.rules;
+    buf_append(&admitted->record, ret_record->data + before, ret_record->len - before);
     return 0;
 }

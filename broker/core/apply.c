@@ -99,21 +99,48 @@ static int apply(struct core *core, const struct core_folding *folding,
     return core_corrupt(ret_error, folding->index, "no known body");
 }
 
-static int apply_checked(struct core *core, const struct core_folding *folding,
-                         const Leadbus__Record *record, struct trust_bundle **take,
-                         struct error *ret_error)
+/* What admit cannot have written. */
+static int check_record(const struct core *core, uint64_t index, const Leadbus__Record *record,
+                        struct error *ret_error)
 {
     if (record->rules == 0 || record->rules > RECORD_RULES_VERSION)
-        return core_corrupt(ret_error, folding->index, "decided by rules that are not known");
+        return core_corrupt(ret_error, index, "decided by rules that are not known");
     if (record->rules < core->rules)
-        return core_corrupt(ret_error, folding->index,
-                            "decided by rules older than those before it");
+        return core_corrupt(ret_error, index, "decided by rules older than those before it");
     if (record->time_ms < core->time_ms)
-        return core_corrupt(ret_error, folding->index, "before the record ahead of it");
-    bool genesis = record->what_case == LEADBUS__RECORD__WHAT_GENESIS;
-    if (genesis != (folding->index == 0))
-        return core_corrupt(ret_error, folding->index, "the genesis is the first record");
+        return core_corrupt(ret_error, index, "before the record ahead of it");
+    if ((record->what_case == LEADBUS__RECORD__WHAT_GENESIS) != (index == 0))
+        return core_corrupt(ret_error, index, "the genesis is the first record");
+    return 0;
+}
+
+static int apply_bytes(struct core *core, struct core_folding *folding, struct trust_bundle **take,
+                       struct error *ret_error)
+{
+    const Leadbus__Record *record;
+    arena_reset(core->scratch);
+    int r = record_decode(folding->bytes, core->scratch, &record, ret_error);
+    if (r == 0) r = check_record(core, folding->index, record, ret_error);
+    if (r != 0) return r;
+    folding->time_ms = record->time_ms;
+    folding->rules = record->rules;
     return apply(core, folding, record, take, ret_error);
+}
+
+/* Is it what was admitted last, and is the state still that which it was admitted on? */
+static bool is_admitted(const struct core *core, const struct core_folding *folding)
+{
+    const struct core_admitted *admitted = core->admitted;
+    return admitted->record.len > 0 && admitted->size == folding->index &&
+           admitted->rules >= core->rules &&
+           bytes_equal(folding->bytes, buf_bytes(&admitted->record));
+}
+
+static int apply_admitted(struct core *core, struct core_folding *folding, struct error *ret_error)
+{
+    folding->time_ms = core->admitted->time_ms;
+    folding->rules = core->admitted->rules;
+    return core_apply_letter(core, folding, &core->admitted->letter, ret_error);
 }
 
 int core_apply(struct core *core, uint64_t index, struct bytes record,
@@ -122,26 +149,10 @@ int core_apply(struct core *core, uint64_t index, struct bytes record,
 {
     CHECK(!core->broken);
     CHECK(index == core->size);
-    const Leadbus__Record *message;
-    const ProtobufCMessage *known;
     struct error error = {0};
-    arena_reset(core->scratch);
-    bool admitted = bytes_equal(record, buf_bytes(&core->admitted->record));
-    int r = admitted ? message_decode_known(&leadbus__record__descriptor, record, core->scratch,
-                                            &known, &error)
-                     : record_decode(record, core->scratch, &message, &error);
-    if (r == 0 && admitted) message = (const Leadbus__Record *)known;
-    if (r == 0) {
-        struct core_folding folding = {.index = index,
-                                       .time_ms = message->time_ms,
-                                       .rules = message->rules,
-                                       .bytes = record,
-                                       .admitted = admitted ? core->admitted : NULL,
-                                       .effects = effects};
-        r = apply_checked(core, &folding, message, &take_bundle, &error);
-        if (r == 0) core->time_ms = message->time_ms;
-        if (r == 0) core->rules = message->rules;
-    }
+    struct core_folding folding = {.index = index, .bytes = record, .effects = effects};
+    int r = is_admitted(core, &folding) ? apply_admitted(core, &folding, &error)
+                                        : apply_bytes(core, &folding, &take_bundle, &error);
     trust_bundle_free(take_bundle);
     if (r != 0) {
         core->broken = true;
@@ -152,6 +163,8 @@ int core_apply(struct core *core, uint64_t index, struct bytes record,
         return error_set(ret_error, E_JOURNAL_CORRUPT, error.field, "record %llu: %.200s",
                          (unsigned long long)index, error.detail);
     }
+    core->time_ms = folding.time_ms;
+    core->rules = folding.rules;
     core->size = index + 1;
     core_due_settle(core);
     return 0;

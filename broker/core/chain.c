@@ -53,12 +53,11 @@ static struct core_step *step_put(struct core_chain *chain, uint16_t name)
 }
 
 /* Steps of other plans stay as they are. */
-static void chain_keep(struct core *core, struct core_act *act, uint32_t thread,
-                       const struct chains_change *change)
+static void chain_keep(struct core *core, struct core_act *act, const struct chains_change *change)
 {
     const struct core_installed *installed = act->installed;
     size_t count = plan_step_count(trust_bundle_plan(installed->bundle));
-    struct core_chain *chain = chain_of(core, thread);
+    struct core_chain *chain = chain_of(core, act->thread);
     for (size_t k = 0; k < count; k++) {
         bool done = (change->done >> k & 1) != 0, owed = (change->owed >> k & 1) != 0;
         if (!done && !owed) continue;
@@ -73,7 +72,7 @@ static void chain_keep(struct core *core, struct core_act *act, uint32_t thread,
     act->ends = change->ends;
 }
 
-int core_chain(const struct core *core, struct core *change, uint32_t thread, struct core_act *act,
+int core_chain(const struct core *core, struct core *change, struct core_act *act,
                struct error *ret_error)
 {
     struct chains chains;
@@ -85,7 +84,7 @@ int core_chain(const struct core *core, struct core *change, uint32_t thread, st
         .kind = act->kind,
         .topic = act->topic,
         .from = act->installed->plan_of_unit[act->from],
-        .opens = thread == CORE_NONE || core->threads[thread].first == CORE_NONE,
+        .opens = act->parent == CORE_NONE,
         .early = act->early,
         .occurred_ms = act->occurred_ms,
         .now_ms = act->now_ms,
@@ -96,9 +95,9 @@ int core_chain(const struct core *core, struct core *change, uint32_t thread, st
         event.accepts = plan_kind_find(plan, held->slug);
         event.accepts_topic = lead->topic ? held->topics[lead->topic - 1] : "";
     }
-    chain_load(core, act->installed, thread, &chains);
+    chain_load(core, act->installed, act->thread, &chains);
     int r = chains_next(&chains, &event, &step, ret_error);
-    if (r == 0 && change && step.done != 0) chain_keep(change, act, thread, &step);
+    if (r == 0 && change && step.done != 0) chain_keep(change, act, &step);
     return r;
 }
 

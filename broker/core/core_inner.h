@@ -257,13 +257,6 @@ struct core_due_list {
     uint16_t unit; /* CORE_UNIT_NONE: expiries; CORE_UNIT_ALARM: an alarm */
 };
 
-/* The record of the envelope that was admitted last. Folding it next, as a broker does, need not
- * look at its form nor hash its header a second time. No part of the state. */
-struct core_admitted {
-    struct buf record;
-    uint8_t hash[32]; /* H of its envelope */
-};
-
 /* An origin that the journal had, and the record that ended it. */
 struct core_former {
     char origin[CORE_ORIGIN_LEN_MAX + 1];
@@ -334,7 +327,6 @@ struct core_folding {
     uint64_t time_ms;
     uint32_t rules; /* that it was decided by */
     struct bytes bytes;
-    const struct core_admitted *admitted; /* it is that record; else NULL */
     struct core_effects *effects;
 };
 
@@ -344,10 +336,10 @@ struct core_act {
     const struct plan_kind *kind; /* of the message, and its topic */
     const char *topic;
     uint32_t facts; /* what its topic means */
-    const struct core_thread *thread;
-    const struct core_message *parent;
+    /* Places, which stay when arrays move. CORE_NONE: it opens a thread, that one not made yet; it
+     * names no other that `from` is on. */
+    uint32_t thread, parent, other;
     uint16_t from, target;                  /* CORE_UNIT_NONE: it names none */
-    const struct core_thread *other;        /* NULL: it names none that `from` is on */
     const struct core_installed *installed; /* whose plan it was sent by */
     uint64_t now_ms, occurred_ms;           /* occurred_ms: as stated, or 0 */
     uint8_t urgency;                        /* of the message */
@@ -360,6 +352,31 @@ struct core_act {
     uint16_t giver;               /* of a gap: who had custody before it */
     uint32_t about;               /* the leg, where it is one; else CORE_NONE, CORE_LEG_NONE */
     uint8_t leg;
+};
+
+/* An envelope in the core's own numbers: all that is folded of it. */
+struct core_letter {
+    struct core_act act; /* as core_letter_read begins it */
+    uint8_t id[16], hash[32];
+    uint64_t serial, seq, expires_ms;
+    uint16_t kind, topic; /* as core_message.kind and .topic */
+    uint8_t urgency, lane;
+    uint8_t police; /* its sections that are for the police alone */
+    uint8_t recipient_count;
+    struct core_addressee {
+        uint16_t unit, clause;
+        uint8_t sections;
+        bool signs, unkeyed;
+    } recipients[LIMIT_RECIPIENT_COUNT_MAX];
+};
+
+/* The envelope that was admitted last. Folding its record next, as a broker does, need not read a
+ * second time what has just been looked up and written. No part of the state. */
+struct core_admitted {
+    struct buf record;
+    uint64_t size, time_ms; /* of the journal when it was admitted; of the record */
+    uint32_t rules;
+    struct core_letter letter;
 };
 
 static inline struct bytes core_binary(ProtobufCBinaryData data)
@@ -396,7 +413,8 @@ enum { CORE_UNIT_NONE = 0xffff, CORE_UNIT_ALARM = 0xfffe };
 uint16_t core_unit_find(const struct core *core, const char *key);
 uint16_t core_unit_put(struct core *core, const char *key);
 uint16_t core_unit_office(const struct core *core);
-/* 1 + place of a topic that the kind has or had, 0 of none. */
+/* 1 + place of a topic that the kind has or had, 0 of none; CORE_TOPIC_NONE: it never had that. */
+enum { CORE_TOPIC_NONE = 0xffff };
 uint16_t core_kind_topic(const struct core_kind *kind, const char *topic);
 /* The same unit as of the plan in force, successors resolved? */
 bool core_unit_same(const struct core *core, uint16_t a, uint16_t b);
@@ -544,21 +562,23 @@ int core_apply_alarm(struct core *core, const struct core_folding *folding,
  */
 /* core_act has filled the act in; thread: a place, CORE_NONE where it opens one. With `change`,
  * which is the same core, the message's steps are kept. E_CHAIN_ORDER. */
-int core_chain(const struct core *core, struct core *change, uint32_t thread, struct core_act *act,
+int core_chain(const struct core *core, struct core *change, struct core_act *act,
                struct error *ret_error) MUST_USE;
 
 /* ---- act.c: what an act does to the legs --------------------------------------------------------
  */
-/* Fills in thread, target, other and facts of a message by its header and parent; NULL: it opens a
- * thread. */
-void core_act_init(const struct core *core, const Leadbus__Header *head,
-                   const struct core_message *parent, const struct core_installed *installed,
-                   const struct plan_kind *kind, uint16_t from, uint64_t now_ms, uint32_t rules,
-                   struct core_act *ret_act);
 /* Asks the lifecycle; with `change`, which is the same core, does it as well: `slot` is the place
  * that the act's message will have. Errors of lifecycle_next; E_TARGET_NOT_ALLOWED. */
 int core_act(const struct core *core, struct core *change, uint32_t slot, struct core_act *act,
              struct error *ret_error) MUST_USE;
+
+/* ---- letter.c: envelopes in the core's own numbers ----------------------------------------------
+ */
+/* What a header means to this state, for a record of that time and those rules. E_JOURNAL_CORRUPT:
+ * nobody who was admitted has sent that. */
+int core_letter_read(const struct core *core, const Leadbus__Header *head, const uint8_t hash[32],
+                     uint64_t now_ms, uint32_t rules, struct core_letter *ret,
+                     struct error *ret_error) MUST_USE;
 
 /* ---- due.c: whether what falls due still holds, and ticks ---------------------------------------
  */
@@ -576,6 +596,9 @@ int core_apply_tick(struct core *core, const struct core_folding *folding,
  */
 int core_apply_accepted(struct core *core, const struct core_folding *folding,
                         const Leadbus__Accepted *accepted, struct error *ret_error);
+/* The same of what was read already. */
+int core_apply_letter(struct core *core, const struct core_folding *folding,
+                      const struct core_letter *letter, struct error *ret_error);
 
 /* ---- apply_signed.c: acknowledgements, epoch keys and rewraps -----------------------------------
  */

@@ -65,8 +65,7 @@ uint16_t core_kind_topic(const struct core_kind *kind, const char *topic)
     size_t i = 0;
     if (!topic[0]) return 0;
     while (i < kind->topic_count && strcmp(kind->topics[i], topic) != 0) i++;
-    CHECK(i < kind->topic_count); /* the route had it */
-    return (uint16_t)(i + 1);
+    return i < kind->topic_count ? (uint16_t)(i + 1) : (uint16_t)CORE_TOPIC_NONE;
 }
 
 static void kind_put_topics(struct core_kind *row, const struct plan_kind *kind)

@@ -117,17 +117,19 @@ uint64_t *map_find(const struct map *map, const void *key)
 
 uint64_t *map_put(struct map *map, const void *key, bool *ret_new)
 {
-    uint64_t *value = map_find(map, key);
-    if (ret_new) *ret_new = value == NULL;
-    if (value) return value;
+    uint64_t hash = hash_of(map, key);
+    size_t i = map->cap > 0 ? probe(map, key, hash) : 0;
+    bool new = map->cap == 0 || !map->tags[i];
+    if (ret_new) *ret_new = new;
+    if (!new) return slot_at(map, i) + map->key_words;
+    size_t cap = map->cap;
     int grown = map_reserve(map, 1, NULL);
     CHECK(grown == 0);
-    uint64_t hash = hash_of(map, key);
-    size_t i = probe(map, key, hash);
+    if (map->cap != cap) i = probe(map, key, hash);
     memcpy(slot_at(map, i), key, map->key_words * 8);
     map->tags[i] = tag_of(hash);
     map->len++;
-    value = slot_at(map, i) + map->key_words;
+    uint64_t *value = slot_at(map, i) + map->key_words;
     *value = 0;
     return value;
 }
