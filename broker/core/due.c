@@ -104,6 +104,12 @@ void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_li
 /* ---- ticks --------------------------------------------------------------------------------------
  */
 
+/* A message in a list: tag and length, of which there are less than 128, and itself. */
+static size_t field_len(const ProtobufCMessage *message)
+{
+    return 2 + protobuf_c_message_get_packed_size(message);
+}
+
 static int encode_missed(const struct core *core, const struct core_due_list *list,
                          Leadbus__Tick *tick, Leadbus__Record *record, struct buf *ret_record,
                          struct error *ret_error)
@@ -126,6 +132,9 @@ static int encode_missed(const struct core *core, const struct core_due_list *li
     tick->unit = core->units[list->unit]->key;
     tick->n_missed = list->count;
     tick->missed = listed;
+    /* As many as fit: the rest is the next record's. */
+    size_t len = protobuf_c_message_get_packed_size(&record->base);
+    while (len > LIMIT_RECORD_BYTES_MAX) len -= field_len(&listed[--tick->n_missed]->base);
     int r = record_encode(record, ret_record, ret_error);
     free(listed);
     free(missed);

@@ -166,6 +166,72 @@ static void a_clock_set_back_makes_nothing_due(void **state)
     assert_int_equal(scene_tick(scene), 0);
 }
 
+/* Sealed as the scene's letters are, and kept by nobody. */
+static void send_one(struct scene *scene)
+{
+    int code = 0;
+    struct core_verdict verdict;
+    struct error error;
+    struct buf record = {0};
+    struct district_draft draft = {
+        .kind = "lead.exploitation", .topic = "begging", .area = SCENE_AREA, .from = "education"};
+    struct district_letter *letter = district_seal(scene->district, &draft, &code);
+    assert_non_null(letter);
+    struct core_request request = {.type = CORE_SUBMIT, .now_ms = scene->district->now_ms};
+    request.conn_serial = letter->envelope.head->serial;
+    request.envelope = &letter->envelope;
+    request.signature_checked = true;
+    memcpy(request.checked_key, scene->district->units[letter->from].identity, 32);
+    assert_int_equal(core_admit(scene->core, &request, &record, &verdict), 0);
+    assert_int_equal(
+        core_apply(scene->core, core_size(scene->core), buf_bytes(&record), NULL, NULL, &error), 0);
+    buf_fini(&record);
+    district_letter_free(letter);
+}
+
+/* After an outage more may be due at once than one record holds. */
+static void terms_that_run_out_together_are_told_in_as_many_records_as_they_need(void **state)
+{
+    enum { LEAD_COUNT = 2500 };
+    struct scene *scene = *state;
+    size_t missed = 0, records = 0;
+    uint64_t last_index = 0;
+    for (int i = 0; i < LEAD_COUNT; i++) send_one(scene);
+    scene->district->now_ms = core_next_deadline_ms(scene->core);
+    struct core_request request = {.type = CORE_TICK, .now_ms = scene->district->now_ms};
+    for (;;) {
+        struct core_verdict verdict;
+        struct error error;
+        struct arena arena;
+        const Leadbus__Record *decoded;
+        struct buf record = {0};
+        int r = core_admit(scene->core, &request, &record, &verdict);
+        if (r != 0) {
+            assert_int_equal(r, E_NOT_FOUND);
+            break;
+        }
+        assert_true(record.len <= LIMIT_RECORD_BYTES_MAX);
+        arena_init(&arena, (size_t)LIMIT_RECORD_BYTES_MAX * 8);
+        assert_int_equal(record_decode(buf_bytes(&record), &arena, &decoded, &error), 0);
+        for (size_t i = 0; i < decoded->tick->n_missed; i++) {
+            assert_true(decoded->tick->missed[i]->index > last_index);
+            last_index = decoded->tick->missed[i]->index;
+        }
+        /* All but the last are as full as can be. */
+        missed += decoded->tick->n_missed;
+        if (missed < LEAD_COUNT) assert_true(record.len > LIMIT_RECORD_BYTES_MAX - 64);
+        records++;
+        arena_fini(&arena);
+        assert_int_equal(
+            core_apply(scene->core, core_size(scene->core), buf_bytes(&record), NULL, NULL, &error),
+            0);
+        buf_fini(&record);
+    }
+    assert_int_equal(missed, LEAD_COUNT);
+    assert_int_equal(records, 2);
+    assert_true(core_next_deadline_ms(scene->core) > scene->district->now_ms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +240,7 @@ int main(void)
         scene_test(units_that_become_one_go_on_with_their_legs),
         scene_test(another_plan_moves_no_moment_that_was_given),
         scene_test(a_clock_set_back_makes_nothing_due),
+        scene_test(terms_that_run_out_together_are_told_in_as_many_records_as_they_need),
     };
     return cmocka_run_group_tests_name("unit.long_threads", tests, NULL, NULL);
 }
