@@ -194,7 +194,10 @@ static int leg_act(const struct core *core, struct core *change, uint32_t slot,
     int r = lifecycle_next(&query, &step, ret_error);
     if (r != 0) return r;
     act->effects |= step.effects;
-    if (!change) return 0;
+    if (!change) {
+        core_clock_expect(core, party);
+        return 0;
+    }
     struct core_party *moved = &change->parties[message->party + leg];
     if (moved->state != step.next) moved->last = slot;
     moved->state = (uint8_t)step.next;
@@ -203,14 +206,14 @@ static int leg_act(const struct core *core, struct core *change, uint32_t slot,
     return 0;
 }
 
-/* Every leg that it fits, of one message or of the whole thread; at least one must. */
+/* Every leg that it fits, of one message or (CORE_NONE) of the whole thread; at least one must. */
 static int act_all(const struct core *core, struct core *change, uint32_t slot,
-                   struct core_act *act, const struct core_message *only, struct error *ret_error)
+                   struct core_act *act, uint32_t only, struct error *ret_error)
 {
     struct error order = {0}, role_error = {0};
     bool done = false;
-    uint32_t first = only ? slot_of(core, only) : thread_of(core, act)->first;
-    for (uint32_t m = first; m != CORE_NONE; m = only ? CORE_NONE : core->messages[m].next) {
+    uint32_t m = only != CORE_NONE ? only : thread_of(core, act)->first;
+    for (; m != CORE_NONE; m = only != CORE_NONE ? CORE_NONE : core->messages[m].next) {
         for (uint8_t i = 0; i < core->messages[m].party_count; i++) {
             if (!(core->parties[core->messages[m].party + i].bits & CORE_PARTY_LEG)) continue;
             struct error error = {0};
@@ -226,7 +229,7 @@ static int act_all(const struct core *core, struct core *change, uint32_t slot,
     if (done) return 0;
     if (role_error.code == 0 && order.code == 0 && lifecycle_act_is_note(act->act)) return 0;
     const struct error *why = role_error.code != 0 ? &role_error : &order;
-    if (why->code == 0 && only)
+    if (why->code == 0 && only != CORE_NONE)
         return error_say(ret_error, E_LIFECYCLE_ROLE, "parent", "%s：所引消息不须签收",
                          "%s: nobody has to sign for the message referred to",
                          plan_act_name(act->act));
@@ -234,7 +237,7 @@ static int act_all(const struct core *core, struct core *change, uint32_t slot,
         return error_say(ret_error, E_LIFECYCLE_ORDER, NULL, "%s：此线索没有未办结的承办单位",
                          "%s: no leg of this thread is open", plan_act_name(act->act));
     if (ret_error) *ret_error = *why;
-    if (ret_error && !only) ret_error->field[0] = 0; /* it is about the thread */
+    if (ret_error && only == CORE_NONE) ret_error->field[0] = 0; /* it is about the thread */
     return why->code;
 }
 
@@ -299,8 +302,8 @@ int core_act(const struct core *core, struct core *change, uint32_t slot, struct
         act->leg = parent->leg;
     }
     if (act->leg == CORE_LEG_NONE) {
-        r = act_all(core, change, slot, act, lifecycle_act_on_thread(act->act) ? NULL : parent,
-                    ret_error);
+        bool whole = lifecycle_act_on_thread(act->act);
+        r = act_all(core, change, slot, act, whole ? (uint32_t)CORE_NONE : act->parent, ret_error);
     } else {
         if (act->act == PLAN_ACT_TRANSFER || act->act == PLAN_ACT_ASK_RELEASE)
             r = check_target(core, act, act->about, ret_error);

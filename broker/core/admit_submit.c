@@ -21,6 +21,7 @@ struct submission {
     uint32_t flags;
     const struct core_thread *thread;  /* NULL: it opens one */
     const struct core_message *parent; /* NULL with it */
+    struct core_letter *letter;
 };
 
 /* Sent before? Asked ahead of everything that changes with time: a sender that repeats itself after
@@ -48,13 +49,11 @@ static int check_sequence(struct submission *s)
         return error_say(error, E_SEQ_WINDOW, "seq", "序号 %llu 超前：最多比已受理的大 %d（%llu）",
                          "%llu, at most %d above %llu", (unsigned long long)head->seq,
                          LIMIT_SEQ_WINDOW, (unsigned long long)highest);
-    const struct core_message *known = core_message_find(s->core, core_binary(head->id));
-    if (known) {
-        s->verdict->index = known->index;
-        return error_say(error, E_SEQ_REPLAYED, "id", "此编号已在日志第 %llu 条",
-                         "this id stands at %llu", (unsigned long long)known->index);
-    }
-    return 0;
+    uint32_t known = core_message_place(s->core, s->letter->id_hash, s->letter->id);
+    if (known == CORE_NONE) return 0;
+    s->verdict->index = s->core->messages[known].index;
+    return error_say(error, E_SEQ_REPLAYED, "id", "此编号已在日志第 %llu 条",
+                     "this id stands at %llu", (unsigned long long)s->verdict->index);
 }
 
 static int check_bundle(struct submission *s)
@@ -364,12 +363,11 @@ static int check_epoch(struct submission *s, size_t i)
     return 0;
 }
 
-static int check_act(struct submission *s, struct core_letter *ret_letter)
+static int check_act(struct submission *s)
 {
-    int r = core_letter_read(s->core, s->head, s->envelope->hash, s->now_ms, s->rules, ret_letter,
-                             &s->verdict->error);
+    int r = core_letter_read(s->core, s->head, s->now_ms, s->rules, s->letter, &s->verdict->error);
     CHECK(r == 0); /* every name in it was looked at */
-    struct core_act act = ret_letter->act;
+    struct core_act act = s->letter->act;
     r = core_act(s->core, NULL, CORE_NONE, &act, &s->verdict->error);
     return r != 0 ? r : core_chain(s->core, NULL, &act, &s->verdict->error);
 }
@@ -406,11 +404,17 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
         .now_ms = now_ms,
         .rules = core_rules(request),
         .verdict = verdict,
+        .letter = &admitted->letter,
     };
-    int r = core_admit_speaker(core, request, head->serial, head->from, head->suite, now_ms,
-                               &certificate, &verdict->error);
+    buf_reset(&admitted->record);
+    int r = core_letter_begin(core, head, request->envelope->hash, s.letter, &verdict->error);
+    CHECK(r == 0); /* its form was looked at when it was decoded */
+    r = core_admit_speaker(core, request, head->serial, head->from, head->suite, now_ms,
+                           &certificate, &verdict->error);
+    core_letter_expect(core, s.letter, CORE_LETTER_OPENING);
     if (r == 0) r = check_sequence(&s);
     if (r == 0) r = check_bundle(&s);
+    core_letter_expect(core, s.letter, CORE_LETTER_THREAD);
     if (r == 0) r = check_times(&s);
     if (r == 0) r = check_kind(&s);
     if (r == 0) r = check_attachments(&s);
@@ -422,8 +426,7 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
     if (r == 0)
         r = lifecycle_check_named(s.kind, head->topic, head->target, head->other.len > 0,
                                   &verdict->error);
-    buf_reset(&admitted->record);
-    if (r == 0) r = check_act(&s, &admitted->letter);
+    if (r == 0) r = check_act(&s);
     if (r == 0) r = check_room(&s);
     if (r == 0) r = check_chunks(&s, request->attachments_durable);
     if (r == 0)

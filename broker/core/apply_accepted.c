@@ -31,8 +31,10 @@ static uint32_t message_add(struct core *core, const struct core_folding *foldin
         .urgency = letter->urgency,
     };
     memcpy(message->id, letter->id, sizeof message->id);
-    *map_put(&core->message_of, message->id, NULL) = slot;
-    *map_put(&core->hash_of, letter->hash, NULL) = slot;
+    places_add(&core->message_of, letter->id_hash, slot);
+    core->hashes = core_grow(core->hashes, &core->hash_cap, slot + 1, sizeof *core->hashes);
+    memcpy(core->hashes[slot], letter->hash, sizeof *core->hashes);
+    places_add(&core->hash_of, letter->hash_hash, slot);
     /* What later acts ask about an act. */
     if (act->effects & LIFECYCLE_EFFECT_GIVES) message->target = core->messages[act->parent].target;
     if (act->effects & LIFECYCLE_EFFECT_MOVES) message->lead = core->messages[act->about].lead;
@@ -159,7 +161,7 @@ static int check_new(const struct core *core, const struct core_folding *folding
     uint64_t highest = sender ? sender->lanes[letter->lane].highest : 0;
     if (letter->seq == 0 || letter->seq > highest + LIMIT_SEQ_WINDOW ||
         core_sender_seen(sender, letter->lane, letter->seq) ||
-        core_message_find(core, bytes_of(letter->id, sizeof letter->id)))
+        core_message_place(core, letter->id_hash, letter->id) != CORE_NONE)
         return core_corrupt(ret_error, folding->index, "a replay");
     return 0;
 }
@@ -175,8 +177,10 @@ int core_apply_accepted(struct core *core, const struct core_folding *folding,
         message_decode(&leadbus__header__descriptor, header, core->scratch, &decoded, ret_error);
     if (r != 0) return r;
     sha256_labelled("leadbus/1 header", header, hash);
-    r = core_letter_read(core, (const Leadbus__Header *)decoded, hash, folding->time_ms,
-                         folding->rules, &letter, ret_error);
+    const Leadbus__Header *head = (const Leadbus__Header *)decoded;
+    r = core_letter_begin(core, head, hash, &letter, ret_error);
+    if (r == 0)
+        r = core_letter_read(core, head, folding->time_ms, folding->rules, &letter, ret_error);
     if (r == 0) r = check_new(core, folding, &letter, ret_error);
     return r != 0 ? r : core_apply_letter(core, folding, &letter, ret_error);
 }

@@ -91,6 +91,14 @@ void core_clocks_raise(struct core *core, const struct core_thread *thread,
     }
 }
 
+void core_clock_expect(const struct core *core, const struct core_party *party)
+{
+    if (party->clocks == CORE_NONE) return;
+    const struct core_clocks *leg = &core->clocks[party->clocks];
+    __builtin_prefetch(leg);
+    __builtin_prefetch((const uint8_t *)(leg + 1) - 1);
+}
+
 void core_clock_delivered(struct core *core, const struct core_party *party, uint64_t time_ms)
 {
     if (party->clocks == CORE_NONE) return;

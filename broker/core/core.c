@@ -11,8 +11,8 @@ struct core *core_new(const uint8_t hash_key[16])
     CHECK(core != NULL);
     memcpy(core->hash_key, hash_key, sizeof core->hash_key);
     map_init(&core->sender_of, 8, hash_key);
-    map_init(&core->message_of, 16, hash_key);
-    map_init(&core->hash_of, 32, hash_key);
+    places_init(&core->message_of, 16, hash_key);
+    places_init(&core->hash_of, 32, hash_key);
     map_init(&core->rewrap_of, 32, hash_key);
     map_init(&core->alarm_of, 8, hash_key);
     leadbus__configured__init(&core->config);
@@ -58,9 +58,11 @@ void core_free(struct core *core)
         for (unsigned lane = 0; lane < ENVELOPE_LANE_COUNT; lane++)
             free(core->senders[i].lanes[lane].seen);
     free(core->senders);
-    for (size_t i = 0; i < core->thread_count; i++) free(core->threads[i].participants);
+    for (size_t i = 0; i < core->thread_count; i++)
+        if (core->threads[i].far_cap > 0) free(core->threads[i].far);
     free(core->threads);
     free(core->messages);
+    free(core->hashes);
     free(core->parties);
     free(core->rewraps);
     free(core->formers);
@@ -72,8 +74,8 @@ void core_free(struct core *core)
     free(core->chains);
     free(core->alarms);
     map_fini(&core->sender_of);
-    map_fini(&core->message_of);
-    map_fini(&core->hash_of);
+    places_fini(&core->message_of);
+    places_fini(&core->hash_of);
     map_fini(&core->rewrap_of);
     map_fini(&core->alarm_of);
     trust_bundle_free(core->now.bundle);

@@ -128,8 +128,9 @@ void core_effects_fini(struct core_effects *effects);
 /* Folds the record at `index` (which must be core_size()). `bundle` is needed for a BundleInstalled
  * record only and is taken (owned by core from then on). effects NULL: not wanted (replay, start).
  * A record that a correct admit cannot have produced is the journal's corruption, not a refusal:
- * E_JOURNAL_CORRUPT, and the state must be thrown away. `trusted`: skip what start-up need not
- * check again. */
+ * E_JOURNAL_CORRUPT, and the state must be thrown away. The record that was admitted last, on this
+ * very state, is folded from what admission looked up; any other from its bytes, by the same
+ * function. */
 int core_apply(struct core *core, uint64_t index, struct bytes record,
                struct trust_bundle *take_bundle, struct core_effects *effects,
                struct error *ret_error) MUST_USE;

@@ -1,9 +1,9 @@
 /* core_inner: the state of the core and what its files share. Not for anyone else.
  *
  * Everything in here is a function of the journal's records alone. Arrays keep the order in which
- * records brought things; the maps only find them again, and nothing that is decided, written or
- * hashed walks a map. Slots of the item pool are the one thing that depends on history in another
- * way, so the digest never names a slot. */
+ * records brought things; maps and places only find them again, and nothing that is decided,
+ * written or hashed walks one. Slots of the item pool are the one thing that depends on history in
+ * another way, so the digest never names a slot. */
 #ifndef BROKER_CORE_CORE_INNER_H
 #define BROKER_CORE_CORE_INNER_H
 
@@ -11,6 +11,7 @@
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
 #include "proto/base/map.h"
+#include "proto/base/places.h"
 #include "proto/plan/chains.h"
 #include "proto/plan/clocks.h"
 
@@ -168,16 +169,22 @@ struct core_participant {
     uint8_t role; /* enum route_role */
 };
 
+/* 64 bytes; the participants of nearly every thread stand in it. */
+enum { CORE_PARTICIPANT_NEAR_COUNT = 8 };
 struct core_thread {
     uint32_t first, last; /* messages */
-    struct core_participant *participants;
-    uint32_t participant_count, participant_cap;
-    bool passed;           /* a leg of it was passed on */
-    bool bound;            /* the police opened a case of child trafficking */
-    bool listed;           /* under supervision */
-    uint8_t raised;        /* by a message of that urgency; 0: it is not */
-    uint32_t chain;        /* in core->chains; CORE_NONE: no step of any has come */
+    uint32_t chain;       /* in core->chains; CORE_NONE: no step of any has come */
+    uint16_t participant_count;
+    uint16_t far_cap;      /* 0: they are near */
     uint64_t changed_size; /* journal size at which the list became what it is */
+    union {
+        struct core_participant near[CORE_PARTICIPANT_NEAR_COUNT];
+        struct core_participant *far;
+    };
+    bool passed;    /* a leg of it was passed on */
+    bool bound;     /* the police opened a case of child trafficking */
+    bool listed;    /* under supervision */
+    uint8_t raised; /* by a message of that urgency; 0: it is not */
 };
 
 struct core_seen {
@@ -288,10 +295,12 @@ struct core {
     struct core_sender *senders;
     size_t sender_count, sender_cap;
 
-    struct map message_of; /* id, 16 bytes */
-    struct map hash_of;    /* H, 32 bytes: for rewraps */
     struct core_message *messages;
     size_t message_count, message_cap;
+    struct places message_of; /* by id */
+    uint8_t (*hashes)[32];    /* H of each message: for rewraps */
+    size_t hash_cap;
+    struct places hash_of;
     struct core_party *parties;
     size_t party_count, party_cap;
     struct core_thread *threads;
@@ -358,6 +367,8 @@ struct core_act {
 struct core_letter {
     struct core_act act; /* as core_letter_read begins it */
     uint8_t id[16], hash[32];
+    uint32_t id_hash, thread_hash; /* in core->message_of */
+    uint32_t hash_hash;            /* in core->hash_of */
     uint64_t serial, seq, expires_ms;
     uint16_t kind, topic; /* as core_message.kind and .topic */
     uint8_t urgency, lane;
@@ -369,6 +380,9 @@ struct core_letter {
         bool signs, unkeyed;
     } recipients[LIMIT_RECIPIENT_COUNT_MAX];
 };
+
+/* The message that opened its thread; then the thread, and that message's recipients. */
+enum core_letter_step { CORE_LETTER_OPENING, CORE_LETTER_THREAD };
 
 /* The envelope that was admitted last. Folding its record next, as a broker does, need not read a
  * second time what has just been looked up and written. No part of the state. */
@@ -482,12 +496,16 @@ void core_rewrap_note(struct core *core, const Leadbus__RewrapBody *body, struct
 /* ---- thread.c: messages, threads, participants; core_thread_messages of core.h ------------------
  */
 struct core_message *core_message_find(const struct core *core, struct bytes id);
+/* CORE_NONE, or where it stands, by the hash of its id. */
+uint32_t core_message_place(const struct core *core, uint32_t hash, const uint8_t id[16]);
 /* The first message whose index, or the time of whose record, is not below a value: a place. */
 enum core_message_order { CORE_MESSAGE_INDEX, CORE_MESSAGE_TIME };
 size_t core_message_from(const struct core *core, enum core_message_order order, uint64_t value);
 struct core_message *core_message_at(const struct core *core, uint64_t index);
 struct core_message *core_message_of_hash(const struct core *core, const uint8_t hash[32]);
 struct core_thread *core_thread_find(const struct core *core, struct bytes id);
+/* participant_count of them. */
+const struct core_participant *core_thread_list(const struct core_thread *thread);
 bool core_thread_has(const struct core *core, const struct core_thread *thread, uint16_t unit);
 /* Participants in the numbers of a plan. */
 size_t core_thread_participants(const struct core *core, const struct core_installed *installed,
@@ -541,6 +559,8 @@ void core_clock_step(struct core *core, const struct core_party *party,
 /* The thread of the act is under supervision from now on, and what runs on it is due sooner. */
 void core_clocks_raise(struct core *core, const struct core_thread *thread,
                        const struct core_act *act);
+/* Its clocks will be changed soon: brought close. */
+void core_clock_expect(const struct core *core, const struct core_party *party);
 void core_clock_delivered(struct core *core, const struct core_party *party, uint64_t time_ms);
 /* Marks a clock of a tick, 1 + enum plan_clock_index; false: it does not run, or not until then. */
 bool core_miss(struct core *core, struct core_message *message, uint16_t unit, uint32_t clock,
@@ -574,11 +594,17 @@ int core_act(const struct core *core, struct core *change, uint32_t slot, struct
 
 /* ---- letter.c: envelopes in the core's own numbers ----------------------------------------------
  */
-/* What a header means to this state, for a record of that time and those rules. E_JOURNAL_CORRUPT:
- * nobody who was admitted has sent that. */
-int core_letter_read(const struct core *core, const Leadbus__Header *head, const uint8_t hash[32],
-                     uint64_t now_ms, uint32_t rules, struct core_letter *ret,
-                     struct error *ret_error) MUST_USE;
+/* Who it is: its id and H. What it will be asked about stands far apart in a large state: here, and
+ * with each step of core_letter_expect, the next of it is brought close while other things are
+ * looked at. */
+int core_letter_begin(const struct core *core, const Leadbus__Header *head, const uint8_t hash[32],
+                      struct core_letter *ret, struct error *ret_error) MUST_USE;
+void core_letter_expect(const struct core *core, const struct core_letter *letter,
+                        enum core_letter_step step);
+/* What the header of a letter begun means to this state, for a record of that time and those rules.
+ * E_JOURNAL_CORRUPT of both: nobody who was admitted has sent that. */
+int core_letter_read(const struct core *core, const Leadbus__Header *head, uint64_t now_ms,
+                     uint32_t rules, struct core_letter *letter, struct error *ret_error) MUST_USE;
 
 /* ---- due.c: whether what falls due still holds, and ticks ---------------------------------------
  */

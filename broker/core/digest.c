@@ -235,9 +235,10 @@ static void digest_threads(const struct core *core, struct digest *digest)
         const struct core_thread *thread = &core->threads[i];
         buf_append_u64(buf, thread->changed_size);
         buf_append_u32(buf, thread->participant_count);
+        const struct core_participant *participants = core_thread_list(thread);
         for (size_t k = 0; k < thread->participant_count; k++) {
-            buf_append_u16(buf, thread->participants[k].unit);
-            buf_append_u8(buf, thread->participants[k].role);
+            buf_append_u16(buf, participants[k].unit);
+            buf_append_u8(buf, participants[k].role);
         }
         if (digest->rules > 1) buf_append_u8(buf, thread->bound);
         if (digest->rules > 1) buf_append_u8(buf, thread->passed);

@@ -66,16 +66,47 @@ static bool read_recipients(const struct core *core, const Leadbus__Header *head
     return true;
 }
 
-int core_letter_read(const struct core *core, const Leadbus__Header *head, const uint8_t hash[32],
-                     uint64_t now_ms, uint32_t rules, struct core_letter *ret,
-                     struct error *ret_error)
+int core_letter_begin(const struct core *core, const Leadbus__Header *head, const uint8_t hash[32],
+                      struct core_letter *ret, struct error *ret_error)
 {
-    struct core_act *act = &ret->act;
+    if (head->id.len != sizeof ret->id || head->thread.len != sizeof ret->id)
+        return core_corrupt(ret_error, core->size, "not a header");
+    memcpy(ret->id, head->id.data, sizeof ret->id);
+    memcpy(ret->hash, hash, sizeof ret->hash);
+    ret->id_hash = places_hash(&core->message_of, ret->id);
+    ret->hash_hash = places_hash(&core->hash_of, ret->hash);
+    ret->thread_hash = places_hash(&core->message_of, head->thread.data);
+    places_expect(&core->message_of, ret->id_hash);
+    places_expect(&core->message_of, ret->thread_hash);
+    places_expect(&core->hash_of, ret->hash_hash);
+    return 0;
+}
+
+void core_letter_expect(const struct core *core, const struct core_letter *letter,
+                        enum core_letter_step step)
+{
+    uint32_t place = places_guess(&core->message_of, letter->thread_hash);
+    if (place == PLACES_NONE) return;
+    const struct core_message *message = &core->messages[place];
+    if (step == CORE_LETTER_OPENING) {
+        __builtin_prefetch(message);
+        __builtin_prefetch((const uint8_t *)(message + 1) - 1);
+        return;
+    }
+    const struct core_thread *thread = &core->threads[message->thread];
+    __builtin_prefetch(thread);
+    __builtin_prefetch((const uint8_t *)(thread + 1) - 1);
+    __builtin_prefetch(&core->parties[message->party]);
+}
+
+int core_letter_read(const struct core *core, const Leadbus__Header *head, uint64_t now_ms,
+                     uint32_t rules, struct core_letter *letter, struct error *ret_error)
+{
+    struct core_act *act = &letter->act;
     const struct core_installed *installed = routed_by(core, head);
     const struct plan *plan = installed ? trust_bundle_plan(installed->bundle) : NULL;
     const struct plan_kind *kind = plan ? plan_kind_find(plan, head->kind) : NULL;
-    if (head->id.len != 16 || head->thread.len != 16 || head->n_recipients == 0 ||
-        head->n_recipients > LIMIT_RECIPIENT_COUNT_MAX)
+    if (head->n_recipients == 0 || head->n_recipients > LIMIT_RECIPIENT_COUNT_MAX)
         return core_corrupt(ret_error, core->size, "not a header");
     if (!kind) return core_corrupt(ret_error, core->size, "an unknown bundle or kind");
     *act = (struct core_act){
@@ -97,25 +128,23 @@ int core_letter_read(const struct core *core, const Leadbus__Header *head, const
         .about = CORE_NONE,
         .leg = CORE_LEG_NONE,
     };
-    memcpy(ret->id, head->id.data, sizeof ret->id);
-    memcpy(ret->hash, hash, sizeof ret->hash);
-    ret->serial = head->serial;
-    ret->seq = head->seq;
-    ret->expires_ms = head->expires_ms;
-    ret->kind = installed->kind_of_plan[kind - plan_kind(plan, 0)];
-    ret->topic = core_kind_topic(core->kinds[ret->kind], head->topic);
-    ret->urgency = (uint8_t)head->urgency;
-    ret->lane = (uint8_t)envelope_lane(head);
-    ret->police = police_sections(kind, head);
+    letter->serial = head->serial;
+    letter->seq = head->seq;
+    letter->expires_ms = head->expires_ms;
+    letter->kind = installed->kind_of_plan[kind - plan_kind(plan, 0)];
+    letter->topic = core_kind_topic(core->kinds[letter->kind], head->topic);
+    letter->urgency = (uint8_t)head->urgency;
+    letter->lane = (uint8_t)envelope_lane(head);
+    letter->police = police_sections(kind, head);
     if (act->from == CORE_UNIT_NONE)
         return core_corrupt(ret_error, core->size, "an unknown sender");
-    if (ret->topic == CORE_TOPIC_NONE)
+    if (letter->topic == CORE_TOPIC_NONE)
         return core_corrupt(ret_error, core->size, "an unknown topic");
-    act->topic = ret->topic ? core->kinds[ret->kind]->topics[ret->topic - 1] : "";
+    act->topic = letter->topic ? core->kinds[letter->kind]->topics[letter->topic - 1] : "";
     if (!read_thread(core, head, act))
         return core_corrupt(ret_error, core->size, "an unknown thread or parent");
     read_named(core, head, act);
-    if (!read_recipients(core, head, ret))
+    if (!read_recipients(core, head, letter))
         return core_corrupt(ret_error, core->size, "an unknown recipient");
     return 0;
 }

@@ -46,11 +46,9 @@ void core_sender_count(struct core_sender *sender, uint64_t time_ms)
 int core_sender_check_quota(const struct core *core, uint64_t serial, uint64_t now_ms,
                             struct core_verdict *verdict)
 {
-    const struct core_sender *sender = core_sender_find(core, serial);
     uint32_t quota = core->config.quota_per_minute;
-    if (quota == 0 || !sender || sender->quota_minute != now_ms / 60000 ||
-        sender->quota_count < quota)
-        return 0;
+    const struct core_sender *sender = quota > 0 ? core_sender_find(core, serial) : NULL;
+    if (!sender || sender->quota_minute != now_ms / 60000 || sender->quota_count < quota) return 0;
     verdict->retry_after_ms = (uint32_t)(60000 - now_ms % 60000);
     return error_say(&verdict->error, E_QUOTA, "serial", "每分钟最多 %u 条", "%u in a minute",
                      (unsigned)quota);

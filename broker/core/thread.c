@@ -4,11 +4,22 @@
 
 #include "broker/core/core_inner.h"
 
+static struct places_keys ids_of(const struct core *core)
+{
+    return (struct places_keys){core->messages ? core->messages[0].id : NULL,
+                                sizeof *core->messages};
+}
+
+uint32_t core_message_place(const struct core *core, uint32_t hash, const uint8_t id[16])
+{
+    return places_find(&core->message_of, hash, id, ids_of(core));
+}
+
 struct core_message *core_message_find(const struct core *core, struct bytes id)
 {
     if (id.len != 16) return NULL;
-    const uint64_t *slot = map_find(&core->message_of, id.data);
-    return slot ? &core->messages[*slot] : NULL;
+    uint32_t place = core_message_place(core, places_hash(&core->message_of, id.data), id.data);
+    return place == CORE_NONE ? NULL : &core->messages[place];
 }
 
 /* Messages stand in the order of their indexes, and record time never falls. */
@@ -35,8 +46,9 @@ struct core_message *core_message_at(const struct core *core, uint64_t index)
 
 struct core_message *core_message_of_hash(const struct core *core, const uint8_t hash[32])
 {
-    const uint64_t *slot = map_find(&core->hash_of, hash);
-    return slot ? &core->messages[*slot] : NULL;
+    uint32_t place = places_find(&core->hash_of, places_hash(&core->hash_of, hash), hash,
+                                 (struct places_keys){core->hashes, sizeof *core->hashes});
+    return place == CORE_NONE ? NULL : &core->messages[place];
 }
 
 /* A thread is called by the id of the message that opened it. */
@@ -70,10 +82,16 @@ int core_thread_messages(const struct core *core, const char *unit, struct bytes
     return 0;
 }
 
+const struct core_participant *core_thread_list(const struct core_thread *thread)
+{
+    return thread->far_cap > 0 ? thread->far : thread->near;
+}
+
 bool core_thread_has(const struct core *core, const struct core_thread *thread, uint16_t unit)
 {
+    const struct core_participant *participants = core_thread_list(thread);
     for (size_t i = 0; i < thread->participant_count; i++)
-        if (core_unit_same(core, thread->participants[i].unit, unit)) return true;
+        if (core_unit_same(core, participants[i].unit, unit)) return true;
     return false;
 }
 
@@ -81,10 +99,11 @@ size_t core_thread_participants(const struct core *core, const struct core_insta
                                 const struct core_thread *thread,
                                 struct route_participant *ret_participants, size_t cap)
 {
+    const struct core_participant *participants = core_thread_list(thread);
     size_t count = 0;
     (void)core;
     for (size_t i = 0; i < thread->participant_count && count < cap; i++) {
-        const struct core_participant *participant = &thread->participants[i];
+        const struct core_participant *participant = &participants[i];
         uint16_t unit = installed->plan_of_unit[participant->unit];
         if (unit == PLAN_UNIT_NONE) continue;
         size_t k = 0;
@@ -100,28 +119,36 @@ size_t core_thread_participants(const struct core *core, const struct core_insta
     return count;
 }
 
+/* Room for one more. */
+static struct core_participant *participants_grow(struct core_thread *thread)
+{
+    struct core_participant *list = thread->far_cap > 0 ? thread->far : thread->near;
+    uint16_t cap = thread->far_cap > 0 ? thread->far_cap : (uint16_t)CORE_PARTICIPANT_NEAR_COUNT;
+    if (thread->participant_count < cap) return list;
+    struct core_participant *grown = calloc((size_t)cap * 2, sizeof *grown);
+    CHECK(grown != NULL);
+    memcpy(grown, list, cap * sizeof *grown);
+    if (thread->far_cap > 0) free(thread->far);
+    thread->far = grown;
+    thread->far_cap = (uint16_t)(cap * 2);
+    return grown;
+}
+
 void core_thread_join(struct core_thread *thread, uint16_t unit, enum route_role role,
                       uint64_t size)
 {
+    struct core_participant *list = thread->far_cap > 0 ? thread->far : thread->near;
     for (size_t i = 0; i < thread->participant_count; i++) {
-        if (thread->participants[i].unit != unit) continue;
-        enum route_role old = (enum route_role)thread->participants[i].role;
+        if (list[i].unit != unit) continue;
+        enum route_role old = (enum route_role)list[i].role;
         enum route_role joined = route_role_join(old, role);
         /* Another role may be another route: who did not see it come is told. */
         if (joined != old) thread->changed_size = size;
-        thread->participants[i].role = (uint8_t)joined;
+        list[i].role = (uint8_t)joined;
         return;
     }
-    if (thread->participant_count == thread->participant_cap) {
-        uint32_t cap = thread->participant_cap ? thread->participant_cap * 2 : 4;
-        struct core_participant *grown =
-            realloc(thread->participants, cap * sizeof *thread->participants);
-        CHECK(grown != NULL);
-        thread->participants = grown;
-        thread->participant_cap = cap;
-    }
-    thread->participants[thread->participant_count++] =
-        (struct core_participant){unit, (uint8_t)role};
+    list = participants_grow(thread);
+    list[thread->participant_count++] = (struct core_participant){unit, (uint8_t)role};
     thread->changed_size = size;
 }
 
