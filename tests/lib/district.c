@@ -237,7 +237,7 @@ static void directory_part(const struct district *district, struct buf *ret_cont
     free(signatures);
 }
 
-/* Nobody is taken back: a unit that is enrolled again leaves its old serial revoked. */
+/* By serial. Nobody is taken back: a unit that is enrolled again leaves its old serial revoked. */
 static void revoke_units(struct district *district)
 {
     for (size_t i = 0; i < district->unit_count; i++) {
@@ -247,8 +247,11 @@ static void revoke_units(struct district *district)
             at++;
         if (!unit->revoked || at < district->revocation_count) continue;
         CHECK(at < DISTRICT_REVOCATION_COUNT_MAX);
-        district->revocations[district->revocation_count].serial = unit->serial;
-        district->revocations[district->revocation_count++].time_ms = district->now_ms;
+        for (at = district->revocation_count++;
+             at > 0 && district->revocations[at - 1].serial > unit->serial; at--)
+            district->revocations[at] = district->revocations[at - 1];
+        district->revocations[at].serial = unit->serial;
+        district->revocations[at].time_ms = district->now_ms;
     }
 }
 
