@@ -25,6 +25,7 @@ static void chain_load(const struct core *core, const struct core_installed *ins
             if (step_kept(installed, k) != step->name) continue;
             ret->done |= (uint64_t)(step->at_ms != 0) << k;
             ret->owed |= (uint64_t)step->owed << k;
+            ret->moot |= (uint64_t)step->moot << k;
             ret->at_ms[k] = step->at_ms;
         }
     }
@@ -60,10 +61,12 @@ static void chain_keep(struct core *core, struct core_act *act, const struct cha
     struct core_chain *chain = chain_of(core, act->thread);
     for (size_t k = 0; k < count; k++) {
         bool done = (change->done >> k & 1) != 0, owed = (change->owed >> k & 1) != 0;
-        if (!done && !owed) continue;
+        bool moot = (change->moot >> k & 1) != 0;
+        if (!done && !owed && !moot) continue;
         struct core_step *step = step_put(chain, step_kept(installed, k));
         if (done) step->at_ms = change->at_ms;
-        step->owed = !done && (step->owed || owed);
+        step->owed = !done && !moot && (step->owed || owed);
+        step->moot = moot || (step->moot && !done && !owed);
     }
     act->giver = chain->custody.holder == CHAINS_UNIT ? chain->custody.unit : CORE_UNIT_NONE;
     act->gap = chains_custody(&chain->custody, change, act->from, act->occurred_ms);
@@ -97,7 +100,7 @@ int core_chain(const struct core *core, struct core *change, struct core_act *ac
     }
     chain_load(core, act->installed, act->thread, &chains);
     int r = chains_next(&chains, &event, &step, ret_error);
-    if (r == 0 && change && step.done != 0) chain_keep(change, act, &step);
+    if (r == 0 && change && (step.done | step.moot) != 0) chain_keep(change, act, &step);
     return r;
 }
 
@@ -117,8 +120,9 @@ size_t core_thread_steps(const struct core *core, const uint8_t thread[16],
     if (!chain) return 0;
     for (size_t i = 0; i < chain->step_count && i < cap; i++) {
         const struct core_step *step = &chain->steps[i];
-        ret_steps[i] = (struct core_thread_step){
-            step->name > 0 ? core->clauses[step->name - 1] : "", step->at_ms, step->owed};
+        ret_steps[i] =
+            (struct core_thread_step){step->name > 0 ? core->clauses[step->name - 1] : "",
+                                      step->at_ms, step->owed, step->moot};
     }
     return chain->step_count;
 }

@@ -235,6 +235,7 @@ struct core_thread_step {
     const char *step;
     uint64_t at_ms; /* as stated; 0: it has not come */
     bool owed;      /* and was wanted before what came early */
+    bool moot;      /* it was, and is needed no more */
 };
 /* Fills at most cap steps; returns the number there are; 0: none, or no such thread. */
 size_t core_thread_steps(const struct core *core, const uint8_t thread[16],

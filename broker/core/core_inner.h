@@ -134,6 +134,7 @@ struct core_clocks {
 struct core_step {
     uint16_t name; /* 1 + place in core->clauses: "rescue/handover" */
     bool owed;
+    bool moot;      /* needed no more */
     uint64_t at_ms; /* as stated; 0: it has not come */
 };
 struct core_chain {

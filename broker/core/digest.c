@@ -183,6 +183,7 @@ static void digest_chain(const struct core_chain *chain, struct buf *buf)
     for (size_t i = 0; i < chain->step_count; i++) {
         buf_append_u16(buf, chain->steps[i].name);
         buf_append_u8(buf, chain->steps[i].owed);
+        buf_append_u8(buf, chain->steps[i].moot);
         buf_append_u64(buf, chain->steps[i].at_ms);
     }
     buf_append_u8(buf, custody->holder);

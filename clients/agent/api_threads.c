@@ -101,6 +101,7 @@ static void chains_json(const leadbus_thread *thread, json_t *object)
         render_set_time(one, "at", step.at_ms);
         render_set_time(one, "period_until", step.until_ms);
         if (step.owed) json_object_set_new(one, "owed", json_true());
+        if (step.moot) json_object_set_new(one, "moot", json_true());
         json_array_append_new(steps, one);
     }
     if (json_array_size(steps) > 0)

@@ -152,6 +152,22 @@ static void print_listed(const json_t *answer)
     putchar('\n');
 }
 
+/* What has come of the plan's chains, and what is owed or needed no more. */
+static void print_steps(const json_t *steps)
+{
+    if (json_array_size(steps)) printf("%s\n", T("环节:", "steps:"));
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *step = json_array_get(steps, i);
+        const char *at = cli_time(step, "at");
+        const char *state = cli_true(step, "owed")   ? T("尚缺", "owed")
+                            : cli_true(step, "moot") ? T("已免除", "needed no more")
+                                                     : at;
+        printf("  ");
+        i18n_pad(stdout, cli_safe(cli_label(step, "name")), 24);
+        printf(" %s\n", cli_safe(state));
+    }
+}
+
 static void print_thread(struct cli *cli, const json_t *answer)
 {
     struct known_kinds known = {cli, json_object()};
@@ -171,6 +187,7 @@ static void print_thread(struct cli *cli, const json_t *answer)
             print_step(&known, item);
     }
     json_decref(known.by_slug);
+    print_steps(json_object_get(answer, "steps"));
     bool more = false;
     for (size_t i = 1; i < json_array_size(legs); i++)
         more = more || strcmp(cli_get(json_array_get(legs, i), "message"),

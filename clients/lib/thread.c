@@ -387,12 +387,14 @@ static void keep_steps(struct thread *thread, const struct plan *plan,
     for (size_t i = 0; i < plan_step_count(plan); i++) {
         char name[THREAD_NAME_LEN];
         bool done = (change->done >> i & 1) != 0, owed = (change->owed >> i & 1) != 0;
-        if (!done && !owed) continue;
+        bool moot = (change->moot >> i & 1) != 0;
+        if (!done && !owed && !moot) continue;
         step_name(plan, i, name);
         struct thread_step *step = step_of(thread, name, true);
         if (!step) continue;
         if (done) step->at_ms = change->at_ms;
-        step->owed = !done && (step->owed || owed);
+        step->owed = !done && !moot && (step->owed || owed);
+        step->moot = moot || (step->moot && !done && !owed);
     }
 }
 
@@ -425,9 +427,11 @@ static void apply_chains(struct thread *thread, const struct plan *plan,
         if (!step) continue;
         chains.done |= (uint64_t)(step->at_ms != 0) << i;
         chains.owed |= (uint64_t)step->owed << i;
+        chains.moot |= (uint64_t)step->moot << i;
         chains.at_ms[i] = step->at_ms;
     }
-    if (chains_next(&chains, &event, &change, NULL) != 0 || change.done == 0) return;
+    if (chains_next(&chains, &event, &change, NULL) != 0 || (change.done | change.moot) == 0)
+        return;
     keep_steps(thread, plan, &change);
     thread->custody.unit = plan_unit_current(plan, thread->custodian);
     (void)chains_custody(&thread->custody, &change, event.from, head->occurred_ms);

@@ -56,6 +56,7 @@ struct thread_step {
     char name[THREAD_NAME_LEN]; /* "rescue/handover" */
     uint64_t at_ms;             /* as stated; 0: it has not come */
     bool owed;
+    bool moot; /* it was owed, and is needed no more */
 };
 struct thread {
     uint8_t id[16];

@@ -79,7 +79,7 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
     for (size_t i = 0; i < thread->step_count; i++) {
         put_text(ret_bytes, thread->steps[i].name);
         buf_append_u64(ret_bytes, thread->steps[i].at_ms);
-        buf_append_u8(ret_bytes, thread->steps[i].owed);
+        buf_append_u8(ret_bytes, (uint8_t)(thread->steps[i].owed | thread->steps[i].moot << 1));
     }
     buf_append_u8(ret_bytes, thread->custody.holder);
     put_text(ret_bytes, thread->custodian);
@@ -180,7 +180,9 @@ static void decode_chains(struct reader *reader, struct thread *thread)
         thread->steps = grown(thread->steps, &thread->step_cap, i, sizeof *thread->steps);
         take_text(reader, thread->steps[i].name, sizeof thread->steps[i].name);
         thread->steps[i].at_ms = load_u64(take(reader, 8));
-        thread->steps[i].owed = *take(reader, 1) != 0;
+        uint8_t bits = *take(reader, 1);
+        thread->steps[i].owed = (bits & 1) != 0;
+        thread->steps[i].moot = (bits & 2) != 0;
         thread->step_count = i + 1;
     }
     struct chains_custody *custody = &thread->custody;

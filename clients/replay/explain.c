@@ -232,6 +232,9 @@ static void print_chains(const struct explaining *explaining)
         if (steps[i].at_ms != 0)
             printf("  %s  %s\n", out_time(steps[i].at_ms, time),
                    step_name(explaining, steps[i].step));
+        else if (steps[i].moot)
+            printf(T("  已免除：%s\n", "  needed no more: %s\n"),
+                   step_name(explaining, steps[i].step));
         else
             printf(T("  尚缺：%s\n", "  owed: %s\n"), step_name(explaining, steps[i].step));
     }

@@ -48,6 +48,7 @@ uint64_t chains_period_end(const struct plan *plan, size_t step, uint64_t at_ms)
 static bool has_come(const struct chains *chains, const struct chains_event *event,
                      const struct plan_chain_row *row, size_t step, uint64_t at_ms)
 {
+    if (chains->moot >> step & 1) return true;
     if (!(chains->done >> step & 1) || chains->at_ms[step] > at_ms) return false;
     return !(row->over >> step & 1) ||
            chains_period_end(event->plan, step, chains->at_ms[step]) <= at_ms;
@@ -117,6 +118,18 @@ static bool chain_begun(const struct plan *plan, uint64_t done, size_t step)
     return false;
 }
 
+/* What nobody waits for cannot be waived. */
+static int judge_waiver(const struct chains *chains, const struct chains_event *event,
+                        const struct plan_chain_row *row, struct error *ret_error)
+{
+    const struct plan_step *step = plan_step(event->plan, row->step);
+    if (event->taken || (chains->owed >> row->step & 1)) return 0;
+    (void)error_set(ret_error, E_CHAIN_ORDER, "topic", "%s (%s/%s) is not owed on this thread",
+                    step->name_en, step->chain, step->step);
+    (void)error_note_zh(ret_error, "此线索上并未欠缺“%s”（%s）", step->name_zh, step->step);
+    return E_CHAIN_ORDER;
+}
+
 static int judge(const struct chains *chains, const struct chains_event *event,
                  const struct plan_chain_row *row, uint64_t at_ms, uint64_t *ret_owed,
                  struct error *ret_error)
@@ -142,6 +155,7 @@ static void take(struct chains *chains, uint64_t done, uint64_t owed, uint64_t a
 {
     chains->done |= done;
     chains->owed = (chains->owed | owed) & ~chains->done;
+    chains->moot &= ~(done | chains->owed);
     for (size_t i = 0; i < PLAN_STEP_COUNT_MAX; i++)
         if (done >> i & 1) chains->at_ms[i] = at_ms;
 }
@@ -167,8 +181,14 @@ int chains_next(const struct chains *chains, const struct chains_event *event,
         const struct plan_chain_row *row = plan_chain_row(event->plan, i);
         uint64_t bit = (uint64_t)1 << row->step;
         if (!row_fits(event, row) || (change.done & bit)) continue;
-        int r = judge(&now, event, row, change.at_ms, &change.owed, ret_error);
+        bool waives = row->on == PLAN_CHAIN_WAIVE;
+        int r = waives ? judge_waiver(&now, event, row, ret_error)
+                       : judge(&now, event, row, change.at_ms, &change.owed, ret_error);
         if (r < 0) return r;
+        if (waives) {
+            change.moot |= bit & ~now.done;
+            continue;
+        }
         change.again = change.again || (row->once && (now.done & bit));
         change.until = change.until || row->until;
         change.ends = change.ends || ends_chain(event->plan, row->step);
@@ -185,6 +205,8 @@ int chains_next(const struct chains *chains, const struct chains_event *event,
 void chains_take(struct chains *chains, const struct chains_change *change)
 {
     take(chains, change->done, change->owed, change->at_ms);
+    chains->owed &= ~change->moot;
+    chains->moot |= change->moot;
 }
 
 /* ---- custody ------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@
  * A chain's steps are taken by messages of certain kinds and by accepting them; each may need
  * others before it and exclude others. All that is asked stands in headers: kind, topic, sender,
  * times, and one flag, that the sender has a reason for coming early (HEADER_FLAG_EARLY). Then what
- * is missing stays owed until it comes, which it may in any order. Steps stand in the order of the
- * times stated
+ * is missing stays owed until it comes, which it may in any order, or until one of the units that
+ * the table names says why it is needed no more: then it is moot, and nothing waits for it. Steps
+ * stand in the order of the times stated
  * (`occurred_ms`, else that of the record), so that papers may be entered later; a time that is
  * still to come is taken for now.
  *
@@ -27,6 +28,7 @@
 struct chains {
     uint64_t done;                       /* bit i: step i of the plan has come */
     uint64_t owed;                       /* it was wanted before something that came early */
+    uint64_t moot;                       /* it was owed, and is needed no more */
     uint64_t at_ms[PLAN_STEP_COUNT_MAX]; /* when it came last, as stated; 0: it has not */
 };
 
@@ -47,6 +49,7 @@ struct chains_event {
 struct chains_change {
     uint64_t done; /* the steps that it takes */
     uint64_t owed; /* and what was missing before them */
+    uint64_t moot; /* what it says is needed no more */
     bool again;    /* one of its steps should come once, and has come before */
     bool until;    /* one of them must be followed by the last one before its message's end */
     bool ends;     /* a chain that has such steps has come to its last one */

@@ -387,6 +387,8 @@ enum plan_chain_on {
     PLAN_CHAIN_OPEN,   /* a message of the kind opens the thread */
     PLAN_CHAIN_SEND,   /* a message of the kind, wherever it stands */
     PLAN_CHAIN_ACCEPT, /* somebody accepts a message of the kind */
+    PLAN_CHAIN_WAIVE,  /* a message of the kind says that the step, which is owed, is needed no more
+                        */
 };
 
 /* Who has the person in their care from a step on. */
@@ -402,6 +404,7 @@ enum plan_chain_custody {
 /* A step of a chain; its number is its place among those of all chains. */
 struct plan_step {
     const char *chain, *step; /* slugs */
+    const char *chain_zh, *chain_en;
     const char *name_zh, *name_en;
     uint32_t period_days; /* that it has to run before what waits for its end; 0: none */
     size_t line;          /* of its first row */

@@ -16,6 +16,8 @@ enum {
     H_FLAGS,
     H_CUSTODY,
     H_PERIOD,
+    H_CHAIN_ZH,
+    H_CHAIN_EN,
     H_ZH,
     H_EN,
     H_REASON_ZH,
@@ -24,7 +26,7 @@ enum {
     H_COUNT
 };
 
-static const char *const plan_chains_on[] = {"open", "send", "accept"};
+static const char *const plan_chains_on[] = {"open", "send", "accept", "waive"};
 static const char *const plan_chains_custody[] = {"",     "free",   "offer",
                                                   "take", "family", "placement"};
 enum {
@@ -57,7 +59,7 @@ static int plan_chains_step(struct plan *plan, const struct table *table, char *
         if (at + 1 != count)
             return table_refuse(table, ret_error, "环节 %.60s 的各行须相邻",
                                 "the rows of step %.60s stand together", f[H_STEP]);
-        if (f[H_ZH][0] || f[H_EN][0] || f[H_PERIOD][0])
+        if (f[H_ZH][0] || f[H_EN][0] || f[H_PERIOD][0] || f[H_CHAIN_ZH][0] || f[H_CHAIN_EN][0])
             return table_refuse(table, ret_error, "名称与期限只写在环节的第一行",
                                 "the first row of a step alone names it");
         return 0;
@@ -75,13 +77,22 @@ static int plan_chains_step(struct plan *plan, const struct table *table, char *
         return table_refuse(table, ret_error, "chain 与 step 合计至多 %d 个字符",
                             "chain and step together: at most %d characters",
                             LIMIT_SLUG_LEN_MAX - 1);
+    if (goes_on && (f[H_CHAIN_ZH][0] || f[H_CHAIN_EN][0]))
+        return table_refuse(table, ret_error, "链条名称只写在该链条的第一行",
+                            "the first row of a chain alone names it");
+    const char *chain_zh = goes_on ? plan->steps[count - 1].chain_zh : f[H_CHAIN_ZH];
+    const char *chain_en = goes_on ? plan->steps[count - 1].chain_en : f[H_CHAIN_EN];
     int r = plan_reader_slug(table, f[H_CHAIN], "chain", ret_error);
+    if (r == 0) r = plan_reader_text(table, chain_zh, "chain_zh", ret_error);
+    if (r == 0) r = plan_reader_text(table, chain_en, "chain_en", ret_error);
     if (r == 0) r = plan_reader_slug(table, f[H_STEP], "step", ret_error);
     if (r == 0) r = plan_reader_text(table, f[H_ZH], "name_zh", ret_error);
     if (r == 0) r = plan_reader_text(table, f[H_EN], "name_en", ret_error);
     if (r < 0) return r;
     plan->steps[count] = (struct plan_step){.chain = f[H_CHAIN],
                                             .step = f[H_STEP],
+                                            .chain_zh = chain_zh,
+                                            .chain_en = chain_en,
                                             .name_zh = f[H_ZH],
                                             .name_en = f[H_EN],
                                             .line = table->line};
@@ -236,6 +247,19 @@ static int plan_chains_kinds(const struct plan *plan, const struct table *table,
     return 0;
 }
 
+/* What says that a step is needed no more waits for nothing and does nothing else. */
+static int plan_chains_waive(const struct table *table, struct plan_chain_row *row,
+                             struct error *ret_error)
+{
+    if (row->on != PLAN_CHAIN_WAIVE) return 0;
+    if (row->after_count > 0 || row->bars || row->early || row->alone || row->once || row->until ||
+        row->custody || row->gap_minutes || row->by_count == 0)
+        return table_refuse(table, ret_error, "waive：只写由哪些单位免除，其余各栏留空",
+                            "waive: it names by whom, and nothing else");
+    row->alone = true; /* nor does it begin a chain */
+    return 0;
+}
+
 /* What is owed has a name: no row is both early and content with one of several. */
 static int plan_chains_early(const struct table *table, const struct plan_chain_row *row,
                              struct error *ret_error)
@@ -279,6 +303,7 @@ static int plan_chains_row(struct plan *plan, const struct table *table, char **
     if (r == 0) r = plan_chains_flags(table, f[H_FLAGS], row, ret_error);
     if (r == 0) r = plan_chains_early(table, row, ret_error);
     if (r == 0) r = plan_chains_period(plan, table, f[H_PERIOD], row, ret_error);
+    if (r == 0) r = plan_chains_waive(table, row, ret_error);
     if (r == 0) r = plan_reader_text(table, f[H_REASON_ZH], "reason_zh", ret_error);
     if (r == 0) r = plan_reader_text(table, f[H_REASON_EN], "reason_en", ret_error);
     if (r == 0) plan->chain_row_count++;
@@ -288,8 +313,9 @@ static int plan_chains_row(struct plan *plan, const struct table *table, char **
 int plan_chains_parse(struct plan_reader *reader, struct error *ret_error)
 {
     static const char *const columns[] = {
-        "chain", "step",    "on",     "kinds",   "topics",  "by",        "after",     "bars",
-        "flags", "custody", "period", "name_zh", "name_en", "reason_zh", "reason_en", "to_confirm"};
+        "chain",    "step",    "on",      "kinds",     "topics",    "by",
+        "after",    "bars",    "flags",   "custody",   "period",    "chain_zh",
+        "chain_en", "name_zh", "name_en", "reason_zh", "reason_en", "to_confirm"};
     struct plan *plan = reader->plan;
     char *f[H_COUNT];
     bool more = true;

@@ -93,6 +93,15 @@ static void every_step_waits_for_every_set_of_others_as_the_table_says(void **st
             /* What opens a thread finds it empty, and takes a step of another row first. */
             if (event.opens && set != 0) continue;
             if (event.opens) continue;
+            if (row->on == PLAN_CHAIN_WAIVE) { /* where it is owed, and nowhere else */
+                assert_int_equal(chains_next(&chains, &event, &change, &error), E_CHAIN_ORDER);
+                chains.done &= ~((uint64_t)1 << row->step);
+                chains.owed = (uint64_t)1 << row->step;
+                assert_int_equal(chains_next(&chains, &event, &change, &error), 0);
+                assert_int_equal(change.moot, chains.owed);
+                assert_int_equal(change.done, 0);
+                continue;
+            }
             bool may = may_come(plan, row, &chains, late_ms, &missing);
             int r = chains_next(&chains, &event, &change, &error);
             assert_int_equal(r, may ? 0 : E_CHAIN_ORDER);
@@ -348,6 +357,44 @@ static void care_comes_before_papers_and_they_stay_owed(void **state)
     go(&run, line_number("settlement"), false, 0);
 }
 
+static bool is_moot(const struct run *run, const char *name)
+{
+    struct core_thread_step steps[STEP_MAX];
+    size_t count = core_thread_steps(run->scene->core, run->lead->id, steps, STEP_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(steps[i].step, name) == 0) return steps[i].moot;
+    return false;
+}
+
+/* What is owed is needed no more when one of those says so whom the table names; then nothing waits
+ * for it, and it may come all the same. */
+static void what_is_owed_is_waived_by_whom_the_table_names(void **state)
+{
+    static const char moot[] = "notice.moot";
+    struct run run = begin(*state);
+    struct scene *scene = run.scene;
+    go_until(&run, "take-over");
+    expect_refused(scene, moot, "dna", "police-hedong", run.lead, E_CHAIN_ORDER); /* not owed */
+    size_t handover = line_number("handover");
+    go(&run, handover, true, 0);
+    assert_true(owes(&run, "rescue/dna"));
+    for (size_t i = handover + 1; i <= line_number("kin-notice"); i++) go(&run, i, false, 0);
+    scene->district->now_ms += 45 * DISTRICT_DAY_MS;
+    struct district_draft settles = draft_of(&run, &rescue[line_number("settlement")]);
+    expect_draft_refused(scene, &settles, E_CHAIN_ORDER);
+    expect_refused(scene, moot, "dna", "civil-affairs", run.lead, E_SENDER_NOT_ALLOWED);
+    expect_refused(scene, moot, "dna", "education", run.lead, E_SENDER_NOT_ALLOWED);
+    expect_refused(scene, moot, "medical", "health", run.lead, E_CHAIN_ORDER); /* it has come */
+    (void)scene_send(scene, moot, "dna", "joint-conference-office", run.lead);
+    assert_false(owes(&run, "rescue/dna"));
+    assert_true(is_moot(&run, "rescue/dna"));
+    expect_refused(scene, moot, "dna", "police-hedong", run.lead, E_CHAIN_ORDER); /* once */
+    expect_draft_refused(scene, &settles, 0);
+    go(&run, line_number("dna"), false, 0);
+    assert_false(is_moot(&run, "rescue/dna"));
+    go(&run, line_number("settlement"), false, 0);
+}
+
 /* The search for kin is a leg of its own; nothing that settles a child closes it. */
 static void settlement_leaves_the_search_for_kin_open(void **state)
 {
@@ -587,7 +634,13 @@ static const struct {
      "\nrescue\tmedical\tsend\tlead.online\t-\thealth", "a lead waits for nothing"},
     {"\nrescue\tmedical\tsend\thandoff.medical\tresult\thealth",
      "\nrescue\tmedical\tsend\treceipt.signed\t-\thealth", "its order is the lifecycle's"},
-    {"\nrescue\tdna\t", "\nother\tdna\t", "no step take-over above"},
+    {"\nrescue\tdna\twaive\tnotice.moot\tdna\tpolice-hedong,joint-conference-office\t-\t-\t-",
+     "\nrescue\tdna\twaive\tnotice.moot\tdna\tpolice-hedong,joint-conference-office\t-\t-\tearly",
+     "early: it waits for nothing"},
+    {"\nrescue\tdna\twaive\tnotice.moot\tdna\tpolice-hedong,joint-conference-office\t",
+     "\nrescue\tdna\twaive\tnotice.moot\tdna\t-\t", "it names by whom"},
+    {"\t解救移交\tRescue and handover\t", "\t-\tRescue and handover\t", "chain_zh"},
+    {"\nrescue\tdna\tsend\t", "\nother\tdna\tsend\t", "chain_zh"},
     {"\nrescue\tcase-file\t", "\nrescue\tdna\t", "the rows of step dna stand together"},
 };
 
@@ -642,6 +695,7 @@ int main(void)
         scene_test(order_is_by_the_times_stated),
         scene_test(a_thread_takes_its_steps_in_order_and_no_other),
         scene_test(care_comes_before_papers_and_they_stay_owed),
+        scene_test(what_is_owed_is_waived_by_whom_the_table_names),
         scene_test(settlement_leaves_the_search_for_kin_open),
         scene_test(papers_entered_late_stand_where_they_were_signed),
         scene_test(custody_goes_from_hand_to_hand),

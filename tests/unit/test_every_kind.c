@@ -226,6 +226,32 @@ static bool receives(const struct route *route, uint16_t unit)
     return false;
 }
 
+static bool waives(const struct plan_kind *kind)
+{
+    const struct plan *plan = fake.district->plan;
+    for (size_t i = 0; i < plan_chain_row_count(plan); i++) {
+        const struct plan_chain_row *row = plan_chain_row(plan, i);
+        if (row->on == PLAN_CHAIN_WAIVE && strcmp(row->kinds[0], kind->slug) == 0) return true;
+    }
+    return false;
+}
+
+/* A step that is owed on the thread and that the unit may waive; NULL: there is none. */
+static const char *owed_topic(const struct plan_kind *kind, const struct message *on, uint16_t unit)
+{
+    struct core_thread_step steps[PLAN_STEP_COUNT_MAX];
+    size_t count = core_thread_steps(broker, on->thread, steps, PLAN_STEP_COUNT_MAX);
+    for (size_t t = 0; t < kind->topic_count; t++) {
+        const struct plan_topic *topic = &kind->topics[t];
+        for (size_t i = 0; i < count; i++)
+            if (steps[i].owed && strcmp(strrchr(steps[i].step, '/') + 1, topic->slug) == 0 &&
+                route_sender_allowed(fake.district->plan, kind, topic, unit, fake.district->now_ms,
+                                     PLAN_UNIT_NONE))
+                return topic->slug;
+    }
+    return NULL;
+}
+
 /* What each unit that must sign may do, to the end of its leg; some return it. Not `all`: the first
  * signs and no more. */
 static void walk_legs(const struct message *message, const struct route *route, bool all)
@@ -263,8 +289,8 @@ static void walk_legs(const struct message *message, const struct route *route, 
         if (other->position != PLAN_FOLLOWS || other->act != PLAN_ACT_NONE) continue;
         struct message after = {.kind = other, .area = message->area};
         after.from = route->recipients[0].unit;
-        after.topic = next_topic(other);
-        send(&after, message);
+        after.topic = waives(other) ? owed_topic(other, message, after.from) : next_topic(other);
+        if (after.topic) send(&after, message);
     }
     const struct plan_kind *stand_down = kind_of_act(PLAN_ACT_STAND_DOWN);
     if (kind->family == PLAN_FAMILY_ALERT &&

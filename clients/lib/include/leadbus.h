@@ -661,6 +661,8 @@ struct leadbus_step {
     uint64_t at_ms;                       /* as stated; 0: it has not come */
     uint64_t until_ms; /* the period that it runs is over then; 0: it has none, or has not come */
     int owed;          /* 1: it was wanted before something that came early */
+    int moot;          /* 1: it was, and one of the units that the plan names said why it is
+                          needed no more */
 };
 LEADBUS_API size_t leadbus_thread_step_count(const leadbus_thread *thread);
 /* 0 where i is out of range; the strings live as long as the thread. */

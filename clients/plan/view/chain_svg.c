@@ -99,7 +99,8 @@ static void chain_step(const struct chain_view *view, size_t i)
     char text[2 * LIMIT_SLUG_LEN_MAX + 32];
     int x = chain_box_x(view), y = view->y_of[i];
     if (i == 0 || strcmp(plan_step(view->plan, i - 1)->chain, step->chain) != 0)
-        chain_text(view, CHAIN_MARGIN, y - CHAIN_BOX_HEIGHT / 2 - 14, "chain", step->chain);
+        chain_text(view, CHAIN_MARGIN, y - CHAIN_BOX_HEIGHT / 2 - 14, "chain",
+                   chain_say(view, step->chain_zh, step->chain_en));
     buf_printf(view->svg,
                "<rect class=\"box\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\"/>\n", x,
                y - CHAIN_BOX_HEIGHT / 2, CHAIN_BOX_WIDTH, CHAIN_BOX_HEIGHT);
@@ -130,8 +131,10 @@ static const char *chain_custody(const struct chain_view *view, const struct pla
 static void chain_row_words(const struct chain_view *view, const struct plan_chain_row *row,
                             struct buf *text)
 {
-    static const char *const on[][2] = {
-        {"开立线索", "opens the thread"}, {"发送", "sent"}, {"受理", "accepted"}};
+    static const char *const on[][2] = {{"开立线索", "opens the thread"},
+                                        {"发送", "sent"},
+                                        {"受理", "accepted"},
+                                        {"免除", "needed no more"}};
     buf_printf(text, "%s: ", on[row->on][view->lang == LANG_EN]);
     buf_append_str(text, row->kinds[0]);
     if (row->kind_count > 1)
@@ -145,7 +148,8 @@ static void chain_row_words(const struct chain_view *view, const struct plan_cha
                    view->lang == LANG_EN ? plan_named_en(view->plan, row->by[i])
                                          : plan_named_zh(view->plan, row->by[i]));
     if (row->early) buf_append_str(text, chain_say(view, "；可先行", "; may come early"));
-    if (row->alone) buf_append_str(text, chain_say(view, "；可单独", "; also alone"));
+    if (row->alone && row->on != PLAN_CHAIN_WAIVE)
+        buf_append_str(text, chain_say(view, "；可单独", "; also alone"));
     if (row->once) buf_append_str(text, chain_say(view, "；重复即提示", "; a second one is told"));
     if (row->custody) buf_printf(text, " [%s]", chain_custody(view, row));
     buf_append_u8(text, 0);
