@@ -162,6 +162,19 @@ static void what_is_handed_over_is_on_paper(void **state)
                  id);
         stands(rows[i].name, words);
     }
+    /* What came after it is needed no more, and each on the thread sees that. */
+    agents_must(&agents, POLICE, "kinds notice.moot --example > moot.json", output);
+    snprintf(arguments, sizeof arguments,
+             "send notice.moot --json --wait 20 --file moot.json --topic dna --parent %s", id);
+    json_decref(agents_must_json(&agents, POLICE, arguments, output));
+    wait_until(CIVIL, id, "\"moot\": true");
+    snprintf(arguments, sizeof arguments, "thread %s", id);
+    assert_int_equal(agents_run_in(&agents, CIVIL, "zh", arguments, output), 0);
+    if (!strstr(output, "血样比对结论") || !strstr(output, "已免除")) fail_msg("%s", output);
+    snprintf(arguments, sizeof arguments,
+             "send notice.moot --wait 20 --file moot.json --topic dna --parent %s", id);
+    if (agents_run(&agents, POLICE, arguments, output) == 0 || !strstr(output, "chain_order"))
+        fail_msg("%s", output);
 }
 
 /* The paper against a copy of the journal: hashes, places and the checkpoint that stands on it. */
