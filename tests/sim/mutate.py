@@ -29,10 +29,11 @@ MUTANTS = {
     "dedupe": (
         8,
         {
-            SUBMIT: [("    if (seen) {\n", "    if (seen && false) {\n"), ("    if (known) {\n", "    if (known && false) {\n")],
+            SUBMIT: [("    if (seen) {\n", "    if (seen && false) {\n"), ("    if (known == CORE_NONE) return 0;\n", "    return 0;\n")],
             FOLD: [
                 (
-                    "core_sender_seen(sender, lane, head->seq) || core_message_find(core, core_binary(head->id))",
+                    "core_sender_seen(sender, letter->lane, letter->seq) ||\n"
+                    "        core_message_place(core, letter->id_hash, letter->id) != CORE_NONE",
                     "false",
                 )
             ],
@@ -46,8 +47,8 @@ MUTANTS = {
                 ("head->seq > highest + LIMIT_SEQ_WINDOW", "head->seq > highest + 1000000000"),
             ],
             FOLD: [
-                ("head->seq > highest + LIMIT_SEQ_WINDOW", "head->seq > highest + 1000000000"),
-                ("core_sender_seen(sender, lane, head->seq) ||", "false ||"),
+                ("letter->seq > highest + LIMIT_SEQ_WINDOW", "letter->seq > highest + 1000000000"),
+                ("core_sender_seen(sender, letter->lane, letter->seq) ||", "false ||"),
             ],
         },
     ),
