@@ -216,6 +216,15 @@ static void row_085_a_doubtful_registration_is_told_with_its_state(void **state)
                    E_MISSING_FIELD, "summary.registration");
     expect_section(scene, "anomaly.adoption", "", "full",
                    "{'notary_number':'公证 1','assessment_number':'评估 2'}", 0, "");
+    /* held until it is answered, or the clock says that it is not */
+    struct district_letter *held = scene_send(scene, "anomaly.adoption", "", "civil-affairs", NULL);
+    (void)scene_send(scene, "receipt.signed", "", "police-hedong", held);
+    struct core_leg leg = scene_leg_view(scene, held, "police-hedong");
+    scene->district->now_ms = (uint64_t)leg.clocks.due_s[PLAN_CLOCK_ACCEPT] * CLOCKS_SECOND_MS;
+    assert_true(scene->district->now_ms > 0 && scene_tick(scene) > 0);
+    leg = scene_leg_view(scene, held, "police-hedong");
+    assert_true(leg.clocks.missed >> PLAN_CLOCK_ACCEPT & 1);
+    assert_int_equal(scene_leg(scene, held, "police-hedong"), LIFECYCLE_SIGNED); /* no consent */
 }
 
 static void row_086_a_child_is_placed_at_once_and_papers_follow(void **state)

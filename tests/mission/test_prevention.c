@@ -493,6 +493,17 @@ static void row_025_a_lead_to_an_old_case_joins_its_thread(void **state)
     assert_memory_equal(young->thread, old->thread, 16);
     assert_int_equal(scene_leg_count(scene, old), 2);
     expect_refused(scene, LEAD, "", "finance", old, E_THREAD_UNKNOWN); /* not on it */
+    /* What it reports by itself the police link to the old one: they are on both. */
+    struct district_letter *stranger = scene_send(scene, LEAD, "", "finance", NULL);
+    struct district_draft link = {.kind = "notice.link",
+                                  .topic = "same-matter",
+                                  .from = "police-hedong",
+                                  .parent = stranger,
+                                  .other = old};
+    expect_draft_refused(scene, &link, E_LIFECYCLE_ORDER); /* who has not signed knows nothing */
+    (void)scene_send(scene, "receipt.signed", "", "police-hedong", stranger);
+    struct district_letter *linked = scene_send_draft(scene, &link);
+    assert_memory_equal(linked->envelope.head->other.data, old->thread, 16);
 }
 
 static void row_026_silence_is_no_consent_to_an_adoption(void **state)

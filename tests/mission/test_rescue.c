@@ -31,6 +31,21 @@ static void row_041_what_concerns_one_matter_stands_on_one_thread(void **state)
             scene_send(scene, later[i].kind, later[i].topic, later[i].from, lead);
         assert_memory_equal(one->thread, lead->id, 16);
     }
+    /* Two who know nothing of one another report it: one goes on, the other has ended in it. */
+    struct district_letter *twice[2];
+    static const char *const who[2] = {"hrss", "health"};
+    for (size_t i = 0; i < 2; i++) {
+        twice[i] = scene_send(scene, LEAD, "", who[i], NULL);
+        (void)scene_send(scene, "receipt.signed", "", "police-hedong", twice[i]);
+        (void)scene_send(scene, "receipt.accepted", "", "police-hedong", twice[i]);
+    }
+    struct district_draft merge = {
+        .kind = "receipt.closed", .topic = "merged", .from = "police-hedong", .parent = twice[1]};
+    expect_draft_refused(scene, &merge, E_OTHER_THREAD);
+    merge.other = twice[0];
+    (void)scene_send_draft(scene, &merge);
+    assert_int_equal(scene_leg(scene, twice[1], "police-hedong"), LIFECYCLE_MERGED);
+    assert_int_equal(scene_leg(scene, twice[0], "police-hedong"), LIFECYCLE_ACCEPTED);
 }
 
 static void row_042_a_leg_says_which_unit_took_it_on(void **state)
@@ -48,6 +63,20 @@ static void row_042_a_leg_says_which_unit_took_it_on(void **state)
     (void)scene_send(scene, "receipt.accepted", "", "civil-affairs", doubt);
     assert_int_equal(scene_leg(scene, doubt, "police-hedong"), LIFECYCLE_RETURNED);
     assert_int_equal(scene_leg(scene, doubt, "civil-affairs"), LIFECYCLE_ACCEPTED);
+    /* passed on: the leg is the other unit's from then on, and each act is some officer's */
+    struct district_letter *lead = scene_send(scene, LEAD, "", "hrss", NULL);
+    struct district_draft draft = {
+        .kind = "receipt.signed", .from = "police-hedong", .parent = lead, .nobody = true};
+    expect_draft_refused(scene, &draft, E_MISSING_FIELD);
+    (void)scene_send(scene, "receipt.signed", "", "police-hedong", lead);
+    draft = (struct district_draft){.kind = "receipt.transferred",
+                                    .topic = "not-competent",
+                                    .from = "police-hedong",
+                                    .target = "market-regulation",
+                                    .parent = lead};
+    struct district_letter *passed = scene_send_draft(scene, &draft);
+    assert_int_equal(scene_leg(scene, lead, "police-hedong"), LIFECYCLE_TRANSFERRED);
+    assert_int_equal(scene_leg(scene, passed, "market-regulation"), LIFECYCLE_SUBMITTED);
 }
 
 static void row_043_a_warning_is_made_of_no_message(void **state)

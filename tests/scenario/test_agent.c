@@ -315,6 +315,9 @@ static void an_objection_is_decided_by_the_office(void **state)
     snprintf(arguments, sizeof arguments, "object %s --wait 20 --text 'nobody went there'", id);
     must(SCHOOL, arguments, output);
     (void)wait_for(OFFICE, "receipt.objected");
+    /* Who supervises lists the threads that it was told of, without a word of what they say. */
+    must(PROCURATORATE, "threads --json", output);
+    if (!strstr(output, id) || strstr(output, "needle")) fail_msg("%s", output);
     snprintf(arguments, sizeof arguments,
              "reopen %s --wait 20 --reason not-handled --text 'go there'", id);
     assert_int_equal(leadbus(SCHOOL, arguments, output), 77);
