@@ -9,6 +9,7 @@ struct what {
     const char *file;
     const char *topic;
     const char *area;
+    const char *target;
     const char *thread;
     const char *parent;
     const char *wait;
@@ -61,6 +62,7 @@ static int make_body(struct cli *cli, const struct what *what, const char *kind,
     put(body, "kind", kind);
     put(body, "topic", what->topic);
     put(body, "area", what->area);
+    put(body, "target", what->target);
     put(body, "thread", what->thread);
     put(body, "parent", what->parent);
     put(body, "officer", cli->officer);
@@ -81,6 +83,9 @@ static int read_what(struct cli *cli, struct what *what, bool sends, int argc, c
         {"set", 's', "路径=值", "PATH=VALUE", "设置一个字段，如 full.what=…，可重复",
          "set one field, as in full.what=..., may be repeated", NULL, NULL, &what->sets},
         {"topic", 't', "代码", "CODE", "主题代码", "topic code", NULL, &what->topic, NULL},
+        {"to", 0, "单位", "UNIT", "发给哪个单位（仅由信头写明接收单位的种类，如 file.access）",
+         "the unit that it is for (kinds alone whose header names it, as file.access)", NULL,
+         &what->target, NULL},
         {"area", 0, "代码", "CODE", "区划代码（到街道）", "area code of the street", NULL,
          &what->area, NULL},
         {"thread", 0, "编号", "ID", "所属线索", "thread that it belongs to", NULL, &what->thread,

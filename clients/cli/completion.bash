@@ -20,7 +20,7 @@ _leadbus() {
     previous=${words[-1]}
     [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
     local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge stand-down extend pause resume transfer ask-release release
-        go-out withdraw object uphold reopen supervise hand-in review link attachment receipt print roster stats status confirm-restored doctor"
+        go-out withdraw object uphold reopen supervise hand-in review inform end-access link attachment receipt print roster stats status confirm-restored doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
     for word in "${words[@]:1}"; do
@@ -44,6 +44,8 @@ _leadbus() {
     supervise) kind=supervision.listing ;;
     hand-in) kind=supervision.assessment ;;
     review) kind=supervision.review ;;
+    inform) kind=file.update ;;
+    end-access) kind=file.end ;;
     stand-down) kind=alert.missing-child-cancel ;;
     esac
     case $previous in
@@ -100,7 +102,7 @@ _leadbus() {
     send | preview | kinds)
         own="--topic"
         [[ $command == kinds ]] && own+=" --example"
-        [[ $command != kinds ]] && own+=" --file --set --area --thread --parent --template --key"
+        [[ $command != kinds ]] && own+=" --file --set --area --to --thread --parent --template --key"
         [[ $command == send ]] && own+=" --wait --preview --attach --confirm-no-dna"
         if [[ $current != -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_leadbus_ask kinds)" -- "$current")
@@ -130,7 +132,8 @@ _leadbus() {
     go-out) own="--set --wait --file" ;;
     supervise) own="--set --wait --topic --reason" ;;
     hand-in) own="--set --wait --text --file" ;;
-    review) own="--set --wait --outcome --text" ;;
+    review | end-access) own="--set --wait --outcome --text" ;;
+    inform) own="--set --wait --text --file" ;;
     extend | pause | resume | withdraw | uphold | reopen) own="--set --wait --reason --text" ;;
     object) own="--set --wait --text" ;;
     link) own="--set --wait --reason --text --other" ;;

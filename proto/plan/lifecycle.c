@@ -90,6 +90,7 @@ uint32_t lifecycle_kind_facts(const struct plan_kind *kind)
     if (kind->last_resort) facts |= LAST_RESORT;
     if (kind->reported) facts |= REPORTED;
     if (kind->family == PLAN_FAMILY_ALERT) facts |= ALERT;
+    if (kind->family == PLAN_FAMILY_FILE) facts |= FILE_OF_VICTIM;
     if (kind->exempt) facts |= EXEMPT;
     return facts;
 }
@@ -320,17 +321,29 @@ int lifecycle_check_outcome(const struct plan_kind *kind, const struct plan_kind
                      "it may be closed with one of these alone: %s", list);
 }
 
+/* Some row of the kind leads to the unit that the header names. */
+static bool lifecycle_routes_to_target(const struct plan_kind *kind)
+{
+    for (size_t i = 0; i < kind->row_count; i++)
+        if (kind->rows[i].source == PLAN_ROW_TARGET) return true;
+    return false;
+}
+
 int lifecycle_check_named(const struct plan_kind *kind, const char *topic, const char *target,
                           bool other, struct error *ret_error)
 {
     bool named = target && target[0];
     bool passes = kind->act == PLAN_ACT_TRANSFER || kind->act == PLAN_ACT_ASK_RELEASE;
+    bool names = passes || lifecycle_routes_to_target(kind);
     bool links = kind->act == PLAN_ACT_LINK ||
                  (lifecycle_topic_facts(kind->act, topic) & LIFECYCLE_FACT_MERGES) != 0;
     if (passes && !named)
         return error_say(ret_error, E_TARGET_NOT_ALLOWED, "target", "须写明转给哪个单位",
                          "name the unit that it is passed on to");
-    if (!passes && named)
+    if (names && !named)
+        return error_say(ret_error, E_TARGET_NOT_ALLOWED, "target", "须写明发给哪个单位",
+                         "name the unit that it is for");
+    if (!names && named)
         return error_say(ret_error, E_BAD_VALUE, "target", "%s 不涉及其他承办单位",
                          "%s is passed on to nobody", kind->slug);
     if (links && !other)

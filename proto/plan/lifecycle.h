@@ -45,7 +45,7 @@ enum lifecycle_fact_number {
 #include "proto/plan/lifecycle.def"
     LIFECYCLE_FACT_COUNT,
 };
-/* What the table may ask beyond state, act and role. The first eight are the kind's own and added
+/* What the table may ask beyond state, act and role. The first nine are the kind's own and added
  * by lifecycle_next; those that an act's topic means come from lifecycle_topic_facts. The caller
  * finds out the rest: BOUND: the thread is about a case of child trafficking and the leg is of who
  * opened it; FREE: no release is needed, or it was given; ASKED: the parent is a request for a
@@ -129,7 +129,8 @@ bool lifecycle_act_of_parent(enum plan_act act);
 bool lifecycle_act_on_thread(enum plan_act act);
 
 /* Another unit (`target`, "" or NULL: none) and another thread (`other`: one is named) stand in the
- * header of acts that are about them, and nowhere else. Held by the sending end, the broker and
+ * header of acts that are about them and of kinds whose routes lead to the one named, and nowhere
+ * else. Held by the sending end, the broker and
  * every receiving end. Errors: E_TARGET_NOT_ALLOWED, E_OTHER_THREAD: it is missing; E_BAD_VALUE:
  * none belongs there. */
 int lifecycle_check_named(const struct plan_kind *kind, const char *topic, const char *target,

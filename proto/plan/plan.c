@@ -367,7 +367,7 @@ const char *plan_act_name(enum plan_act act)
 const char *plan_family_name(enum plan_family family)
 {
     static const char *const names[] = {
-        "lead", "anomaly", "alert", "handoff", "notice", "supervision", "receipt",
+        "lead", "anomaly", "alert", "handoff", "notice", "supervision", "receipt", "file",
     };
     return (unsigned)family < sizeof names / sizeof names[0] ? names[family] : "unknown";
 }

@@ -169,6 +169,8 @@ enum plan_family {
     PLAN_FAMILY_NOTICE,
     PLAN_FAMILY_SUPERVISION,
     PLAN_FAMILY_RECEIPT,
+    PLAN_FAMILY_FILE, /* of a victim: who may learn what of it */
+    PLAN_FAMILY_COUNT,
 };
 
 /* Lifecycle acts; lifecycle.def says what may follow what. The first ones are in the order of the

@@ -318,8 +318,7 @@ static int plan_kinds_clauses(struct plan *plan, const struct table *table, char
 static int plan_kinds_words(const struct table *table, char **f, struct plan_kind *kind,
                             struct error *ret_error)
 {
-    static const char *const families[] = {"lead",   "anomaly",     "alert",  "handoff",
-                                           "notice", "supervision", "receipt"};
+    const char *families[PLAN_FAMILY_COUNT];
     static const char *const urgencies[] = {"1", "2", "3", "4"};
     static const char *const levels[] = {"0", "1", "2", "3", "4"};
     static const char *const topics[] = {"none", "optional", "required"};
@@ -329,12 +328,14 @@ static int plan_kinds_words(const struct table *table, char **f, struct plan_kin
     size_t family = 0, urgency = 0, level = 0, topic = 0, position = 0, act = 0;
 
     for (int i = 0; i < PLAN_ACT_COUNT; i++) acts[i] = plan_act_name((enum plan_act)i);
+    for (int i = 0; i < PLAN_FAMILY_COUNT; i++) families[i] = plan_family_name((enum plan_family)i);
     size_t len = strcspn(f[K_SLUG], ".");
     if (len >= sizeof family_word || f[K_SLUG][len] != '.')
         return table_refuse(table, ret_error, "slug %.60s：应为 类别.名称",
                             "slug %.60s: family.name wanted", f[K_SLUG]);
     memcpy(family_word, f[K_SLUG], len);
-    int r = plan_reader_word(table, family_word, families, 7, "family", &family, ret_error);
+    int r = plan_reader_word(table, family_word, families, PLAN_FAMILY_COUNT, "family", &family,
+                             ret_error);
     if (r == 0)
         r = plan_reader_word(table, f[K_URGENCY], urgencies, 4, "urgency", &urgency, ret_error);
     if (r == 0) r = plan_reader_word(table, f[K_LEVEL], levels, 5, "level", &level, ret_error);

@@ -151,6 +151,22 @@ static void row_080_relief_is_given_by_one_street(void **state)
     assert_null(strstr(scene_route(scene, REFERRAL, "relief", "", "civil-affairs"), "st-"));
 }
 
+static void add_reader(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count,
+                       void *ctx)
+{
+    (void)head;
+    recipients[*count] = recipients[0];
+    recipients[(*count)++].unit = ctx;
+}
+
+static void name_target(Leadbus__Header *head, struct seal_recipient *recipients, size_t *count,
+                        void *ctx)
+{
+    (void)recipients;
+    (void)count;
+    head->target = ctx;
+}
+
 static void row_081_a_file_follows_the_victim_between_two_keepers(void **state)
 {
     struct scene *scene = *state;
@@ -162,6 +178,87 @@ static void row_081_a_file_follows_the_victim_between_two_keepers(void **state)
                    E_BAD_VALUE, "summary.next_visit_on");
     expect_section(scene, "notice.case-file", "", "full", "{'file_number':null}", E_MISSING_FIELD,
                    "full.file_number");
+}
+
+/* The access list of a file is the threads on which access was given: one unit each, and the bus
+ * takes what is told on it from its keeper alone, for that unit alone, and nothing after its end.
+ */
+static void row_081_a_file_is_told_to_who_has_access_and_to_nobody_else(void **state)
+{
+    struct scene *scene = *state;
+    struct district_draft draft = {.kind = "file.access", .from = "civil-affairs"};
+    expect_draft_refused(scene, &draft, E_ROUTE_EMPTY); /* nobody is named */
+    draft.target = "civil-affairs";
+    expect_draft_refused(scene, &draft, E_ROUTE_EMPTY); /* nor oneself */
+    draft.target = "health";
+    draft.from = "education";
+    expect_draft_refused(scene, &draft, E_SENDER_NOT_ALLOWED);
+    draft.from = "civil-affairs";
+    struct district_letter *access = scene_send_draft(scene, &draft);
+    assert_int_equal(access->envelope.head->n_recipients, 1);
+    assert_string_equal(access->envelope.head->recipients[0]->unit, "health");
+    struct district_letter *told = scene_send(scene, "file.update", "", "civil-affairs", access);
+    assert_int_equal(told->envelope.head->n_recipients, 1);
+    assert_string_equal(told->envelope.head->recipients[0]->unit, "health");
+    (void)scene_send(scene, "receipt.signed", "", "health", access);
+    (void)scene_send(scene, "file.update", "", "civil-affairs", told);
+    /* Not by who reads it, nor by another keeper. */
+    expect_refused(scene, "file.update", "", "police-hedong", access, E_THREAD_UNKNOWN);
+    expect_refused(scene, "file.end", "revoked", "police-hedong", access, E_THREAD_UNKNOWN);
+    expect_refused(scene, "file.update", "", "health", access, E_SENDER_NOT_ALLOWED);
+    /* A unit that the header alone adds to the list. */
+    const char stranger[] = "education";
+    struct district_draft bent = {.kind = "file.update",
+                                  .from = "civil-affairs",
+                                  .parent = access,
+                                  .bend = add_reader,
+                                  .ctx = (void *)(uintptr_t)stranger};
+    expect_draft_refused(scene, &bent, E_ROUTE_MISMATCH);
+    bent.bend = name_target;
+    expect_draft_refused(scene, &bent, E_BAD_VALUE); /* an update is for nobody of its own */
+    /* Another unit has a thread of its own, and neither sees the other's. */
+    draft.target = "womens-federation";
+    struct district_letter *other = scene_send_draft(scene, &draft);
+    struct district_letter *its = scene_send(scene, "file.update", "", "civil-affairs", other);
+    assert_int_equal(scene_waits(scene, its, "health"), -1);
+    assert_int_equal(scene_waits(scene, told, "womens-federation"), -1);
+    /* One access ends, with its reason; the other goes on. */
+    expect_refused(scene, "file.end", "", "civil-affairs", access, E_TOPIC_UNKNOWN);
+    (void)scene_send(scene, "file.end", "revoked", "civil-affairs", access);
+    assert_int_equal(scene_leg(scene, access, "health"), LIFECYCLE_WITHDRAWN);
+    assert_int_equal(scene_leg(scene, told, "health"), LIFECYCLE_WITHDRAWN);
+    expect_refused(scene, "file.update", "", "civil-affairs", access, E_LIFECYCLE_ORDER);
+    expect_refused(scene, "file.update", "", "civil-affairs", told, E_LIFECYCLE_ORDER);
+    expect_refused(scene, "file.end", "purpose-served", "civil-affairs", access, E_LIFECYCLE_ORDER);
+    (void)scene_send(scene, "file.update", "", "civil-affairs", other);
+    /* What is told of a file is told on such a thread and on no other. */
+    struct district_letter *pointer =
+        scene_send(scene, "notice.case-file", "", "police-hedong", NULL);
+    expect_refused(scene, "file.update", "", "police-hedong", pointer, E_LIFECYCLE_ORDER);
+    expect_refused(scene, "file.end", "mistaken", "police-hedong", pointer, E_LIFECYCLE_ORDER);
+    draft = (struct district_draft){
+        .kind = "file.access", .from = "police-hedong", .parent = pointer, .target = "health"};
+    expect_draft_refused(scene, &draft, E_BAD_VALUE); /* access opens a thread of its own */
+}
+
+static void row_081_what_is_told_of_a_file_is_bound_to_its_purpose(void **state)
+{
+    struct scene *scene = *state;
+    expect_section(scene, "file.access", "", "full", "{'purpose':null}", E_MISSING_FIELD,
+                   "full.purpose");
+    expect_section(scene, "file.access", "", "full", "{'purpose':'curiosity'}", E_BAD_VALUE,
+                   "full.purpose");
+    expect_section(scene, "file.access", "", "full", "{'pseudonym':'张某某'}", E_BAD_VALUE,
+                   "full.pseudonym");
+    expect_section(scene, "file.update", "", "full", "{'threads':['120101201001011234']}",
+                   E_BAD_VALUE, "full.threads[0]");
+    expect_section(scene, "file.end", "purpose-served", "full", "{'delete_on':null}",
+                   E_MISSING_FIELD, "full.delete_on");
+    expect_section(scene, "file.end", "died", "full", "{'reason':'mistaken'}", E_BAD_VALUE,
+                   "full.reason");
+    assert_int_equal(scene_kind(scene, "file.update")->retention_days, PLAN_RETENTION_CASE);
+    assert_int_equal(scene_message(scene, "file.access", "full")->field_count, 4);
+    assert_null(scene_field(scene_message(scene, "file.access", "full"), "name"));
 }
 
 static void row_083_an_inspection_asks_all_members(void **state)
@@ -459,6 +556,8 @@ int main(void)
         scene_test(row_079_the_community_takes_them_back_in_privacy),
         scene_test(row_080_relief_is_given_by_one_street),
         scene_test(row_081_a_file_follows_the_victim_between_two_keepers),
+        scene_test(row_081_a_file_is_told_to_who_has_access_and_to_nobody_else),
+        scene_test(row_081_what_is_told_of_a_file_is_bound_to_its_purpose),
         scene_test(row_083_an_inspection_asks_all_members),
         scene_test(row_084_a_case_not_opened_has_a_reason_and_a_witness),
         scene_test(row_085_a_doubtful_registration_is_told_with_its_state),

@@ -31,7 +31,7 @@ static struct {
 static struct {
     size_t messages;
     bool by[LIMIT_UNIT_COUNT_MAX];
-} sent[64];
+} sent[96];
 
 /* ---- the broker --------------------------------------------------------------------------------
  */
@@ -307,6 +307,16 @@ static void walk_legs(const struct message *message, const struct route *route, 
     }
 }
 
+/* Who a message of the kind that opens a thread is for, where its header says so; NULL: it does
+ * not. */
+static const char *target_of(const struct plan_kind *kind)
+{
+    bool named = false;
+    for (size_t i = 0; i < kind->row_count; i++)
+        named = named || kind->rows[i].source == PLAN_ROW_TARGET;
+    return named && kind->position != PLAN_FOLLOWS ? "health" : NULL;
+}
+
 static int route_of(const struct plan_kind *kind, const char *topic, const char *area,
                     uint16_t from, struct route *ret)
 {
@@ -316,7 +326,8 @@ static int route_of(const struct plan_kind *kind, const char *topic, const char 
                                       .kind = kind->slug,
                                       .topic = topic,
                                       .area = area,
-                                      .from = plan_unit(plan, from)->key};
+                                      .from = plan_unit(plan, from)->key,
+                                      .target = target_of(kind)};
     return route_compute(&query, ret, NULL);
 }
 
@@ -412,6 +423,7 @@ static void refuse_bent(const struct message *message, size_t count)
             .topic = message->topic,
             .area = message->area,
             .from = from,
+            .target = message->target,
             .seq = core_seq(broker, district_unit(fake.district, from)->serial, lane) + 1,
             .reporter = true,
             .bend = bends[i]};
@@ -611,6 +623,25 @@ static void hand_over(void)
     engine_thread_fini(&held);
 }
 
+/* Access to a victim's file: both ends and the broker are of one mind about who may be told what,
+ * until it ends. */
+static void tell_of_a_file(void)
+{
+    const char keeper[] = "civil-affairs", reader[] = "health";
+    struct message access = {.kind = plan_kind_find(fake.district->plan, "file.access"),
+                             .topic = "",
+                             .area = "",
+                             .target = reader,
+                             .from = plan_unit_find(fake.district->plan, keeper)};
+    send(&access, NULL);
+    (void)say(PLAN_ACT_SIGN, "", reader, &access);
+    (void)say(PLAN_ACT_INFORM, "", keeper, &access);
+    assert_int_equal(leg_of(keeper, &access, reader), LIFECYCLE_SIGNED);
+    (void)say(PLAN_ACT_END_ACCESS, "purpose-served", keeper, &access);
+    assert_int_equal(leg_of(keeper, &access, reader), LIFECYCLE_WITHDRAWN);
+    assert_int_equal(leg_of(reader, &access, reader), LIFECYCLE_WITHDRAWN);
+}
+
 /* ---- the tests ---------------------------------------------------------------------------------
  */
 static void send_all(const struct plan_kind *kind, const char *topic)
@@ -625,7 +656,11 @@ static void send_all(const struct plan_kind *kind, const char *topic)
             assert_int_equal(r, 0);
             if (lifecycle_check_opening(kind, topic, NULL) != 0) continue;   /* sent later */
             if (a > 0 && !(route.flags & ROUTE_FLAG_AREA_UNKNOWN)) continue; /* the same again */
-            struct message message = {.kind = kind, .topic = topic, .area = areas[a], .from = u};
+            struct message message = {.kind = kind,
+                                      .topic = topic,
+                                      .area = areas[a],
+                                      .target = target_of(kind),
+                                      .from = u};
             send(&message, NULL);
             refuse_bent(&message, route.recipient_count);
             walk_legs(&message, &route, all);
@@ -649,6 +684,7 @@ static void every_kind_goes_to_the_same_recipients_everywhere(void **state)
     object_and_decide();
     extend_and_pause();
     hand_over();
+    tell_of_a_file();
     size_t messages = 0;
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
         const struct plan_kind *kind = plan_kind(plan, k);

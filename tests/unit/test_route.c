@@ -280,6 +280,7 @@ static void route_serves_every_kind_and_sender(void **unused)
                 const char *topic = t < 0 ? "" : kind->topics[t].slug;
                 query.topic = topic;
                 query.area = "120102001";
+                query.target = strcmp(query.from, "court") == 0 ? "procuratorate" : "court";
                 query.participants = thread;
                 query.participant_count = 3;
                 if (kind->position == PLAN_FOLLOWS)

@@ -260,7 +260,9 @@ enum leadbus_act {
     LEADBUS_ACT_HAND_IN = 22, /* 报送 supervision.assessment, parent: what asks for it */
     LEADBUS_ACT_REVIEW = 23,  /* 复核 supervision.review, parent: what was handed in; with due_ms:
                                  leadbus_submit */
-    LEADBUS_ACT_LINK = 17,    /* 关联 notice.link: leadbus_submit, with the other thread */
+    LEADBUS_ACT_INFORM = 24,  /* 更新告知 file.update, on a thread opened by file.access */
+    LEADBUS_ACT_END_ACCESS = 25, /* 终止查阅 file.end, likewise */
+    LEADBUS_ACT_LINK = 17,       /* 关联 notice.link: leadbus_submit, with the other thread */
 };
 LEADBUS_API int leadbus_act(leadbus *lb, enum leadbus_act act, const uint8_t *parent,
                             const char *officer, const char *outcome, const void *data, size_t len,

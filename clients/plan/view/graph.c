@@ -250,7 +250,7 @@ static void graph_build(struct graph *graph)
     for (size_t i = 0; only && i < only->topic_count; i++)
         graph_add_item(graph, only, &only->topics[i], true);
     /* Tables keep families together as a habit; the picture does it whatever they do. */
-    for (int family = 0; !only && family <= PLAN_FAMILY_RECEIPT; family++) {
+    for (int family = 0; !only && family < PLAN_FAMILY_COUNT; family++) {
         for (size_t i = 0; i < plan_kind_count(graph->plan); i++) {
             const struct plan_kind *kind = plan_kind(graph->plan, i);
             if (kind->family == (enum plan_family)family) graph_add_item(graph, kind, NULL, false);

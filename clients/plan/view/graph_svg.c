@@ -13,7 +13,7 @@ static const struct {
     const char *colour, *tint;
 } graph_families[] = {
     {"#b3261e", "#fdf1f0"}, {"#a4550a", "#fdf4ea"}, {"#7b1fa2", "#f8f0fb"}, {"#00695c", "#edf7f5"},
-    {"#1f4e9e", "#eff4fc"}, {"#5d4037", "#f6f2f0"}, {"#4b5563", "#f3f4f6"},
+    {"#1f4e9e", "#eff4fc"}, {"#5d4037", "#f6f2f0"}, {"#4b5563", "#f3f4f6"}, {"#7a6a00", "#faf8e6"},
 };
 
 /* What stands inside the pattern of each family, 8 x 8 px. */
@@ -25,6 +25,7 @@ static const char *const graph_patterns[] = {
     "<circle cx=\"2\" cy=\"2\" r=\"1.5\"/><circle cx=\"6\" cy=\"6\" r=\"1.5\"/>",
     "<path d=\"M2 0V8M6 0V8\" stroke-width=\"1.8\"/>",
     "<path d=\"M0 8 8 0\" stroke-width=\"1\"/>",
+    "<path d=\"M2 2H6V6H2Z\" stroke-width=\"1.2\"/>",
 };
 
 static const char graph_style_sheet[] =
@@ -359,7 +360,7 @@ static void svg_legend(const struct graph *graph, struct buf *svg)
 
     x = GRAPH_MARGIN;
     y = 130;
-    for (int family = 0; family <= PLAN_FAMILY_RECEIPT; family++) {
+    for (int family = 0; family < PLAN_FAMILY_COUNT; family++) {
         const char *text = words_family((enum plan_family)family, graph->options->lang);
         buf_printf(svg,
                    "<rect x=\"%d\" y=\"%d\" width=\"30\" height=\"14\" fill=\"url(#p-%s)\" "

@@ -5,8 +5,8 @@
 const char *words_family(enum plan_family family, enum lang lang)
 {
     static const char *const texts[][2] = {
-        {"线索", "Leads"},   {"异常", "Anomalies"},   {"警报", "Alerts"},  {"移交", "Handoffs"},
-        {"通知", "Notices"}, {"督办", "Supervision"}, {"回执", "Receipts"}};
+        {"线索", "Leads"},   {"异常", "Anomalies"},   {"警报", "Alerts"},   {"移交", "Handoffs"},
+        {"通知", "Notices"}, {"督办", "Supervision"}, {"回执", "Receipts"}, {"档案", "Files"}};
     return (unsigned)family < sizeof texts / sizeof texts[0] ? texts[family][lang == LANG_EN] : "";
 }
 
