@@ -126,8 +126,9 @@ int api_status(struct agent *agent, struct http_request *request, struct http_re
                                   (json_int_t)stats.attachment_bytes));
     const struct duty_view *duty = duty_view(agent);
     if (duty) {
-        json_t *roster = json_pack("{s:o,s:I,s:I}", "gaps", api_roster_gaps(duty), "told",
-                                   (json_int_t)duty->told, "failed", (json_int_t)duty->failed);
+        json_t *roster = json_pack("{s:o,s:I,s:I,s:I}", "gaps", api_roster_gaps(duty), "told",
+                                   (json_int_t)duty->told, "failed", (json_int_t)duty->failed,
+                                   "again", (json_int_t)duty->again);
         render_set(roster, "file", duty->path);
         api_roster_troubles(duty, roster);
         json_object_set_new(object, "roster", roster);
@@ -258,6 +259,20 @@ int api_metrics(struct agent *agent, struct http_request *request, struct http_r
            "Of those: above their sender's share of the folder.", "", stats.roomless);
     metric(text, "attachment_bytes", gauge, "Bytes of attachments in the folder.", "",
            stats.attachment_bytes);
+    metric(text, "owed", gauge, "What this unit has yet to do, by whether its term has passed.",
+           "{term=\"runs\"}", stats.owed - stats.overdue);
+    metric(text, "owed", NULL, NULL, "{term=\"passed\"}", stats.overdue);
+    const struct duty_view *duty = duty_view(agent);
+    if (duty) {
+        metric(text, "roster_loaded", gauge, "1 while a duty roster is in force.", "",
+               duty->loaded ? 1 : 0);
+        metric(text, "roster_told_total", counter, "Officers told that something waits.", "",
+               duty->told);
+        metric(text, "roster_failed_total", counter, "Runs of the roster's command that failed.",
+               "", duty->failed);
+        metric(text, "roster_again_total", counter,
+               "Steps done once more after this machine stopped in one.", "", duty->again);
+    }
     reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
     return 0;
 }

@@ -159,6 +159,7 @@ static int begin_child(struct duty *duty, const char *officer)
     set(environment, &count, "LEADBUS_KIND", duty->kind);
     set(environment, &count, "LEADBUS_RANK", roster_rank_name(duty->rung.rank));
     set(environment, &count, "LEADBUS_OFFICER", officer);
+    if (duty->rung.again) set(environment, &count, "LEADBUS_AGAIN", "1");
     for (size_t i = 0; i < count; i++) envp[i] = environment[i];
     (void)snprintf(command, sizeof command, "%s", duty->options.command);
     duty->until_ms = agent_monotonic_ms() + duty->options.timeout_ms;
@@ -273,6 +274,11 @@ static int begin_step(struct agent *agent, struct error *ret_error)
     duty->rung.kind = duty->kind;
     if (leadbus_rung_begin(agent->lb, &duty->rung, &trouble))
         return agent_error(&trouble, ret_error);
+    if (duty->rung.again) {
+        duty->view.again++;
+        log_warn("duty_again", log_text("rank", roster_rank_name(duty->rung.rank)),
+                 log_text("kind", duty->kind));
+    }
     duty->telling = true;
     duty->failed = false;
     duty->officer_at = 0;
@@ -344,6 +350,13 @@ void duty_start(struct agent *agent, const struct duty_options *options)
     duty->stale = true;
     duty->step_ms = UINT64_MAX;
     agent->duty = duty;
+    uint64_t count = 0;
+    struct leadbus_error trouble = {0};
+    if (leadbus_rung_resume(agent->lb, &count, &trouble)) {
+        struct error error = {0};
+        int code = agent_error(&trouble, &error);
+        log_failure(LOG_LEVEL_ERROR, "roster_not_resumed", code, &error);
+    }
     look(duty, true);
 }
 

@@ -4,8 +4,9 @@
  * roster who that is; the configured command does it, once for each of them: it is run with
  * LEADBUS_ID, LEADBUS_KIND, LEADBUS_RANK and LEADBUS_OFFICER in its environment and nothing of what
  * the message holds, one at a time, and is ended when its time is over. A step is durable before
- * its command is run: whatever happens to this machine, nobody is told twice. Without a command the
- * log tells.
+ * its command is run. Where this machine stopped before the end of it was known, it is done once
+ * more after the start, with LEADBUS_AGAIN=1: somebody may be told twice, nobody not at all.
+ * Without a command the log tells.
  *
  * The roster is read at the start, by SIGHUP, and when its file has changed; a file that is wrong
  * leaves the one in force, and is said in log, status and doctor. While there has been none, nobody
@@ -49,6 +50,7 @@ struct duty_view {
     uint64_t loaded_ms;
     struct error trouble;  /* of the file as it is now; code 0: none */
     uint64_t told, failed; /* commands since the start */
+    uint64_t again;        /* steps done once more since then */
     struct error failure;  /* the last that failed; code 0: none */
     uint64_t failure_ms;
 };

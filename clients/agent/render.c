@@ -95,7 +95,7 @@ void render_set_names(const struct agent *agent, json_t *object, const char *kin
 /* Who was told of it here, by rank. */
 static json_t *told_json(const struct leadbus_item *item)
 {
-    static const char *const results[] = {"open", "told", "failed", "nobody"};
+    static const char *const results[] = {"open", "told", "failed", "nobody", "again"};
     json_t *list = json_array();
     for (int rank = 0; rank < LEADBUS_RANK_COUNT; rank++) {
         const struct leadbus_told *told = &item->told[rank];
@@ -106,7 +106,7 @@ static json_t *told_json(const struct leadbus_item *item)
         render_set(one, "rank_en", roster_rank_text(rank, LANG_EN));
         render_set_time(one, "at", told->at_ms);
         render_set(one, "result",
-                   told->result >= 0 && told->result < 4 ? results[told->result] : "open");
+                   told->result >= 0 && told->result < 5 ? results[told->result] : "open");
         json_array_append_new(list, one);
     }
     return list;

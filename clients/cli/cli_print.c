@@ -87,7 +87,7 @@ const char *cli_told(const json_t *leg)
     shown[0] = 0;
     told_part(told, (const char *const[]){"told", "told"}, T("已通知", "told: "), shown,
               sizeof shown);
-    told_part(told, (const char *const[]){"open", "open"}, T("已开始通知", "being told: "), shown,
+    told_part(told, (const char *const[]){"open", "again"}, T("已开始通知", "being told: "), shown,
               sizeof shown);
     told_part(told, (const char *const[]){"failed", "nobody"}, T("未通知到", "not reached: "),
               shown, sizeof shown);

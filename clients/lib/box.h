@@ -322,6 +322,9 @@ int box_legs_due(struct box *box, const struct box_leg *after, size_t limit,
                  int (*each)(void *ctx, const struct box_leg *leg), void *ctx,
                  struct error *ret_error) MUST_USE;
 /* The notice of that inbox number is about the thread; and all that are, in order of arrival. */
+/* Open legs, and of them those that were due by now_ms. */
+int box_legs_count(struct box *box, uint64_t now_ms, uint64_t *ret_owed, uint64_t *ret_overdue,
+                   struct error *ret_error) MUST_USE;
 int box_about_add(struct box *box, const uint8_t thread[16], uint64_t number,
                   struct error *ret_error) MUST_USE;
 int box_about_of(struct box *box, const uint8_t thread[16],
@@ -344,6 +347,8 @@ struct box_ladder {
 int box_ladder_get(struct box *box, const uint8_t thread[16], const uint8_t message[16],
                    struct box_ladder *ret_row, struct error *ret_error) MUST_USE;
 int box_ladder_put(struct box *box, const struct box_ladder *row, struct error *ret_error) MUST_USE;
+/* One of an open leg whose last step was begun and has no end; E_NOT_FOUND. */
+int box_ladder_open(struct box *box, struct box_ladder *ret_row, struct error *ret_error) MUST_USE;
 /* The one whose step comes first; E_NOT_FOUND. One step down an index. */
 int box_ladder_next(struct box *box, struct box_ladder *ret_row, struct error *ret_error) MUST_USE;
 

@@ -88,6 +88,10 @@
     X(LADDER_GET, "SELECT " LADDER_COLUMNS " FROM ladder WHERE thread=?1 AND message=?2")          \
     X(LADDER_PUT,                                                                                  \
       "INSERT OR REPLACE INTO ladder(" LADDER_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")  \
+    X(LADDER_OPEN, "SELECT " LADDER_COLUMNS " FROM leg JOIN ladder USING(thread,message) WHERE "   \
+                   "CASE next WHEN 1 THEN result_0=0 WHEN 2 THEN result_1=0 "                      \
+                   "WHEN 3 THEN result_2=0 ELSE 0 END LIMIT 1")                                    \
+    X(LEG_COUNT, "SELECT COUNT(*),(SELECT COUNT(*) FROM leg WHERE due_ms<=?1) FROM leg")           \
     X(LADDER_NEXT, "SELECT " LADDER_COLUMNS " FROM ladder WHERE next_ms<?1 "                       \
                    "ORDER BY next_ms,thread,message LIMIT 1")                                      \
     X(ABOUT_ADD, "INSERT OR IGNORE INTO about(thread,number) VALUES(?1,?2)")                       \

@@ -55,6 +55,21 @@ int box_legs_due(struct box *box, const struct box_leg *after, size_t limit,
     return r;
 }
 
+int box_legs_count(struct box *box, uint64_t now_ms, uint64_t *ret_owed, uint64_t *ret_overdue,
+                   struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_LEG_COUNT, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, now_ms);
+    r = box_step(box, statement, ret_error);
+    if (r < 0) return r;
+    *ret_owed = box_u64(statement, 0);
+    *ret_overdue = box_u64(statement, 1);
+    (void)sqlite3_reset(statement);
+    return 0;
+}
+
 int box_about_add(struct box *box, const uint8_t thread[16], uint64_t number,
                   struct error *ret_error)
 {
@@ -106,6 +121,13 @@ int box_ladder_next(struct box *box, struct box_ladder *ret_row, struct error *r
     if (r < 0) return r;
     box_bind_u64(statement, 1, BOX_LADDER_NO_STEP);
     return ladder_one(box, statement, ret_row, ret_error);
+}
+
+int box_ladder_open(struct box *box, struct box_ladder *ret_row, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_LADDER_OPEN, false, &statement, ret_error);
+    return r < 0 ? r : ladder_one(box, statement, ret_row, ret_error);
 }
 
 int box_ladder_put(struct box *box, const struct box_ladder *row, struct error *ret_error)

@@ -15,6 +15,7 @@ int leadbus_rung_next(leadbus *lb, struct leadbus_rung *ret_rung, struct leadbus
     memcpy(rung.id, row.message, 16);
     rung.rank = (int)row.next;
     rung.at_ms = row.next_ms;
+    rung.again = row.next < BOX_LADDER_STEPS && row.told_ms[row.next] != 0;
     r = box_in_find(lb->box, row.message, &lb->rung_row, &error);
     if (r < 0 && r != E_NOT_FOUND) return client_failed(ret_error, &error);
     if (r == 0) rung.kind = lb->rung_row.kind;
@@ -23,7 +24,7 @@ int leadbus_rung_next(leadbus *lb, struct leadbus_rung *ret_rung, struct leadbus
     return 0;
 }
 
-/* When the rank after this one is due; the thread knows. */
+/* When a rank is due; the thread knows. */
 static uint64_t next_of(leadbus *lb, const struct box_ladder *row, unsigned rank)
 {
     struct buf state = {0};
@@ -43,6 +44,29 @@ static uint64_t next_of(leadbus *lb, const struct box_ladder *row, unsigned rank
     return next_ms;
 }
 
+int leadbus_rung_resume(leadbus *lb, uint64_t *ret_count, struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct box_ladder row = {0};
+    int r = 0;
+    *ret_count = 0;
+    if (lb->dead) return client_failed(ret_error, &lb->death);
+    while (r == 0 && (r = box_ladder_open(lb->box, &row, &error)) == 0) {
+        unsigned rank = row.next - 1;
+        uint64_t at_ms = next_of(lb, &row, rank);
+        if (at_ms == BOX_LADDER_NO_STEP) { /* it is signed for, or has no term any more */
+            row.result[rank] = LEADBUS_RUNG_AGAIN;
+        } else {
+            row.next = rank;
+            row.next_ms = at_ms;
+            ++*ret_count;
+        }
+        r = box_ladder_put(lb->box, &row, &error);
+    }
+    if (r == E_NOT_FOUND) r = box_commit(lb->box, &error);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
+}
+
 int leadbus_rung_begin(leadbus *lb, const struct leadbus_rung *rung,
                        struct leadbus_error *ret_error)
 {
@@ -53,8 +77,9 @@ int leadbus_rung_begin(leadbus *lb, const struct leadbus_rung *rung,
     if (r == 0 && (rung->rank < 0 || row.next != (unsigned)rung->rank))
         r = error_say(&error, E_BAD_VALUE, "rank", "不是下一个要通知的", "not the next to be told");
     if (r < 0) return client_failed(ret_error, &error);
+    bool again = row.told_ms[row.next] != 0;
     row.told_ms[row.next] = client_now_ms(lb);
-    row.result[row.next] = LEADBUS_RUNG_OPEN;
+    row.result[row.next] = again ? LEADBUS_RUNG_AGAIN : LEADBUS_RUNG_OPEN;
     row.next++;
     row.next_ms = next_of(lb, &row, row.next);
     r = box_ladder_put(lb->box, &row, &error);

@@ -283,6 +283,9 @@ void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats)
         stats.again[i] = engine->lanes[i].again.until - engine->lanes[i].again.at;
     }
     stats.rewraps = engine->rewrap.owed;
+    /* A store that fails is said by whatever is asked of it next. */
+    if (box_legs_count(lb->box, client_now_ms(lb), &stats.owed, &stats.overdue, NULL) < 0)
+        stats.owed = stats.overdue = 0;
     stats.bundle = trust_bundle_version(engine->bundle);
     stats.bundle_expires_ms = trust_bundle_expires_ms(engine->bundle);
     stats.bundle_hard_limit_ms = trust_bundle_hard_limit_ms(engine->bundle);

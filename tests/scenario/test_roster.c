@@ -235,6 +235,31 @@ static void a_command_that_fails_or_hangs_is_seen(void **state)
     assert_null(strstr(output, "通知失败"));
 }
 
+/* The command ends the agent that waits for it: started again, that tells once more, and says so to
+ * the command. */
+static void a_step_that_was_cut_short_is_done_once_more(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char id[37];
+    enum { KILLED = 128 + SIGKILL };
+    write_command("[ -n \"$LEADBUS_AGAIN\" ] || kill -9 $PPID");
+    send(id);
+    assert_int_equal(process_wait_end(&agents.processes[POLICE], PROCESS_DEADLINE_MS), KILLED);
+    restart();
+    show_until(id, "已通知值班", output);
+    read_in("told", output);
+    assert_int_equal(count_of(output, id), 2);
+    if (count_of(output, "LEADBUS_AGAIN=1") != 1) fail_msg("%s", output);
+    agents_must(&agents, POLICE, "roster --json", output);
+    read_in("police-hedong.log", output);
+    assert_non_null(strstr(output, "duty_again"));
+    restart(); /* and it is over */
+    read_in("told", output);
+    assert_int_equal(count_of(output, id), 2);
+    write_command("");
+}
+
 static void the_table_is_part_of_the_checked_configuration(void **state)
 {
     (void)state;
@@ -276,6 +301,7 @@ int main(void)
         cmocka_unit_test(who_is_on_duty_is_told_once),
         cmocka_unit_test(the_roster_is_shown_and_gaps_are_told_ahead),
         cmocka_unit_test(a_command_that_fails_or_hangs_is_seen),
+        cmocka_unit_test(a_step_that_was_cut_short_is_done_once_more),
         cmocka_unit_test(the_table_is_part_of_the_checked_configuration),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -368,7 +368,7 @@ static void each_rank_is_told_once_in_its_time(void **state)
         assert_int_equal(told_of(&lb, id)[rank].at_ms, 0);
         pass(fake, rung.at_ms - fake->district->now_ms);
         assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), 0);
-        /* killed here, it is not given again, and not said to have been told */
+        /* killed here, it is not said to have been told */
         assert_int_equal(told_of(&lb, id)[rank].at_ms, fake->district->now_ms);
         assert_int_equal(told_of(&lb, id)[rank].result, LEADBUS_RUNG_OPEN);
         assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), E_BAD_VALUE);
@@ -379,6 +379,59 @@ static void each_rank_is_told_once_in_its_time(void **state)
     assert_int_equal(told_of(&lb, id)[0].at_ms, begun_ms);
     struct leadbus sender = handle_of(school);
     assert_false(rung_of(&sender, &rung)); /* has nothing to sign for */
+}
+
+/* Killed in the middle of a step, it is done once more, and marked; not a third time, and not where
+ * the message is signed for by then. */
+static void what_was_begun_is_done_once_more(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16], own[16];
+    struct leadbus_rung rung;
+    uint64_t count;
+    struct leadbus lb = handle_of(police);
+    send(fake, "lead.mandatory-report", "", id);
+    assert_true(rung_of(&lb, &rung));
+    assert_int_equal(rung.again, 0);
+    assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), 0);
+    assert_int_equal(leadbus_rung_resume(&lb, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_true(rung_of(&lb, &rung));
+    assert_int_equal(rung.rank, LEADBUS_RANK_DUTY);
+    assert_int_equal(rung.again, 1);
+    assert_true(rung.at_ms <= fake->district->now_ms);
+    assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), 0);
+    assert_int_equal(told_of(&lb, id)[0].result, LEADBUS_RUNG_AGAIN);
+    assert_int_equal(leadbus_rung_resume(&lb, &count, NULL), 0);
+    assert_int_equal(count, 0);
+    assert_int_equal(leadbus_rung_end(&lb, &rung, LEADBUS_RUNG_TOLD, NULL), 0);
+    assert_true(rung_of(&lb, &rung));
+    assert_int_equal(rung.rank, LEADBUS_RANK_DEPUTY); /* in its own time */
+    assert_int_equal(rung.again, 0);
+    assert_int_equal(rung.at_ms, fake->district->now_ms + 5 * MINUTE_MS);
+    pass(fake, 5 * MINUTE_MS);
+    assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), 0);
+    act(fake, "receipt.signed", "", id, own);
+    assert_int_equal(leadbus_rung_resume(&lb, &count, NULL), 0);
+    assert_int_equal(count, 0);
+    assert_false(rung_of(&lb, &rung));
+}
+
+static void what_is_owed_is_counted(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t ids[2][16], own[16];
+    struct leadbus lb = handle_of(police);
+    struct leadbus_stats stats = {.size = sizeof stats};
+    for (int i = 0; i < 2; i++) send(fake, "lead.mandatory-report", "", ids[i]);
+    leadbus_stats(&lb, &stats);
+    assert_int_equal(stats.owed, 2);
+    assert_int_equal(stats.overdue, 0);
+    act(fake, "receipt.signed", "", ids[0], own);
+    pass(fake, 10 * MINUTE_MS);
+    leadbus_stats(&lb, &stats);
+    assert_int_equal(stats.owed, 2);
+    assert_int_equal(stats.overdue, 1);
 }
 
 static void who_has_signed_is_not_pressed_further(void **state)
@@ -616,6 +669,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(own_acts_count_from_their_receipt_at_its_time, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(each_rank_is_told_once_in_its_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_begun_is_done_once_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_owed_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(who_has_signed_is_not_pressed_further, setup, teardown),
         cmocka_unit_test_setup_teardown(where_nobody_is_there_the_next_follows_at_once, setup,
                                         teardown),

@@ -442,11 +442,12 @@ enum leadbus_notice {
 enum leadbus_rank { LEADBUS_RANK_DUTY, LEADBUS_RANK_DEPUTY, LEADBUS_RANK_HEAD };
 enum { LEADBUS_RANK_COUNT = 3 };
 enum leadbus_rung_result {
-    LEADBUS_RUNG_OPEN = 0, /* begun, and no end of it is known: it is not begun again */
+    LEADBUS_RUNG_OPEN = 0, /* begun, and no end of it is known yet */
     LEADBUS_RUNG_TOLD = 1,
     LEADBUS_RUNG_FAILED = 2, /* the attempt failed */
     LEADBUS_RUNG_NOBODY =
         3, /* nobody of that rank was on the roster: the next one follows at once */
+    LEADBUS_RUNG_AGAIN = 4, /* begun a second time, and no end of it is known: not begun again */
 };
 /* What an item says of one. */
 struct leadbus_told {
@@ -459,6 +460,7 @@ struct leadbus_rung {
     const char *kind;           /* of it; "" where that has not come yet. Until the next call */
     int rank;                   /* leadbus_rank */
     uint64_t at_ms;             /* it is due then */
+    int again; /* 1: it was begun before, and its end is not known: somebody may be told twice */
 };
 
 /* A term that was not kept, as the journal names it. */
@@ -524,8 +526,13 @@ LEADBUS_API int leadbus_inbox_due(leadbus *lb, const struct leadbus_due_place *a
 /* The rung that comes first, due or not; not_found: nothing waits. One look at an index. */
 LEADBUS_API int leadbus_rung_next(leadbus *lb, struct leadbus_rung *ret_rung,
                                   struct leadbus_error *ret_error);
-/* The rung is begun now, durably: from here on it is never given again, whatever happens to this
- * machine. Then how it ended. */
+/* Once, after opening, before the first rung is asked for: what was begun and whose end is not
+ * known, as after a crash, is due again, and marked; once, and only while its message still waits.
+ */
+LEADBUS_API int leadbus_rung_resume(leadbus *lb, uint64_t *ret_count,
+                                    struct leadbus_error *ret_error);
+/* The rung is begun now, durably: from here on it is given again by leadbus_rung_resume alone. Then
+ * how it ended. */
 LEADBUS_API int leadbus_rung_begin(leadbus *lb, const struct leadbus_rung *rung,
                                    struct leadbus_error *ret_error);
 LEADBUS_API int leadbus_rung_end(leadbus *lb, const struct leadbus_rung *rung,
@@ -788,6 +795,7 @@ struct leadbus_stats {
                           the store was put back from an older copy */
     uint64_t rewraps;  /* owed to recipients who had no key, or lost it, until they have one */
     uint64_t roomless; /* of `downloads`: those that wait for room */
+    uint64_t owed, overdue; /* what this unit has yet to do, and of that what has passed its term */
 };
 /* Fills up to ret_stats->size bytes. */
 LEADBUS_API void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats);
