@@ -591,7 +591,10 @@ check_problem((answer.status, answer.headers, answer.read()), 401, "token_invali
 connection.close()
 
 # Metrics are Prometheus text, and no label has an id.
-for line in call("GET", "/metrics")[2].decode().splitlines():
+metrics = call("GET", "/metrics")[2].decode().splitlines()
+for name in ("owed{term=\"passed\"}", "roster_told_total", "roster_again_total"):
+    check(any(line.startswith(f"leadbus_agent_{name} ") for line in metrics), f"metrics: no {name}")
+for line in metrics:
     check(re.fullmatch(r'#.*|[a-z_]+(\{[a-z]+="[a-z0-9]+"\})? \d+', line), f"metric: {line}")
 
 sys.exit(1 if failures else 0)
