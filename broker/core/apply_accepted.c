@@ -93,7 +93,7 @@ static void fold_recipients(struct core *core, const struct core_folding *foldin
         core->parties[core->party_count++] =
             (struct core_party){one->unit, LIFECYCLE_SUBMITTED, (uint8_t)bits, message, clocks};
         core_thread_join(thread, one->unit,
-                         bits & CORE_PARTY_LEG ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY,
+                         route_role_recipient(act->kind, (bits & CORE_PARTY_LEG) != 0),
                          folding->index + 1);
         uint64_t position = core_lane_push(core, one->unit, letter->lane, item,
                                            one->unkeyed ? CORE_ENTRY_UNKEYED : 0);

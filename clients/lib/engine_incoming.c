@@ -108,13 +108,15 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
     for (size_t i = 0; i < head->n_recipients; i++) {
         const Leadbus__Recipient *one = head->recipients[i];
         stated[i] = (struct route_stated){one->unit, one->act, one->citation, one->sections};
-        bool signer = strcmp(one->citation, "duty:thread-signers") == 0;
-        if (follows && (signer || strcmp(one->citation, "duty:thread") == 0)) {
+        enum route_role role = (enum route_role)0;
+        if (strcmp(one->citation, "duty:thread") == 0) role = ROUTE_ROLE_COPY;
+        if (strcmp(one->citation, "duty:thread-signers") == 0) role = ROUTE_ROLE_SIGNER;
+        if (strcmp(one->citation, "duty:alerted") == 0) role = ROUTE_ROLE_COPY_ALERTED;
+        if (follows && role) {
             uint16_t unit = plan_unit_current(plan, one->unit);
             if (unit == PLAN_UNIT_NONE)
                 return error_set(ret_error, E_ROUTE_MISMATCH, "recipients", "%s", one->unit);
-            participants[query.participant_count++] =
-                (struct route_participant){unit, signer ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY};
+            participants[query.participant_count++] = (struct route_participant){unit, role};
         }
         if (strncmp(one->citation, "duty:own-host", strlen("duty:own-host")) == 0)
             query.host = ROUTE_HOST_THERE;

@@ -57,7 +57,8 @@ void thread_moved(struct thread *thread, char *const *units, const uint32_t *rol
 {
     struct thread moved = {0};
     for (size_t i = 0; i < count && i < LIMIT_UNIT_COUNT_MAX; i++) {
-        bool known = roles[i] >= ROUTE_ROLE_ORIGINATOR && roles[i] <= ROUTE_ROLE_COPY;
+        bool known =
+            roles[i] <= ROUTE_ROLE_COPY_ALERTED && (roles[i] & ~(uint32_t)ROUTE_ROLE_ALERTED) != 0;
         if (slug_valid(units[i]))
             join(&moved, units[i], known ? (enum route_role)roles[i] : ROUTE_ROLE_COPY,
                  size ? size - 1 : 0);
@@ -463,8 +464,8 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
             bool signer = legs && head->recipients[i]->act == ROUTE_SIGN;
             bool moved = kind && kind->act == PLAN_ACT_TRANSFER &&
                          strcmp(head->recipients[i]->unit, head->target) == 0;
-            join(thread, head->recipients[i]->unit,
-                 signer || moved ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY, index);
+            join(thread, head->recipients[i]->unit, route_role_recipient(kind, signer || moved),
+                 index);
         }
     }
     if (kind && index != THREAD_PENDING) apply_chains(thread, plan, kind, head, opening, time_ms);

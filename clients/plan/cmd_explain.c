@@ -54,7 +54,7 @@ static int resolve_thread(struct explain_work *work, struct error *ret_error)
             return error_say(ret_error, E_TOO_LARGE, "--thread", "至多 %d 个单位",
                              "at most %d units", LIMIT_UNIT_COUNT_MAX);
         work->participants[work->query.participant_count++] =
-            (struct route_participant){unit, ROUTE_ROLE_COPY};
+            (struct route_participant){unit, ROUTE_ROLE_COPY_ALERTED};
     }
     return 0;
 }

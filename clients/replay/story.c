@@ -161,7 +161,7 @@ static void follow_thread(struct story *story, const struct audit_record *record
     for (size_t i = 0; i < head->n_recipients; i++) {
         bool signs = head->recipients[i]->act == ENVELOPE_ACT_SIGN && kind != NULL &&
                      plan_kind_makes_legs(kind);
-        join_thread(story, head->recipients[i]->unit, signs ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY);
+        join_thread(story, head->recipients[i]->unit, route_role_recipient(kind, signs));
     }
 }
 

@@ -248,6 +248,7 @@ enum plan_row_source {
     PLAN_ROW_SENDER,         /* the sender of the message referred to */
     PLAN_ROW_THREAD_SIGNERS, /* who had to sign for some message of the thread */
     PLAN_ROW_TARGET,         /* the unit that it is passed on to, as the header says */
+    PLAN_ROW_ALERTED,        /* who got an alert on the thread */
 };
 /* Sections of a row of kind `*`, masked by the kind that it is applied to. */
 #define PLAN_SECTIONS_ALL    0xffffffffu

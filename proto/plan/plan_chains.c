@@ -183,9 +183,9 @@ static int plan_chains_bars(struct plan *plan, struct table *table, char *const 
         for (size_t k = 0; k < count; k++) {
             size_t step =
                 plan_chains_find(plan, plan->steps[row->step].chain, items[k], strlen(items[k]));
-            if (step == plan->step_count || step == row->step)
-                return table_refuse(table, ret_error, "本链条没有另一环节 %.60s",
-                                    "no other step %.60s of this chain", items[k]);
+            if (step == plan->step_count)
+                return table_refuse(table, ret_error, "本链条没有环节 %.60s",
+                                    "no step %.60s of this chain", items[k]);
             row->bars |= (uint64_t)1 << step;
         }
         for (size_t k = 0; k < row->after_count; k++)

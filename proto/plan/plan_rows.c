@@ -92,6 +92,7 @@ static int plan_rows_selector(struct plan *plan, const struct table *table, cons
     if (duty && strcmp(duty->id, "thread-signers") == 0) row->source = PLAN_ROW_THREAD_SIGNERS;
     if (duty && strcmp(duty->id, "sender-of-reference") == 0) row->source = PLAN_ROW_SENDER;
     if (duty && strcmp(duty->id, "target") == 0) row->source = PLAN_ROW_TARGET;
+    if (duty && strcmp(duty->id, "alerted") == 0) row->source = PLAN_ROW_ALERTED;
     return 0;
 }
 

@@ -88,17 +88,22 @@ static void route_add_group(struct route_work *work, const struct plan_row *row,
     }
 }
 
+/* Does a row that looks at the thread mean who has this role on it? */
+static bool route_means_role(const struct plan_row *row, enum route_role role)
+{
+    if (row->source == PLAN_ROW_THREAD_SIGNERS) return route_role_of(role) == ROUTE_ROLE_SIGNER;
+    if (row->source == PLAN_ROW_ALERTED) return (role & ROUTE_ROLE_ALERTED) != 0;
+    return row->source == PLAN_ROW_THREAD;
+}
+
 static void route_walk_row(struct route_work *work, const struct plan_row *row)
 {
     const struct route_query *query = work->query;
 
-    if (row->source == PLAN_ROW_THREAD || row->source == PLAN_ROW_THREAD_SIGNERS) {
-        for (size_t i = 0; i < query->participant_count; i++) {
-            const struct route_participant *one = &query->participants[i];
-            bool meant = row->source == PLAN_ROW_THREAD || one->role == ROUTE_ROLE_SIGNER;
-            if (meant && one->unit < work->plan->unit_count) route_add(work, row, one->unit);
-        }
-        return;
+    for (size_t i = 0; row->source >= PLAN_ROW_THREAD && i < query->participant_count; i++) {
+        const struct route_participant *one = &query->participants[i];
+        if (route_means_role(row, one->role) && one->unit < work->plan->unit_count)
+            route_add(work, row, one->unit);
     }
     if (row->source == PLAN_ROW_SENDER || row->source == PLAN_ROW_TARGET) {
         uint16_t unit = row->source == PLAN_ROW_SENDER ? work->reference : work->target;
@@ -268,7 +273,7 @@ static bool route_on_host(const struct route_work *work)
     if (query->host != ROUTE_HOST_BY_THREAD) return query->host == ROUTE_HOST_THERE;
     size_t group = (size_t)(hosts - plan_group(plan, 0));
     for (size_t i = 0; i < query->participant_count; i++)
-        if (query->participants[i].role == ROUTE_ROLE_SIGNER &&
+        if (route_role_of(query->participants[i].role) == ROUTE_ROLE_SIGNER &&
             plan_group_has(plan, group, query->participants[i].unit, query->at_ms))
             return true;
     for (size_t i = 0; i < work->route->recipient_count; i++)

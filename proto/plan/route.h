@@ -36,13 +36,35 @@ enum route_role {
     ROUTE_ROLE_ORIGINATOR = 1, /* sent the opening message */
     ROUTE_ROLE_SIGNER = 2,     /* had to sign for some message of the thread that makes legs */
     ROUTE_ROLE_COPY = 3,       /* had any other message of it */
+    /* A bit beside them: it got an alert, so it gets what revises it or stands it down. */
+    ROUTE_ROLE_ALERTED = 4,
+    ROUTE_ROLE_ORIGINATOR_ALERTED = 5,
+    ROUTE_ROLE_SIGNER_ALERTED = 6,
+    ROUTE_ROLE_COPY_ALERTED = 7,
 };
+
+/* One of the first three. */
+static inline enum route_role route_role_of(enum route_role role)
+{
+    return (enum route_role)((unsigned)role & ~(unsigned)ROUTE_ROLE_ALERTED);
+}
 
 /* Who must sign for something stays one who must, whatever else it is; else the smaller number. */
 static inline enum route_role route_role_join(enum route_role one, enum route_role other)
 {
-    if (one == ROUTE_ROLE_SIGNER || other == ROUTE_ROLE_SIGNER) return ROUTE_ROLE_SIGNER;
-    return one < other ? one : other;
+    enum route_role a = route_role_of(one), b = route_role_of(other);
+    enum route_role role = a < b ? a : b;
+    if (a == ROUTE_ROLE_SIGNER || b == ROUTE_ROLE_SIGNER) role = ROUTE_ROLE_SIGNER;
+    return (enum route_role)(role | ((one | other) & ROUTE_ROLE_ALERTED));
+}
+
+/* What a message of this kind (NULL: not of the plan) makes of a recipient; `leg`: it has to sign
+ * for it, and the kind makes legs. */
+static inline enum route_role route_role_recipient(const struct plan_kind *kind, bool leg)
+{
+    enum route_role role = leg ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY;
+    bool alert = kind && kind->family == PLAN_FAMILY_ALERT && kind->act == PLAN_ACT_NONE;
+    return alert ? (enum route_role)(role | ROUTE_ROLE_ALERTED) : role;
 }
 
 struct route_participant {

@@ -267,11 +267,16 @@ def offline_and_alert(day):
     say("  区司法局的代理停机（断网、断电都一样）。", "  The justice bureau's agent goes down (network or power, it "
         "is the same).")
     day.agent("justice").stop()
-    say("  公安发布儿童失踪警报，失踪地街道排在最先，附家长手机里的照片：", "  The police issue a missing-child alert, the "
-        "street where it happened first, with the photo from the parents' telephone:")
+    say("  公安发布儿童失踪警报，先到失踪地街道：", "  The police issue a missing-child alert, to the street where it happened "
+        "first:")
+    first = day.send("police-hedong", leads.MISSING)
+    say("  第二版扩大到全区，附家长手机里的照片：", "  A revision widens it to the whole district, with the photo from the "
+        "parents' telephone:")
     photo = day.agent("police-hedong").upload("alert.missing-child", "小明.png", leads.photo())
     named = [{"id": photo["id"], "confirm_no_dna": True}]
-    alert = day.send("police-hedong", dict(leads.MISSING, attachments=named), brief=True)
+    wider = {"alert": dict(leads.MISSING["sections"]["alert"], revision=2)}
+    alert = day.send("police-hedong", dict(leads.MISSING, topic="district", sections=wider, thread=first["thread"],
+                                           parent=first["id"], attachments=named), brief=True)
     say(f"    照片去除了拍摄地点、时间、设备（{photo['removed_bytes']} 字节）后才加密",
         f"    of the photo, place, time and device ({photo['removed_bytes']} bytes) were taken out before it was sealed")
     seen(day, "culture-tourism", alert, photo)

@@ -117,7 +117,7 @@ SIGHTING = {
 
 CANCEL = {
     "kind": "alert.missing-child-cancel", "officer": "p-1101",
-    "sections": {"alert": {"revision": 1, "reason": "found-safe", "stood_down_at": ago(0)}}}
+    "sections": {"alert": {"revision": 2, "reason": "found-safe", "stood_down_at": ago(0)}}}
 
 HANDOFF = {
     "kind": "handoff.victim", "area": "120102007", "officer": "p-2207",

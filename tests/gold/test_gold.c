@@ -200,7 +200,8 @@ static void read_own_set(const struct plan_kind *kind, uint8_t act, uint8_t when
     for (size_t i = 0; i < kind->row_count; i++) {
         const struct plan_row *row = &kind->rows[i];
         if (row->act != act || row->when != when) continue;
-        if (row->source == PLAN_ROW_THREAD || row->source == PLAN_ROW_THREAD_SIGNERS)
+        if (row->source == PLAN_ROW_THREAD || row->source == PLAN_ROW_THREAD_SIGNERS ||
+            row->source == PLAN_ROW_ALERTED)
             set->dynamic[DYNAMIC_THREAD] = true;
         if (row->source == PLAN_ROW_SENDER) set->dynamic[DYNAMIC_SENDER] = true;
         for (size_t j = 0; j < row->named_count; j++) {

@@ -67,15 +67,18 @@ static void append_route(struct buf *text, const struct plan *plan, const struct
     }
 }
 
-/* A thread that education opened, the police signed for and the women's federation had a copy of;
+/* A thread that education opened, the police signed for and the women's federation had a copy of,
+ * of an alert too;
  * where education itself is the sender, it answers the police. What is passed on goes to the court,
  * or from the court to the procuratorate. */
 static void on_a_thread(struct route_query *query, struct route_participant participants[3])
 {
     static const char *const keys[] = {"education", "police-hedong", "womens-federation"};
+    static const enum route_role roles[] = {ROUTE_ROLE_ORIGINATOR, ROUTE_ROLE_SIGNER,
+                                            ROUTE_ROLE_COPY_ALERTED};
     for (int i = 0; i < 3; i++)
-        participants[i] = (struct route_participant){plan_unit_find(query->plan, keys[i]),
-                                                     (enum route_role)(ROUTE_ROLE_ORIGINATOR + i)};
+        participants[i] =
+            (struct route_participant){plan_unit_find(query->plan, keys[i]), roles[i]};
     query->participants = participants;
     query->participant_count = 3;
     query->target = strcmp(query->from, "court") == 0 ? "procuratorate" : "court";

@@ -7,7 +7,7 @@ import sys
 
 READDRESSED = "readdressed"
 # The thread that routes.golden is about, in order, with the roles; and who sent the parent. Passed on to the court, or by it.
-PARTICIPANTS = [("education", 1), ("police-hedong", 2), ("womens-federation", 3)]
+PARTICIPANTS = [("education", 1), ("police-hedong", 2), ("womens-federation", 7)]
 
 
 def parent_sender(sender):
@@ -80,7 +80,9 @@ class Plan:
         if source == "duty" and clause == "thread":
             return [unit for unit, _ in PARTICIPANTS]
         if source == "duty" and clause == "thread-signers":
-            return [unit for unit, role in PARTICIPANTS if role == 2]
+            return [unit for unit, role in PARTICIPANTS if role & 3 == 2]
+        if source == "duty" and clause == "alerted":
+            return [unit for unit, role in PARTICIPANTS if role & 4]
         if source == "duty" and clause == "target":
             return ["procuratorate" if sender == "court" else "court"]
         if source == "duty" and clause == "sender-of-reference":
@@ -138,7 +140,7 @@ class Plan:
                 walk(own, "origin-only", act)
             if nobody:
                 walk(fallback, "no-rule", act)
-        signers = [unit for unit, role in PARTICIPANTS if role == 2]
+        signers = [unit for unit, role in PARTICIPANTS if role & 3 == 2]
         signers += [unit for unit, line in route.items() if line[1] == "sign"]
         if self.units[sender]["duty"] == "office" and set(signers) & set(self.members("office-host", day)):
             walk(own, "own-host", "copy")

@@ -380,9 +380,11 @@ static void thread_join(struct district_thread *thread, uint16_t unit, enum rout
     for (size_t i = 0; i < thread->participant_count; i++) {
         if (thread->participants[i].unit != unit) continue;
         /* as route.h says, in other words */
-        if (role == ROUTE_ROLE_SIGNER || (thread->participants[i].role != ROUTE_ROLE_SIGNER &&
-                                          role < thread->participants[i].role))
-            thread->participants[i].role = role;
+        unsigned old = (unsigned)thread->participants[i].role, alerted = (old | (unsigned)role) & 4;
+        old &= 3;
+        unsigned now = (unsigned)role & 3;
+        if (now == ROUTE_ROLE_SIGNER || (old != ROUTE_ROLE_SIGNER && now < old)) old = now;
+        thread->participants[i].role = (enum route_role)(old | alerted);
         return;
     }
     CHECK(thread->participant_count < LIMIT_RECIPIENT_COUNT_MAX);
@@ -405,8 +407,10 @@ void district_accepted(struct district *district, const struct district_letter *
         bool moves = kind->act == PLAN_ACT_TRANSFER &&
                      strcmp(recipient->unit, letter->envelope.head->target) == 0;
         bool signs = moves || (recipient->act == ENVELOPE_ACT_SIGN && plan_kind_makes_legs(kind));
+        bool alert = strcmp(letter->kind, "alert.missing-child") == 0 ||
+                     strcmp(letter->kind, "alert.risk") == 0;
         thread_join(thread, plan_unit_find(district->plan, recipient->unit),
-                    signs ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY);
+                    (enum route_role)((signs ? 2 : 3) + (alert ? 4 : 0)));
     }
     thread->index = index + 1;
 }

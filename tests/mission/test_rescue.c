@@ -174,13 +174,21 @@ static void row_047_only_the_police_alert_and_nothing_goes_before_it(void **stat
     struct district_letter *alert = scene_send(scene, ALERT, "issue", "police-hedong", NULL);
     const Leadbus__Header *head = alert->envelope.head;
     assert_string_equal(head->recipients[0]->unit, SCENE_STREET); /* the vicinity first */
-    assert_int_equal(head->n_recipients, plan_unit_count(scene->plan) - 2);
+    assert_int_equal(head->n_recipients, 3); /* and the traffic police, and education */
     for (size_t i = 0; i < head->n_recipients; i++)
         assert_int_equal(scene_waits(scene, alert, head->recipients[i]->unit),
                          ENVELOPE_LANE_URGENT);
     (void)scene_send(scene, "receipt.signed", "", SCENE_STREET, alert);
     assert_int_equal(scene_leg(scene, alert, SCENE_STREET), LIFECYCLE_SIGNED);
-    assert_int_equal(scene_leg(scene, alert, SCENE_OTHER_STREET), LIFECYCLE_SUBMITTED);
+    assert_int_equal(scene_leg(scene, alert, SCENE_OTHER_STREET), LIFECYCLE_STATE_COUNT);
+    /* wider by revision */
+    struct district_letter *wider = scene_send(scene, ALERT, "streets", "police-hedong", alert);
+    assert_int_equal(scene_leg(scene, wider, SCENE_OTHER_STREET), LIFECYCLE_SUBMITTED);
+    assert_int_equal(scene_leg(scene, wider, "housing"), LIFECYCLE_STATE_COUNT);
+    struct district_letter *widest = scene_send(scene, ALERT, "district", "police-hedong", wider);
+    assert_int_equal(widest->envelope.head->n_recipients, plan_unit_count(scene->plan) - 2);
+    assert_int_equal(scene_leg(scene, widest, "housing"), LIFECYCLE_SUBMITTED);
+    expect_refused(scene, ALERT, "issue", "police-hedong", widest, E_CHAIN_ORDER);
     expect_section(scene, ALERT, "issue", "alert", "{'valid_until':null}", E_MISSING_FIELD,
                    "alert.valid_until");
     expect_section(scene, ALERT, "issue", "alert",
@@ -215,7 +223,7 @@ static void row_050_a_sighting_joins_the_alerts_thread(void **state)
 {
     struct scene *scene = *state;
     struct district_letter *alert = scene_send(scene, ALERT, "issue", "police-hedong", NULL);
-    struct district_letter *seen = scene_send(scene, LEAD, "", SCENE_OTHER_STREET, alert);
+    struct district_letter *seen = scene_send(scene, LEAD, "", SCENE_STREET, alert);
     assert_memory_equal(seen->thread, alert->id, 16);
     assert_int_equal(scene_waits(scene, seen, "police-hedong"), ENVELOPE_LANE_URGENT);
     expect_section(scene, LEAD, "", "summary", "{'suspicion':'sighting'}", 0, "");

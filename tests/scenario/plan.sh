@@ -161,9 +161,9 @@ runs 0 explain --json anomaly.marriage --from civil-affairs
 json '[s["reason"] for s in j["skipped"]] == ["origin"]'
 runs 0 explain --json lead.street-minor --from health --at 2022-03-10
 json 'any(s["unit"] == "education" and s["reason"] == "no-row" for s in j["skipped"])'
-runs 0 explain --json missing-child --from police-hedong
+runs 0 explain --json missing-child --topic issue --from police-hedong
 json 'j["flags"] == ["area-unknown"]'
-runs 0 explain missing-child --from police-hedong
+runs 0 explain missing-child --topic issue --from police-hedong
 says '区划不明：未发送任何街道'
 runs 0 explain --json lead.suspected-trafficking --from police-hedong
 json 'j["flags"] == ["only-origin-left"] and j["recipients"][0]["unit"] == "joint-conference-office"'

@@ -114,7 +114,7 @@ static void joined(struct thread *thread, const struct sealed *sealed, const str
         bool legs =
             plan_kind_makes_legs(kind) || strcmp(head->recipients[i]->unit, head->target) == 0;
         join(thread, head->recipients[i]->unit,
-             legs && head->recipients[i]->act == ROUTE_SIGN ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY);
+             route_role_recipient(kind, legs && head->recipients[i]->act == ROUTE_SIGN));
     }
     thread->index = index + 1;
     arena_fini(&arena);

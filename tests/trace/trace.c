@@ -154,7 +154,8 @@ static int run(struct trace *trace, const struct core_request *request,
         for (size_t i = 0; i < verdict.participant_count; i++)
             (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s%s",
                            i ? "," : " now=", verdict.participants[i],
-                           verdict.participant_roles[i] == ROUTE_ROLE_SIGNER ? "(signs)" : "");
+                           (verdict.participant_roles[i] & 3) == ROUTE_ROLE_SIGNER ? "(signs)"
+                                                                                   : "");
         say(trace, text);
         CHECK(record.len == 0);
         trust_bundle_free(take_bundle);

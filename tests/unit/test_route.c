@@ -142,28 +142,58 @@ static void route_addresses_no_street_where_the_area_is_unknown(void **unused)
     }
 }
 
-static void route_alerts_the_streets_nearest_first(void **unused)
+/* The area first; a revision adds units and never drops one that got an earlier one. */
+static void route_alerts_the_area_first_and_wider_by_revision(void **unused)
 {
     (void)unused;
     struct route_query query = query_of("alert.missing-child", "police-hedong");
+    struct route_participant thread[LIMIT_UNIT_COUNT_MAX] = {
+        {plan_unit_find(plan, "police-hedong"), ROUTE_ROLE_ORIGINATOR},
+        {plan_unit_find(plan, "st-shanghanglu"), ROUTE_ROLE_SIGNER_ALERTED},
+        {plan_unit_find(plan, "traffic-police-hedong"), ROUTE_ROLE_SIGNER_ALERTED},
+        {plan_unit_find(plan, "education"), ROUTE_ROLE_SIGNER_ALERTED},
+        /* of another message on the thread */
+        {plan_unit_find(plan, "court"), ROUTE_ROLE_SIGNER},
+    };
     struct route route;
+    query.topic = "issue";
     query.area = "120102010";
+    expect_route(&query, 0,
+                 "st-shanghanglu sign 1 duty:street-vicinity=street-offices primary\n"
+                 "traffic-police-hedong sign 1 text:2.2.1.5=traffic-police-hedong\n"
+                 "education sign 1 lead:2.1.2.4=education\n");
+    query.area = "";
+    expect_route(&query, ROUTE_FLAG_AREA_UNKNOWN,
+                 "traffic-police-hedong sign 1 text:2.2.1.5=traffic-police-hedong primary\n"
+                 "education sign 1 lead:2.1.2.4=education\n");
+    query.area = "110101001"; /* somewhere else: no street, never all */
+    expect_route(&query, ROUTE_FLAG_AREA_UNKNOWN,
+                 "traffic-police-hedong sign 1 text:2.2.1.5=traffic-police-hedong primary\n"
+                 "education sign 1 lead:2.1.2.4=education\n");
+    query.participants = thread;
+    query.participant_count = 5;
+    query.topic = "update";
+    query.area = "120102011";
+    expect_route(&query, 0,
+                 "st-dongxin sign 1 duty:street-vicinity=street-offices primary\n"
+                 "traffic-police-hedong sign 1 text:2.2.1.5=traffic-police-hedong\n"
+                 "education sign 1 lead:2.1.2.4=education\n"
+                 "st-shanghanglu sign 1 duty:alerted\n");
+    query.topic = "streets";
+    query.area = "";
+    assert_int_equal(route_compute(&query, &route, NULL), 0);
+    assert_int_equal(route.recipient_count, 15);
+    assert_int_equal(route.flags, 0);
+    query.topic = "district";
     assert_int_equal(route_compute(&query, &route, NULL), 0);
     assert_int_equal(route.recipient_count, 40);
     assert_int_equal(route.flags, 0);
-    assert_string_equal(plan_unit(plan, route.recipients[0].unit)->key, "st-shanghanglu");
-    assert_string_equal(plan_unit(plan, route.recipients[1].unit)->key, "traffic-police-hedong");
-    size_t signs = 0;
     for (size_t i = 0; i < route.recipient_count; i++) {
-        signs += route.recipients[i].act == ROUTE_SIGN;
+        assert_int_equal(route.recipients[i].act, ROUTE_SIGN);
         assert_int_equal(route.recipients[i].primary, i == 0);
     }
-    /* Sign beats copy: the traffic police and education are members too, and stand in it once. */
-    assert_int_equal(signs, 15);
-    query.area = "";
-    assert_int_equal(route_compute(&query, &route, NULL), 0);
-    assert_int_equal(route.recipient_count, 40);
-    assert_int_equal(route.flags, ROUTE_FLAG_AREA_UNKNOWN);
+    query.topic = "";
+    expect_refusal(&query, E_TOPIC_UNKNOWN, "topic");
 }
 
 static void route_reads_the_thread(void **unused)
@@ -172,7 +202,7 @@ static void route_reads_the_thread(void **unused)
     struct route_participant thread[] = {
         {plan_unit_find(plan, "education"), ROUTE_ROLE_ORIGINATOR},
         {plan_unit_find(plan, "police-hedong"), ROUTE_ROLE_SIGNER},
-        {plan_unit_find(plan, "procuratorate"), ROUTE_ROLE_COPY},
+        {plan_unit_find(plan, "procuratorate"), ROUTE_ROLE_COPY_ALERTED},
         {plan_unit_find(plan, "civil-affairs"), ROUTE_ROLE_COPY},
     };
     struct route_query query = query_of("receipt.signed", "police-hedong");
@@ -198,15 +228,12 @@ static void route_reads_the_thread(void **unused)
                  "police-hedong sign 1 duty:thread-signers primary\n"
                  "procuratorate copy 1 duty:thread\n"
                  "civil-affairs copy 1 duty:thread\n");
-    /* An alert is withdrawn by everybody who got it. */
+    /* An alert is withdrawn by who got it, and by nobody else on the thread. */
     query = query_of("alert.missing-child-cancel", "police-hedong");
     query.participants = thread;
     query.participant_count = 4;
     query.reference_sender = "police-hedong";
-    expect_route(&query, 0,
-                 "education sign 1 duty:thread primary\n"
-                 "procuratorate sign 1 duty:thread\n"
-                 "civil-affairs sign 1 duty:thread\n");
+    expect_route(&query, 0, "procuratorate sign 1 duty:alerted primary\n");
     query = query_of("supervision.urge", "education");
     query.participants = thread;
     query.participant_count = 4;
@@ -248,6 +275,7 @@ static void route_refuses(void **unused)
     query = query_of("anomaly.marriage", NULL);
     expect_refusal(&query, E_UNIT_UNKNOWN, "from");
     query = query_of("alert.missing-child", "education");
+    query.topic = "issue";
     expect_refusal(&query, E_SENDER_NOT_ALLOWED, "from");
     query = query_of("receipt.signed", "police-hedong"); /* no parent */
     expect_refusal(&query, E_ROUTE_EMPTY, "recipients");
@@ -267,7 +295,7 @@ static void route_serves_every_kind_and_sender(void **unused)
     struct route_participant thread[] = {
         {plan_unit_find(plan, "finance"), ROUTE_ROLE_ORIGINATOR},
         {plan_unit_find(plan, "housing"), ROUTE_ROLE_SIGNER},
-        {plan_unit_find(plan, "commerce"), ROUTE_ROLE_COPY},
+        {plan_unit_find(plan, "commerce"), ROUTE_ROLE_COPY_ALERTED},
     };
     size_t served = 0;
     for (size_t k = 0; k < plan_kind_count(plan); k++) {
@@ -587,7 +615,7 @@ int main(void)
         cmocka_unit_test(route_adds_duty_rows_when_only_the_origin_is_left),
         cmocka_unit_test(route_chooses_the_street_of_the_area),
         cmocka_unit_test(route_addresses_no_street_where_the_area_is_unknown),
-        cmocka_unit_test(route_alerts_the_streets_nearest_first),
+        cmocka_unit_test(route_alerts_the_area_first_and_wider_by_revision),
         cmocka_unit_test(route_reads_the_thread),
         cmocka_unit_test(route_refuses),
         cmocka_unit_test(route_serves_every_kind_and_sender),

@@ -188,7 +188,7 @@ static void chain_lane(const struct chain_view *view, const struct plan_chain_ro
                            "<circle class=\"tail\" cx=\"%d\" cy=\"%d\" r=\"3\"/>\n",
                            row->after[i] & (row->after[i] - 1) ? " any" : "", box, from, x, y - 8,
                            box - 6, box, from);
-        if (row->bars & bit)
+        if ((row->bars & bit) && step != row->step)
             buf_printf(view->svg,
                        "<path class=\"bar\" d=\"M%d %dH%dV%dH%d\"/>\n"
                        "<path class=\"cross\" d=\"M%d %dl8 8m0 -8l-8 8\"/>\n",

@@ -5,8 +5,8 @@
  * Routes are compared as route_compute gives them, on one day for both. A unit that has a successor
  * in the new plan counts as its successor, so that a merger alone changes no route. Who comes out
  * of the thread, the sender of the message referred to and the street of the area stand for
- * themselves ("@thread", "@signers", "@reference", "@target", "@street"). Topics and kinds that
- * only one of the plans has are table changes; there is nothing to compare them with. */
+ * themselves ("@thread", "@signers", "@alerted", "@reference", "@target", "@street"). Topics and
+ * kinds that only one of the plans has are table changes; there is nothing to compare them with. */
 #ifndef CLIENTS_PLAN_VIEW_DIFF_H
 #define CLIENTS_PLAN_VIEW_DIFF_H
 
@@ -59,7 +59,7 @@ enum diff_cause {
 enum diff_scope { DIFF_ALL, DIFF_THESE, DIFF_ALL_BUT };
 
 struct diff_name {
-    const char *key; /* or "@thread", "@signers", "@reference", "@target", "@street" */
+    const char *key; /* or "@thread", "@signers", "@alerted", "@reference", "@target", "@street" */
     const char *zh, *en;
 };
 

@@ -201,6 +201,7 @@ static const char *diff_who(const struct diff_work *work, int side, const struct
     const char *key = plan_unit(work->plans[side], unit)->key;
     if (row && row->source == PLAN_ROW_THREAD) return "@thread";
     if (row && row->source == PLAN_ROW_THREAD_SIGNERS) return "@signers";
+    if (row && row->source == PLAN_ROW_ALERTED) return "@alerted";
     if (row && row->source == PLAN_ROW_SENDER) return "@reference";
     if (row && row->source == PLAN_ROW_TARGET) return "@target";
     if (row && strcmp(place->streets[side], key) == 0 &&
@@ -243,8 +244,8 @@ static void diff_route_of(struct diff_work *work, int side, const struct diff_to
             plan_unit_find(plan, reference->keys[side]), ROUTE_ROLE_ORIGINATOR};
     }
     if (other)
-        participants[query.participant_count++] =
-            (struct route_participant){plan_unit_find(plan, other->keys[side]), ROUTE_ROLE_COPY};
+        participants[query.participant_count++] = (struct route_participant){
+            plan_unit_find(plan, other->keys[side]), ROUTE_ROLE_COPY_ALERTED};
     if (route_compute(&query, &route, NULL) < 0) return; /* nobody receives it */
     for (size_t i = 0; i < route.recipient_count; i++) {
         const struct route_recipient *recipient = &route.recipients[i];
@@ -488,6 +489,7 @@ static struct diff_name diff_name_of(const struct diff_work *work, const char *k
     static const struct diff_name symbols[] = {
         {"@thread", "线索各参与单位", "everybody on the thread"},
         {"@signers", "线索中须签收的单位", "who must sign for something on the thread"},
+        {"@alerted", "收到过警报的单位", "who got the alert"},
         {"@target", "转办的承办单位", "the unit that it is passed on to"},
         {"@reference", "所答复消息的发送单位", "the sender of the message referred to"},
         {"@street", "事发地街道办事处", "the street office of the area"}};

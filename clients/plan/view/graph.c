@@ -47,6 +47,7 @@ size_t graph_row_refs(const struct graph *graph, const struct plan_row *row, str
     if (row->source == PLAN_ROW_THREAD) return graph_put_ref(refs, 0, cap, GRAPH_THREAD, 0);
     if (row->source == PLAN_ROW_THREAD_SIGNERS)
         return graph_put_ref(refs, 0, cap, GRAPH_SIGNERS, 0);
+    if (row->source == PLAN_ROW_ALERTED) return graph_put_ref(refs, 0, cap, GRAPH_ALERTED, 0);
     if (row->source == PLAN_ROW_SENDER) return graph_put_ref(refs, 0, cap, GRAPH_REFERENCE, 0);
     if (row->source == PLAN_ROW_TARGET) return graph_put_ref(refs, 0, cap, GRAPH_TARGET, 0);
     for (size_t i = 0; i < row->named_count; i++) {
@@ -103,6 +104,9 @@ void graph_ref_name(const struct graph *graph, struct graph_ref ref, struct buf 
         break;
     case GRAPH_SIGNERS:
         buf_append_str(buf, graph_text(graph, "线索中须签收的单位", "Who must sign on the thread"));
+        break;
+    case GRAPH_ALERTED:
+        buf_append_str(buf, graph_text(graph, "收到过警报的单位", "Who got the alert"));
         break;
     case GRAPH_TARGET:
         buf_append_str(buf, graph_text(graph, "转办的承办单位", "Unit that it is passed on to"));

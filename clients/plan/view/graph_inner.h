@@ -38,6 +38,7 @@ enum graph_who {
     GRAPH_ANY,       /* any unit */
     GRAPH_THREAD,    /* everybody on it */
     GRAPH_SIGNERS,   /* who had to sign for something on it */
+    GRAPH_ALERTED,   /* who got an alert on it */
     GRAPH_REFERENCE, /* the sender of the message referred to */
     GRAPH_TARGET,    /* the unit that it is passed on to */
 };

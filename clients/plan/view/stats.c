@@ -98,7 +98,8 @@ static void stats_one_kind(const struct plan *plan, const struct plan_kind *kind
         const struct plan_row *of = &kind->rows[i];
         bool sign = of->act == ROUTE_SIGN;
         if (of->when != PLAN_ROW_ALWAYS) continue;
-        if (of->source == PLAN_ROW_THREAD) *(sign ? &row->sign_thread : &row->copy_thread) = true;
+        if (of->source == PLAN_ROW_THREAD || of->source == PLAN_ROW_ALERTED)
+            *(sign ? &row->sign_thread : &row->copy_thread) = true;
         if (of->source == PLAN_ROW_SENDER)
             *(sign ? &row->sign_reference : &row->copy_reference) = true;
         if (stats_row_units(plan, of, &sets[sign ? 0 : 1]))
