@@ -158,7 +158,9 @@ static void a_report_is_asked_for_handed_in_and_reviewed(void **state)
     state_is(SCHOOL, thread, "education", "reopened");
     assert_int_equal(agents_run_in(&agents, SCHOOL, "zh", "inbox --due", output), 0);
     if (!strstr(output, "督导检查与整改")) fail_msg("%s", output);
-    must(SCHOOL, "hand-in", thread, PERIOD "--set type=rectification --set problems=已补培训");
+    write_in("fields.json", "{\"type\":\"rectification\",\"period_from\":\"2026-01-01\","
+                            "\"period_to\":\"2026-12-31\",\"problems\":\"缺记录\"}");
+    must(SCHOOL, "hand-in", thread, "--file fields.json --set problems=已补培训");
     report = agents_wait_after(&agents, OFFICE, "supervision.assessment", report);
     snprintf(number, sizeof number, "%ld", report);
     /* Which of two is meant has to be said. */
@@ -168,7 +170,7 @@ static void a_report_is_asked_for_handed_in_and_reviewed(void **state)
     state_is(SCHOOL, thread, "education", "upheld");
 }
 
-/* A programme of the year is text or a document; who sends one unasked opens a thread. */
+/* A programme of the year is text, and perhaps a document; who sends one unasked opens a thread. */
 static void a_programme_is_handed_in_asked_or_not(void **state)
 {
     (void)state;
@@ -180,6 +182,18 @@ static void a_programme_is_handed_in_asked_or_not(void **state)
     assert_int_equal(code_of(POLICE, "hand-in", thread, PERIOD "--set type=programme", output), 65);
     must(POLICE, "hand-in", thread, PERIOD "--set type=programme --text 全年四次排查");
     state_is(POLICE, thread, "police-hedong", "closed");
+    /* As a document, sent like any other message, it ends the part just so. */
+    (void)agents_wait_after(&agents, SCHOOL, "supervision.inspection", 1);
+    must(SCHOOL, "sign", thread, "");
+    write_in("plan.txt", "一季度：排查。\n");
+    write_in("document.json",
+             "{\"sections\":{\"notice\":{\"type\":\"programme\","
+             "\"period_from\":\"2026-01-01\",\"period_to\":\"2026-12-31\",\"text\":\"见附件\"}}}");
+    char more[128];
+    snprintf(more, sizeof more, "--file document.json --attach plan.txt --parent %s --officer s-1",
+             thread);
+    must(SCHOOL, "send", "supervision.assessment", more);
+    state_is(OFFICE, thread, "education", "closed");
     write_in("programme.json",
              "{\"sections\":{\"notice\":{\"type\":\"programme\",\"period_from\":\"2026-01-01\","
              "\"period_to\":\"2026-12-31\",\"text\":\"全年计划\"}}}");
@@ -214,7 +228,7 @@ static void the_figures_are_the_journals(void **state)
         output[fread(output, 1, sizeof output - 1, pipe)] = 0;
         if (pclose(pipe) != 0) fail_msg("%s", output);
     }
-    if (!strstr(output, "education,,supervision.inspection,2,1,1,0,0,0,0,0,0,0,0,1,0,1,"))
+    if (!strstr(output, "education,,supervision.inspection,2,2,2,0,0,0,0,0,0,0,0,2,0,0,"))
         fail_msg("%s", output);
 }
 
