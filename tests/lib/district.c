@@ -123,7 +123,8 @@ static void make_units(struct district *district, const struct plan *plan)
         calloc(district->unit_count * district->unit_count, 2 * sizeof *district->pair_seqs);
     district->pair_hashes =
         calloc(district->unit_count * district->unit_count, 2 * sizeof *district->pair_hashes);
-    CHECK(district->units && district->pair_seqs && district->pair_hashes);
+    district->keks = calloc(district->unit_count * district->unit_count, sizeof *district->keks);
+    CHECK(district->units && district->pair_seqs && district->pair_hashes && district->keks);
     district->broker = (struct district_unit){
         .key = "broker",
         .serial = 900,
@@ -171,6 +172,7 @@ void district_free(struct district *district)
     free(district->units);
     free(district->pair_seqs);
     free(district->pair_hashes);
+    free(district->keks);
     free(district->threads);
     free(district);
 }
@@ -491,10 +493,36 @@ static size_t pair_of(const struct sealing *s, uint16_t to)
     return (s->from * s->district->unit_count + to) * 2 + envelope_lane(&s->head);
 }
 
+static void pair_kek(const struct sealing *s, uint16_t unit, uint8_t ret_kek[32])
+{
+    const struct district_unit *from = &s->district->units[s->from];
+    const struct district_unit *to = &s->district->units[unit];
+    struct district_kek *held = &s->district->keks[s->from * s->district->unit_count + unit];
+    bool same = held->serial == from->serial && held->epoch == to->epoch &&
+                memcmp(held->session, from->session, 32) == 0 &&
+                memcmp(held->epoch_public, to->epoch_public, 32) == 0;
+    if (!same) {
+        struct envelope_kek_input input = {.suite = SUITE_1,
+                                           .own_secret = from->session_secret,
+                                           .peer_public = to->epoch_public,
+                                           .session_public = from->session,
+                                           .epoch_public = to->epoch_public,
+                                           .from = from->key,
+                                           .serial = from->serial,
+                                           .unit = to->key,
+                                           .epoch = to->epoch};
+        CHECK(envelope_kek(&input, held->kek) == 0);
+        held->serial = from->serial;
+        held->epoch = to->epoch;
+        memcpy(held->session, from->session, 32);
+        memcpy(held->epoch_public, to->epoch_public, 32);
+    }
+    memcpy(ret_kek, held->kek, 32);
+}
+
 static void seal_recipients(struct sealing *s)
 {
     struct district *district = s->district;
-    const struct district_unit *from = &district->units[s->from];
     for (size_t i = 0; i < s->route.recipient_count; i++) {
         const struct route_recipient *routed = &s->route.recipients[i];
         const struct district_unit *to = &district->units[routed->unit];
@@ -515,16 +543,7 @@ static void seal_recipients(struct sealing *s)
             s->head.flags |= LEADBUS__HEADER_FLAG__HEADER_FLAG_UNKEYED;
             continue;
         }
-        struct envelope_kek_input input = {.suite = SUITE_1,
-                                           .own_secret = from->session_secret,
-                                           .peer_public = to->epoch_public,
-                                           .session_public = from->session,
-                                           .epoch_public = to->epoch_public,
-                                           .from = from->key,
-                                           .serial = from->serial,
-                                           .unit = to->key,
-                                           .epoch = to->epoch};
-        CHECK(envelope_kek(&input, s->keks[i]) == 0);
+        pair_kek(s, routed->unit, s->keks[i]);
     }
     s->recipient_count = s->route.recipient_count;
     if (s->route.flags & ROUTE_FLAG_READDRESSED)

@@ -33,6 +33,12 @@ struct district_unit {
     uint64_t seqs[ENVELOPE_LANE_COUNT];
 };
 
+/* What two units agreed on, as long as neither has other keys. */
+struct district_kek {
+    uint64_t serial, epoch;
+    uint8_t session[32], epoch_public[32], kek[32];
+};
+
 struct district_thread {
     uint8_t id[16];
     uint64_t index; /* journal size as of the newest message */
@@ -56,6 +62,7 @@ struct district {
     struct district_unit *units; /* by plan number */
     uint64_t *pair_seqs;         /* (from * unit_count + to) * 2 + lane: as if all were receipted */
     uint8_t (*pair_hashes)[32];
+    struct district_kek *keks; /* from * unit_count + to; as an agent, which keeps them too */
     /* What a bundle carries on from the one before. */
     size_t revocation_count;
     struct {
