@@ -164,25 +164,68 @@ static void cut_now(struct file *file, uint64_t len)
     change_add(file, true, len, NULL, 0);
 }
 
-/* What is doubtful stays so, and what came before it in the file may come after it. */
+/* Whatever of the list a later change, durable now, has written over. */
+static void forget_under(struct change **first, const struct change *over)
+{
+    for (struct change **place = first; *place;) {
+        struct change *old = *place;
+        uint64_t end = over->offset + over->len;
+        bool gone = old->cut    ? over->cut || end > old->offset
+                    : over->cut ? old->offset >= over->offset
+                                : old->offset >= over->offset && old->offset + old->len <= end;
+        if (!gone) {
+            place = &old->next;
+            continue;
+        }
+        *place = old->next;
+        free(old->data);
+        free(old);
+    }
+}
+
+/* What is doubtful stays so until it is written anew. */
 static void make_durable(struct file *file)
 {
-    struct change *change = file->first, *kept = NULL, *last = NULL;
+    struct change *change = file->first, *kept = NULL;
     while (change) {
         struct change *next = change->next;
         change->next = NULL;
         if (change->doubtful) {
-            *(last ? &last->next : &kept) = change;
-            last = change;
+            struct change **end = &kept;
+            while (*end) end = &(*end)->next;
+            *end = change;
         } else {
             change_apply(&file->durable, change);
+            forget_under(&kept, change);
             free(change->data);
             free(change);
         }
         change = next;
     }
     file->first = kept;
-    file->last = last;
+    file->last = NULL;
+    for (change = kept; change; change = change->next) file->last = change;
+}
+
+/* A sync has failed: all of it by sectors, each for itself. */
+static void make_doubtful(struct file *file)
+{
+    struct change *change = file->first;
+    file->first = file->last = NULL;
+    while (change) {
+        struct change *next = change->next;
+        for (size_t at = 0; at < change->len || (change->cut && at == 0);) {
+            size_t len = VFS_SECTOR_BYTES - (size_t)((change->offset + at) % VFS_SECTOR_BYTES);
+            if (change->cut || len > change->len - at) len = change->len - at;
+            change_add(file, change->cut, change->offset + at,
+                       change->data ? change->data + at : NULL, len);
+            file->last->doubtful = true;
+            at += len ? len : 1;
+        }
+        free(change->data);
+        free(change);
+        change = next;
+    }
 }
 
 /* Names that came and went. */
@@ -330,9 +373,7 @@ static int on_sync(sqlite3_file *base, int flags)
     if (dead(handle)) return SQLITE_IOERR_FSYNC;
     if (the.hooks.sync) the.hooks.sync(the.hooks.ctx, file->path);
     enum vfs_fault fault = meet(file->disk, false);
-    if (fault == VFS_FAIL_IO)
-        for (struct change *change = file->first; change; change = change->next)
-            change->doubtful = true;
+    if (fault == VFS_FAIL_IO) make_doubtful(file);
     if (fault != VFS_NO_FAULT) return SQLITE_IOERR_FSYNC;
     if (file->disk->lies) return SQLITE_OK;
     make_durable(file);

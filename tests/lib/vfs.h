@@ -59,7 +59,8 @@ void vfs_disk_clear(struct vfs_disk *disk);
 enum vfs_fault {
     VFS_NO_FAULT,
     VFS_FAIL_IO,   /* the thing is not done; of a write some sectors may be. What a failed sync was
-                      to make durable stays in doubt for good, whatever later syncs say */
+                      to make durable stays in doubt, whatever later syncs say, until it is written
+                      anew */
     VFS_FAIL_FULL, /* no room: the next write from there on */
     VFS_FAIL_DEAD, /* the machine is gone: neither this nor anything after it happens */
 };

@@ -130,24 +130,22 @@ static void what_was_durable_outlives_every_fault(void **state)
     sweep(VFS_FAIL_FULL);
 }
 
-/* SQLite goes on after a checkpoint of its own whose sync failed, and the next one succeeds: what
- * the system had marked clean is gone. A program that must not lose anything looks at every
- * checkpoint. */
-static void after_a_failed_sync_later_ones_prove_nothing(void **state)
+/* SQLite says nothing of a checkpoint of its own whose sync failed and goes on: it may, since the
+ * next one writes the same pages again. */
+static void a_checkpoint_that_failed_is_made_anew(void **state)
 {
     (void)state;
-    int broken = 0;
+    int went_on = 0;
     for (int n = 1; n < FAULT_MAX; n++) {
         vfs_disk_clear(disk);
         vfs_disk_fault(disk, VFS_FAIL_IO, (uint64_t)n, false);
         int done = work();
         if (!vfs_disk_faulted(disk)) break;
         vfs_disk_power_cut(disk);
-        sqlite3 *db = open_db();
-        broken += number_of(db, "SELECT count(*) FROM t") < done;
-        (void)sqlite3_close(db);
+        assert_in_range(rows_left(), done, ROW_COUNT);
+        went_on += done == ROW_COUNT;
     }
-    assert_in_range(broken, 1, 20);
+    assert_in_range(went_on, 10, FAULT_MAX);
 }
 
 static void a_disk_that_lies_loses(void **state)
@@ -220,7 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_was_durable_outlives_every_fault, clear),
-        cmocka_unit_test_setup(after_a_failed_sync_later_ones_prove_nothing, clear),
+        cmocka_unit_test_setup(a_checkpoint_that_failed_is_made_anew, clear),
         cmocka_unit_test_setup(a_disk_that_lies_loses, clear),
         cmocka_unit_test_setup(one_writer_many_readers_and_the_dead_hold_nothing, clear),
         cmocka_unit_test_setup(a_full_disk_says_so_and_goes_on_once_there_is_room, clear),
