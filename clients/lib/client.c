@@ -211,7 +211,7 @@ int leadbus_open(const struct leadbus_options *options, leadbus **ret_lb,
     if (r == 0) {
         (void)sodium_mlock(&lb->keyring, sizeof lb->keyring);
         buf_append(&lb->passphrase, lb->options.passphrase, lb->options.passphrase_len);
-        (void)sodium_mlock(lb->passphrase.data, lb->passphrase.cap);
+        if (lb->passphrase.data) (void)sodium_mlock(lb->passphrase.data, lb->passphrase.cap);
         lb->keyring_path = copied(lb->options.keyring_path);
         if (lb->options.endpoint) lb->endpoint = copied(lb->options.endpoint);
         r = client_attachments_path(&lb->options, &lb->attachments, &error);

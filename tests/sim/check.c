@@ -132,8 +132,10 @@ void check_end(struct town *town)
     map_init(&town->custody_of, 16, hash_key);
     if (facts_load(town, &facts)) {
         town->records = facts.count;
-        for (size_t i = 0; i < facts.count; i++)
+        for (size_t i = 0; i < facts.count; i++) {
             town->envelopes += facts.records[i].envelope != NULL;
+            town->ticks += facts.records[i].record->what_case == LEADBUS__RECORD__WHAT_TICK;
+        }
         check_receipts(&facts);
         check_honest(&facts);
         check_once(&facts);

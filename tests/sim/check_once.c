@@ -24,7 +24,8 @@ static int see(void *ctx, const struct box_in *row)
     struct inbox *inbox = ctx;
     struct history *history = inbox->facts->town->history;
     const char *key = inbox->unit->key;
-    bool whole = inbox->unit->lost_disks == 0;
+    /* What is fetched once more comes behind what was there. */
+    bool whole = inbox->unit->generation == 0;
     if (row->lane >= ENVELOPE_LANE_COUNT) return 0;
     if (whole && row->position != inbox->position[row->lane] + 1)
         history_fail(history, "once", "%s, lane %u: %llu comes after %llu", key, row->lane,
@@ -84,7 +85,7 @@ static void check_outboxes(const struct facts *facts)
         const struct unit *unit = &town->units[submitted->unit];
         struct box_out row;
         struct error error = {0};
-        if (!unit->lb || submitted->disk != unit->lost_disks) continue;
+        if (!unit->lb || submitted->disk != unit->generation) continue;
         int code = box_out_find(unit->lb->box, submitted->id, &row, &error);
         if (code) {
             history_fail(town->history, "drain", "%s took a message at %llu ms and forgot it: %s",

@@ -44,8 +44,9 @@ def kept(program):
             fields = line.split("#")[0].split()
             if not fields:
                 continue
-            status, _, said = run(program, *map(int, fields))
+            status, runs, said = run(program, *map(int, fields))
             count += 1
+            print(line.strip(), "->", *(f"{one['records']} records, {one['ticks']} ticks" for one in runs))
             if status != 0:
                 good = False
                 sys.stderr.write(f"{line}{said}")

@@ -136,7 +136,7 @@ void history_submit(struct history *history, size_t unit, const uint8_t id[16], 
         LIST_ADD(history->lists.submitted, history->lists.submitted_count);
     *row = (struct history_submitted){.unit = unit,
                                       .at_ms = fiber_now_ms(),
-                                      .disk = history->town->units[unit].lost_disks,
+                                      .disk = history->town->units[unit].generation,
                                       .exempt = exempt};
     memcpy(row->id, id, 16);
     mix_u64(history, unit);

@@ -10,7 +10,7 @@
 #include "proto/record.h"
 #include "tests/sim/town.h"
 
-enum { PAUSE_MOST_MS = 1500, FRAME_MAX = 600, TRIES = 64 };
+enum { FRAME_MAX = 600, TRIES = 64 };
 
 struct intruder {
     struct town *town;
@@ -400,7 +400,7 @@ void intruder_step(struct intruder *intruder)
         return;
     }
     if (fiber_now_ms() < intruder->next_ms) return;
-    intruder->next_ms = fiber_now_ms() + random_below(&intruder->random, PAUSE_MOST_MS);
+    intruder->next_ms = fiber_now_ms() + random_below(&intruder->random, town->trick_ms);
     bool own = keep_up(intruder, &intruder->as_own, intruder->own, &intruder->greeted_own, true);
     bool other =
         keep_up(intruder, &intruder->as_other, intruder->other, &intruder->greeted_other, false);

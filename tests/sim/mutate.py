@@ -25,6 +25,19 @@ MUTANTS = {
             ]
         },
     ),
+    "fsync-unit": (
+        8,
+        {
+            "proto/host/sqlite.c": [
+                ('"PRAGMA synchronous=FULL"', '"PRAGMA synchronous=OFF"'),
+                ('"PRAGMA synchronous", "2"', '"PRAGMA synchronous", "0"'),
+            ]
+        },
+    ),
+    "clock": (
+        8,
+        {"broker/shell/clock.c": [("if (departs(departure_locked())) the_clock.suspect = true;", "(void)departs(departure_locked());")]},
+    ),
     "fencing": (8, {"broker/store/sqlite.c": [("flock(fd, LOCK_EX | LOCK_NB) == 0", "fd >= 0")]}),
     "dedupe": (
         8,

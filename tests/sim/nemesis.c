@@ -7,10 +7,8 @@
 #include "tests/sim/town.h"
 
 enum {
-    PAUSE_MOST_MS = 8000,
     SLICES_MOST = 400,
     DISK_OPS_MOST = 300,
-    OUTAGE_MOST_MS = 60000,
 };
 
 static struct unit *some_unit(struct town *town)
@@ -60,7 +58,7 @@ static void crash_unit(struct town *town)
     history_note(town->history, "%s %s", unit->key, power ? "lost its power" : "was killed");
     town->counts.unit_crashes++;
     town->counts.unit_power_cuts += power;
-    unit_kill(unit, power, later_ms(town, OUTAGE_MOST_MS));
+    unit_kill(unit, power, later_ms(town, town->outage_ms));
 }
 
 static void cut_off(struct town *town)
@@ -93,7 +91,7 @@ static void change_weather(struct town *town)
 static void jump_clock(struct town *town)
 {
     static const int64_t jumps_ms[] = {-7200000, -90000, -30000, 30000, 90000, 7200000, 86400000};
-    bool bus = random_below(&town->nemesis, 3) == 0;
+    bool bus = random_below(&town->nemesis, 2) == 0;
     struct machine *machine = bus ? &town->bus.machine : &some_unit(town)->machine;
     if (bus && town->bus.clock_back_ms != FIBER_NEVER) return;
     machine->wall_offset_ms =
@@ -101,7 +99,7 @@ static void jump_clock(struct town *town)
     history_note(town->history, "clock of %s is off by %lld ms", machine->name,
                  (long long)machine->wall_offset_ms);
     town->counts.jumps++;
-    if (bus) town->bus.clock_back_ms = later_ms(town, OUTAGE_MOST_MS);
+    if (bus) town->bus.clock_back_ms = later_ms(town, town->outage_ms);
 }
 
 static void clock_back(struct town *town)
@@ -154,13 +152,37 @@ static void lose_disk(struct town *town)
         town->district->bundle_version + 1 >= DISTRICT_VERSION_MAX)
         return;
     history_note(town->history, "%s lost its disk", unit->key);
-    unit_kill(unit, false, later_ms(town, OUTAGE_MOST_MS));
+    unit_kill(unit, false, later_ms(town, town->outage_ms));
     vfs_disk_clear(unit->disk);
+    vfs_copy_free(unit->copy); /* of the keyring that is lost */
+    unit->copy = NULL;
     unit->lost_disks++;
+    unit->generation++;
     town->counts.lost_disks++;
     district_enrol_again(town->district, unit->key);
     unit_keys(unit);
     (void)new_bundle(town, unit->key);
+}
+
+/* A copy of its disk is made, and some time later put back: it has forgotten what came since. */
+static void put_back(struct town *town)
+{
+    struct unit *unit = some_unit(town);
+    for (size_t i = 0; i < town->unit_count; i++)
+        if (town->units[i].copy) unit = &town->units[i];
+    if (unit->stolen || unit->revoked) return;
+    if (!unit->copy) {
+        if (unit->lb) unit->copy = vfs_disk_copy(unit->disk);
+        return;
+    }
+    history_note(town->history, "an older copy of its disk is put back at %s", unit->key);
+    unit_kill(unit, false, later_ms(town, town->outage_ms));
+    vfs_disk_put_back(unit->disk, unit->copy);
+    vfs_copy_free(unit->copy);
+    unit->copy = NULL;
+    unit->put_back = true;
+    unit->generation++;
+    town->counts.put_back++;
 }
 
 /* Somebody starts the broker where one runs. */
@@ -188,16 +210,17 @@ static void break_unit_disk(struct town *town)
 }
 
 static const struct deed deeds[] = {
-    {10, crash_bus},  {3, stop_bus}, {4, break_bus_disk},  {12, break_unit_disk},
-    {20, crash_unit}, {15, cut_off}, {12, change_weather}, {8, jump_clock},
-    {3, renew},       {1, revoke},   {2, lose_disk},       {8, start_second},
+    {10, crash_bus},   {3, stop_bus}, {4, break_bus_disk},  {12, break_unit_disk},
+    {20, crash_unit},  {15, cut_off}, {12, change_weather}, {14, jump_clock},
+    {3, renew},        {1, revoke},   {2, lose_disk},       {12, put_back},
+    {8, start_second},
 };
 enum { DEED_COUNT = sizeof deeds / sizeof *deeds };
 
 void nemesis_init(struct town *town)
 {
     town->bus.clock_back_ms = FIBER_NEVER;
-    town->nemesis_ms = random_below(&town->nemesis, PAUSE_MOST_MS);
+    town->nemesis_ms = random_below(&town->nemesis, town->break_ms);
 }
 
 void nemesis_step(struct town *town)
@@ -205,7 +228,7 @@ void nemesis_step(struct town *town)
     uint64_t now_ms = fiber_now_ms();
     if (town->bus.clock_back_ms <= now_ms) clock_back(town);
     if (town->healing || town->options.calm || now_ms < town->nemesis_ms) return;
-    town->nemesis_ms = now_ms + random_below(&town->nemesis, PAUSE_MOST_MS);
+    town->nemesis_ms = now_ms + random_below(&town->nemesis, town->break_ms);
     uint64_t sum = 0, drawn;
     for (size_t i = 0; i < DEED_COUNT; i++) sum += deeds[i].weight;
     drawn = random_below(&town->nemesis, sum);

@@ -219,7 +219,7 @@ void people_step(struct town *town)
 {
     uint64_t now_ms = fiber_now_ms();
     if (town->healing || now_ms < town->people_ms) return;
-    town->people_ms = now_ms + random_below(&town->people, town->pause_ms * 2 + 1);
+    town->people_ms = now_ms + random_below(&town->people, town->pause_ms + 1);
     if (random_below(&town->people, 3) == 0)
         look_in(town);
     else

@@ -71,7 +71,7 @@ static void report(const struct program *program, const struct town *town)
     if (program->json) {
         printf("{\"seed\":%" PRIu64 ",\"minutes\":%" PRIu64
                ",\"units\":%zu,\"submitted\":%zu,\"receipts\":%zu,\"records\":%zu,"
-               "\"envelopes\":%zu,\"deliveries\":%" PRIu64 ",\"refusals\":%" PRIu64
+               "\"envelopes\":%zu,\"ticks\":%zu,\"deliveries\":%" PRIu64 ",\"refusals\":%" PRIu64
                ",\"frames\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"doubled\":%" PRIu64
                ",\"overtook\":%" PRIu64 ",\"bus_crashes\":%" PRIu64 ",\"bus_power_cuts\":%" PRIu64
                ",\"unit_crashes\":%" PRIu64 ",\"unit_power_cuts\":%" PRIu64
@@ -79,7 +79,7 @@ static void report(const struct program *program, const struct town *town)
                ",\"bundles\":%" PRIu64 ",\"revocations\":%" PRIu64 ",\"lost_disks\":%" PRIu64
                ",\"digest\":\"%s\",\"checker\":\"%s\"}\n",
                town->options.seed, town->options.minutes, town->unit_count, lists->submitted_count,
-               lists->receipt_count, town->records, town->envelopes, lists->deliveries,
+               lists->receipt_count, town->records, town->envelopes, town->ticks, lists->deliveries,
                lists->refusals, wire.frames, wire.lost, wire.doubled, wire.overtook,
                town->counts.crashes, town->counts.power_cuts, town->counts.unit_crashes,
                town->counts.unit_power_cuts, town->counts.disk_faults, town->counts.partitions,

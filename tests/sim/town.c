@@ -12,7 +12,11 @@
 enum {
     SYNC_MOST_MS = 8,
     DRAIN_MS = 15 * 60 * 1000, /* after which whatever still waits waits for good */
-    PAUSE_MS = 250,
+    PAUSE_MS = 500,
+    BREAK_MS = 8000,
+    TRICK_MS = 1500,
+    OUTAGE_MS = 60000,
+    LONG_MS = 15 * 60 * 1000,
     STEPS_AT_ONE_TIME = 200000,
 };
 
@@ -92,7 +96,11 @@ struct town *town_new(const struct town_options *options)
     if (options->unit_count && options->unit_count < town->unit_count)
         town->unit_count = options->unit_count;
     town->end_ms = options->minutes * 60000;
-    town->pause_ms = PAUSE_MS;
+    uint64_t stretch = 1 + town->end_ms / LONG_MS;
+    town->pause_ms = PAUSE_MS * stretch;
+    town->break_ms = BREAK_MS * stretch;
+    town->trick_ms = TRICK_MS * stretch;
+    town->outage_ms = OUTAGE_MS * stretch;
     wire_init(options->seed, &town->bus.machine, town->unit_count, history_frame, town->history);
     bus_init(town);
     town->units = (struct unit *)calloc(town->unit_count, sizeof *town->units);

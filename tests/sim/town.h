@@ -37,6 +37,9 @@ struct unit {
     uint64_t process;
     bool revoked, stolen; /* stolen: its keys are the intruder's, and it has no program */
     uint64_t lost_disks;
+    struct vfs_copy *copy; /* of its disk, some time ago; NULL: none */
+    bool put_back;         /* its disk was once an older copy */
+    uint64_t generation;   /* of what its disk knows: one more with each of both */
 };
 
 /* The broker's machine. */
@@ -86,19 +89,21 @@ struct town {
     size_t opening_count;
     struct random people, nemesis, entropy;
     uint64_t people_ms, nemesis_ms; /* their next deed */
-    uint64_t pause_ms;              /* between two deeds of people, on average */
+    /* Between two deeds of people, of the nemesis and of the intruder, and of an outage, at most;
+     * all grow with the run, so that a day has no more of them than a quarter of an hour. */
+    uint64_t pause_ms, break_ms, trick_ms, outage_ms;
     bool healing;
     struct history *history;
     struct intruder *intruder;
     uint64_t end_ms, look_ms, quiet_ms, drained_ms;
     uint64_t steps;
-    size_t records, envelopes; /* of the journal in the end */
-    struct map custody_of;     /* check_custody.c: thread -> place */
+    size_t records, envelopes, ticks; /* of the journal in the end */
+    struct map custody_of;            /* check_custody.c: thread -> place */
     struct chains_custody *custodies;
     size_t custody_count;
     struct {
         uint64_t crashes, power_cuts, unit_crashes, unit_power_cuts, partitions, jumps, bundles,
-            revocations, lost_disks, disk_faults, second_brokers;
+            revocations, lost_disks, disk_faults, second_brokers, put_back;
     } counts;
 };
 

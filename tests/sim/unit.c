@@ -92,6 +92,7 @@ void unit_init(struct town *town, struct unit *unit, size_t number)
 void unit_fini(struct unit *unit)
 {
     leadbus_close(unit->lb);
+    vfs_copy_free(unit->copy);
     vfs_disk_free(unit->disk);
     free((void *)(uintptr_t)unit->key);
 }
