@@ -217,8 +217,8 @@ struct core_rewrap {
 /* A kind as the lifecycle needs it, kept for threads older than the plan in force. */
 struct core_kind {
     char slug[LIMIT_SLUG_LEN_MAX + 1];
-    struct plan_kind
-        kind; /* slug, expects, returnable, last_resort, exempt, reported, family, act are set */
+    struct plan_kind kind; /* slug, expects, returnable, last_resort, exempt, reported, erased,
+                              family, act are set */
     char (*topics)[LIMIT_SLUG_LEN_MAX + 1]; /* those that it has or had */
     size_t topic_count, topic_cap;
 };

@@ -61,7 +61,7 @@ static void digest_head(const struct core *core, struct digest *digest)
         buf_append_u8(buf, (uint8_t)kind->act);
         if (digest->rules == 1) continue;
         buf_append_u8(buf, kind->exempt);
-        buf_append_u8(buf, kind->reported);
+        buf_append_u8(buf, (uint8_t)(kind->reported | kind->erased << 1));
         buf_append_u64(buf, core->kinds[i]->topic_count);
         for (size_t k = 0; k < core->kinds[i]->topic_count; k++)
             digest_text(buf, core->kinds[i]->topics[k]);

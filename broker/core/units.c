@@ -57,7 +57,7 @@ static bool kind_equal(const struct plan_kind *a, const struct plan_kind *b)
 {
     return a->expects == b->expects && a->returnable == b->returnable &&
            a->last_resort == b->last_resort && a->exempt == b->exempt && a->family == b->family &&
-           a->act == b->act && a->reported == b->reported;
+           a->act == b->act && a->reported == b->reported && a->erased == b->erased;
 }
 
 uint16_t core_kind_topic(const struct core_kind *kind, const char *topic)
@@ -100,6 +100,7 @@ static uint16_t kind_put(struct core *core, const struct plan_kind *kind)
     row->kind.last_resort = kind->last_resort;
     row->kind.exempt = kind->exempt;
     row->kind.reported = kind->reported;
+    row->kind.erased = kind->erased;
     row->kind.family = kind->family;
     row->kind.act = kind->act;
     core->kinds =

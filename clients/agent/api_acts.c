@@ -73,10 +73,13 @@ static bool about_others(enum plan_act act)
     return act == PLAN_ACT_EXTEND || act == PLAN_ACT_PAUSE || act == PLAN_ACT_RESUME;
 }
 
-static bool is_reported(const struct agent *agent, const struct leadbus_leg *leg)
+/* Some acts are about legs of some kinds alone. */
+static bool is_for(const struct agent *agent, enum plan_act act, const struct leadbus_leg *leg)
 {
     const struct plan_kind *kind = plan_kind_find(agent->plan, leg->kind);
-    return kind && kind->reported;
+    if (act == PLAN_ACT_HAND_IN) return kind && kind->reported;
+    if (act == PLAN_ACT_CONFIRM_DELETION) return kind && kind->erased;
+    return true;
 }
 
 /* Of several reports on a thread nobody knows which one is meant. */
@@ -121,7 +124,7 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
         const struct leadbus_leg *leg = leadbus_thread_leg(thread, i);
         if (!leg->done) theirs = leg->message;
         if (strcmp(leg->unit, agent->unit) != 0 || (found_open && leg->done)) continue;
-        if (act == PLAN_ACT_HAND_IN && !is_reported(agent, leg)) continue;
+        if (!is_for(agent, act, leg)) continue;
         found = leg->message;
         found_open = !leg->done;
     }

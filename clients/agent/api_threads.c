@@ -122,6 +122,30 @@ static void chains_json(const leadbus_thread *thread, json_t *object)
     json_object_set_new(object, "custody", one);
 }
 
+/* Of a stand-down: who has confirmed that it is deleted there, and who has not. */
+static void deletion_json(const struct agent *agent, const leadbus_thread *thread, json_t *object)
+{
+    json_t *sides[2] = {json_array(), json_array()};
+    for (size_t i = 0; i < leadbus_thread_leg_count(thread); i++) {
+        const struct leadbus_leg *leg = leadbus_thread_leg(thread, i);
+        const struct plan_kind *kind = plan_kind_find(agent->plan, leg->kind);
+        if (!kind || !kind->erased) continue;
+        json_t *one = json_object();
+        render_set(one, "unit", leg->unit);
+        render_set(one, "name_zh", leg->name_zh);
+        render_set(one, "name_en", leg->name_en);
+        if (leg->done) render_set_time(one, "at", leg->changed_ms);
+        if (!leg->done) render_set_time(one, "due_at", leg->due_ms);
+        if (!leg->done && leg->overdue) json_object_set_new(one, "overdue", json_true());
+        json_array_append_new(sides[leg->done ? 0 : 1], one);
+    }
+    if (json_array_size(sides[0]) + json_array_size(sides[1]) > 0)
+        json_object_set_new(object, "deletion",
+                            json_pack("{s:O,s:O}", "confirmed", sides[0], "missing", sides[1]));
+    json_decref(sides[0]);
+    json_decref(sides[1]);
+}
+
 bool api_thread_waits(struct agent *agent, struct http_request *request, struct http_reply *reply,
                       const uint8_t id[16], int *status, struct error *ret_error)
 {
@@ -169,6 +193,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
         json_object_set_new(reply->json, "urgency_raised",
                             json_integer(leadbus_thread_raised(thread)));
     chains_json(thread, reply->json);
+    deletion_json(agent, thread, reply->json);
     json_object_set_new(reply->json, "timeline", timeline);
     json_object_set_new(reply->json, "legs", legs);
     leadbus_thread_free(thread);

@@ -359,6 +359,7 @@ json_t *render_message(const struct agent *agent, const leadbus_message *message
     for (size_t i = 0; i < leadbus_message_recipient_count(message); i++)
         json_array_append_new(recipients, render_recipient(leadbus_message_recipient(message, i)));
     json_object_set_new(object, "sections", sections);
+    if (item->deleted) json_object_set_new(object, "deleted", json_true());
     json_object_set_new(object, "attachments", render_attachments(message));
     json_object_set_new(object, "recipients", recipients);
     return object;

@@ -168,6 +168,23 @@ static void print_steps(const json_t *steps)
     }
 }
 
+/* Of a stand-down: who has confirmed the deletion, then who has not. */
+static void print_deletion(const json_t *deletion)
+{
+    const json_t *confirmed = json_object_get(deletion, "confirmed");
+    const json_t *missing = json_object_get(deletion, "missing");
+    size_t done = json_array_size(confirmed);
+    size_t rest = json_array_size(missing);
+    if (done + rest == 0) return;
+    printf(T("确认已撤回删除: %zu / %zu\n", "confirmed that it is deleted: %zu of %zu\n"), done,
+           done + rest);
+    for (size_t i = 0; i < rest; i++) {
+        const json_t *one = json_array_get(missing, i);
+        printf("  %s %s%s\n", json_is_true(json_object_get(one, "overdue")) ? "!" : "-",
+               T("未确认: ", "not yet: "), cli_safe(cli_label(one, "name")));
+    }
+}
+
 static void print_thread(struct cli *cli, const json_t *answer)
 {
     struct known_kinds known = {cli, json_object()};
@@ -194,6 +211,7 @@ static void print_thread(struct cli *cli, const json_t *answer)
                               cli_get(json_array_get(legs, 0), "message")) != 0;
     if (json_array_size(legs)) printf("%s\n", T("各单位进度:", "where each unit is:"));
     for (size_t i = 0; i < json_array_size(legs); i++) print_leg(json_array_get(legs, i), more);
+    print_deletion(json_object_get(answer, "deletion"));
 }
 
 int cli_thread(struct cli *cli, int argc, char **argv)

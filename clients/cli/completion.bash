@@ -20,7 +20,7 @@ _leadbus() {
     previous=${words[-1]}
     [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
     local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge stand-down extend pause resume transfer ask-release release
-        go-out withdraw object uphold reopen supervise hand-in review inform end-access link attachment receipt print roster stats status confirm-restored doctor"
+        go-out withdraw object uphold reopen supervise hand-in review confirm-deletion inform end-access link attachment receipt print roster stats status confirm-restored doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
     for word in "${words[@]:1}"; do
@@ -47,6 +47,7 @@ _leadbus() {
     inform) kind=file.update ;;
     end-access) kind=file.end ;;
     stand-down) kind=alert.missing-child-cancel ;;
+    confirm-deletion) kind=receipt.deleted ;;
     esac
     case $previous in
     --agent | -a | --token-file | --file | -f | --attach | -A | --output)
@@ -136,6 +137,7 @@ _leadbus() {
     inform) own="--set --wait --text --file" ;;
     extend | pause | resume | withdraw | uphold | reopen) own="--set --wait --reason --text" ;;
     object) own="--set --wait --text" ;;
+    confirm-deletion) own="--set --wait" ;;
     link) own="--set --wait --reason --text --other" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$own $global" -- "$current")

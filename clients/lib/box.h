@@ -154,6 +154,8 @@ int box_in_of_thread(struct box *box, const uint8_t thread[16],
 int box_in_exceptions(struct box *box, unsigned lane, uint64_t after,
                       int (*each)(void *ctx, const struct box_in *row), void *ctx,
                       struct error *ret_error) MUST_USE;
+/* Its content goes, for good; the row and its record stay. */
+int box_in_erase(struct box *box, uint64_t number, struct error *ret_error) MUST_USE;
 uint64_t box_in_last(const struct box *box);
 int box_in_count(struct box *box, int type, uint64_t *ret_count, struct error *ret_error) MUST_USE;
 

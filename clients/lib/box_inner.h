@@ -59,6 +59,7 @@
     X(IN_BODY_PUT, "INSERT INTO inbody(number,record,sealed,envelope) VALUES(?1,?2,?3,?4)")        \
     X(IN_BODY_UPDATE, "UPDATE inbody SET record=coalesce(?2,record),sealed=coalesce(?3,sealed) "   \
                       "WHERE number=?1")                                                           \
+    X(IN_BODY_ERASE, "UPDATE inbody SET sealed=x'',envelope=x'' WHERE number=?1")                  \
     X(IN_BODY_GET, "SELECT record,sealed,envelope FROM inbody WHERE number=?1")                    \
     X(IN_UNOPENED, "SELECT " IN_COLUMNS " FROM inbox WHERE type=4 AND hash=?1 LIMIT 1")            \
     X(IN_FIND, "SELECT " IN_COLUMNS " FROM inbox WHERE id=?1 AND type<>2 ORDER BY number LIMIT 1") \

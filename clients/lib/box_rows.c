@@ -344,6 +344,15 @@ int box_in_update(struct box *box, const struct box_in *row, struct bytes record
     return box_run(box, statement, ret_error);
 }
 
+int box_in_erase(struct box *box, uint64_t number, struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    int r = box_prepare(box, BOX_IN_BODY_ERASE, true, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, number);
+    return box_run(box, statement, ret_error);
+}
+
 int box_in_find(struct box *box, const uint8_t id[16], struct box_in *ret_row,
                 struct error *ret_error)
 {

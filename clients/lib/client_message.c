@@ -70,6 +70,7 @@ static int message_load(leadbus *lb, leadbus_message *message, struct error *ret
     }
     if (!message->head)
         view_item_missed(buf_bytes(&message->body), NULL, &message->arena, &message->item);
+    message->item.deleted = !message->own && message->in.type == BOX_IN_MESSAGE && sealed.len == 0;
     if (!message->own) r = view_item_leg(lb, &message->item, ret_error);
     if (r == 0 && sealed.len > 0)
         r = content_open(lb->engine, message->item.thread, message->item.id, buf_bytes(&sealed),

@@ -214,6 +214,7 @@ static unsigned terms_of_act(enum plan_act act)
     case PLAN_ACT_PROGRESS:
     case PLAN_ACT_GO_OUT: return 1u << PLAN_CLOCK_PROGRESS;
     case PLAN_ACT_HAND_IN:
+    case PLAN_ACT_CONFIRM_DELETION:
     case PLAN_ACT_CLOSE:
         return 1u << PLAN_CLOCK_ACCEPT | 1u << PLAN_CLOCK_PROGRESS | 1u << PLAN_CLOCK_CLOSE;
     default: return 0;

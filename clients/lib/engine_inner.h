@@ -262,6 +262,12 @@ int engine_attach_proved(struct engine *engine, const uint8_t message[16], uint6
 int engine_attach_sweep(struct engine *engine, const struct moment *moment,
                         struct error *ret_error) MUST_USE;
 
+/* ---- engine_erase.c: deleting what was stood down -----------------------------------------------
+ */
+/* The contents and files of all alerts that came on a thread; what is on its way is not fetched. */
+int engine_erase_alerts(struct engine *engine, const uint8_t thread[16],
+                        struct error *ret_error) MUST_USE;
+
 /* ---- engine_outbox.c: messages that are not settled ---------------------------------------------
  */
 int engine_outbox_load(struct engine *engine, struct error *ret_error) MUST_USE;

@@ -164,6 +164,8 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     row.seq = job.seq;
     row.created_ms = job.created_ms;
     r = stage_write(engine, &job, &thread, &row, ret_error);
+    if (r == 0 && kind->act == PLAN_ACT_CONFIRM_DELETION)
+        r = engine_erase_alerts(engine, row.thread, ret_error);
     if (r < 0) goto out;
     lane->seq = job.seq;
     lane->dirty = true;

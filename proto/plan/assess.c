@@ -109,6 +109,7 @@ static void count_leg(struct assess_row *row, const struct clocks *clocks)
     case PLAN_ACT_RETURN: row->returned++; break;
     case PLAN_ACT_TRANSFER: row->transferred++; break;
     case PLAN_ACT_HAND_IN:
+    case PLAN_ACT_CONFIRM_DELETION:
     case PLAN_ACT_CLOSE: row->closed++; break;
     default: row->ended++;
     }

@@ -134,7 +134,8 @@ static void done(struct clocks *clocks, enum plan_clock_index clock, uint64_t ti
 static void end(struct clocks *clocks, enum plan_act act, uint64_t time_ms)
 {
     bool answers = act == PLAN_ACT_RETURN || act == PLAN_ACT_TRANSFER;
-    bool closes = act == PLAN_ACT_CLOSE || act == PLAN_ACT_HAND_IN;
+    bool closes =
+        act == PLAN_ACT_CLOSE || act == PLAN_ACT_HAND_IN || act == PLAN_ACT_CONFIRM_DELETION;
     if (answers || closes) done(clocks, PLAN_CLOCK_ACCEPT, time_ms);
     if (closes) done(clocks, PLAN_CLOCK_PROGRESS, time_ms);
     if (closes) done(clocks, PLAN_CLOCK_CLOSE, time_ms);

@@ -89,7 +89,9 @@ uint32_t lifecycle_kind_facts(const struct plan_kind *kind)
     if (kind->returnable) facts |= RETURNABLE;
     if (kind->last_resort) facts |= LAST_RESORT;
     if (kind->reported) facts |= REPORTED;
-    if (kind->family == PLAN_FAMILY_ALERT) facts |= ALERT;
+    if (kind->erased) facts |= ERASED;
+    /* What stands an alert down is of that family, and no alert itself. */
+    if (kind->family == PLAN_FAMILY_ALERT && kind->act == PLAN_ACT_NONE) facts |= ALERT;
     if (kind->family == PLAN_FAMILY_FILE) facts |= FILE_OF_VICTIM;
     if (kind->exempt) facts |= EXEMPT;
     return facts;
@@ -223,8 +225,8 @@ int lifecycle_next(const struct lifecycle_query *query, struct lifecycle_step *r
                    struct error *ret_error)
 {
     const struct lifecycle_row *closest = NULL;
-    uint32_t never =
-        RETURNABLE | LAST_RESORT | REPORTED | ALERT; /* what keeps the kind from it for good */
+    uint32_t never = RETURNABLE | LAST_RESORT | REPORTED | ERASED |
+                     ALERT; /* what keeps the kind from it for good */
     bool role_may = false;
     if ((unsigned)query->state >= LIFECYCLE_STATE_COUNT || (unsigned)query->act >= PLAN_ACT_COUNT ||
         query->roles >> LIFECYCLE_ROLE_COUNT != 0)

@@ -45,7 +45,7 @@ enum lifecycle_fact_number {
 #include "proto/plan/lifecycle.def"
     LIFECYCLE_FACT_COUNT,
 };
-/* What the table may ask beyond state, act and role. The first nine are the kind's own and added
+/* What the table may ask beyond state, act and role. The first ten are the kind's own and added
  * by lifecycle_next; those that an act's topic means come from lifecycle_topic_facts. The caller
  * finds out the rest: BOUND: the thread is about a case of child trafficking and the leg is of who
  * opened it; FREE: no release is needed, or it was given; ASKED: the parent is a request for a

@@ -299,12 +299,13 @@ struct plan_kind {
     bool last_resort; /* the addressee may not refuse: nobody stands behind it (implies !returnable)
                        */
     bool reported;    /* who must sign ends it by handing in a report, and not by closing it */
-    bool dated;       /* due_ms may be set: the day by which who must sign closes it, or, of an act
-                         that takes something up again, closes that */
-    bool may_expire;  /* expires_ms may be set */
-    bool sensitive;   /* the sender's session key serves one message only */
-    bool exempt;      /* never blocked by quota, expired bundle or a value that does not check; goes
-                         flagged */
+    bool erased; /* who must sign ends it by confirming that what it takes back is deleted there */
+    bool dated;  /* due_ms may be set: the day by which who must sign closes it, or, of an act
+                    that takes something up again, closes that */
+    bool may_expire; /* expires_ms may be set */
+    bool sensitive;  /* the sender's session key serves one message only */
+    bool exempt;     /* never blocked by quota, expired bundle or a value that does not check; goes
+                        flagged */
     uint32_t attachments;    /* bits of plan_attachment; 0: none may come with it */
     uint32_t retention_days; /* how long what it says is kept after its thread is closed (a thread
                                 without legs: after the message), 1 .. PLAN_RETENTION_DAYS_MAX, or

@@ -197,10 +197,10 @@ static int plan_kinds_flags(const struct table *table, char *field, struct plan_
                             struct error *ret_error)
 {
     static const char *const words[] = {"returnable", "last-resort", "may-expire", "sensitive",
-                                        "exempt",     "reported",    "dated"};
+                                        "exempt",     "reported",    "dated",      "erased"};
     bool *const flags[] = {&kind->returnable, &kind->last_resort, &kind->may_expire,
                            &kind->sensitive,  &kind->exempt,      &kind->reported,
-                           &kind->dated};
+                           &kind->dated,      &kind->erased};
     enum { COUNT = sizeof words / sizeof *words };
     const char *items[COUNT];
     size_t count = table_list_count(field);
@@ -223,6 +223,12 @@ static int plan_kinds_flags(const struct table *table, char *field, struct plan_
     if (kind->reported && !plan_kind_expects(kind, PLAN_ACT_CLOSE))
         return table_refuse(table, ret_error, "reported：以报送结束的种类须办结",
                             "reported: what is ended by a report is closed by it");
+    if (kind->erased && (kind->reported || !plan_kind_expects(kind, PLAN_ACT_CLOSE) ||
+                         plan_kind_expects(kind, PLAN_ACT_ACCEPT)))
+        return table_refuse(table, ret_error,
+                            "erased：以确认删除结束的种类须办结，无须受理，且不得为 reported",
+                            "erased: what is ended by confirming the deletion is closed by it, "
+                            "accepted by nobody and not reported");
     if (kind->dated && plan_kind_expects(kind, PLAN_ACT_ACCEPT) && !kind->last_resort)
         return table_refuse(table, ret_error, "dated：限期的种类由本单位办理，须同时为 last-resort",
                             "dated: who is given a day keeps it, so last-resort as well");

@@ -67,7 +67,7 @@ static void row_002_a_person_signs_apart_from_the_machine_and_both_are_kept(void
         assert_string_equal(error.field, acting ? "officer" : "");
         assert_int_equal(lifecycle_check_officer(kind, "p-1101", NULL), 0);
     }
-    assert_int_equal(acts, 24);
+    assert_int_equal(acts, 25);
     struct district_draft nobodys = {
         .kind = "receipt.accepted", .from = "police-hedong", .parent = lead, .nobody = true};
     expect_draft_refused(scene, &nobodys, E_MISSING_FIELD);

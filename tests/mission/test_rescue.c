@@ -215,8 +215,13 @@ static void row_049_whoever_had_the_alert_hears_that_it_is_over(void **state)
     /* who signs for it has withdrawn it; an alert past its end without that is told
      * (unit/test_chains.c) */
     assert_int_equal(scene_leg(scene, over, SCENE_STREET), LIFECYCLE_SUBMITTED);
+    expect_refused(scene, "receipt.deleted", "", SCENE_STREET, over, E_LIFECYCLE_ORDER);
     (void)scene_send(scene, "receipt.signed", "", SCENE_STREET, over);
     assert_int_equal(scene_leg(scene, over, SCENE_STREET), LIFECYCLE_SIGNED);
+    expect_refused(scene, "receipt.closed", "done", SCENE_STREET, over, E_LIFECYCLE_ORDER);
+    (void)scene_send(scene, "receipt.deleted", "", SCENE_STREET, over);
+    assert_int_equal(scene_leg(scene, over, SCENE_STREET), LIFECYCLE_CLOSED);
+    assert_int_equal(scene_leg(scene, over, "education"), LIFECYCLE_SUBMITTED);
 }
 
 static void row_050_a_sighting_joins_the_alerts_thread(void **state)

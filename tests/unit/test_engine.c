@@ -950,6 +950,73 @@ static int act(struct fake *fake, struct fake_unit *from, const char *kind, cons
     return engine_stage(from->engine, fake_moment(fake), &draft, id, error);
 }
 
+/* ---- alerts that are over
+ * ------------------------------------------------------------------------
+ */
+
+static void must_say(struct fake *fake, const char *kind, const char *topic, const uint8_t *parent,
+                     uint8_t id[16])
+{
+    struct seal_section section = {"alert", {(const uint8_t *)"blue coat", 9}};
+    struct engine_draft draft = {.kind = kind,
+                                 .topic = topic,
+                                 .area = "",
+                                 .officer = "P-1",
+                                 .purpose = "",
+                                 .parent = parent,
+                                 .sections = &section,
+                                 .section_count = 1};
+    struct error error = {0};
+    int r = engine_stage(police->engine, fake_moment(fake), &draft, id, &error);
+    if (r < 0) fail_msg("%s %s: %s %s", kind, topic, error.field, error.detail);
+    fake_run(fake);
+}
+
+/* How much of its content is kept. */
+static size_t kept_of(struct fake_unit *unit, const uint8_t id[16])
+{
+    struct box_in in;
+    struct buf record = {0}, sealed = {0}, envelope = {0};
+    assert_int_equal(box_in_find(unit->box, id, &in, NULL), 0);
+    assert_int_equal(box_in_body(unit->box, in.number, &record, &sealed, &envelope, NULL), 0);
+    assert_true(record.len > 0 && in.proved); /* the header and its proof stay */
+    size_t kept = sealed.len + envelope.len;
+    buf_fini(&record);
+    buf_fini(&sealed);
+    buf_fini(&envelope);
+    return kept;
+}
+
+static void who_confirms_a_deletion_has_deleted_every_revision(void **state)
+{
+    struct fake *fake = *state;
+    struct box_out row;
+    struct error error = {0};
+    uint8_t first[16], second[16], over[16], signed_id[16], gone[16];
+    must_say(fake, "alert.missing-child", "issue", NULL, first);
+    must_say(fake, "alert.missing-child", "update", first, second);
+    must_say(fake, "alert.missing-child-cancel", "", second, over);
+    assert_true(kept_of(school, first) > 0 && kept_of(school, second) > 0);
+    /* What is refused deletes nothing. */
+    assert_int_equal(act(fake, school, "receipt.deleted", over, gone, &error), E_LIFECYCLE_ORDER);
+    assert_true(kept_of(school, first) > 0);
+    assert_int_equal(act(fake, school, "receipt.signed", over, signed_id, NULL), 0);
+    assert_int_equal(act(fake, school, "receipt.deleted", over, gone, NULL), 0);
+    assert_int_equal(kept_of(school, first), 0);
+    assert_int_equal(kept_of(school, second), 0);
+    assert_true(kept_of(school, over) > 0); /* why it is over holds nothing of the child */
+    fake_run(fake);
+    assert_int_equal(state_of(school, gone, &row), BOX_OUT_RECEIPTED);
+    assert_int_equal(police->engine->stats.in_type[BOX_IN_MESSAGE], 2);
+    /* The sender keeps its own. */
+    struct buf envelope = {0}, sealed = {0};
+    (void)state_of(police, second, &row);
+    assert_int_equal(box_out_body(police->box, row.number, &envelope, &sealed, NULL), 0);
+    assert_true(sealed.len > 0);
+    buf_fini(&envelope);
+    buf_fini(&sealed);
+}
+
 static void an_act_names_its_officer_or_is_not_sealed(void **state)
 {
     struct fake *fake = *state;
@@ -1478,6 +1545,7 @@ int main(void)
         ONLINE(heads_are_trusted_for_good_only_with_a_consistency_proof),
         ONLINE(recipients_compute_the_route_again_and_report_a_wrong_one),
         ONLINE(an_act_that_names_no_officer_is_reported_by_who_receives_it),
+        ONLINE(who_confirms_a_deletion_has_deleted_every_revision),
         ONLINE(an_act_names_its_officer_or_is_not_sealed),
         ONLINE(an_answer_outside_the_codes_is_refused_at_both_ends),
         ONLINE(what_is_not_for_us_is_an_exception),

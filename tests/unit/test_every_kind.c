@@ -278,7 +278,7 @@ static void walk_legs(const struct message *message, const struct route *route, 
         }
         if (i == 0 && kind->exempt) act(PLAN_ACT_WITHDRAW, message->from, message); /* a note */
         if (plan_kind_expects(kind, PLAN_ACT_CLOSE) && !kind->reported)
-            act(PLAN_ACT_CLOSE, leg->unit, message);
+            act(kind->erased ? PLAN_ACT_CONFIRM_DELETION : PLAN_ACT_CLOSE, leg->unit, message);
     }
     if (all && plan_kind_expects(kind, PLAN_ACT_SIGN))
         act(PLAN_ACT_GO_OUT, route->recipients[0].unit, message);
@@ -295,8 +295,13 @@ static void walk_legs(const struct message *message, const struct route *route, 
     const struct plan_kind *stand_down = kind_of_act(PLAN_ACT_STAND_DOWN);
     if (kind->family == PLAN_FAMILY_ALERT &&
         route_sender_allowed(plan, stand_down, NULL, message->from, fake.district->now_ms,
-                             PLAN_UNIT_NONE))
-        act(PLAN_ACT_STAND_DOWN, message->from, message);
+                             PLAN_UNIT_NONE)) {
+        struct message over = {
+            .kind = stand_down, .topic = "", .area = message->area, .from = message->from};
+        send(&over, message);
+        act(PLAN_ACT_SIGN, route->recipients[0].unit, &over);
+        act(PLAN_ACT_CONFIRM_DELETION, route->recipients[0].unit, &over);
+    }
     if (all && kind->reported) {
         struct message report = {.kind = kind_of_act(PLAN_ACT_HAND_IN),
                                  .topic = "",

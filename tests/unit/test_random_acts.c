@@ -365,6 +365,10 @@ static enum plan_act draft_answer(struct world *world, const struct thread_now *
     } else if (held->reported && works) {
         act = PLAN_ACT_HAND_IN;
         draft->from = leg->unit;
+    } else if (held->erased && lifecycle_owed(held, leg->state) != PLAN_ACT_NONE) {
+        act = lifecycle_owed(held, leg->state);
+        if (act == PLAN_ACT_CLOSE) act = PLAN_ACT_CONFIRM_DELETION;
+        draft->from = leg->unit;
     } else if (held->family == PLAN_FAMILY_FILE) {
         act = next(world, 8) == 0 ? PLAN_ACT_END_ACCESS : PLAN_ACT_INFORM;
         draft->from = sender;

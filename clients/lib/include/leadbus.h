@@ -261,8 +261,10 @@ enum leadbus_act {
     LEADBUS_ACT_REVIEW = 23,  /* 复核 supervision.review, parent: what was handed in; with due_ms:
                                  leadbus_submit */
     LEADBUS_ACT_INFORM = 24,  /* 更新告知 file.update, on a thread opened by file.access */
-    LEADBUS_ACT_END_ACCESS = 25, /* 终止查阅 file.end, likewise */
-    LEADBUS_ACT_LINK = 17,       /* 关联 notice.link: leadbus_submit, with the other thread */
+    LEADBUS_ACT_END_ACCESS = 25,       /* 终止查阅 file.end, likewise */
+    LEADBUS_ACT_CONFIRM_DELETION = 26, /* 确认删除 receipt.deleted, parent: the stand-down; deletes
+                                          here the content and files of what was stood down */
+    LEADBUS_ACT_LINK = 17, /* 关联 notice.link: leadbus_submit, with the other thread */
 };
 LEADBUS_API int leadbus_act(leadbus *lb, enum leadbus_act act, const uint8_t *parent,
                             const char *officer, const char *outcome, const void *data, size_t len,
@@ -502,6 +504,8 @@ struct leadbus_item {
                                             of that thread */
     size_t missed_count;
     struct leadbus_told told[LEADBUS_RANK_COUNT]; /* where we must sign for it */
+    int deleted; /* of a message that was got whole: its content was deleted here (confirm-deletion)
+                  */
 };
 /* In order of number, from `after` (exclusive; 0 = the first), at most `limit`; without sections.
  * `each` returns 0 to go on. */

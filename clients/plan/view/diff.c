@@ -424,9 +424,9 @@ static void diff_kind_acts(const struct plan_kind *kind, struct buf *buf)
 static void diff_kind_flags(const struct plan_kind *kind, struct buf *buf)
 {
     static const char *const words[] = {"returnable", "last-resort", "may-expire", "sensitive",
-                                        "exempt",     "reported",    "dated"};
+                                        "exempt",     "reported",    "dated",      "erased"};
     const bool set[] = {kind->returnable, kind->last_resort, kind->may_expire, kind->sensitive,
-                        kind->exempt,     kind->reported,    kind->dated};
+                        kind->exempt,     kind->reported,    kind->dated,      kind->erased};
     diff_words(words, set, sizeof set / sizeof *set, buf);
 }
 
