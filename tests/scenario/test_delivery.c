@@ -225,6 +225,40 @@ static void no_more_is_in_flight_than_credit_allows(void **state)
     caller_close(&civil);
 }
 
+/* What is immediate goes ahead of everything that waits, however long it has waited. */
+static void what_is_immediate_overtakes_a_backlog(void **state)
+{
+    enum { BACKLOG = 5 };
+    struct town *town = *state;
+    struct caller school, police;
+    caller_open(&school, town, &town->keyrings[TOWN_EDUCATION], true);
+    assert_true(caller_greet(&school, town, 16));
+    for (uint64_t i = 1; i <= BACKLOG + 1; i++) {
+        bool immediate = i > BACKLOG;
+        struct sealed sealed;
+        struct town_lead lead = {
+            .seq = immediate ? 5 : i, .bundle = 1, .kind = immediate ? NULL : "anomaly.enrolment"};
+        memset(lead.id, (int)(0x40 + i), sizeof lead.id);
+        town_seal(town, TOWN_EDUCATION, &lead, &sealed);
+        caller_submit(&school, buf_bytes(&sealed.bytes));
+        const Leadbus__Frame *frame = caller_receive(&school, CALLER_DEADLINE_MS);
+        assert_non_null(frame);
+        assert_int_equal(frame->body_case, LEADBUS__FRAME__BODY_RECEIPT);
+        sealed_fini(&sealed);
+    }
+    caller_open(&police, town, &town->keyrings[TOWN_POLICE], true);
+    assert_true(caller_greet(&police, town, 16));
+    for (uint64_t i = 0; i <= BACKLOG; i++) {
+        const Leadbus__Frame *frame = caller_receive(&police, CALLER_DEADLINE_MS);
+        assert_non_null(frame);
+        assert_int_equal(frame->body_case, LEADBUS__FRAME__BODY_DELIVERY);
+        assert_int_equal(frame->delivery->lane, i == 0 ? 0 : 1);
+        assert_int_equal(frame->delivery->position, i == 0 ? 5 : i);
+    }
+    caller_close(&police);
+    caller_close(&school);
+}
+
 static void what_had_a_receipt_outlives_kill_9(void **state)
 {
     struct town *town = *state;
@@ -283,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_header_that_does_not_decode_is_refused_by_its_hash),
         cmocka_unit_test(no_more_is_in_flight_than_credit_allows),
         cmocka_unit_test(what_had_a_receipt_outlives_kill_9),
+        cmocka_unit_test(what_is_immediate_overtakes_a_backlog),
         cmocka_unit_test(a_clean_stop_leaves_one_file),
     };
     return cmocka_run_group_tests_name("delivery", tests, setup, teardown);
