@@ -142,6 +142,8 @@ void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct 
         ret->leg_en = lifecycle_state_text(state, LANG_EN);
         ret->leg_done = kind && lifecycle_leg_done(kind, state);
         ret->leg_next = kind ? (int)lifecycle_owed(kind, state) : 0;
+        if (kind && kind->erased && ret->leg_next == PLAN_ACT_CLOSE)
+            ret->leg_next = PLAN_ACT_CONFIRM_DELETION;
         struct view_due due = view_due_of(lb, leg);
         ret->due_ms = due.due_ms;
         ret->due = due.name;
