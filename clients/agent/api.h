@@ -29,6 +29,10 @@ struct duty_view;
 json_t *api_roster_gaps(const struct duty_view *view);
 /* "error" of the file, "command_error" of the last run that failed; nothing where there is none. */
 void api_roster_troubles(const struct duty_view *view, json_t *object);
+/* api_files.c */
+http_handler api_files, api_file_open, api_file, api_file_act;
+/* The files with a visit to come, the next one on top. */
+json_t *api_file_visits(struct agent *agent);
 /* api_stats.c */
 http_handler api_stats;
 /* api_status.c */

@@ -158,6 +158,8 @@ int api_inbox(struct agent *agent, struct http_request *request, struct http_rep
     }
     reply->json = json_pack("{s:o,s:b,s:I}", "items", list.items, "more", list.more, "last",
                             (json_int_t)leadbus_inbox_last(agent->lb));
+    if (page.order == DUE && !page.placed)
+        json_object_set_new(reply->json, "visits", api_file_visits(agent));
     if (next) json_object_set_new(reply->json, orders[page.order].next, next);
     return 0;
 }

@@ -50,6 +50,7 @@ int cli_show(struct cli *cli, int argc, char **argv);
 int cli_attachment(struct cli *cli, int argc, char **argv);
 int cli_thread(struct cli *cli, int argc, char **argv);
 int cli_receipt(struct cli *cli, int argc, char **argv);
+int cli_file(struct cli *cli, int argc, char **argv);
 int cli_stats(struct cli *cli, int argc, char **argv);
 int cli_status(struct cli *cli, int argc, char **argv);
 int cli_confirm_restored(struct cli *cli, int argc, char **argv);

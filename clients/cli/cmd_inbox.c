@@ -198,6 +198,13 @@ static void path_of(struct cli *cli, const struct wanted *wanted, char *ret_path
 static void print_items(const json_t *answer, const struct wanted *wanted)
 {
     const json_t *items = json_object_get(answer, "items");
+    const json_t *visits = json_object_get(answer, "visits");
+    for (size_t i = 0; i < json_array_size(visits); i++) {
+        const json_t *file = json_array_get(visits, i);
+        printf(T("%s 专门档案 %s：%s 前回访  %s\n", "%s file %s: a visit is due on %s  %s\n"),
+               cli_true(file, "overdue") ? "!" : " ", cli_safe(cli_get(file, "pseudonym")),
+               cli_safe(cli_get(file, "next_visit_on")), cli_get(file, "id"));
+    }
     if (!json_array_size(items))
         printf("%s\n", wanted->due ? T("没有待办", "nothing is left to do")
                                    : T("没有消息", "nothing there"));

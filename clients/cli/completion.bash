@@ -20,7 +20,7 @@ _leadbus() {
     previous=${words[-1]}
     [[ -n $current && ${#words[@]} -gt 1 ]] && previous=${words[-2]}
     local commands="kinds preview send inbox outbox threads show thread sign accept return progress close urge stand-down extend pause resume transfer ask-release release
-        go-out withdraw object uphold reopen supervise hand-in review confirm-deletion inform end-access link attachment receipt print roster stats status confirm-restored doctor"
+        go-out withdraw object uphold reopen supervise hand-in review confirm-deletion inform end-access link attachment receipt print roster file stats status confirm-restored doctor"
     local global="--agent --token-file --officer --json --lang --help"
     local own=""
     for word in "${words[@]:1}"; do
@@ -120,6 +120,13 @@ _leadbus() {
     inbox) own="--due --page --after --before --limit --wait" ;;
     outbox) own="--limit --state" ;;
     threads) own="--limit" ;;
+    file)
+        own="--purpose --thread --to --reason --on --visited-on --next-on --delete-on --text"
+        if [[ $current != -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "open list show add grant revoke visit end" -- "$current")
+            return
+        fi
+        ;;
     stats) own="--period --from --until --by --task --kind --why --limit --csv" ;;
     attachment) own="--output --wait" ;;
     sign | accept) own="--set --wait" ;;

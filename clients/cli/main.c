@@ -22,6 +22,7 @@ static const struct cli_command commands[] = {
     {"receipt", cli_receipt, "打印总线回执", "print the receipt of the bus"},
     {"print", cli_print, "打印签收回执或移交清单", "print who signed, or what is handed over"},
     {"roster", cli_roster, "谁在值班", "who is on duty"},
+    {"file", cli_file, "受害人专门档案（保管单位）", "files of victims, at their keeper"},
     {"stats", cli_stats, "本单位的考核数字及其由来", "this unit's figures, and what they are of"},
     {"status", cli_status, "代理状态", "how the agent is"},
     {"confirm-restored", cli_confirm_restored, "确认由备份恢复的总线日志",

@@ -146,10 +146,15 @@ static const char box_schema_11[] =
     " told_2 INTEGER NOT NULL, result_0 INTEGER NOT NULL, result_1 INTEGER NOT NULL,"
     " result_2 INTEGER NOT NULL, PRIMARY KEY(thread,message)) WITHOUT ROWID;"
     "CREATE INDEX ladder_next ON ladder(next_ms,thread,message);";
+/* What the unit's own programs keep, sealed: files of victims. */
+static const char box_schema_12[] =
+    "CREATE TABLE local(id BLOB PRIMARY KEY, due_ms INTEGER NOT NULL, body BLOB NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE INDEX local_due ON local(due_ms,id);";
 /* Step i brings a store of version i to i + 1. */
-static const char *const box_steps[] = {box_schema_1, box_schema_2,  box_schema_3, box_schema_4,
-                                        box_schema_5, box_schema_6,  box_schema_7, box_schema_8,
-                                        box_schema_9, box_schema_10, box_schema_11};
+static const char *const box_steps[] = {box_schema_1, box_schema_2,  box_schema_3,  box_schema_4,
+                                        box_schema_5, box_schema_6,  box_schema_7,  box_schema_8,
+                                        box_schema_9, box_schema_10, box_schema_11, box_schema_12};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

@@ -392,6 +392,22 @@ int box_early_each(struct box *box, const uint8_t hash[32],
 int box_early_done(struct box *box, const uint8_t hash[32], struct error *ret_error) MUST_USE;
 int box_early_expire(struct box *box, uint64_t before_ms, struct error *ret_error) MUST_USE;
 
+/* ---- what this unit's own programs keep ---------------------------------------------------------
+ *
+ * Bodies come in sealed. */
+struct box_local {
+    uint8_t id[16];
+    uint64_t due_ms; /* BOX_LEG_NO_TERM: nothing is due */
+};
+int box_local_put(struct box *box, const struct box_local *row, struct bytes body,
+                  struct error *ret_error) MUST_USE;
+int box_local_get(struct box *box, const uint8_t id[16], struct box_local *ret_row,
+                  struct buf *ret_body, struct error *ret_error) MUST_USE;
+/* What is due first on top, behind `after` (NULL: from the first). */
+int box_local_each(struct box *box, const struct box_local *after, size_t limit,
+                   int (*each)(void *ctx, const struct box_local *row, struct bytes body),
+                   void *ctx, struct error *ret_error) MUST_USE;
+
 /* ---- epoch keys, bundles, checkpoints
  * ------------------------------------------------------------ */
 struct box_key {

@@ -95,6 +95,10 @@
     X(LEG_COUNT, "SELECT COUNT(*),(SELECT COUNT(*) FROM leg WHERE due_ms<=?1) FROM leg")           \
     X(LADDER_NEXT, "SELECT " LADDER_COLUMNS " FROM ladder WHERE next_ms<?1 "                       \
                    "ORDER BY next_ms,thread,message LIMIT 1")                                      \
+    X(LOCAL_PUT, "INSERT OR REPLACE INTO local(id,due_ms,body) VALUES(?1,?2,?3)")                  \
+    X(LOCAL_GET, "SELECT id,due_ms,body FROM local WHERE id=?1")                                   \
+    X(LOCAL_EACH, "SELECT id,due_ms,body FROM local WHERE (due_ms,id)>(?1,?2) "                    \
+                  "ORDER BY due_ms,id LIMIT ?3")                                                   \
     X(ABOUT_ADD, "INSERT OR IGNORE INTO about(thread,number) VALUES(?1,?2)")                       \
     X(ABOUT_OF, "SELECT " IN_COLUMNS " FROM inbox WHERE number IN (SELECT number FROM about "      \
                 "WHERE thread=?1) ORDER BY number")                                                \

@@ -83,10 +83,30 @@ bool thread_cut(struct thread *thread, uint64_t size)
     return cut;
 }
 
+/* Of a thread of which nothing is in the journal yet: who opened it, and who must sign. The broker
+ * knows better when it comes there, and says so. */
+static size_t expected_participants(const struct thread *thread, const struct plan *plan,
+                                    struct route_participant *ret)
+{
+    size_t count = 0;
+    uint16_t from = plan_unit_current(plan, thread->from);
+    if (from != PLAN_UNIT_NONE)
+        ret[count++] = (struct route_participant){from, ROUTE_ROLE_ORIGINATOR};
+    for (size_t i = 0; i < thread->leg_count && count < LIMIT_UNIT_COUNT_MAX; i++) {
+        uint16_t unit = plan_unit_current(plan, thread->legs[i].unit);
+        size_t k = 0;
+        while (k < count && ret[k].unit != unit) k++;
+        if (unit != PLAN_UNIT_NONE && k == count)
+            ret[count++] = (struct route_participant){unit, ROUTE_ROLE_SIGNER};
+    }
+    return count;
+}
+
 size_t thread_participants(const struct thread *thread, const struct plan *plan,
                            struct route_participant *ret)
 {
     size_t count = 0;
+    if (thread->participant_count == 0) return expected_participants(thread, plan, ret);
     for (size_t i = 0; i < thread->participant_count && count < LIMIT_UNIT_COUNT_MAX; i++) {
         uint16_t unit = plan_unit_current(plan, thread->participants[i].unit);
         enum route_role role = (enum route_role)thread->participants[i].role;

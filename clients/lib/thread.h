@@ -95,8 +95,9 @@ void thread_moved(struct thread *thread, char *const *units, const uint32_t *rol
 /* The journal has lost its records from `size` on: what they brought is not known any more. True:
  * there was something. */
 bool thread_cut(struct thread *thread, uint64_t size);
-/* As route_compute wants them; units that the plan does not have are left out. ret has room for
- * LIMIT_UNIT_COUNT_MAX. */
+/* As route_compute wants them; units that the plan does not have are left out. While nothing of the
+ * thread is in the journal: those that its own messages on their way bring, as far as they sign.
+ * ret has room for LIMIT_UNIT_COUNT_MAX. */
 size_t thread_participants(const struct thread *thread, const struct plan *plan,
                            struct route_participant *ret);
 bool thread_has(const struct thread *thread, const char *unit);

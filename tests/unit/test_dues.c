@@ -493,6 +493,95 @@ static void half_of_a_term_is_half_of_its_office_hours(void **state)
     }
 }
 
+/* While the bus is away a second message on a thread goes to whom the first one is on its way to.
+ */
+static void what_follows_a_message_on_its_way_has_its_recipients(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16], after[16];
+    struct box_in got;
+    static const struct seal_section full = {"full", {(const uint8_t *)"why", 3}};
+    school->online = false;
+    send(fake, "lead.mandatory-report", "", id);
+    struct engine_draft draft = {.kind = "notice.withdrawal",
+                                 .topic = "",
+                                 .area = "",
+                                 .officer = "S-1",
+                                 .purpose = "",
+                                 .parent = id,
+                                 .sections = &full,
+                                 .section_count = 1};
+    struct error error = {0};
+    if (engine_stage(school->engine, fake_moment(fake), &draft, after, &error) < 0)
+        fail_msg("%s %s", error.field, error.detail);
+    fake_run(fake);
+    assert_int_equal(box_in_find(police->box, after, &got, NULL), E_NOT_FOUND);
+    fake_online(fake, school);
+    assert_int_equal(box_in_find(police->box, id, &got, NULL), 0);
+    assert_int_equal(box_in_find(police->box, after, &got, NULL), 0);
+    assert_memory_equal(got.thread, id, 16);
+}
+
+/* ---- records of the unit's own ------------------------------------------------------------------
+ */
+
+struct seen {
+    size_t count, stop;
+    char texts[4][8];
+};
+
+static int see(void *ctx, const struct leadbus_local *local)
+{
+    struct seen *seen = ctx;
+    (void)snprintf(seen->texts[seen->count++], 8, "%.*s", (int)local->len,
+                   (const char *)local->data);
+    return seen->count == seen->stop;
+}
+
+static void own_records_are_kept_sealed_what_is_due_first_on_top(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t due_ms;
+        uint8_t id;
+    } rows[] = {{"never", 0, 1}, {"later", 20, 2}, {"soon", 10, 3}, {"sooner", 5, 2}};
+    struct leadbus lb = handle_of(police);
+    struct seen seen = {0}, first = {.stop = 1};
+    struct buf sealed = {0};
+    struct box_local row;
+    void *data = NULL;
+    size_t len = 0;
+    uint8_t id[16] = {2};
+    for (size_t i = 0; i < 4; i++) {
+        struct leadbus_local one = {
+            .id = {rows[i].id}, .due_ms = rows[i].due_ms, .data = rows[i].text};
+        one.len = strlen(rows[i].text);
+        assert_int_equal(leadbus_local_put(&lb, &one, NULL), 0);
+    }
+    assert_int_equal(leadbus_local_each(&lb, 10, see, &seen, NULL), 0);
+    assert_int_equal(seen.count, 3); /* the last one took the place of that with its id */
+    assert_string_equal(seen.texts[0], "sooner");
+    assert_string_equal(seen.texts[1], "soon");
+    assert_string_equal(seen.texts[2], "never");
+    assert_int_equal(leadbus_local_each(&lb, 10, see, &first, NULL), 0);
+    assert_int_equal(first.count, 1);
+    assert_int_equal(leadbus_local_get(&lb, id, &data, &len, NULL), 0);
+    assert_int_equal(len, 6);
+    assert_memory_equal(data, "sooner", 6);
+    leadbus_free(data);
+    assert_int_equal(box_local_get(police->box, id, &row, &sealed, NULL), 0);
+    assert_null(memmem(sealed.data, sealed.len, "sooner", 6));
+    /* Another's place, and it does not open. */
+    assert_int_equal(
+        box_local_put(police->box, &(struct box_local){.id = {7}}, buf_bytes(&sealed), NULL), 0);
+    id[0] = 7;
+    assert_int_equal(leadbus_local_get(&lb, id, &data, &len, NULL), E_DECRYPT_FAILED);
+    id[0] = 8;
+    assert_int_equal(leadbus_local_get(&lb, id, &data, &len, NULL), E_NOT_FOUND);
+    buf_fini(&sealed);
+}
+
 /* ---- own figures --------------------------------------------------------------------------------
  */
 
@@ -666,6 +755,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(missed_terms_and_late_acts_stand_in_their_place, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_the_bus_called_missed_was_missed, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_follows_a_message_on_its_way_has_its_recipients, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(own_records_are_kept_sealed_what_is_due_first_on_top, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(own_acts_count_from_their_receipt_at_its_time, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(each_rank_is_told_once_in_its_time, setup, teardown),

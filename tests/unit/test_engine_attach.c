@@ -899,7 +899,7 @@ static int one_share(void *ctx, const char *unit, uint64_t bytes)
 /* What stores have had since their version 8. */
 #define DROP_9                                                                                     \
     "ALTER TABLE outbox DROP COLUMN again; DROP TABLE former; DROP INDEX inbox_notice;"            \
-    "DROP TABLE leg; DROP TABLE about; DROP TABLE ladder;"
+    "DROP TABLE leg; DROP TABLE about; DROP TABLE ladder; DROP TABLE local;"
 
 static void a_store_of_before_attachments_opens(void **state)
 {

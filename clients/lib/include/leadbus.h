@@ -715,6 +715,27 @@ LEADBUS_API int leadbus_thread_each(leadbus *lb, size_t limit,
                                                 const struct leadbus_thread_summary *one),
                                     void *ctx, struct leadbus_error *ret_error);
 
+/* ---- what a unit's own programs keep ------------------------------------------------------------
+ *
+ * Records of the caller's own beside the messages, sealed at rest as those are, and durable in the
+ * same commit as what was staged. */
+struct leadbus_local {
+    uint8_t id[16];
+    uint64_t due_ms; /* something is to be done by then; 0: nothing */
+    const void *data;
+    size_t len;
+};
+/* Stages; leadbus_commit makes it durable. One with the same id is replaced. io, disk_full. */
+LEADBUS_API int leadbus_local_put(leadbus *lb, const struct leadbus_local *local,
+                                  struct leadbus_error *ret_error);
+/* not_found. ret_data goes back by leadbus_free. */
+LEADBUS_API int leadbus_local_get(leadbus *lb, const uint8_t *id, void **ret_data, size_t *ret_len,
+                                  struct leadbus_error *ret_error);
+/* What is due first on top, at most `limit`; `data` lives until `each` returns (0: go on). */
+LEADBUS_API int leadbus_local_each(leadbus *lb, size_t limit,
+                                   int (*each)(void *ctx, const struct leadbus_local *local),
+                                   void *ctx, struct leadbus_error *ret_error);
+
 /* ---- how this unit kept its terms ---------------------------------------------------------------
  *
  * What the assessment (考核) counts, of this unit alone and from what it holds: its own legs, with

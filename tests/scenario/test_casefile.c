@@ -1,0 +1,264 @@
+/* A victim's file at its keeper: real agents, what they refuse, what others get and do not get. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <cmocka.h>
+
+#include "proto/base/check.h"
+#include "tests/scenario/agents.h"
+
+enum { CIVIL, POLICE, SCHOOL, AGENT_COUNT };
+static const enum town_unit UNITS[AGENT_COUNT] = {TOWN_CIVIL_AFFAIRS, TOWN_POLICE, TOWN_EDUCATION};
+enum { OUTPUT_LEN = AGENTS_OUTPUT_LEN, ID_LEN = 37 };
+
+static struct agents agents;
+static char output[OUTPUT_LEN];
+
+static int set_up(void **state)
+{
+    (void)state;
+    agents_init(&agents, UNITS, AGENT_COUNT);
+    agents_must(&agents, SCHOOL, "kinds lead.street-minor --example > minor.json", output);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return agents_fini(&agents);
+}
+
+static json_t *file(const char *arguments)
+{
+    char command[512];
+    snprintf(command, sizeof command, "file --json %s", arguments);
+    return agents_must_json(&agents, CIVIL, command, output);
+}
+
+static void id_of(const json_t *answer, char ret_id[ID_LEN])
+{
+    snprintf(ret_id, ID_LEN, "%s", json_string_value(json_object_get(answer, "id")));
+}
+
+static void open_file(const char *more, char ret_id[ID_LEN])
+{
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "open --purpose follow-up %s", more);
+    json_t *answer = file(arguments);
+    id_of(answer, ret_id);
+    json_decref(answer);
+}
+
+/* The agent of the keeper says no, and why. */
+static void refused(const char *arguments, const char *words)
+{
+    char command[512];
+    snprintf(command, sizeof command, "file %s", arguments);
+    int status = agents_run(&agents, CIVIL, command, output);
+    if (status == 0 || !strstr(output, words)) fail_msg("%s: %d %s", command, status, output);
+}
+
+/* A lead that the school sends, and that the keeper has. */
+static void lead(char ret_id[ID_LEN])
+{
+    char arguments[64];
+    json_t *sent = agents_must_json(
+        &agents, SCHOOL, "send lead.street-minor --json --wait 60 --file minor.json", output);
+    id_of(sent, ret_id);
+    json_decref(sent);
+    snprintf(arguments, sizeof arguments, "show %s", ret_id);
+    for (int turn = 0; turn < 400; turn++)
+        if (agents_run(&agents, CIVIL, arguments, output) == 0) return;
+    fail_msg("%s did not come", ret_id);
+}
+
+static size_t count_of(size_t who, const char *kind)
+{
+    json_t *answer = agents_must_json(&agents, who, "inbox --json -n 500", output);
+    const json_t *items = json_object_get(answer, "items");
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const char *its = json_string_value(json_object_get(json_array_get(items, i), "kind"));
+        count += its && strcmp(its, kind) == 0;
+    }
+    json_decref(answer);
+    return count;
+}
+
+static void a_keeper_opens_a_file_and_the_other_one_has_access(void **state)
+{
+    (void)state;
+    char one[ID_LEN], two[ID_LEN], id[ID_LEN], arguments[256];
+    json_t *answer = file("open --purpose follow-up");
+    const char *pseudonym = json_string_value(json_object_get(answer, "pseudonym"));
+    assert_int_equal(strlen(pseudonym), 12);
+    assert_memory_equal(pseudonym, "F-", 2);
+    assert_int_equal(json_array_size(json_object_get(answer, "sent")), 1);
+    id_of(answer, one);
+    json_t *other = file("open --purpose follow-up"); /* drawn, never derived */
+    assert_string_not_equal(pseudonym, json_string_value(json_object_get(other, "pseudonym")));
+    id_of(other, two);
+    (void)agents_wait_for(&agents, POLICE, "file.access");
+    json_decref(answer);
+    json_decref(other);
+
+    /* By the plan a school keeps none. */
+    int status = agents_run(&agents, SCHOOL, "file open --purpose follow-up", output);
+    if (status == 0 || !strstr(output, "keeps no files")) fail_msg("%s", output);
+    agents_must(&agents, SCHOOL, "file list", output);
+    assert_non_null(strstr(output, "no files"));
+
+    /* Only what this unit is on, each thread in one file. */
+    snprintf(arguments, sizeof arguments, "add %s --thread 00000000-0000-4000-8000-000000000001",
+             one);
+    refused(arguments, "not on that thread");
+    lead(id);
+    snprintf(arguments, sizeof arguments, "add %s --thread %s", one, id);
+    answer = file(arguments);
+    /* The police are on that thread and learn that it belongs to the file. */
+    assert_int_equal(json_array_size(json_object_get(answer, "sent")), 1);
+    json_decref(answer);
+    refused(arguments, "in this file");
+    snprintf(arguments, sizeof arguments, "add %s --thread %s", two, id);
+    refused(arguments, "it is in the file F-");
+    snprintf(arguments, sizeof arguments, "open --purpose aid --thread %s", id);
+    refused(arguments, "it is in the file F-");
+    (void)agents_wait_for(&agents, POLICE, "file.update");
+}
+
+static void who_has_access_is_told_and_nobody_else(void **state)
+{
+    (void)state;
+    char id[ID_LEN], arguments[256];
+    open_file("", id);
+    snprintf(arguments, sizeof arguments, "visit %s --visited-on 2026-01-05 --text 平安", id);
+    json_t *answer = file(arguments); /* a visit that nobody planned */
+    assert_int_equal(json_array_size(json_object_get(answer, "sent")), 1);
+    json_decref(answer);
+    assert_int_equal(count_of(SCHOOL, "file.update"), 0);
+    snprintf(arguments, sizeof arguments, "grant %s --to education --purpose schooling", id);
+    json_decref(file(arguments));
+    (void)agents_wait_for(&agents, SCHOOL, "file.access");
+    refused(arguments, "has access already");
+    snprintf(arguments, sizeof arguments, "grant %s --to health --purpose curiosity", id);
+    refused(arguments, "full.purpose");
+    snprintf(arguments, sizeof arguments, "grant %s --to no-such --purpose aid", id);
+    refused(arguments, "leadbus");
+    snprintf(arguments, sizeof arguments, "visit %s --visited-on 2026-01-06 --next-on 2099-01-01",
+             id);
+    answer = file(arguments);
+    assert_int_equal(json_array_size(json_object_get(answer, "sent")), 2);
+    json_decref(answer);
+    (void)agents_wait_for(&agents, SCHOOL, "file.update");
+
+    /* Taken back from one unit, the other goes on. */
+    snprintf(arguments, sizeof arguments, "revoke %s --to education --delete-on 2026-12-31", id);
+    json_decref(file(arguments));
+    (void)agents_wait_for(&agents, SCHOOL, "file.end");
+    refused(arguments, "has no access");
+    size_t told = count_of(SCHOOL, "file.update");
+    snprintf(arguments, sizeof arguments, "visit %s --visited-on 2026-01-07", id);
+    answer = file(arguments);
+    assert_int_equal(json_array_size(json_object_get(answer, "sent")), 1);
+    json_decref(answer);
+    assert_int_equal(count_of(SCHOOL, "file.update"), told);
+
+    /* The end is for all, and nothing follows it. */
+    snprintf(arguments, sizeof arguments, "end %s --reason revoked --delete-on 2026-12-31", id);
+    refused(arguments, "one unit");
+    snprintf(arguments, sizeof arguments, "end %s --reason purpose-served", id);
+    refused(arguments, "delete_on");
+    snprintf(arguments, sizeof arguments, "end %s --reason purpose-served --delete-on 2026-12-31",
+             id);
+    json_decref(file(arguments));
+    (void)agents_wait_for(&agents, POLICE, "file.end");
+    snprintf(arguments, sizeof arguments, "visit %s --visited-on 2026-01-08", id);
+    refused(arguments, "has ended");
+}
+
+/* Past the keeper's own index, too: what comes after the end is refused where it is signed. */
+static void nothing_is_told_on_a_thread_whose_access_has_ended(void **state)
+{
+    (void)state;
+    char id[ID_LEN], thread[ID_LEN] = "", arguments[256];
+    json_t *answer = file("open --purpose aid");
+    const json_t *sent = json_array_get(json_object_get(answer, "sent"), 0);
+    id_of(answer, id);
+    snprintf(thread, sizeof thread, "%s", json_string_value(json_object_get(sent, "id")));
+    json_decref(answer);
+    snprintf(arguments, sizeof arguments, "end %s --reason mistaken --delete-on 2026-12-31", id);
+    json_decref(file(arguments));
+    snprintf(arguments, sizeof arguments,
+             "inform %s --set pseudonym=F-AAAAAAAAAA --set change=visited --set "
+             "changed_on=2026-01-01 --wait 60",
+             thread);
+    int status = agents_run(&agents, CIVIL, arguments, output);
+    if (status == 0 || !strstr(output, "lifecycle_order")) fail_msg("%d %s", status, output);
+}
+
+static void visits_fall_due_and_who_looks_leaves_a_record(void **state)
+{
+    (void)state;
+    char id[ID_LEN], arguments[256];
+    open_file("", id);
+    snprintf(arguments, sizeof arguments, "visit %s --on 2026-01-02", id);
+    json_decref(file(arguments));
+    snprintf(arguments, sizeof arguments, "visit %s --on 2026-02-30", id);
+    refused(arguments, "2026-01-01");
+    snprintf(arguments, sizeof arguments, "visit %s --visited-on 2999-01-01", id);
+    refused(arguments, "still to come");
+    agents_must(&agents, CIVIL, "inbox --due", output);
+    if (!strstr(output, "! file F-") || !strstr(output, "2026-01-02")) fail_msg("%s", output);
+    assert_int_equal(agents_run_in(&agents, CIVIL, "zh", "inbox --due", output), 0);
+    assert_non_null(strstr(output, "2026-01-02 前回访"));
+    snprintf(arguments, sizeof arguments, "visit %s --visited-on 2026-01-02", id);
+    json_decref(file(arguments));
+    agents_must(&agents, CIVIL, "inbox --due", output);
+    assert_null(strstr(output, "2026-01-02"));
+
+    snprintf(arguments, sizeof arguments, "show %s", id);
+    refused(arguments, "purpose");
+    snprintf(arguments, sizeof arguments, "show %s --purpose luck", id);
+    refused(arguments, "none of the purposes");
+    snprintf(arguments, sizeof arguments, "show %s --purpose aid", id);
+    json_decref(file(arguments));
+    json_t *answer = file(arguments);
+    const json_t *looks = json_object_get(answer, "looks");
+    assert_int_equal(json_array_size(looks), 2); /* this one is there too; those refused are not */
+    assert_string_equal(json_string_value(json_object_get(json_array_get(looks, 0), "officer")),
+                        "A7");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(looks, 1), "purpose")),
+                        "aid");
+    json_decref(answer);
+
+    /* It is there after a restart, and nothing of it is readable on the disk. */
+    assert_int_equal(process_stop(&agents.processes[CIVIL], PROCESS_DEADLINE_MS), 0);
+    char command[512];
+    snprintf(command, sizeof command,
+             "cd '%s' && cat %s.db* | grep -aq -e visited_on -e 'F-[2-9A-Z]\\{10\\}'",
+             agents.town.folder, agents.keys[CIVIL]);
+    FILE *pipe = popen(command, "r");
+    CHECK(pipe != NULL);
+    assert_int_not_equal(pclose(pipe), 0);
+    agents_start(&agents, CIVIL);
+    snprintf(arguments, sizeof arguments, "show %s --purpose aid", id);
+    answer = file(arguments);
+    assert_int_equal(json_array_size(json_object_get(answer, "visits")), 1);
+    json_decref(answer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_keeper_opens_a_file_and_the_other_one_has_access),
+        cmocka_unit_test(who_has_access_is_told_and_nobody_else),
+        cmocka_unit_test(nothing_is_told_on_a_thread_whose_access_has_ended),
+        cmocka_unit_test(visits_fall_due_and_who_looks_leaves_a_record),
+    };
+    return cmocka_run_group_tests_name("scenario.casefile", tests, set_up, tear_down);
+}
