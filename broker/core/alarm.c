@@ -38,8 +38,11 @@ static void alarm_add(struct core *core, uint32_t slot, enum core_alarm_what wha
                                               .until_ms = until_ms};
     struct alarm_key key = alarm_key(slot, what);
     *map_put(&core->alarm_of, key.bytes, NULL) = alarm;
-    core_heap_push(&core->due, (struct core_due){at_ms, core->messages[slot].index, alarm,
-                                                 CORE_DUE_ALARM + (uint32_t)what});
+    core_heap_push(&core->due,
+                   (struct core_due){.at_ms = at_ms,
+                                     .index = core->messages[slot].index,
+                                     .slot = alarm,
+                                     .what = (uint16_t)(CORE_DUE_ALARM + (unsigned)what)});
 }
 
 void core_alarms(struct core *core, uint32_t slot, const struct core_act *act, uint64_t expires_ms)

@@ -31,7 +31,10 @@ static void push_changed(struct core *core, uint32_t slot, const struct clocks *
         bool changed = leg->clocks.due_s[i] != before->due_s[i];
         if (due_ms != 0 && (changed || resumed))
             core_heap_push(&core->due,
-                           (struct core_due){due_ms, core->messages[leg->message].index, slot, i});
+                           (struct core_due){.at_ms = due_ms,
+                                             .index = core->messages[leg->message].index,
+                                             .slot = slot,
+                                             .what = (uint16_t)i});
     }
 }
 
@@ -117,8 +120,10 @@ void core_ask(struct core *core, uint32_t slot, const struct core_installed *ins
     struct clocks_terms terms = terms_of(core, installed, lead);
     message->due_ms = clocks_answer_due(&terms, message->time_ms);
     if (message->due_ms != 0)
-        core_heap_push(&core->due, (struct core_due){message->due_ms, message->index, slot,
-                                                     PLAN_CLOCK_RELEASE});
+        core_heap_push(&core->due, (struct core_due){.at_ms = message->due_ms,
+                                                     .index = message->index,
+                                                     .slot = slot,
+                                                     .what = PLAN_CLOCK_RELEASE});
 }
 
 void core_answer(struct core *core, uint32_t slot)

@@ -15,6 +15,7 @@ struct core *core_new(const uint8_t hash_key[16])
     places_init(&core->hash_of, 32, hash_key);
     map_init(&core->rewrap_of, 32, hash_key);
     map_init(&core->alarm_of, 8, hash_key);
+    core->past.by_rank = true;
     leadbus__configured__init(&core->config);
     core->config.credit_max = LIMIT_CREDIT_MAX;
     core->config.created_skew_ms = LIMIT_CREATED_SKEW_MS;
@@ -68,6 +69,7 @@ void core_free(struct core *core)
     free(core->formers);
     free(core->items);
     core_heap_fini(&core->due);
+    core_heap_fini(&core->past);
     free(core->clocks);
     free(core->clauses);
     for (size_t i = 0; i < core->chain_count; i++) free(core->chains[i].steps);

@@ -251,12 +251,15 @@ enum {
 struct core_due {
     uint64_t at_ms, index;
     uint32_t slot;
-    uint32_t what;
+    uint16_t what;
+    uint16_t rank; /* once its moment has passed: whose turn it is */
 };
-/* By (at_ms, index), the first on top; what was done in time lingers inside. */
+/* The first on top, by (at_ms, index) or by (rank, index, what); what was done in time lingers
+ * inside. */
 struct core_heap {
     struct core_due *items;
     size_t count, cap;
+    bool by_rank;
 };
 /* What one tick takes, by index: expiries, or what one unit has missed. */
 struct core_due_list {
@@ -314,7 +317,8 @@ struct core {
     struct core_item *items;
     size_t item_count, item_cap;
     uint32_t item_free;
-    struct core_heap due;
+    struct core_heap due;  /* by time: later than the last record */
+    struct core_heap past; /* by rank: not later, and not told yet */
     struct core_clocks *clocks;
     size_t clock_count, clock_cap;
     struct core_chain *chains;
@@ -413,13 +417,16 @@ void *core_grow(void *items, size_t *cap, size_t need, size_t size);
 void core_effect_add(struct core_effects *effects, struct core_effect effect);
 int core_corrupt(struct error *ret_error, uint64_t index, const char *what);
 
-/* ---- heap.c: what falls due, in order of time ---------------------------------------------------
+/* ---- heap.c: what falls due, in order -----------------------------------------------------------
  */
 void core_heap_push(struct core_heap *heap, struct core_due due);
 void core_heap_pop(struct core_heap *heap);
 /* Everything up to a moment, in no order that means anything; looks no further down than that. */
 void core_heap_each(const struct core_heap *heap, uint64_t time_ms,
                     void (*each)(void *ctx, const struct core_due *due), void *ctx);
+/* In the heap's order, as long as `each` returns true; looks no further than that. */
+void core_heap_walk(const struct core_heap *heap,
+                    bool (*each)(void *ctx, const struct core_due *due), void *ctx);
 void core_heap_fini(struct core_heap *heap);
 
 /* ---- units.c: units, kinds, bundles -------------------------------------------------------------
@@ -609,7 +616,8 @@ int core_letter_read(const struct core *core, const Leadbus__Header *head, uint6
 
 /* ---- due.c: whether what falls due still holds, and ticks ---------------------------------------
  */
-/* Whatever stands at the top still holds. */
+/* Behind each record: what it left behind in time goes to core->past; whatever stands at the tops
+ * still holds. */
 void core_due_settle(struct core *core);
 /* At most CORE_TICK_COUNT_MAX; none: nothing is due. */
 void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_list *ret_list);

@@ -1,6 +1,8 @@
 /* What falls due: the expiries of leads, the clocks of legs, the answers that are waited for and
- * the alarms, all in one heap. An entry says when and where; whether it still holds is asked of
- * what it is about, so nobody takes entries out when something was done in time. */
+ * the alarms, in one heap by time, and once their moment has passed in another by whose turn it is.
+ * So a tick costs what it tells, however much is due. An entry says when and where; whether it
+ * still holds is asked of what it is about, so nobody takes entries out when something was done in
+ * time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,16 +18,6 @@ static bool due_live(const struct core *core, const struct core_due *due)
     if (due->what == PLAN_CLOCK_RELEASE) return core_asks(&core->messages[due->slot]);
     return clocks_run(&core->clocks[due->slot].clocks, (enum plan_clock_index)due->what,
                       due->at_ms);
-}
-
-void core_due_settle(struct core *core)
-{
-    while (core->due.count > 0 && !due_live(core, &core->due.items[0])) core_heap_pop(&core->due);
-}
-
-uint64_t core_next_deadline_ms(const struct core *core)
-{
-    return core->due.count ? core->due.items[0].at_ms : UINT64_MAX;
 }
 
 struct core_item *core_due_find(struct core *core, uint64_t index)
@@ -65,35 +57,72 @@ static int due_order(const void *a, const void *b)
     return x->what < y->what ? -1 : x->what > y->what;
 }
 
+void core_due_settle(struct core *core)
+{
+    struct core_heap *due = &core->due, *past = &core->past;
+    while (due->count > 0 &&
+           (due->items[0].at_ms <= core->time_ms || !due_live(core, &due->items[0]))) {
+        struct core_due top = due->items[0];
+        core_heap_pop(due);
+        if (!due_live(core, &top)) continue;
+        top.rank = (uint16_t)due_rank(due_unit(core, &top));
+        core_heap_push(past, top);
+    }
+    while (past->count > 0 && !due_live(core, &past->items[0])) core_heap_pop(past);
+}
+
+uint64_t core_next_deadline_ms(const struct core *core)
+{
+    if (core->past.count > 0) return core->past.items[0].at_ms;
+    return core->due.count > 0 ? core->due.items[0].at_ms : UINT64_MAX;
+}
+
 /* What the first in rank has, of all that is due. */
 struct gathering {
     const struct core *core;
     struct core_due_list *list;
 };
 
-static void gather(void *ctx, const struct core_due *due)
+/* False: somebody else's, whose turn comes later. */
+static bool gather_one(const struct gathering *gathering, const struct core_due *due)
 {
-    const struct gathering *gathering = ctx;
     struct core_due_list *list = gathering->list;
-    if (!due_live(gathering->core, due)) return;
+    if (!due_live(gathering->core, due)) return true;
     uint16_t unit = due_unit(gathering->core, due);
     if (list->count > 0 && unit != list->unit) {
-        if (due_rank(unit) > due_rank(list->unit)) return;
+        if (due_rank(unit) > due_rank(list->unit)) return false;
         list->count = 0;
     }
     list->unit = unit;
     list->items = core_grow(list->items, &list->cap, list->count + 1, sizeof *list->items);
     list->items[list->count++] = *due;
+    return true;
+}
+
+static void gather(void *ctx, const struct core_due *due)
+{
+    (void)gather_one(ctx, due);
+}
+
+/* In order: a clock that was stopped and set to the same moment again stands there twice, one
+ * behind the other, and counts once. */
+static bool gather_past(void *ctx, const struct core_due *due)
+{
+    const struct gathering *gathering = ctx;
+    struct core_due_list *list = gathering->list;
+    bool again = list->count > 0 && due_order(&list->items[list->count - 1], due) == 0;
+    return again || (gather_one(gathering, due) && list->count < CORE_TICK_COUNT_MAX);
 }
 
 void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_list *ret_list)
 {
+    struct gathering gathering = {core, ret_list};
     *ret_list = (struct core_due_list){.unit = CORE_UNIT_NONE};
-    core_heap_each(&core->due, time_ms, gather, &(struct gathering){core, ret_list});
+    core_heap_walk(&core->past, gather_past, &gathering);
+    core_heap_each(&core->due, time_ms, gather, &gathering);
     struct core_due *items = ret_list->items;
     size_t count = 0;
     if (ret_list->count > 1) qsort(items, ret_list->count, sizeof *items, due_order);
-    /* A clock that was stopped and set to the same moment again stands there twice. */
     for (size_t i = 0; i < ret_list->count && count < CORE_TICK_COUNT_MAX; i++)
         if (i == 0 || due_order(&items[i - 1], &items[i]) != 0) items[count++] = items[i];
     /* Each is told to others. */

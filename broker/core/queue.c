@@ -23,7 +23,10 @@ uint32_t core_item_new(struct core *core, const uint8_t hash[32], uint64_t index
         (struct core_item){.index = index, .expires_ms = expires_ms, .message = message};
     memcpy(core->items[slot].hash, hash, 32);
     if (expires_ms)
-        core_heap_push(&core->due, (struct core_due){expires_ms, index, slot, CORE_DUE_EXPIRY});
+        core_heap_push(&core->due, (struct core_due){.at_ms = expires_ms,
+                                                     .index = index,
+                                                     .slot = slot,
+                                                     .what = CORE_DUE_EXPIRY});
     return slot;
 }
 
