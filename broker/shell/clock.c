@@ -64,6 +64,14 @@ uint64_t clock_now_ms(void)
     return now_ms;
 }
 
+uint64_t clock_wall_ms(void)
+{
+    pthread_mutex_lock(&the_clock.mutex);
+    uint64_t wall_ms = the_clock.read_ms(true);
+    pthread_mutex_unlock(&the_clock.mutex);
+    return wall_ms;
+}
+
 uint64_t clock_monotonic_ms(void)
 {
     return read_system(false);

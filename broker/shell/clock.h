@@ -25,6 +25,8 @@ struct clock_alarms {
 void clock_start(void);
 /* UTC milliseconds since 1970. */
 uint64_t clock_now_ms(void);
+/* The wall clock as it is, believed or not, ahead of or behind what was handed out. */
+uint64_t clock_wall_ms(void);
 /* Since some moment in the past; for intervals. */
 uint64_t clock_monotonic_ms(void);
 /* Compares the journal's newest record time with the wall. More than CLOCK_GAP_MS_MAX behind it, or

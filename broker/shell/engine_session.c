@@ -99,6 +99,11 @@ int session_take_bulk(struct session *session, size_t bytes, struct error *ret_e
     return 0;
 }
 
+static uint64_t apart(uint64_t one_ms, uint64_t other_ms)
+{
+    return one_ms > other_ms ? one_ms - other_ms : other_ms - one_ms;
+}
+
 /* Who it is: the connection's certificate, its role, and what HELLO says of both. */
 static int check_who(struct engine *engine, const struct job *job, const Leadbus__HelloBody *body,
                      struct error *ret_error)
@@ -128,8 +133,11 @@ static int check_who(struct engine *engine, const struct job *job, const Leadbus
     if (strcmp(body->bus, trust_bundle_bus(bundle)) != 0)
         return error_say(ret_error, E_ORIGIN_MISMATCH, "hello.bus", "本总线是 %s", "this is %s",
                          trust_bundle_bus(bundle));
-    uint64_t apart_ms = body->time_ms > now_ms ? body->time_ms - now_ms : now_ms - body->time_ms;
-    if (apart_ms > LIMIT_CREATED_SKEW_MS)
+    /* A bus that was started with a clock ahead, and put right since, stands still until the wall
+     * clock is there; a unit with the right time is right meanwhile. */
+    uint64_t apart_ms = apart(body->time_ms, now_ms);
+    if (apart_ms > LIMIT_CREATED_SKEW_MS &&
+        apart(body->time_ms, clock_wall_ms()) > LIMIT_CREATED_SKEW_MS)
         return error_say(ret_error, E_CREATED_OUT_OF_RANGE, "hello.time_ms",
                          "与总线时钟相差 %llu 毫秒", "%llu ms apart", (unsigned long long)apart_ms);
     if (body->instance.len != 16)

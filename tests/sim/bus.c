@@ -90,12 +90,16 @@ static void run(void *ctx)
     broker_stop(broker);
 }
 
-/* Who starts it looks at the clock first: one that is hours ahead then would be believed, and later
- * stand still for as long (a week and more is not: clock_compare_journal). */
-static void start(struct bus *bus)
+/* A clock that is ahead when it is started is believed (by less than a week: clock.h); put right,
+ * the bus's time stands still for as long. */
+static void start(struct town *town)
 {
-    bus->machine.wall_offset_ms = 0;
-    bus->clock_back_ms = FIBER_NEVER;
+    struct bus *bus = &town->bus;
+    if (bus->machine.wall_offset_ms)
+        history_note(town->history, "bus is started with a clock that is off by %lld ms",
+                     (long long)bus->machine.wall_offset_ms);
+    if (bus->machine.wall_offset_ms > (int64_t)bus->believed_ms)
+        bus->believed_ms = (uint64_t)bus->machine.wall_offset_ms;
     bus->stop = false;
     bus->broker = NULL;
     bus->start_code = 0;
@@ -235,7 +239,7 @@ bool bus_step(struct town *town)
     int code = 0;
     if (!bus->process) {
         if (bus->start_ms > fiber_now_ms()) return false;
-        start(bus);
+        start(town);
     }
     bool other_ran = step_second(town);
     vfs_process(bus->process_number);

@@ -21,20 +21,20 @@ struct threads {
     struct map index_of;   /* message id -> journal index */
 };
 
-static void join(struct account *account, uint16_t unit, enum route_role role)
+static void join(struct account *account, uint16_t unit, unsigned role, bool alerted)
 {
     for (size_t i = 0; i < account->count; i++) {
         struct route_participant *one = &account->participants[i];
+        unsigned had = (unsigned)one->role & 3;
         if (one->unit != unit) continue;
-        bool signs = one->role == ROUTE_ROLE_SIGNER || role == ROUTE_ROLE_SIGNER;
-        if (signs)
-            one->role = ROUTE_ROLE_SIGNER;
-        else if (role < one->role)
-            one->role = role;
+        if (role == ROUTE_ROLE_SIGNER || (had != ROUTE_ROLE_SIGNER && role < had)) had = role;
+        alerted = alerted || (unsigned)one->role >> 2 != 0;
+        one->role = (enum route_role)(had | (alerted ? 4u : 0));
         return;
     }
     CHECK(account->count < LIMIT_RECIPIENT_COUNT_MAX);
-    account->participants[account->count++] = (struct route_participant){unit, role};
+    account->participants[account->count++] =
+        (struct route_participant){unit, (enum route_role)(role | (alerted ? 4u : 0))};
 }
 
 static struct account *account_of(struct threads *threads, const Leadbus__Header *head)
@@ -44,7 +44,7 @@ static struct account *account_of(struct threads *threads, const Leadbus__Header
     if (new) {
         *place = threads->count++;
         struct account *account = &threads->accounts[*place];
-        join(account, plan_unit_find(threads->plan, head->from), ROUTE_ROLE_ORIGINATOR);
+        join(account, plan_unit_find(threads->plan, head->from), ROUTE_ROLE_ORIGINATOR, false);
     }
     return &threads->accounts[*place];
 }
@@ -113,7 +113,8 @@ static void check_one(struct threads *threads, size_t index)
         bool moves = kind->act == PLAN_ACT_TRANSFER && strcmp(recipient->unit, head->target) == 0;
         bool signs = moves || (recipient->act == ROUTE_SIGN && plan_kind_makes_legs(kind));
         join(account, plan_unit_find(threads->plan, recipient->unit),
-             signs ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY);
+             signs ? ROUTE_ROLE_SIGNER : ROUTE_ROLE_COPY,
+             kind->family == PLAN_FAMILY_ALERT && kind->act == PLAN_ACT_NONE);
     }
     *map_put(&threads->index_of, head->id.data, NULL) = index;
 }

@@ -15,7 +15,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHORT = {"seed": 1, "seeds": 5, "minutes": 1}
 TWICE_SEEDS, TWICE_MINUTES = (11, 12), 1
-MUTANT_MINUTES = 1
+MUTANT_MINUTES, MUTANT_UNITS = 1, 8
 
 
 def run(program, seed, minutes, units=0, seeds=1):
@@ -63,7 +63,7 @@ def twice(program):
 def notice(program, within):
     """The first seed that shows it, and what it said; None."""
     for seed in range(1, within + 1):
-        status, _, said = run(program, seed, MUTANT_MINUTES)
+        status, _, said = run(program, seed, MUTANT_MINUTES, MUTANT_UNITS)
         if status != 0:
             return seed, said.splitlines()[0] if said else f"status {status}"
     return None

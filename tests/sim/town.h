@@ -53,6 +53,7 @@ struct bus {
     bool stop, began;
     bool restart;           /* started again after it was told to stop */
     uint64_t clock_back_ms; /* when its clock is put right; FIBER_NEVER: it is */
+    uint64_t believed_ms;   /* the most that its clock was ahead when it was started */
     char digest[65];        /* of its state, as it said when it was stopped */
     struct second *second;  /* another broker on the same journal; NULL: none */
     int start_code;

@@ -116,6 +116,21 @@ static void what_was_handed_out_is_not_taken_back(void **state)
     assert_int_equal(clock_now_ms(), START_MS + 11 * MINUTE_MS);
 }
 
+static void the_wall_can_be_asked_for_as_it_is(void **state)
+{
+    (void)state;
+    pass(MINUTE_MS);
+    wall += DAY_MS;
+    assert_int_equal(clock_now_ms(), START_MS + MINUTE_MS);
+    assert_int_equal(clock_wall_ms(), START_MS + MINUTE_MS + DAY_MS);
+    clock_confirm();
+    uint64_t ahead_ms = clock_now_ms();
+    wall -= DAY_MS;
+    clock_confirm();
+    assert_int_equal(clock_now_ms(), ahead_ms);
+    assert_int_equal(clock_wall_ms(), START_MS + MINUTE_MS);
+}
+
 static void a_journal_far_from_the_wall_is_gone_on_from(void **state)
 {
     (void)state;
@@ -153,6 +168,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_confirmed_jump_forward_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_handed_out_is_not_taken_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_wall_can_be_asked_for_as_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(a_journal_far_from_the_wall_is_gone_on_from, setup,
                                         teardown),
     };
