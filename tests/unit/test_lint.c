@@ -156,7 +156,7 @@ static const struct {
      "sender-reaches-nobody", "handoff.victim", NULL, "\nhandoff.victim\t"},
     {"kinds.tsv", "-\taccept\t-\tdocument", "-\tprogress\t-\tdocument", PLAN_FINDING_GRAVE,
      "kind-unanswerable", "lead.suspected-trafficking", NULL, "\nlead.suspected-trafficking\t"},
-    {"kinds.tsv", "\tstand-down\texempt\t", "\tstand-down\tmay-expire,exempt\t", PLAN_FINDING_NOTE,
+    {"kinds.tsv", "\tstand-down\texempt,erased\t", "\tstand-down\tmay-expire,exempt,erased\t", PLAN_FINDING_NOTE,
      "exempt-expires", "alert.missing-child-cancel", NULL, "\nalert.missing-child-cancel\t"},
     {"kinds.tsv", "\tsensitive,exempt\tphoto,location\t", "\tsensitive\tphoto,location\t",
      PLAN_FINDING_NOTE, "immediate-not-exempt", "lead.street-minor", NULL, "\nlead.street-minor\t"},
