@@ -78,15 +78,15 @@ class Comparison:
         self.results = {name: [] for name in [LEADBUS, *(kind.name for kind in ALL)]}
         self.backlogs, self.left_out = {}, {}
 
-    def attempt(self, folder, certificate, key, kind, action):
-        """What the action gives, or None where this server cannot be run here: it is named with its reason."""
-        if kind.name in self.left_out:
+    def attempt(self, folder, certificate, key, kind, what, action):
+        """What the action gives, or None where this server cannot do it here: that is named with its reason."""
+        if (kind.name, what) in self.left_out:
             return None
         place = tempfile.mkdtemp(dir=folder)
         try:
             return action(kind(os.path.join(place, "server"), certificate, key))
         except Failed as failed:
-            self.left_out[kind.name] = str(failed)
+            self.left_out[kind.name, what] = str(failed)
             return None
         finally:
             shutil.rmtree(place, ignore_errors=True)
@@ -101,7 +101,8 @@ class Comparison:
                 self.backlogs[LEADBUS] = backlog_of_leadbus(self.counts["backlog"])
                 for kind in ALL:
                     if kind.keeps:
-                        done = self.attempt(*place, kind, lambda s: backlog_of_server(s, self.counts["backlog"]))
+                        done = self.attempt(*place, kind, "backlog",
+                                            lambda s: backlog_of_server(s, self.counts["backlog"]))
                         if done:
                             self.backlogs[kind.name] = done
         finally:
@@ -116,7 +117,8 @@ class Comparison:
             if kind is None:
                 self.results[LEADBUS].append(run_leadbus(*counts))
             else:
-                self.results[kind.name].append(self.attempt(*place, kind, lambda s: run_server(s, *counts)))
+                self.results[kind.name].append(
+                    self.attempt(*place, kind, "load", lambda s: run_server(s, *counts)))
 
     def values(self, name, metric):
         return [result[metric] for result in self.results[name] if result]
@@ -168,8 +170,9 @@ def print_tables(comparison):
         lost = sum(comparison.values(name, "missing")), sum(comparison.values(name, "twice"))
         if any(lost):
             print(say(f"{name}：丢失 {lost[0]}，重复 {lost[1]}", f"{name}: {lost[0]} LOST, {lost[1]} TWICE"))
-    for name, reason in comparison.left_out.items():
-        print(say(f"未比较 {name}：{reason}", f"left out: {name}: {reason}"))
+    for (name, what), reason in comparison.left_out.items():
+        part = say({"load": "负载", "backlog": "积压"}[what], what)
+        print(say(f"未比较 {name}（{part}）：{reason}", f"left out: {name} ({part}): {reason}"))
 
 
 def print_backlogs(comparison):
@@ -197,7 +200,8 @@ def main(numbers, as_json):
         print_json({"schema": 1, "rounds": comparison.rounds, "leads_count": numbers["leads"],
                     "leads_window_1_count": numbers["leads-window-1"], "results": comparison.results, "ratios": ratios,
                     "backlog_count": numbers["backlog"], "backlogs": comparison.backlogs,
-                    "left_out": comparison.left_out, "budgets": [budget.as_json() for budget in budgets]})
+                    "left_out": [{"name": name, "what": what, "reason": reason}
+                                 for (name, what), reason in comparison.left_out.items()], "budgets": [budget.as_json() for budget in budgets]})
     else:
         print_tables(comparison)
         print_budgets(budgets)

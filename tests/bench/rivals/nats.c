@@ -127,9 +127,10 @@ static void on_confirmation(natsConnection *connection, natsSubscription *subscr
     size_t len = (size_t)natsMsg_GetDataLength(message);
     (void)connection;
     (void)subscription;
-    if (!dot || len < 5 || memmem(data, len, "\"error\"", 7))
+    size_t number = dot ? strtoul(dot + 1, NULL, 10) : SIZE_MAX;
+    if (len < 5 || memmem(data, len, "\"error\"", 7))
         harness_fail("confirmation: %.*s", (int)len, data);
-    harness_confirmed(harness, strtoul(dot + 1, NULL, 10));
+    harness_confirmed(harness, number);
     natsMsg_Destroy(message);
     harness_window_free(harness);
 }

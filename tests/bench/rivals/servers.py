@@ -13,7 +13,7 @@ from bus import BIN, Failed
 from processes import end
 from words import say
 
-PING_S = 120
+PING_S, DRIVE_S = 120, 180
 
 
 def free_port():
@@ -80,7 +80,7 @@ class Server:
     def kill(self):
         self.stop(signal.SIGKILL)
 
-    def drive(self, what, *arguments, timeout=600):
+    def drive(self, what, *arguments, timeout=DRIVE_S):
         """Runs its driver; what it printed."""
         command = [os.path.join(BIN, f"leadbus-rival-{self.driver}"), "--do", what, "--port", str(self.port), "--ca",
                    self.certificate, *(["--variant", self.variant] if self.variant else []), *arguments]
