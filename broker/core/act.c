@@ -117,10 +117,14 @@ static bool released(const struct core *core, const struct core_act *act, uint32
     return false;
 }
 
+/* What is merged goes on in a leg that is itself closed one day: one that is only signed for, as of
+ * an urge or a bulletin, would let the matter end with it, and two threads end in each other. */
 static bool joinable(const struct core *core, const struct core_act *act)
 {
     for (uint32_t m = core->threads[act->other].first; m != CORE_NONE; m = core->messages[m].next) {
         const struct core_message *message = &core->messages[m];
+        const struct plan_kind *kind = kind_of(core, &core->messages[message->lead]);
+        if (!plan_kind_expects(kind, PLAN_ACT_CLOSE) || kind->reported || kind->erased) continue;
         for (size_t i = 0; i < message->party_count; i++) {
             const struct core_party *party = &core->parties[message->party + i];
             if ((party->bits & CORE_PARTY_LEG) && core_unit_same(core, party->unit, act->from) &&

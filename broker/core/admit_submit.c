@@ -320,6 +320,25 @@ static int check_route(struct submission *s)
     return 0;
 }
 
+/* On the thread of a victim's file are who keeps it and the one unit that was given access. What is
+ * told there goes to all who are on it, so nobody comes to it by another message. */
+static int check_circle(struct submission *s)
+{
+    if (!s->thread) return 0;
+    const struct core *core = s->core;
+    const struct core_message *opening = &core->messages[s->thread->first];
+    if (core->kinds[opening->kind]->kind.family != PLAN_FAMILY_FILE) return 0;
+    bool joins = !core_thread_has(core, s->thread, s->from);
+    for (size_t i = 0; i < s->head->n_recipients; i++)
+        joins = joins || !core_thread_has(core, s->thread,
+                                          core_unit_find(core, s->head->recipients[i]->unit));
+    if (!joins) return 0;
+    return error_say(&s->verdict->error, E_LIFECYCLE_ORDER, "thread",
+                     "专门档案的授权线索上不得带入其他单位，请另开线索",
+                     "on the thread of a victim's file it would bring in others: "
+                     "open a thread of its own");
+}
+
 /* Judged by the bus's time alone: a lead may have waited long for its way to the bus, and was
  * sealed to what was a key then, or sealed again to what is one now. */
 static int check_epoch(struct submission *s, size_t i)
@@ -421,6 +440,7 @@ int core_admit_submit(const struct core *core, const struct core_request *reques
     if (r == 0) r = check_thread(&s);
     if (r == 0) r = check_hard_limit(&s);
     if (r == 0) r = check_route(&s);
+    if (r == 0) r = check_circle(&s);
     for (size_t i = 0; r == 0 && i < head->n_recipients; i++) r = check_epoch(&s, i);
     if (r == 0) r = check_outcome(&s);
     if (r == 0)

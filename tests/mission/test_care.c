@@ -222,6 +222,13 @@ static void row_081_a_file_is_told_to_who_has_access_and_to_nobody_else(void **s
     struct district_letter *its = scene_send(scene, "file.update", "", "civil-affairs", other);
     assert_int_equal(scene_waits(scene, its, "health"), -1);
     assert_int_equal(scene_waits(scene, told, "womens-federation"), -1);
+    /* Nobody comes to it by another message, be it the reader's, the keeper's or the office's. */
+    expect_refused(scene, "notice.bulletin", "", "health", access, E_LIFECYCLE_ORDER);
+    expect_refused(scene, "lead.public-tip", "", "health", access, E_LIFECYCLE_ORDER);
+    expect_refused(scene, "notice.case-file", "", "civil-affairs", access, E_LIFECYCLE_ORDER);
+    expect_refused(scene, "supervision.urge", "", "joint-conference-office", access,
+                   E_LIFECYCLE_ORDER);
+    (void)scene_send(scene, "supervision.urge", "", "civil-affairs", access);
     /* One access ends, with its reason; the other goes on. */
     expect_refused(scene, "file.end", "", "civil-affairs", access, E_TOPIC_UNKNOWN);
     (void)scene_send(scene, "file.end", "revoked", "civil-affairs", access);

@@ -387,6 +387,34 @@ static void a_case_of_child_trafficking_is_closed_by_solved_alone(void **state)
                    E_OUTCOME_NOT_ALLOWED);
 }
 
+/* Two threads do not end in each other, nor a case in a thread where all that is left is to sign
+ * for a notice. */
+static void what_is_merged_goes_on_in_a_leg_that_is_closed(void **state)
+{
+    struct scene *scene = *state;
+    struct district_letter *lead = scene_send(scene, "lead.street-minor", "", "education", NULL);
+    struct district_letter *again = scene_send(scene, "lead.street-minor", "", "health", NULL);
+    (void)sign_and_accept(scene, "police-hedong", lead);
+    (void)sign_and_accept(scene, "police-hedong", again);
+    (void)scene_send(scene, "receipt.progress", "child-case", "police-hedong", lead);
+    struct district_letter *urged =
+        scene_send(scene, "supervision.urge", "", "joint-conference-office", again);
+    struct district_draft merged = {.kind = "receipt.closed",
+                                    .topic = "merged",
+                                    .from = "police-hedong",
+                                    .parent = again,
+                                    .other = lead};
+    (void)scene_send_draft(scene, &merged);
+    merged.parent = lead;
+    merged.other = again;
+    assert_int_equal(scene_try(scene, &merged), E_OTHER_THREAD);
+    (void)scene_send(scene, "receipt.signed", "", "police-hedong", urged);
+    (void)scene_send(scene, "supervision.reopening", "", "joint-conference-office", again);
+    (void)scene_send_draft(scene, &merged);
+    expect_refused(scene, "receipt.closed", "unfounded", "police-hedong", again,
+                   E_OUTCOME_NOT_ALLOWED);
+}
+
 static void an_objection_has_five_working_days(void **state)
 {
     struct scene *scene = *state;
@@ -458,6 +486,7 @@ int main(void)
         scene_test(what_needs_a_release_is_asked_for),
         scene_test(the_office_releases_what_waited_too_long),
         scene_test(a_case_of_child_trafficking_is_closed_by_solved_alone),
+        scene_test(what_is_merged_goes_on_in_a_leg_that_is_closed),
         scene_test(an_objection_has_five_working_days),
         scene_test(threads_are_linked_by_who_is_on_both),
     };

@@ -280,6 +280,7 @@ static void walk_legs(const struct message *message, const struct route *route, 
         if (plan_kind_expects(kind, PLAN_ACT_CLOSE) && !kind->reported)
             act(kind->erased ? PLAN_ACT_CONFIRM_DELETION : PLAN_ACT_CLOSE, leg->unit, message);
     }
+    if (kind->family == PLAN_FAMILY_FILE) return; /* nobody else comes to such a thread */
     if (all && plan_kind_expects(kind, PLAN_ACT_SIGN))
         act(PLAN_ACT_GO_OUT, route->recipients[0].unit, message);
     /* What follows without doing anything to a leg, such as that the matter left the bus. */
