@@ -111,7 +111,11 @@ static bool gather_past(void *ctx, const struct core_due *due)
     const struct gathering *gathering = ctx;
     struct core_due_list *list = gathering->list;
     bool again = list->count > 0 && due_order(&list->items[list->count - 1], due) == 0;
-    return again || (gather_one(gathering, due) && list->count < CORE_TICK_COUNT_MAX);
+    if (again) return true;
+    if (!gather_one(gathering, due)) return false;
+    /* An alarm is a record of its own: the first is enough. */
+    bool alarm = list->count > 0 && list->unit == CORE_UNIT_ALARM;
+    return !alarm && list->count < CORE_TICK_COUNT_MAX;
 }
 
 void core_due_take(const struct core *core, uint64_t time_ms, struct core_due_list *ret_list)

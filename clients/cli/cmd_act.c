@@ -216,6 +216,9 @@ int cli_act(struct cli *cli, int argc, char **argv)
     put(body, "other", values.other);
     put(body, "topic", values.topic);
     status = read_fields(act, &values, body, &error);
+    if (!status && strcmp(cli_get(body, "act"), act->name) != 0)
+        status = error_say(&error, E_BAD_VALUE, "act", "由命令本身决定，不能另设",
+                           "the command itself says it: it is not set");
     if (!status) status = find_target(cli, argv[first], body, thread, &error);
     if (!status) return post(cli, act, thread, values.wait, body);
     json_decref(body);
