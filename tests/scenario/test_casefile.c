@@ -191,6 +191,11 @@ static void nothing_is_told_on_a_thread_whose_access_has_ended(void **state)
     id_of(answer, id);
     snprintf(thread, sizeof thread, "%s", json_string_value(json_object_get(sent, "id")));
     json_decref(answer);
+    snprintf(arguments, sizeof arguments,
+             "inform %s --set pseudonym=F-AAAAAAAAAA --set change=visited --set "
+             "changed_on=2026-01-01 --wait 60",
+             thread);
+    agents_must(&agents, CIVIL, arguments, output);
     snprintf(arguments, sizeof arguments, "end %s --reason mistaken --delete-on 2026-12-31", id);
     json_decref(file(arguments));
     snprintf(arguments, sizeof arguments,
