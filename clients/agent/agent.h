@@ -40,7 +40,7 @@ struct agent {
     size_t files_bytes;            /* of files that are collected to be looked into */
     struct files_look *look;       /* at what came */
     struct files_intake *outgoing; /* is being looked into */
-    struct duty *duty;             /* the roster; NULL: none is configured */
+    struct duty *duty;             /* the roster, and what is told again */
     unsigned downloads;            /* files on their way out, each with a chunk in memory */
     unsigned changes;              /* leadbus_change bits since the loop last looked */
     uint64_t alarm_ms, trouble_ms; /* what of the library's troubles is in the log already */

@@ -111,6 +111,18 @@ static int read_page(struct agent *agent, struct api_list *list, const struct pa
     return 0;
 }
 
+/* The alerts that nobody here has signed for: above all else. */
+static int add_unsigned(struct agent *agent, json_t *answer, struct error *ret_error)
+{
+    struct api_list list = {.agent = agent, .items = json_array(), .limit = API_LIST_COUNT_MAX};
+    struct leadbus_error trouble = {0};
+    int status =
+        leadbus_inbox_unsigned(agent->lb, API_LIST_COUNT_MAX + 1, add_item, &list, &trouble);
+    json_object_set_new(answer, "unsigned", list.items);
+    if (list.more) json_object_set_new(answer, "unsigned_more", json_true());
+    return status ? agent_error(&trouble, ret_error) : 0;
+}
+
 /* Parameters of one order do not go with another. */
 static int read_order(const struct http_request *request, struct page *page,
                       struct error *ret_error)
@@ -158,10 +170,12 @@ int api_inbox(struct agent *agent, struct http_request *request, struct http_rep
     }
     reply->json = json_pack("{s:o,s:b,s:I}", "items", list.items, "more", list.more, "last",
                             (json_int_t)leadbus_inbox_last(agent->lb));
-    if (page.order == DUE && !page.placed)
+    if (page.order == DUE && !page.placed) {
         json_object_set_new(reply->json, "visits", api_file_visits(agent));
+        status = add_unsigned(agent, reply->json, ret_error);
+    }
     if (next) json_object_set_new(reply->json, orders[page.order].next, next);
-    return 0;
+    return status;
 }
 
 /* By message id, or by number: notices and exceptions have no id of their own. */

@@ -262,6 +262,9 @@ int api_metrics(struct agent *agent, struct http_request *request, struct http_r
     metric(text, "owed", gauge, "What this unit has yet to do, by whether its term has passed.",
            "{term=\"runs\"}", stats.owed - stats.overdue);
     metric(text, "owed", NULL, NULL, "{term=\"passed\"}", stats.overdue);
+    metric(text, "alerts_repeated_total", counter,
+           "How often an alert that nobody had signed for was told again.", "",
+           duty_repeated(agent));
     const struct duty_view *duty = duty_view(agent);
     if (duty) {
         metric(text, "roster_loaded", gauge, "1 while a duty roster is in force.", "",

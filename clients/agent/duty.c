@@ -21,6 +21,7 @@ enum {
     BLIND_LOOK_MS = 200,   /* how often a child without a descriptor is looked at */
     ENVIRONMENT_COUNT_MAX = 8,
     ENVIRONMENT_LEN_MAX = 160,
+    TOLD_MAX = LEADBUS_RANK_COUNT * ROSTER_TOGETHER_MAX, /* in one step */
 };
 
 struct duty {
@@ -36,9 +37,11 @@ struct duty {
     bool telling;
     struct leadbus_rung rung;
     char kind[64];
-    char officers[ROSTER_TOGETHER_MAX][ROSTER_OFFICER_LEN];
+    char officers[TOLD_MAX][ROSTER_OFFICER_LEN];
+    int ranks[TOLD_MAX]; /* of each */
     size_t officer_count, officer_at;
-    bool failed;
+    bool failed, reached; /* for one of them; somebody was told */
+    uint64_t repeated;
     pid_t child; /* 0: none */
     int child_fd;
     uint64_t until_ms; /* monotonic */
@@ -157,7 +160,7 @@ static int begin_child(struct duty *duty, const char *officer)
     if (lang) set(environment, &count, "LANG", lang);
     set(environment, &count, "LEADBUS_ID", id);
     set(environment, &count, "LEADBUS_KIND", duty->kind);
-    set(environment, &count, "LEADBUS_RANK", roster_rank_name(duty->rung.rank));
+    set(environment, &count, "LEADBUS_RANK", roster_rank_name(duty->ranks[duty->officer_at]));
     set(environment, &count, "LEADBUS_OFFICER", officer);
     if (duty->rung.again) set(environment, &count, "LEADBUS_AGAIN", "1");
     for (size_t i = 0; i < count; i++) envp[i] = environment[i];
@@ -178,7 +181,8 @@ static void log_told(const struct duty *duty, const char *event, const char *off
     char id[37];
     uuid_text(duty->rung.id, id);
     log_info(event, log_text("id", id), log_text("kind", duty->kind),
-             log_text("rank", roster_rank_name(duty->rung.rank)), log_text("officer", officer));
+             log_text("rank", roster_rank_name(duty->ranks[duty->officer_at])),
+             log_text("officer", officer));
 }
 
 static void note_failure(struct duty *duty, const struct error *error)
@@ -219,6 +223,7 @@ static bool child_over(struct duty *duty)
     } else {
         log_told(duty, "duty_told", officer);
         duty->view.told++;
+        duty->reached = true;
         duty->view.failure.code = 0; /* it works again */
     }
     duty->officer_at++;
@@ -250,6 +255,7 @@ static int go_on(struct agent *agent, bool *ret_waits, struct error *ret_error)
         struct error error = {0};
         if (!*duty->options.command) {
             log_told(duty, "duty_to_tell", officer);
+            duty->reached = true;
             duty->officer_at++;
             continue;
         }
@@ -262,30 +268,67 @@ static int go_on(struct agent *agent, bool *ret_waits, struct error *ret_error)
         note_failure(duty, &error);
         duty->officer_at++;
     }
-    return end_step(agent, duty->failed ? LEADBUS_RUNG_FAILED : LEADBUS_RUNG_TOLD, ret_error);
+    /* A repetition that reached one of all of them was shown. */
+    bool told = !duty->failed || (duty->rung.rank == LEADBUS_RANK_ALL && duty->reached);
+    return end_step(agent, told ? LEADBUS_RUNG_TOLD : LEADBUS_RUNG_FAILED, ret_error);
+}
+
+static bool is_listed(const struct duty *duty, const char *officer)
+{
+    for (size_t i = 0; i < duty->officer_count; i++)
+        if (strcmp(duty->officers[i], officer) == 0) return true;
+    return false;
+}
+
+/* Those on the roster now; who has two ranks is told once. */
+static void list_rank(struct duty *duty, int rank)
+{
+    const struct roster_row *rows[ROSTER_TOGETHER_MAX];
+    size_t count = roster_at(&duty->roster, rank, agent_now_ms(), rows, ROSTER_TOGETHER_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (is_listed(duty, rows[i]->officer)) continue;
+        memcpy(duty->officers[duty->officer_count], rows[i]->officer, sizeof duty->officers[0]);
+        duty->ranks[duty->officer_count++] = rank;
+    }
+}
+
+/* An alert still waits. Without a roster this is all that tells. */
+static int begin_repetition(struct agent *agent, struct error *ret_error)
+{
+    struct duty *duty = agent->duty;
+    char id[37];
+    uint64_t now_ms = agent_now_ms();
+    uint64_t from_ms = duty->rung.from_ms;
+    uuid_text(duty->rung.id, id);
+    log_warn("alert_not_signed", log_text("id", id), log_text("kind", duty->kind),
+             log_u64("minutes", from_ms && from_ms < now_ms ? (now_ms - from_ms) / 60000 : 0),
+             log_u64("shown", duty->rung.shown));
+    duty->repeated++;
+    for (int rank = 0; rank < LEADBUS_RANK_COUNT; rank++) list_rank(duty, rank);
+    if (duty->officer_count > 0) return 0;
+    if (!duty->view.loaded) return end_step(agent, LEADBUS_RUNG_TOLD, ret_error);
+    log_warn("nobody_on_roster", log_text("rank", "-"), log_text("kind", duty->kind));
+    return end_step(agent, LEADBUS_RUNG_NOBODY, ret_error);
 }
 
 static int begin_step(struct agent *agent, struct error *ret_error)
 {
     struct duty *duty = agent->duty;
     struct leadbus_error trouble = {0};
-    const struct roster_row *rows[ROSTER_TOGETHER_MAX];
     (void)snprintf(duty->kind, sizeof duty->kind, "%s", duty->rung.kind);
     duty->rung.kind = duty->kind;
     if (leadbus_rung_begin(agent->lb, &duty->rung, &trouble))
         return agent_error(&trouble, ret_error);
+    duty->telling = true;
+    duty->failed = duty->reached = false;
+    duty->officer_at = duty->officer_count = 0;
+    if (duty->rung.rank == LEADBUS_RANK_ALL) return begin_repetition(agent, ret_error);
     if (duty->rung.again) {
         duty->view.again++;
         log_warn("duty_again", log_text("rank", roster_rank_name(duty->rung.rank)),
                  log_text("kind", duty->kind));
     }
-    duty->telling = true;
-    duty->failed = false;
-    duty->officer_at = 0;
-    duty->officer_count =
-        roster_at(&duty->roster, duty->rung.rank, agent_now_ms(), rows, ROSTER_TOGETHER_MAX);
-    for (size_t i = 0; i < duty->officer_count; i++)
-        memcpy(duty->officers[i], rows[i]->officer, sizeof duty->officers[i]);
+    list_rank(duty, duty->rung.rank);
     if (duty->officer_count > 0) return 0;
     log_warn("nobody_on_roster", log_text("rank", roster_rank_name(duty->rung.rank)),
              log_text("kind", duty->kind));
@@ -318,7 +361,8 @@ int duty_run(struct agent *agent, struct error *ret_error)
     struct duty *duty = agent->duty;
     int status = 0;
     if (!duty) return 0;
-    look(duty, false);
+    bool rosterless = !*duty->options.path;
+    if (!rosterless) look(duty, false);
     for (int turn = 0; turn < STEPS_A_TURN_MAX && status == 0; turn++) {
         bool waits = false;
         bool begun = false;
@@ -328,7 +372,7 @@ int duty_run(struct agent *agent, struct error *ret_error)
             if (waits) return status;
             continue;
         }
-        if (!duty->view.loaded) return 0;
+        if (!duty->view.loaded && !rosterless) return 0;
         status = next_step(agent, &begun, ret_error);
         if (!begun) return status;
     }
@@ -340,7 +384,6 @@ int duty_run(struct agent *agent, struct error *ret_error)
 
 void duty_start(struct agent *agent, const struct duty_options *options)
 {
-    if (!*options->path) return;
     struct duty *duty = calloc(1, sizeof *duty);
     CHECK(duty != NULL);
     duty->options = *options;
@@ -350,6 +393,8 @@ void duty_start(struct agent *agent, const struct duty_options *options)
     duty->stale = true;
     duty->step_ms = UINT64_MAX;
     agent->duty = duty;
+    leadbus_rung_repeat(agent->lb, options->repeat_ms, *options->path != 0);
+    if (!*options->path) return;
     uint64_t count = 0;
     struct leadbus_error trouble = {0};
     if (leadbus_rung_resume(agent->lb, &count, &trouble)) {
@@ -372,7 +417,7 @@ void duty_stop(struct agent *agent)
 
 void duty_reload(struct agent *agent)
 {
-    if (agent->duty) look(agent->duty, true);
+    if (agent->duty && *agent->duty->options.path) look(agent->duty, true);
 }
 
 void duty_wake(struct agent *agent)
@@ -390,12 +435,13 @@ uint64_t duty_next_ms(const struct agent *agent)
     const struct duty *duty = agent->duty;
     if (!duty) return UINT64_MAX;
     uint64_t now_ms = agent_monotonic_ms();
-    uint64_t next_ms = duty->look_ms;
+    bool rosterless = !*duty->options.path;
+    uint64_t next_ms = rosterless ? UINT64_MAX : duty->look_ms;
     if (duty->child != 0) {
         uint64_t child_ms = duty->child_fd < 0 ? now_ms + BLIND_LOOK_MS : duty->until_ms;
         return child_ms < duty->until_ms ? child_ms : duty->until_ms;
     }
-    if (!duty->view.loaded) return next_ms;
+    if (!duty->view.loaded && !rosterless) return next_ms;
     if (duty->stale || duty->telling) return now_ms;
     if (duty->step_ms == UINT64_MAX) return next_ms;
     uint64_t utc_ms = agent_now_ms();
@@ -405,5 +451,10 @@ uint64_t duty_next_ms(const struct agent *agent)
 
 const struct duty_view *duty_view(const struct agent *agent)
 {
-    return agent->duty ? &agent->duty->view : NULL;
+    return agent->duty && *agent->duty->options.path ? &agent->duty->view : NULL;
+}
+
+uint64_t duty_repeated(const struct agent *agent)
+{
+    return agent->duty ? agent->duty->repeated : 0;
 }

@@ -6,7 +6,9 @@
  * the message holds, one at a time, and is ended when its time is over. A step is durable before
  * its command is run. Where this machine stopped before the end of it was known, it is done once
  * more after the start, with LEADBUS_AGAIN=1: somebody may be told twice, nobody not at all.
- * Without a command the log tells.
+ * Without a command the log tells. An alert that nobody signs for is told again to everybody on the
+ * roster, after the last rank and every repeat_ms, with LEADBUS_AGAIN=1; the log says so too, and
+ * where there is no roster it alone, from the delivery on.
  *
  * The roster is read at the start, by SIGHUP, and when its file has changed; a file that is wrong
  * leaves the one in force, and is said in log, status and doctor. While there has been none, nobody
@@ -26,6 +28,7 @@ struct duty_options {
     const char *path;    /* "": no roster */
     const char *command; /* "": the log tells */
     uint64_t timeout_ms; /* of one run */
+    uint64_t repeat_ms;  /* what is told again until it is signed for; not 0 */
 };
 /* What is wrong with them: E_BAD_TABLE, E_NOT_FOUND, E_KEYRING_PERMISSIONS (others may write to
  * it), E_BAD_CONFIG (the command is no program). For --check-config. */
@@ -41,6 +44,9 @@ int duty_fd(const struct agent *agent);           /* to poll for reading; -1: no
 uint64_t duty_next_ms(const struct agent *agent); /* monotonic; UINT64_MAX: never */
 /* Does what is due. Errors: of the store, after which the agent ends. */
 int duty_run(struct agent *agent, struct error *ret_error) MUST_USE;
+
+/* How often an alert was told again since the start. */
+uint64_t duty_repeated(const struct agent *agent);
 
 /* For status and API. NULL: no roster is configured. */
 struct duty_view {

@@ -65,6 +65,12 @@ static const struct config_key keys[] = {
      "in its environment; else the log tells"},
     {"roster", "command_timeout", CONFIG_DURATION, "30s", 1000, 600000, false,
      "通知程序的时限，到时中止", "after that the command is ended"},
+    {"roster", "repeat", CONFIG_DURATION, "5m", 1000, 3600000, false,
+     "无人签收的警报每隔多久重复通知（方案未定时长，待确认），直至签收、解除或过期；无值班表时自送"
+     "达起只记日志",
+     "how often an alert that nobody signed for is told again (the plan sets no figure: to be "
+     "confirmed), until it is signed for, stood down or past its end; without a roster the log "
+     "alone tells, from the delivery on"},
     {"log", "level", CONFIG_TEXT, "info", 0, 5, false, "debug、info、warn 或 error",
      "debug, info, warn or error"},
     {"log", "format", CONFIG_TEXT, "logfmt", 0, 6, false, "logfmt 或 json", "logfmt or json"},
@@ -103,9 +109,9 @@ static void changed(void *ctx, unsigned changes, const uint8_t *id)
 
 static struct duty_options duty_options(const struct config *config)
 {
-    return (struct duty_options){config_text(config, "roster", "file"),
-                                 config_text(config, "roster", "command"),
-                                 config_u64(config, "roster", "command_timeout")};
+    return (struct duty_options){
+        config_text(config, "roster", "file"), config_text(config, "roster", "command"),
+        config_u64(config, "roster", "command_timeout"), config_u64(config, "roster", "repeat")};
 }
 
 static int check_values(const struct config *config, struct error *ret_error)

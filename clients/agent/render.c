@@ -129,6 +129,11 @@ static json_t *leg_json(const struct leadbus_item *item)
         json_object_set_new(object, "told", told);
     else
         json_decref(told);
+    if (item->repeats) {
+        json_t *repeats = json_pack("{s:I}", "shown", (json_int_t)item->shown);
+        render_set_time(repeats, "shown_at", item->shown_ms);
+        json_object_set_new(object, "repeats", repeats);
+    }
     if (next == PLAN_ACT_NONE) return object;
     render_set(object, "next", plan_act_name(next));
     render_set(object, "next_zh", lifecycle_act_text(next, LANG_ZH));

@@ -118,6 +118,9 @@ const char *cli_time(const json_t *object, const char *key);
 const char *cli_due(const json_t *leg);
 /* Who in this unit was told of a leg: "已通知值班、副班"; "" where nobody was. Not reentrant. */
 const char *cli_told(const json_t *leg);
+/* Of an alert that nobody here has signed for: since when and how often it was shown; "". Static.
+ */
+const char *cli_repeats(const json_t *item);
 /* What a notice says: "未按期签收（应在今天 14:10 前）"; "" of anything else. Not reentrant. */
 const char *cli_notice(const json_t *item);
 /* A text from the bus on a terminal: control characters become '?'. Not reentrant. */

@@ -94,6 +94,24 @@ const char *cli_told(const json_t *leg)
     return shown;
 }
 
+const char *cli_repeats(const json_t *item)
+{
+    static char shown[2 * DUE_TEXT_LEN];
+    char length[DUE_TEXT_LEN];
+    uint64_t from_ms = 0;
+    const json_t *repeats = json_object_get(json_object_get(item, "leg"), "repeats");
+    long long count = (long long)cli_number(repeats, "shown");
+    if (!repeats || !codes_time_parse(cli_get(item, "received_at"), &from_ms)) return "";
+    due_length(now_ms() > from_ms ? now_ms() - from_ms : 0, i18n_lang(), length);
+    if (count == 1 && i18n_lang() == LANG_EN)
+        (void)snprintf(shown, sizeof shown, "not signed for %.60s, shown once", length);
+    else
+        (void)snprintf(shown, sizeof shown,
+                       T("%.60s未签收，已提醒 %lld 次", "not signed for %.60s, shown %lld times"),
+                       length, count);
+    return shown;
+}
+
 static const char *missed_words(const json_t *item)
 {
     static char shown[2 * DUE_TEXT_LEN];
@@ -432,6 +450,7 @@ void cli_print_message(const json_t *message, const json_t *kind)
     if (leg) line(T("本单位", "this unit"), cli_true(leg, "done") ? cli_label(leg, "state") : head);
     line(T("期限", "due"), cli_due(leg));
     line(T("通知", "told"), cli_told(leg));
+    line(T("重复提醒", "told again"), cli_repeats(message));
     if (strcmp(cli_get(message, "notice"), "overdue") == 0)
         line(T("超期", "overdue"), missed_words(message));
     if (cli_number(message, "missing_before")) {

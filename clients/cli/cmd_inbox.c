@@ -47,6 +47,8 @@ static void print_told(const json_t *item)
 {
     const json_t *leg = json_object_get(item, "leg");
     const char *told = cli_told(leg);
+    const char *repeats = cli_repeats(item);
+    if (*repeats) printf("  %s", cli_safe(repeats));
     if (*told && strcmp(cli_get(leg, "next"), "sign") == 0) printf("  %s", cli_safe(told));
 }
 
@@ -195,10 +197,25 @@ static void path_of(struct cli *cli, const struct wanted *wanted, char *ret_path
     free(page);
 }
 
+/* Nobody here has signed for it: above all else. */
+static void print_alert(const json_t *item)
+{
+    char number[24] = "-";
+    if (cli_number(item, "number"))
+        snprintf(number, sizeof number, "%lld", (long long)cli_number(item, "number"));
+    i18n_pad(stdout, number, 5);
+    printf(" ! %s  ", cli_safe(subject_of(item)));
+    printf("%s  %s\n", cli_safe(cli_repeats(item)), cli_get(item, "id"));
+}
+
 static void print_items(const json_t *answer, const struct wanted *wanted)
 {
     const json_t *items = json_object_get(answer, "items");
     const json_t *visits = json_object_get(answer, "visits");
+    const json_t *alerts = json_object_get(answer, "unsigned");
+    for (size_t i = 0; i < json_array_size(alerts); i++) print_alert(json_array_get(alerts, i));
+    if (cli_true(answer, "unsigned_more"))
+        printf("%s\n", T("! 还有更多未签收的警报", "! there are more alerts not signed for"));
     for (size_t i = 0; i < json_array_size(visits); i++) {
         const json_t *file = json_array_get(visits, i);
         printf(T("%s 专门档案 %s：%s 前回访  %s\n", "%s file %s: a visit is due on %s  %s\n"),

@@ -151,10 +151,17 @@ static const char box_schema_12[] =
     "CREATE TABLE local(id BLOB PRIMARY KEY, due_ms INTEGER NOT NULL, body BLOB NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE INDEX local_due ON local(due_ms,id);";
+/* What is told again until it is signed for. */
+static const char box_schema_13[] =
+    "ALTER TABLE ladder ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE ladder ADD COLUMN shown_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE ladder ADD COLUMN again_ms INTEGER NOT NULL DEFAULT 9223372036854775807;"
+    "CREATE INDEX ladder_again ON ladder(again_ms,thread,message);";
 /* Step i brings a store of version i to i + 1. */
 static const char *const box_steps[] = {box_schema_1, box_schema_2,  box_schema_3,  box_schema_4,
                                         box_schema_5, box_schema_6,  box_schema_7,  box_schema_8,
-                                        box_schema_9, box_schema_10, box_schema_11, box_schema_12};
+                                        box_schema_9, box_schema_10, box_schema_11, box_schema_12,
+                                        box_schema_13};
 
 /* Most rows are small, and a commit writes whole pages. */
 enum { BOX_APPLICATION_ID = 0x4c425831 /* "LBX1" */, BOX_PAGE_BYTES = 1024 };

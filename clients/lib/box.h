@@ -345,6 +345,10 @@ struct box_ladder {
     uint64_t told_ms[BOX_LADDER_STEPS];
     int result[BOX_LADDER_STEPS]; /* of leadbus_rung_result; 0: not told, or no end of it is known
                                    */
+    uint64_t shown;    /* how often somebody was told, of all steps and the repetitions */
+    uint64_t shown_ms; /* when somebody was last to be told; 0: not yet */
+    uint64_t again_ms; /* what is repeated until it is signed for: since when nobody was told;
+                          BOX_LADDER_NO_STEP: it is not repeated, or waits no more */
 };
 int box_ladder_get(struct box *box, const uint8_t thread[16], const uint8_t message[16],
                    struct box_ladder *ret_row, struct error *ret_error) MUST_USE;
@@ -353,6 +357,11 @@ int box_ladder_put(struct box *box, const struct box_ladder *row, struct error *
 int box_ladder_open(struct box *box, struct box_ladder *ret_row, struct error *ret_error) MUST_USE;
 /* The one whose step comes first; E_NOT_FOUND. One step down an index. */
 int box_ladder_next(struct box *box, struct box_ladder *ret_row, struct error *ret_error) MUST_USE;
+/* Of what is repeated, those of which nobody was told for longest, at most `limit`; with `after`:
+ * only those of which no step is to come. */
+int box_ladder_again(struct box *box, bool after, size_t limit,
+                     int (*each)(void *ctx, const struct box_ladder *row), void *ctx,
+                     struct error *ret_error) MUST_USE;
 
 /* ---- peers: what went to a unit and came from it, in one lane
  * --------------------------------------

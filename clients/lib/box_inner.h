@@ -18,7 +18,9 @@
 #define PEER_COLUMNS "unit,lane,out_count,out_index,out_hash,in_serial,in_count,in_hash,in_known"
 #define ATTACHMENT_COLUMNS                                                                         \
     "number,id,message,ordinal,root,size,state,code,lane,idx,created_ms,kept,sender"
-#define LADDER_COLUMNS "thread,message,next,next_ms,told_0,told_1,told_2,result_0,result_1,result_2"
+#define LADDER_COLUMNS                                                                             \
+    "thread,message,next,next_ms,told_0,told_1,told_2,result_0,result_1,result_2,"                 \
+    "shown,shown_ms,again_ms"
 #define BOX_STATEMENTS(X)                                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -87,14 +89,17 @@
     X(LEG_EACH, "SELECT thread,message,due_ms FROM leg WHERE (due_ms,thread,message)>(?1,?2,?3) "  \
                 "ORDER BY due_ms,thread,message LIMIT ?4")                                         \
     X(LADDER_GET, "SELECT " LADDER_COLUMNS " FROM ladder WHERE thread=?1 AND message=?2")          \
-    X(LADDER_PUT,                                                                                  \
-      "INSERT OR REPLACE INTO ladder(" LADDER_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")  \
+    X(LADDER_PUT, "INSERT OR REPLACE INTO ladder(" LADDER_COLUMNS                                  \
+                  ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")                          \
     X(LADDER_OPEN, "SELECT " LADDER_COLUMNS " FROM leg JOIN ladder USING(thread,message) WHERE "   \
                    "CASE next WHEN 1 THEN result_0=0 WHEN 2 THEN result_1=0 "                      \
                    "WHEN 3 THEN result_2=0 ELSE 0 END LIMIT 1")                                    \
     X(LEG_COUNT, "SELECT COUNT(*),(SELECT COUNT(*) FROM leg WHERE due_ms<=?1) FROM leg")           \
     X(LADDER_NEXT, "SELECT " LADDER_COLUMNS " FROM ladder WHERE next_ms<?1 "                       \
                    "ORDER BY next_ms,thread,message LIMIT 1")                                      \
+    X(LADDER_AGAIN,                                                                                \
+      "SELECT " LADDER_COLUMNS " FROM ladder WHERE again_ms<?1 AND (?2=0 OR next_ms=?1) "          \
+      "ORDER BY again_ms,thread,message LIMIT ?3")                                                 \
     X(LOCAL_PUT, "INSERT OR REPLACE INTO local(id,due_ms,body) VALUES(?1,?2,?3)")                  \
     X(LOCAL_GET, "SELECT id,due_ms,body FROM local WHERE id=?1")                                   \
     X(LOCAL_EACH, "SELECT id,due_ms,body FROM local WHERE (due_ms,id)>(?1,?2) "                    \

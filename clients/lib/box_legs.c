@@ -84,13 +84,8 @@ int box_about_add(struct box *box, const uint8_t thread[16], uint64_t number,
 /* ---- who inside the unit was told ---------------------------------------------------------------
  */
 
-static int ladder_one(struct box *box, sqlite3_stmt *statement, struct box_ladder *ret_row,
-                      struct error *ret_error)
+static void ladder_read(sqlite3_stmt *statement, struct box_ladder *ret_row)
 {
-    int r = box_step(box, statement, ret_error);
-    if (r == 0)
-        return error_say(ret_error, E_NOT_FOUND, "ladder", "没有待通知的", "nobody is to be told");
-    if (r < 0) return r;
     box_fixed(statement, 0, ret_row->thread, 16);
     box_fixed(statement, 1, ret_row->message, 16);
     ret_row->next = (unsigned)box_u64(statement, 2);
@@ -99,6 +94,19 @@ static int ladder_one(struct box *box, sqlite3_stmt *statement, struct box_ladde
         ret_row->told_ms[i] = box_u64(statement, 4 + i);
         ret_row->result[i] = sqlite3_column_int(statement, 4 + BOX_LADDER_STEPS + i);
     }
+    ret_row->shown = box_u64(statement, 4 + 2 * BOX_LADDER_STEPS);
+    ret_row->shown_ms = box_u64(statement, 5 + 2 * BOX_LADDER_STEPS);
+    ret_row->again_ms = box_u64(statement, 6 + 2 * BOX_LADDER_STEPS);
+}
+
+static int ladder_one(struct box *box, sqlite3_stmt *statement, struct box_ladder *ret_row,
+                      struct error *ret_error)
+{
+    int r = box_step(box, statement, ret_error);
+    if (r == 0)
+        return error_say(ret_error, E_NOT_FOUND, "ladder", "没有待通知的", "nobody is to be told");
+    if (r < 0) return r;
+    ladder_read(statement, ret_row);
     (void)sqlite3_reset(statement);
     return 0;
 }
@@ -130,6 +138,26 @@ int box_ladder_open(struct box *box, struct box_ladder *ret_row, struct error *r
     return r < 0 ? r : ladder_one(box, statement, ret_row, ret_error);
 }
 
+int box_ladder_again(struct box *box, bool after, size_t limit,
+                     int (*each)(void *ctx, const struct box_ladder *row), void *ctx,
+                     struct error *ret_error)
+{
+    sqlite3_stmt *statement = NULL;
+    struct box_ladder row;
+    int r = box_prepare(box, BOX_LADDER_AGAIN, false, &statement, ret_error);
+    if (r < 0) return r;
+    box_bind_u64(statement, 1, BOX_LADDER_NO_STEP);
+    (void)sqlite3_bind_int(statement, 2, after);
+    box_bind_u64(statement, 3, limit < INT64_MAX ? limit : INT64_MAX);
+    while ((r = box_step(box, statement, ret_error)) == 1) {
+        ladder_read(statement, &row);
+        r = each(ctx, &row);
+        if (r != 0) break;
+    }
+    (void)sqlite3_reset(statement);
+    return r < 0 ? r : 0;
+}
+
 int box_ladder_put(struct box *box, const struct box_ladder *row, struct error *ret_error)
 {
     sqlite3_stmt *statement = NULL;
@@ -143,5 +171,8 @@ int box_ladder_put(struct box *box, const struct box_ladder *row, struct error *
         box_bind_u64(statement, 5 + i, row->told_ms[i]);
         (void)sqlite3_bind_int(statement, 5 + BOX_LADDER_STEPS + i, row->result[i]);
     }
+    box_bind_u64(statement, 5 + 2 * BOX_LADDER_STEPS, row->shown);
+    box_bind_u64(statement, 6 + 2 * BOX_LADDER_STEPS, row->shown_ms);
+    box_bind_u64(statement, 7 + 2 * BOX_LADDER_STEPS, row->again_ms);
     return box_run(box, statement, ret_error);
 }

@@ -51,6 +51,8 @@ struct leadbus {
     struct buf unsent; /* the frame that the socket did not take */
     bool dead, more, was_greeted;
     struct box_in rung_row; /* the message of the step that was given last */
+    uint64_t repeat_ms;     /* leadbus_rung_repeat; 0: nothing is repeated */
+    bool rankless;          /* no rank is given */
     struct error death;     /* where dead: what every later call answers */
     uint64_t rotate_ms;
     uint64_t

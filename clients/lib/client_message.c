@@ -285,7 +285,7 @@ struct due_giving {
     leadbus *lb;
     int (*each)(void *ctx, const struct leadbus_item *item);
     void *ctx;
-    size_t given;
+    size_t given, limit;
     bool going;
 };
 
@@ -296,7 +296,9 @@ static int count_given(void *ctx, const struct leadbus_item *item)
     return giving->each(giving->ctx, item);
 }
 
-static int give_leg(struct due_giving *giving, const struct box_leg *leg, struct error *ret_error)
+static int give_leg(struct due_giving *giving, const struct box_leg *leg,
+                    int (*each)(void *ctx, const struct leadbus_item *item),
+                    struct error *ret_error)
 {
     struct box_in row;
     int r = box_in_find(giving->lb->box, leg->message, &row, ret_error);
@@ -307,7 +309,7 @@ static int give_leg(struct due_giving *giving, const struct box_leg *leg, struct
         memcpy(row.thread, leg->thread, 16);
     }
     if (r < 0) return r;
-    return give_item(giving->lb, &row, true, count_given, giving, &giving->going, ret_error);
+    return give_item(giving->lb, &row, true, each, giving, &giving->going, ret_error);
 }
 
 int leadbus_inbox_due(leadbus *lb, const struct leadbus_due_place *after, size_t limit,
@@ -328,9 +330,40 @@ int leadbus_inbox_due(leadbus *lb, const struct leadbus_due_place *after, size_t
         walk.count = 0;
         r = box_legs_due(lb->box, &from, limit - giving.given, gather_leg, &walk, &error);
         for (size_t i = 0; i < walk.count && giving.going && r == 0; i++)
-            r = give_leg(&giving, &walk.legs[i], &error);
+            r = give_leg(&giving, &walk.legs[i], count_given, &error);
         if (walk.count > 0) from = walk.legs[walk.count - 1];
     } while (r == 0 && giving.going && walk.count > 0 && giving.given < limit);
+    free(walk.legs);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
+}
+
+static int gather_waiting(void *ctx, const struct box_ladder *row)
+{
+    struct box_leg leg = {.due_ms = 0};
+    memcpy(leg.thread, row->thread, 16);
+    memcpy(leg.message, row->message, 16);
+    return gather_leg(ctx, &leg);
+}
+
+static int give_waiting(void *ctx, const struct leadbus_item *item)
+{
+    struct due_giving *giving = ctx;
+    if (!item->repeats || giving->given == giving->limit) return 0;
+    giving->given++;
+    return giving->each(giving->ctx, item);
+}
+
+int leadbus_inbox_unsigned(leadbus *lb, size_t limit,
+                           int (*each)(void *ctx, const struct leadbus_item *item), void *ctx,
+                           struct leadbus_error *ret_error)
+{
+    struct due_giving giving = {.lb = lb, .each = each, .ctx = ctx, .limit = limit, .going = true};
+    struct error error = {0};
+    struct legs_walk walk = {0};
+    if (lb->dead) return client_failed(ret_error, &lb->death);
+    int r = box_ladder_again(lb->box, false, SIZE_MAX, gather_waiting, &walk, &error);
+    for (size_t i = 0; i < walk.count && giving.going && r == 0; i++)
+        r = give_leg(&giving, &walk.legs[i], give_waiting, &error);
     free(walk.legs);
     return r < 0 ? client_failed(ret_error, &error) : 0;
 }

@@ -161,6 +161,12 @@ static int view_item_told(const leadbus *lb, struct leadbus_item *ret, struct er
     int r = box_ladder_get(lb->box, ret->thread, ret->id, &row, ret_error);
     for (int i = 0; i < LEADBUS_RANK_COUNT && r == 0; i++)
         ret->told[i] = (struct leadbus_told){row.told_ms[i], row.result[i]};
+    bool over = ret->expires_ms != 0 && client_now_ms(lb) >= ret->expires_ms;
+    if (r == 0 && row.again_ms != BOX_LADDER_NO_STEP && !over) {
+        ret->repeats = 1;
+        ret->shown = row.shown;
+        ret->shown_ms = row.shown_ms;
+    }
     return r == E_NOT_FOUND ? 0 : r;
 }
 

@@ -89,7 +89,7 @@ out:
 /* ---- what this unit owes ------------------------------------------------------------------------
  *
  * Counted up where the index of a store was made by other rules than these. */
-static const uint8_t legs_rules[] = {2};
+static const uint8_t legs_rules[] = {3};
 
 static bool leg_open(const struct plan *plan, const struct thread_leg *leg)
 {
@@ -97,13 +97,15 @@ static bool leg_open(const struct plan *plan, const struct thread_leg *leg)
     return kind && !lifecycle_leg_done(kind, (enum lifecycle_state)leg->state);
 }
 
-/* The ladder of a leg goes on where it stood: who was told stays told. */
+/* The ladder of a leg goes on where it stood: who was told stays told. What is repeated counts from
+ * when it came here (now_ms; 0: that is over), however old it was then. */
 static int ladder_note(struct engine *engine, const struct thread *thread,
-                       const struct thread_leg *leg, struct error *ret_error)
+                       const struct thread_leg *leg, uint64_t now_ms, struct error *ret_error)
 {
     struct box_ladder row = {0};
     uint64_t at_ms[THREAD_STEP_COUNT];
     uint64_t next_ms = BOX_LADDER_NO_STEP;
+    uint64_t again_ms = BOX_LADDER_NO_STEP;
     bool waits = thread_leg_steps(leg, trust_bundle_plan(engine->bundle), at_ms);
     int r = box_ladder_get(engine->box, thread->id, leg->message, &row, ret_error);
     bool fresh = r == E_NOT_FOUND;
@@ -113,13 +115,20 @@ static int ladder_note(struct engine *engine, const struct thread *thread,
         memcpy(row.message, leg->message, 16);
     }
     if (waits && row.next < THREAD_STEP_COUNT && at_ms[row.next] != 0) next_ms = at_ms[row.next];
-    if (!fresh && next_ms == row.next_ms) return 0;
+    if (thread_leg_repeats(leg, trust_bundle_plan(engine->bundle))) {
+        uint64_t from_ms = fresh && now_ms > leg->changed_ms ? now_ms : leg->changed_ms;
+        again_ms = row.shown_ms > from_ms ? row.shown_ms : from_ms;
+        if (!fresh && row.again_ms != BOX_LADDER_NO_STEP) again_ms = row.again_ms;
+    }
+    if (!fresh && next_ms == row.next_ms && again_ms == row.again_ms) return 0;
     row.next_ms = next_ms;
+    row.again_ms = again_ms;
     return box_ladder_put(engine->box, &row, ret_error);
 }
 
 /* The index says of a thread's legs of ours what the thread says. */
-static int legs_note(struct engine *engine, const struct thread *thread, struct error *ret_error)
+static int legs_note(struct engine *engine, const struct thread *thread, uint64_t now_ms,
+                     struct error *ret_error)
 {
     const struct plan *plan = trust_bundle_plan(engine->bundle);
     int r = 0;
@@ -129,7 +138,7 @@ static int legs_note(struct engine *engine, const struct thread *thread, struct 
         enum plan_clock_index clock;
         uint64_t due_ms;
         if (strcmp(leg->unit, engine->keyring->unit) != 0) continue;
-        r = ladder_note(engine, thread, leg, ret_error);
+        r = ladder_note(engine, thread, leg, now_ms, ret_error);
         if (r < 0) break;
         if (!leg_open(plan, leg)) {
             r = box_leg_drop(engine->box, thread->id, leg->message, ret_error);
@@ -155,7 +164,7 @@ static int legs_list(void *ctx, const uint8_t id[16], uint64_t changed_ms, struc
     (void)changed_ms;
     thread_init(&thread, id);
     int r = thread_decode(state, &thread, walk->ret_error);
-    if (r == 0) r = legs_note(walk->engine, &thread, walk->ret_error);
+    if (r == 0) r = legs_note(walk->engine, &thread, 0, walk->ret_error);
     thread_fini(&thread);
     return r;
 }
@@ -183,7 +192,7 @@ int engine_thread_save(struct engine *engine, const struct moment *moment,
     int r = box_thread_put(engine->box, thread->thread.id, buf_bytes(&thread->sealed_key),
                            buf_bytes(&state), moment->now_ms, ret_error);
     buf_fini(&state);
-    return r < 0 ? r : legs_note(engine, &thread->thread, ret_error);
+    return r < 0 ? r : legs_note(engine, &thread->thread, moment->now_ms, ret_error);
 }
 
 void engine_thread_fini(struct engine_thread *thread)

@@ -183,6 +183,14 @@ bool thread_leg_steps(const struct thread_leg *leg, const struct plan *plan,
     return true;
 }
 
+bool thread_leg_repeats(const struct thread_leg *leg, const struct plan *plan)
+{
+    uint64_t at_ms[THREAD_STEP_COUNT];
+    const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
+    return kind && kind->family == PLAN_FAMILY_ALERT && kind->act == PLAN_ACT_NONE &&
+           kind->urgency == 1 && thread_leg_steps(leg, plan, at_ms);
+}
+
 /* What the own machine has is delivered. */
 static void leg_begin(const struct thread *thread, struct thread_leg *leg, const struct plan *plan,
                       const char *self, uint64_t set_ms, uint64_t time_ms)

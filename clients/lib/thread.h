@@ -115,6 +115,10 @@ enum { THREAD_STEP_COUNT = 3 };
 bool thread_leg_steps(const struct thread_leg *leg, const struct plan *plan,
                       uint64_t ret_at_ms[THREAD_STEP_COUNT]);
 
+/* Is it of a kind that is told again until it is signed for, and waits for that? An immediate
+ * alert; what ends one is not. */
+bool thread_leg_repeats(const struct thread_leg *leg, const struct plan *plan);
+
 /* Would this act, a message of kind `acting` with this topic (NULL, "": none), be in order? Errors
  * of lifecycle_next and lifecycle_check_outcome; E_LIFECYCLE_ROLE when the unit has no leg for that
  * message. What the broker alone can know (whether a release was given, how long ago something was)

@@ -167,6 +167,7 @@ if roster["configured"]:
         fits("RosterGap", one)
 for one in get("/v1/files")["items"]:
     fits("FileSummary", one)
+check(get("/v1/inbox?order=due")["unsigned"] == [], "alerts where there are none")
 check(get("/v1/inbox?order=due")["visits"] == [], "visits of a unit without files")
 check_problem(call("GET", f"/v1/files/{THREAD}?officer=A7&purpose=aid"), 404, "not_found", "a file that is not there")
 check_problem(call("POST", "/v1/files", {"purpose": "aid"}), 422, "missing_field", "a file that nobody opens")
@@ -599,7 +600,7 @@ connection.close()
 
 # Metrics are Prometheus text, and no label has an id.
 metrics = call("GET", "/metrics")[2].decode().splitlines()
-for name in ("owed{term=\"passed\"}", "roster_told_total", "roster_again_total"):
+for name in ("owed{term=\"passed\"}", "roster_told_total", "roster_again_total", "alerts_repeated_total"):
     check(any(line.startswith(f"leadbus_agent_{name} ") for line in metrics), f"metrics: no {name}")
 for line in metrics:
     check(re.fullmatch(r'#.*|[a-z_]+(\{[a-z]+="[a-z0-9]+"\})? \d+', line), f"metric: {line}")

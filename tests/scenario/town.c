@@ -31,6 +31,7 @@ static const struct {
     {"joint-conference-office", LEADBUS__ROLE__ROLE_OFFICE},
     {"health", LEADBUS__ROLE__ROLE_UNIT},
     {"justice", LEADBUS__ROLE__ROLE_UNIT},
+    {"st-chunhua", LEADBUS__ROLE__ROLE_UNIT},
 };
 
 static uint64_t wall_ms(void)

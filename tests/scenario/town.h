@@ -19,6 +19,7 @@ enum town_unit {
     TOWN_OFFICE,
     TOWN_HEALTH,  /* revoked from bundle 2 on */
     TOWN_JUSTICE, /* its certificate has expired */
+    TOWN_STREET,  /* of the area 120102006 */
     TOWN_UNIT_COUNT,
 };
 

@@ -469,6 +469,236 @@ static void where_nobody_is_there_the_next_follows_at_once(void **state)
     assert_int_equal(rung.at_ms, fake->district->now_ms);
 }
 
+/* ---- told again until it is signed for ----------------------------------------------------------
+ */
+
+enum { REPEAT_MS = 5 * MINUTE_MS, HOUR_MS = 60 * MINUTE_MS };
+
+/* The police issue an alert to the schools, among others; it holds for an hour. */
+static void alert(struct fake *fake, const char *kind, const char *topic, const uint8_t *parent,
+                  uint8_t ret_id[16])
+{
+    static const struct seal_section section = {"alert", {(const uint8_t *)"who", 3}};
+    bool holds = strcmp(kind, "alert.missing-child") == 0;
+    struct error error = {0};
+    struct engine_draft draft = {.kind = kind,
+                                 .topic = topic,
+                                 .area = holds ? "120102006" : "",
+                                 .officer = "P-1",
+                                 .purpose = "",
+                                 .parent = parent,
+                                 .expires_ms = holds ? fake->district->now_ms + HOUR_MS : 0,
+                                 .sections = &section,
+                                 .section_count = 1};
+    if (engine_stage(police->engine, fake_moment(fake), &draft, ret_id, &error) < 0)
+        fail_msg("%s: %s %s", kind, error.field, error.detail);
+    fake_run(fake);
+}
+
+static void act_of(struct fake *fake, struct fake_unit *unit, const char *kind,
+                   const uint8_t parent[16])
+{
+    struct fake_unit *others = police;
+    uint8_t own[16];
+    police = unit; /* who acts */
+    act(fake, kind, "", parent, own);
+    police = others;
+}
+
+static void tell(struct leadbus *lb, struct leadbus_rung *rung, enum leadbus_rung_result result)
+{
+    assert_int_equal(leadbus_rung_begin(lb, rung, NULL), 0);
+    assert_int_equal(leadbus_rung_end(lb, rung, result, NULL), 0);
+}
+
+/* Until no rank is to come. */
+static void tell_ranks(struct fake *fake, struct leadbus *lb)
+{
+    struct leadbus_rung rung;
+    for (int rank = 0; rank < LEADBUS_RANK_COUNT; rank++) {
+        assert_true(rung_of(lb, &rung));
+        assert_int_equal(rung.rank, rank);
+        if (rung.at_ms > fake->district->now_ms) pass(fake, rung.at_ms - fake->district->now_ms);
+        tell(lb, &rung, LEADBUS_RUNG_TOLD);
+    }
+}
+
+static int keep_item(void *ctx, const struct leadbus_item *item)
+{
+    *(struct leadbus_item *)ctx = *item;
+    return 0;
+}
+
+static bool is_unsigned(struct leadbus *lb, struct leadbus_item *ret)
+{
+    *ret = (struct leadbus_item){0};
+    assert_int_equal(leadbus_inbox_unsigned(lb, 10, keep_item, ret, NULL), 0);
+    return ret->repeats != 0;
+}
+
+static void an_alert_is_told_again_until_it_is_signed_for(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16];
+    struct leadbus_rung rung;
+    struct leadbus_item item;
+    struct leadbus lb = handle_of(school);
+    uint64_t count = 0;
+    leadbus_rung_repeat(&lb, REPEAT_MS, 1);
+    alert(fake, "alert.missing-child", "issue", NULL, id);
+    assert_true(is_unsigned(&lb, &item));
+    assert_int_equal(item.shown, 0);
+    assert_int_equal(item.shown_ms, 0);
+    tell_ranks(fake, &lb);
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_true(rung_of(&lb, &rung));
+        assert_int_equal(rung.rank, LEADBUS_RANK_ALL);
+        assert_int_equal(rung.again, 1);
+        assert_int_equal(rung.shown, 3 + i);
+        assert_memory_equal(rung.id, id, 16);
+        assert_string_equal(rung.kind, "alert.missing-child");
+        assert_int_equal(rung.at_ms, fake->district->now_ms + REPEAT_MS);
+        pass(fake, REPEAT_MS);
+        tell(&lb, &rung, LEADBUS_RUNG_TOLD);
+        assert_true(is_unsigned(&lb, &item));
+        assert_int_equal(item.shown, 4 + i);
+        assert_int_equal(item.shown_ms, fake->district->now_ms);
+    }
+    /* Off for a while and started again, without the end of what it was in the middle of: once, and
+     * one interval later. */
+    pass(fake, 3 * REPEAT_MS + MINUTE_MS);
+    assert_true(rung_of(&lb, &rung));
+    assert_true(rung.at_ms < fake->district->now_ms);
+    assert_int_equal(leadbus_rung_begin(&lb, &rung, NULL), 0);
+    struct leadbus again = handle_of(school);
+    leadbus_rung_repeat(&again, REPEAT_MS, 1);
+    assert_int_equal(leadbus_rung_resume(&again, &count, NULL), 0);
+    assert_int_equal(count, 0);
+    assert_true(rung_of(&again, &rung));
+    assert_int_equal(rung.at_ms, fake->district->now_ms + REPEAT_MS);
+    assert_int_equal(rung.shown, 6); /* the end of the seventh is not known */
+    pass(fake, REPEAT_MS);
+    tell(&again, &rung, LEADBUS_RUNG_NOBODY); /* nobody was there: that is no showing */
+    assert_true(is_unsigned(&again, &item));
+    assert_int_equal(item.shown, 6);
+    /* Another interval holds at once. */
+    leadbus_rung_repeat(&again, MINUTE_MS, 1);
+    assert_true(rung_of(&again, &rung));
+    assert_int_equal(rung.at_ms, fake->district->now_ms + MINUTE_MS);
+    /* A signature that the bus refuses was none. */
+    fake->refuse_code = (uint32_t)-E_LIFECYCLE_ORDER;
+    act_of(fake, school, "receipt.signed", id);
+    assert_true(rung_of(&again, &rung));
+    assert_int_equal(rung.at_ms, fake->district->now_ms + MINUTE_MS);
+    act_of(fake, school, "receipt.signed", id);
+    assert_int_equal(leadbus_rung_begin(&again, &rung, NULL), E_BAD_VALUE);
+    assert_false(rung_of(&again, &rung));
+    assert_false(is_unsigned(&again, &item));
+}
+
+static void an_alert_past_its_end_or_stood_down_is_told_no_more(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16], next[16], over[16];
+    struct leadbus_rung rung;
+    struct leadbus_item item;
+    struct leadbus lb = handle_of(school);
+    leadbus_rung_repeat(&lb, REPEAT_MS, 1);
+    alert(fake, "alert.missing-child", "issue", NULL, id);
+    uint64_t end_ms = fake->district->now_ms + HOUR_MS;
+    tell_ranks(fake, &lb);
+    uint64_t count = 0;
+    while (rung_of(&lb, &rung)) {
+        assert_true(rung.at_ms < end_ms);
+        pass(fake, rung.at_ms - fake->district->now_ms);
+        tell(&lb, &rung, LEADBUS_RUNG_TOLD);
+        count++;
+    }
+    assert_int_equal(count, (HOUR_MS - 7 * MINUTE_MS - MINUTE_MS / 2) / REPEAT_MS);
+    pass(fake, end_ms - fake->district->now_ms);
+    assert_false(is_unsigned(&lb, &item));
+    /* What revises it has an end of its own. */
+    alert(fake, "alert.missing-child", "district", id, next);
+    assert_true(is_unsigned(&lb, &item));
+    assert_memory_equal(item.id, next, 16);
+    tell_ranks(fake, &lb);
+    assert_true(rung_of(&lb, &rung));
+    assert_memory_equal(rung.id, next, 16);
+    assert_int_equal(rung.rank, LEADBUS_RANK_ALL);
+    alert(fake, "alert.missing-child-cancel", "", next, over);
+    assert_false(is_unsigned(&lb, &item));
+    tell_ranks(fake, &lb); /* the stand-down is to be signed for, and is no alert */
+    assert_false(rung_of(&lb, &rung));
+}
+
+/* Between the journal and the units. */
+static void take_long(struct fake *fake, const struct envelope *envelope, struct bytes record)
+{
+    (void)envelope;
+    (void)record;
+    pass(fake, (uint64_t)3 * REPEAT_MS);
+}
+
+/* Without a roster no rank is given, and what waits is told from its delivery on. */
+static void without_a_roster_an_alert_alone_is_told(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16], other[16];
+    struct leadbus_rung rung;
+    struct leadbus lb = handle_of(school);
+    struct leadbus unit = handle_of(police);
+    leadbus_rung_repeat(&lb, REPEAT_MS, 0);
+    leadbus_rung_repeat(&unit, REPEAT_MS, 0);
+    send(fake, "lead.mandatory-report", "", other);
+    assert_false(rung_of(&unit, &rung));
+    alert(fake, "alert.missing-child", "issue", NULL, id);
+    for (int i = 0; i < 3; i++) {
+        assert_true(rung_of(&lb, &rung));
+        assert_int_equal(rung.rank, LEADBUS_RANK_ALL);
+        assert_int_equal(rung.at_ms, fake->district->now_ms + REPEAT_MS);
+        pass(fake, REPEAT_MS);
+        tell(&lb, &rung, LEADBUS_RUNG_TOLD);
+    }
+    /* What was long on its way counts from when it came. */
+    uint8_t next[16];
+    fake->witness = take_long;
+    alert(fake, "alert.missing-child", "district", id, next);
+    fake->witness = NULL;
+    assert_true(rung_of(&lb, &rung));
+    assert_memory_equal(rung.id, id, 16);
+    assert_int_equal(rung.at_ms + 2 * REPEAT_MS, fake->district->now_ms);
+    tell(&lb, &rung, LEADBUS_RUNG_TOLD);
+    act_of(fake, school, "receipt.signed", id);
+    assert_true(rung_of(&lb, &rung));
+    assert_memory_equal(rung.id, next, 16);
+    assert_int_equal(rung.at_ms, fake->district->now_ms + REPEAT_MS);
+    /* A roster that comes later begins with its first rank. */
+    leadbus_rung_repeat(&lb, REPEAT_MS, 1);
+    tell_ranks(fake, &lb);
+    assert_true(rung_of(&lb, &rung));
+    assert_int_equal(rung.rank, LEADBUS_RANK_ALL);
+}
+
+/* A store of before knows nothing of repeating: what waits in it is told again all the same. */
+static void an_alert_in_an_older_store_is_told_again(void **state)
+{
+    struct fake *fake = *state;
+    uint8_t id[16];
+    struct leadbus_rung rung;
+    struct leadbus lb = handle_of(school);
+    leadbus_rung_repeat(&lb, REPEAT_MS, 1);
+    alert(fake, "alert.missing-child", "issue", NULL, id);
+    tell_ranks(fake, &lb);
+    assert_int_equal(box_commit(school->box, NULL), 0);
+    must_do(school->box, "UPDATE ladder SET shown=0,shown_ms=0,again_ms=9223372036854775807;"
+                         "DELETE FROM value WHERE name='legs'");
+    assert_false(rung_of(&lb, &rung));
+    assert_int_equal(engine_legs_load(school->engine, NULL), 0);
+    assert_true(rung_of(&lb, &rung));
+    assert_int_equal(rung.rank, LEADBUS_RANK_ALL);
+    assert_memory_equal(rung.id, id, 16);
+}
+
 /* Nights and Sundays are no part of a term that counts office hours. */
 static void half_of_a_term_is_half_of_its_office_hours(void **state)
 {
@@ -767,6 +997,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_has_signed_is_not_pressed_further, setup, teardown),
         cmocka_unit_test_setup_teardown(where_nobody_is_there_the_next_follows_at_once, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(an_alert_is_told_again_until_it_is_signed_for, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_alert_past_its_end_or_stood_down_is_told_no_more, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(without_a_roster_an_alert_alone_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_alert_in_an_older_store_is_told_again, setup, teardown),
         cmocka_unit_test_setup_teardown(half_of_a_term_is_half_of_its_office_hours, setup,
                                         teardown),
         cmocka_unit_test(a_moment_is_said_in_words),

@@ -440,9 +440,12 @@ enum leadbus_notice {
  * While something waits to be signed for, the ranks of the unit's roster are told one after the
  * other: who is on duty at once, the deputy when half of the term to sign is over, the head at
  * three quarters. At its end the bus tells the office. The library keeps when each is due and that
- * it was told; who that is and how is the caller's. */
-enum leadbus_rank { LEADBUS_RANK_DUTY, LEADBUS_RANK_DEPUTY, LEADBUS_RANK_HEAD };
-enum { LEADBUS_RANK_COUNT = 3 };
+ * it was told; who that is and how is the caller's.
+ *
+ * An alert that is immediate by its kind is told again, to all of them, after every interval that
+ * leadbus_rung_repeat sets, until it is signed for, stood down or past its end. */
+enum leadbus_rank { LEADBUS_RANK_DUTY, LEADBUS_RANK_DEPUTY, LEADBUS_RANK_HEAD, LEADBUS_RANK_ALL };
+enum { LEADBUS_RANK_COUNT = 3 }; /* without ALL, which is a repetition */
 enum leadbus_rung_result {
     LEADBUS_RUNG_OPEN = 0, /* begun, and no end of it is known yet */
     LEADBUS_RUNG_TOLD = 1,
@@ -462,7 +465,10 @@ struct leadbus_rung {
     const char *kind;           /* of it; "" where that has not come yet. Until the next call */
     int rank;                   /* leadbus_rank */
     uint64_t at_ms;             /* it is due then */
-    int again; /* 1: it was begun before, and its end is not known: somebody may be told twice */
+    int again; /* 1: it was begun before, and its end is not known: somebody may be told twice; or
+                  it is a repetition */
+    uint64_t shown;   /* how often somebody has been told of it */
+    uint64_t from_ms; /* it came here then; 0: it has not come yet */
 };
 
 /* A term that was not kept, as the journal names it. */
@@ -506,6 +512,10 @@ struct leadbus_item {
     struct leadbus_told told[LEADBUS_RANK_COUNT]; /* where we must sign for it */
     int deleted; /* of a message that was got whole: its content was deleted here (confirm-deletion)
                   */
+    /* An alert that waits to be signed for and is told again until it is; how often somebody here
+     * was told, and when last (0: not yet). */
+    int repeats;
+    uint64_t shown, shown_ms;
 };
 /* In order of number, from `after` (exclusive; 0 = the first), at most `limit`; without sections.
  * `each` returns 0 to go on. */
@@ -527,6 +537,15 @@ struct leadbus_due_place {
 LEADBUS_API int leadbus_inbox_due(leadbus *lb, const struct leadbus_due_place *after, size_t limit,
                                   int (*each)(void *ctx, const struct leadbus_item *item),
                                   void *ctx, struct leadbus_error *ret_error);
+/* The alerts that nobody here has signed for and that are not over, those of which nobody was told
+ * for longest on top. */
+LEADBUS_API int leadbus_inbox_unsigned(leadbus *lb, size_t limit,
+                                       int (*each)(void *ctx, const struct leadbus_item *item),
+                                       void *ctx, struct leadbus_error *ret_error);
+/* What is repeated is given every every_ms from now on (0, as after opening: never), by rank ALL:
+ * after the last rank. ranks 0: there is no roster; no rank is given, and it begins with the
+ * delivery. However long nobody asked, it is given once. */
+LEADBUS_API void leadbus_rung_repeat(leadbus *lb, uint64_t every_ms, int ranks);
 /* The rung that comes first, due or not; not_found: nothing waits. One look at an index. */
 LEADBUS_API int leadbus_rung_next(leadbus *lb, struct leadbus_rung *ret_rung,
                                   struct leadbus_error *ret_error);
@@ -535,8 +554,8 @@ LEADBUS_API int leadbus_rung_next(leadbus *lb, struct leadbus_rung *ret_rung,
  */
 LEADBUS_API int leadbus_rung_resume(leadbus *lb, uint64_t *ret_count,
                                     struct leadbus_error *ret_error);
-/* The rung is begun now, durably: from here on it is given again by leadbus_rung_resume alone. Then
- * how it ended. */
+/* The rung is begun now, durably: from here on it is given again by leadbus_rung_resume alone; a
+ * repetition when its interval is over. Then how it ended. */
 LEADBUS_API int leadbus_rung_begin(leadbus *lb, const struct leadbus_rung *rung,
                                    struct leadbus_error *ret_error);
 LEADBUS_API int leadbus_rung_end(leadbus *lb, const struct leadbus_rung *rung,
