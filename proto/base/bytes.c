@@ -41,7 +41,7 @@ uint8_t *buf_grow(struct buf *buf, size_t len)
         buf->data = data;
         buf->cap = cap;
     }
-    uint8_t *start = buf->data + buf->len;
+    uint8_t *start = buf->data ? buf->data + buf->len : NULL;
     buf->len += len;
     return start;
 }

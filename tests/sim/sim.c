@@ -202,7 +202,9 @@ int main(int argc, char **argv)
                 (!minutes || number_of(minutes, &program.minutes)) &&
                 (!units || number_of(units, &program.units)) &&
                 (!seeds || number_of(seeds, &program.seeds));
-    if (!code && !good) code = options_wrong(&spec, T("不是数字", "not a number"));
+    if (!code && !good)
+        code = options_wrong(&spec, T("--seed、--seeds、--minutes、--units 应为整数",
+                                      "--seed, --seeds, --minutes and --units are whole numbers"));
     if (code) return options_exit_code(code);
     program.terminal = isatty(STDERR_FILENO) && !program.loud;
     CHECK(signal(SIGABRT, on_abort) != SIG_ERR);
