@@ -303,6 +303,11 @@ int box_commit(struct box *box, struct error *ret_error)
     int r = box_prepare(box, BOX_COMMIT, false, &statement, ret_error);
     if (r == 0) r = box_run(box, statement, ret_error);
     if (r == 0) box->dirty = box->pressing = false;
+    /* What was erased still stands in the log's older pages. Where it cannot be emptied now, the
+     * next commit does it. */
+    if (r == 0 && box->erased)
+        box->erased = sqlite3_wal_checkpoint_v2(box->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                                NULL) != SQLITE_OK;
     return r;
 }
 

@@ -191,6 +191,7 @@ struct box {
     sqlite3 *db;
     sqlite3_stmt *statements[BOX_STATEMENT_COUNT];
     bool dirty;
+    bool erased;   /* contents: their bytes leave the log with the next commit */
     bool pressing; /* dirty, and something waits for it to be durable */
     bool lazy;
     bool dead;

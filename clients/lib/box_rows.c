@@ -349,6 +349,7 @@ int box_in_erase(struct box *box, uint64_t number, struct error *ret_error)
     sqlite3_stmt *statement = NULL;
     int r = box_prepare(box, BOX_IN_BODY_ERASE, true, &statement, ret_error);
     if (r < 0) return r;
+    box->erased = true;
     box_bind_u64(statement, 1, number);
     return box_run(box, statement, ret_error);
 }
