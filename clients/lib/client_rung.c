@@ -187,7 +187,7 @@ int leadbus_rung_end(leadbus *lb, const struct leadbus_rung *rung, enum leadbus_
     if (r == 0 && !begun) r = error_say(&error, E_BAD_VALUE, "rank", "尚未开始通知", "not begun");
     if (r < 0) return client_failed(ret_error, &error);
     if (result == LEADBUS_RUNG_TOLD) row.shown++;
-    if (!repeats) row.result[rung->rank] = result;
+    if (!repeats) row.result[rung->rank] = (int)result;
     bool follows =
         !repeats && result == LEADBUS_RUNG_NOBODY && row.next == (unsigned)rung->rank + 1;
     if (follows && row.next_ms != BOX_LADDER_NO_STEP) row.next_ms = client_now_ms(lb);

@@ -17,9 +17,9 @@ static inline void fuzz_edit_at(struct bytes text, size_t at, const uint8_t *dat
 {
     size_t gone = len >= 3 ? data[2] : 0;
     if (gone > text.len - at) gone = text.len - at;
-    buf_append(ret, text.data, at);
+    if (at > 0) buf_append(ret, text.data, at);
     if (len > 3) buf_append(ret, data + 3, len - 3);
-    buf_append(ret, text.data + at + gone, text.len - at - gone);
+    if (at + gone < text.len) buf_append(ret, text.data + at + gone, text.len - at - gone);
 }
 
 /* For texts that random bytes never come near: the input is an edit of a good one. u16 (big endian)

@@ -7,6 +7,7 @@
 
 static struct buf *records;
 static size_t record_count;
+static struct scene *scene; /* stays, as what follows does */
 static struct district *district;
 
 /* A lead that was signed for, passed on, supervised and closed, and an alert beside it. */
@@ -14,7 +15,7 @@ static void make_records(void)
 {
     void *state = NULL;
     CHECK(scene_set_up(&state) == 0);
-    struct scene *scene = state;
+    scene = state;
     district = scene->district;
     const struct district_letter *lead =
         scene_send(scene, "lead.suspected-trafficking", "", "education", NULL);
