@@ -181,6 +181,19 @@ static void leg_told(struct core *core, const struct core_message *message,
     unit->delivered++;
 }
 
+/* Says why not, with the name that the plan in force has for the kind: the core keeps its slug. */
+static int leg_refuse(const struct core_act *act, const struct lifecycle_query *query,
+                      struct error *ret_error)
+{
+    struct lifecycle_step ignored;
+    struct plan_kind kind = *query->kind;
+    struct lifecycle_query named = *query;
+    const struct plan_kind *now = plan_kind_find(plan_of(act), kind.slug);
+    if (now) kind.name_zh = now->name_zh;
+    named.kind = &kind;
+    return lifecycle_next(&named, &ignored, ret_error);
+}
+
 /* One leg's step. */
 static int leg_act(const struct core *core, struct core *change, uint32_t slot,
                    struct core_act *act, uint32_t about, uint8_t leg, struct error *ret_error)
@@ -195,8 +208,8 @@ static int leg_act(const struct core *core, struct core *change, uint32_t slot,
         .roles = roles_of(core, act, message, party),
         .facts = facts_of(core, act, about, leg),
     };
-    int r = lifecycle_next(&query, &step, ret_error);
-    if (r != 0) return r;
+    int r = lifecycle_next(&query, &step, NULL);
+    if (r != 0) return leg_refuse(act, &query, ret_error);
     act->effects |= step.effects;
     if (!change) {
         core_clock_expect(core, party);
@@ -292,7 +305,9 @@ int core_act(const struct core *core, struct core *change, uint32_t slot, struct
              struct error *ret_error)
 {
     int r = 0;
-    if (act->act == PLAN_ACT_NONE) return 0;
+    if (act->act == PLAN_ACT_NONE)
+        return act->parent == CORE_NONE ? lifecycle_check_opening(act->kind, act->topic, ret_error)
+                                        : 0;
     if (act->parent == CORE_NONE) { /* it opens the thread that it is about */
         if (act->act == PLAN_ACT_SUPERVISE) act->effects = LIFECYCLE_EFFECT_LISTS;
         return lifecycle_check_opening(act->kind, act->topic, ret_error);

@@ -73,12 +73,18 @@ static bool about_others(enum plan_act act)
     return act == PLAN_ACT_EXTEND || act == PLAN_ACT_PAUSE || act == PLAN_ACT_RESUME;
 }
 
-/* Some acts are about legs of some kinds alone. */
+/* Some acts are about legs of some kinds alone, or about those that are paused or not. */
 static bool is_for(const struct agent *agent, enum plan_act act, const struct leadbus_leg *leg)
 {
     const struct plan_kind *kind = plan_kind_find(agent->plan, leg->kind);
     if (act == PLAN_ACT_HAND_IN) return kind && kind->reported;
     if (act == PLAN_ACT_CONFIRM_DELETION) return kind && kind->erased;
+    /* An urging, or a listing, has legs of its own, and is not what anybody works on. */
+    if (about_others(act) && kind &&
+        (kind->act == PLAN_ACT_URGE || kind->act == PLAN_ACT_SUPERVISE))
+        return false;
+    if (act == PLAN_ACT_PAUSE) return !leg->paused;
+    if (act == PLAN_ACT_RESUME) return leg->paused;
     return true;
 }
 
@@ -99,8 +105,8 @@ static int which_is_missing(const struct agent *agent, const leadbus_thread *thr
 }
 
 /* The message that an act of ours on this thread means: our newest leg that is not done, else our
- * newest leg (the library says why it refuses); for acts on the whole thread our own first message,
- * else the first one there is. */
+ * newest leg, of those that the act is for, else of all (the library says why it refuses); for acts
+ * on the whole thread our own first message, else the first one there is. */
 static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum plan_act act,
                          uint8_t ret_parent[16], struct error *ret_error)
 {
@@ -110,6 +116,7 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
     const uint8_t *found = NULL;
     const uint8_t *theirs = NULL; /* the newest open leg of anybody: what the office rules about */
     bool found_open = false;
+    const uint8_t *unfit[2] = {NULL, NULL}; /* ours and anybody's that the act is not for */
     if (leadbus_thread_get(agent->lb, thread_id, &thread, &trouble))
         return agent_error(&trouble, ret_error);
     int status = which_is_missing(agent, thread, act, ret_error);
@@ -122,13 +129,19 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
         before = act == PLAN_ACT_REOPEN ? newest_of_act(agent, thread, PLAN_ACT_CLOSE) : NULL;
     for (size_t i = 0; !whole && i < leadbus_thread_leg_count(thread); i++) {
         const struct leadbus_leg *leg = leadbus_thread_leg(thread, i);
+        bool own = strcmp(leg->unit, agent->unit) == 0;
+        if (!is_for(agent, act, leg)) {
+            if (own || !leg->done) unfit[!own] = leg->message;
+            continue;
+        }
         if (!leg->done) theirs = leg->message;
-        if (strcmp(leg->unit, agent->unit) != 0 || (found_open && leg->done)) continue;
-        if (!is_for(agent, act, leg)) continue;
+        if (!own || (found_open && leg->done)) continue;
         found = leg->message;
         found_open = !leg->done;
     }
     if (!found && about_others(act)) found = theirs;
+    if (!found && (about_others(act) || act == PLAN_ACT_CONFIRM_DELETION)) found = unfit[0];
+    if (!found && about_others(act)) found = unfit[1];
     if (!found && lifecycle_act_is_note(act)) whole = true;
     for (size_t i = 0; whole && i < leadbus_thread_item_count(thread); i++) {
         const struct leadbus_item *item = leadbus_thread_item(thread, i);

@@ -53,6 +53,7 @@ struct values {
     const char *topic;
     const char *file;
     const char *wait;
+    const char *message;
     struct options_list sets;
 };
 
@@ -74,6 +75,16 @@ static int read_values(struct cli *cli, const struct act *act, struct values *va
     rows[count++] = (struct options_row){
         "wait", 'w',           "秒", "SECONDS", "等待总线回执", "wait for the receipt of the bus",
         NULL,   &values->wait, NULL};
+    rows[count++] = (struct options_row){"message",
+                                         'm',
+                                         "编号",
+                                         "ID",
+                                         "针对线索上的哪一条消息（收件序号或 UUID）",
+                                         "which message of the thread it is about (inbox number or "
+                                         "UUID)",
+                                         NULL,
+                                         &values->message,
+                                         NULL};
     if (act->takes & TAKES_OUTCOME)
         rows[count++] = (struct options_row){"outcome",
                                              0,
@@ -97,9 +108,15 @@ static int read_values(struct cli *cli, const struct act *act, struct values *va
                                              NULL,         &values->target,
                                              NULL};
     if (act->takes & TAKES_OTHER)
-        rows[count++] = (struct options_row){
-            "other",        0,   "编号", "ID", "另一线索（UUID）", "the other thread (UUID)", NULL,
-            &values->other, NULL};
+        rows[count++] = (struct options_row){"other",
+                                             0,
+                                             "编号",
+                                             "ID",
+                                             "另一线索（收件序号或 UUID）",
+                                             "the other thread (inbox number or UUID)",
+                                             NULL,
+                                             &values->other,
+                                             NULL};
     if (act->takes & TAKES_TOPIC)
         rows[count++] = (struct options_row){"topic",      't',  "代码",         "CODE", "主题代码",
                                              "topic code", NULL, &values->topic, NULL};
@@ -155,9 +172,28 @@ static int find_target(struct cli *cli, const char *text, json_t *body, char ret
     return 0;
 }
 
+/* An ID that an option names: the number of an inbox item is that item, or its thread. */
+static int put_id(struct cli *cli, json_t *body, const char *key, const char *text, bool thread,
+                  struct error *ret_error)
+{
+    char id[37];
+    if (!text || !*text) return 0;
+    int status = cli_resolve(cli, text, thread, id, ret_error);
+    if (!status) put(body, key, id);
+    return status;
+}
+
+/* Taking a thread off the list is the same act as putting it there. */
+static const char *done_text(const struct act *act, const json_t *body)
+{
+    bool lifts = strncmp(cli_get(body, "topic"), "lift-", 5) == 0;
+    return lifts ? T("已解除督办", "supervision lifted") : T(act->done_zh, act->done_en);
+}
+
 static int post(struct cli *cli, const struct act *act, const char *thread, const char *wait,
                 json_t *take_body)
 {
+    const char *done = done_text(act, take_body);
     struct error error = {0};
     json_t *answer = NULL;
     char path[128];
@@ -165,9 +201,22 @@ static int post(struct cli *cli, const struct act *act, const char *thread, cons
              wait ? "?wait=receipt&timeout=" : "", wait ? wait : "");
     int status = cli_call(cli, "POST", path, take_body, &answer, NULL, &error);
     if (status) return cli_fail(cli, status, &error);
-    status = cli_tell_outgoing(cli, T(act->done_zh, act->done_en), answer, wait != NULL);
+    status = cli_tell_outgoing(cli, done, answer, wait != NULL);
     json_decref(answer);
     return status;
+}
+
+/* Of a whole message, as `leadbus kinds KIND --example` prints it, what the act takes: its
+ * sections, or the fields of its only one. */
+static json_t *bare(const struct act *act, json_t *take_contents)
+{
+    json_t *inner = json_object_get(take_contents, "sections");
+    if (!json_is_object(inner)) return take_contents;
+    if (!(act->takes & TAKES_FILE) && json_object_size(inner) == 1)
+        inner = json_object_iter_value(json_object_iter(inner));
+    json_incref(inner);
+    json_decref(take_contents);
+    return inner;
 }
 
 /* The fields of the act's section, or of each section by its name. */
@@ -178,6 +227,7 @@ static int read_fields(const struct act *act, const struct values *values, json_
     int status = 0;
     if (values->file) status = cli_read_json(values->file, &sections, ret_error);
     if (status) return status;
+    sections = bare(act, sections);
     if (act->takes & TAKES_FILE) {
         if (!sections) sections = json_object();
         json_object_set_new(body, "sections", sections);
@@ -213,13 +263,14 @@ int cli_act(struct cli *cli, int argc, char **argv)
     put(body, "reason", values.reason);
     put(body, "text", values.text);
     put(body, "target", values.target);
-    put(body, "other", values.other);
     put(body, "topic", values.topic);
     status = read_fields(act, &values, body, &error);
     if (!status && strcmp(cli_get(body, "act"), act->name) != 0)
         status = error_say(&error, E_BAD_VALUE, "act", "由命令本身决定，不能另设",
                            "the command itself says it: it is not set");
     if (!status) status = find_target(cli, argv[first], body, thread, &error);
+    if (!status) status = put_id(cli, body, "message", values.message, false, &error);
+    if (!status) status = put_id(cli, body, "other", values.other, true, &error);
     if (!status) return post(cli, act, thread, values.wait, body);
     json_decref(body);
     return cli_fail(cli, status, &error);

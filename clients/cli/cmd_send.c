@@ -42,6 +42,17 @@ static void put(json_t *body, const char *key, const char *value)
     if (value && *value) json_object_set_new(body, key, json_string(value));
 }
 
+/* The number of an inbox item is that message, or its thread. */
+static int put_id(struct cli *cli, json_t *body, const char *key, const char *text,
+                  struct error *ret_error)
+{
+    char id[37];
+    if (!text || !*text) return 0;
+    int status = cli_resolve(cli, text, strcmp(key, "thread") == 0, id, ret_error);
+    if (!status) put(body, key, id);
+    return status;
+}
+
 /* The request's body: a file or nothing, then the options over it. --set paths start at a section.
  */
 static int make_body(struct cli *cli, const struct what *what, const char *kind, json_t **ret_body,
@@ -63,10 +74,10 @@ static int make_body(struct cli *cli, const struct what *what, const char *kind,
     put(body, "topic", what->topic);
     put(body, "area", what->area);
     put(body, "target", what->target);
-    put(body, "thread", what->thread);
-    put(body, "parent", what->parent);
     put(body, "officer", cli->officer);
-    status = set_fields(cli, what, body, ret_error);
+    status = put_id(cli, body, "thread", what->thread, ret_error);
+    if (!status) status = put_id(cli, body, "parent", what->parent, ret_error);
+    if (!status) status = set_fields(cli, what, body, ret_error);
     if (status)
         json_decref(body);
     else
@@ -88,10 +99,10 @@ static int read_what(struct cli *cli, struct what *what, bool sends, int argc, c
          &what->target, NULL},
         {"area", 0, "代码", "CODE", "区划代码（到街道）", "area code of the street", NULL,
          &what->area, NULL},
-        {"thread", 0, "编号", "ID", "所属线索", "thread that it belongs to", NULL, &what->thread,
-         NULL},
-        {"parent", 0, "编号", "ID", "所答复的消息", "message that it refers to", NULL,
-         &what->parent, NULL},
+        {"thread", 0, "编号", "ID", "所属线索（收件序号或 UUID）",
+         "thread that it belongs to (inbox number or UUID)", NULL, &what->thread, NULL},
+        {"parent", 0, "编号", "ID", "所答复的消息（收件序号或 UUID）",
+         "message that it refers to (inbox number or UUID)", NULL, &what->parent, NULL},
         {"template", 0, NULL, NULL, "打印待填写的模板后退出（--topic 有效）",
          "print a template to fill in, and exit (takes --topic)", &what->form, NULL, NULL},
         {"key", 'k', "键", "KEY", "幂等键：同一键重发不会重复",

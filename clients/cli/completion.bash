@@ -129,23 +129,23 @@ _leadbus() {
         ;;
     stats) own="--period --from --until --by --task --kind --why --limit --csv" ;;
     attachment) own="--output --wait" ;;
-    sign | accept) own="--set --wait" ;;
-    return) own="--set --wait --reason --text" ;;
-    progress) own="--set --wait --outcome --text" ;;
-    close) own="--set --wait --outcome --text --other" ;;
-    urge | stand-down) own="--set --wait --reason" ;;
-    transfer) own="--set --wait --reason --text --to" ;;
-    ask-release) own="--set --wait --text --to" ;;
-    release) own="--set --wait --outcome --text" ;;
-    go-out) own="--set --wait --file" ;;
-    supervise) own="--set --wait --topic --reason" ;;
-    hand-in) own="--set --wait --text --file" ;;
-    review | end-access) own="--set --wait --outcome --text" ;;
-    inform) own="--set --wait --text --file" ;;
-    extend | pause | resume | withdraw | uphold | reopen) own="--set --wait --reason --text" ;;
-    object) own="--set --wait --text" ;;
-    confirm-deletion) own="--set --wait" ;;
-    link) own="--set --wait --reason --text --other" ;;
+    sign | accept) own="--set --wait --message" ;;
+    return) own="--set --wait --message --reason --text" ;;
+    progress) own="--set --wait --message --outcome --text" ;;
+    close) own="--set --wait --message --outcome --text --other" ;;
+    urge | stand-down) own="--set --wait --message --reason" ;;
+    transfer) own="--set --wait --message --reason --text --to" ;;
+    ask-release) own="--set --wait --message --text --to" ;;
+    release) own="--set --wait --message --outcome --text" ;;
+    go-out) own="--set --wait --message --file" ;;
+    supervise) own="--set --wait --message --topic --reason" ;;
+    hand-in) own="--set --wait --message --text --file" ;;
+    review | end-access) own="--set --wait --message --outcome --text" ;;
+    inform) own="--set --wait --message --text --file" ;;
+    extend | pause | resume | withdraw | uphold | reopen) own="--set --wait --message --reason --text" ;;
+    object) own="--set --wait --message --text" ;;
+    confirm-deletion) own="--set --wait --message" ;;
+    link) own="--set --wait --message --reason --text --other" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$own $global" -- "$current")
 }

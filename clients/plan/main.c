@@ -34,10 +34,25 @@ static void help(FILE *file)
                     "\n\"leadbus-plan COMMAND --help\" explains one. Exit codes: sysexits.h.\n"));
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
 int main(int argc, char **argv)
 {
+    while (argc > 1 && strncmp(argv[1], "--lang", 6) == 0) {
+        bool apart = argv[1][6] == 0;
+        const char *value = argv[1][6] == '=' ? argv[1] + 7 : "";
+        if (apart && argc > 2) value = argv[2];
+        if (options_lang("leadbus-plan", value) != 0) return options_exit_code(E_USAGE);
+        argc -= 1 + apart;
+        argv += 1 + apart;
+    }
     const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+    bool then_lang = argc > 3 && is_help(name) && strcmp(argv[2], "--lang") == 0;
+    if (then_lang && options_lang("leadbus-plan", argv[3]) != 0) return options_exit_code(E_USAGE);
+    if (is_help(name)) {
         help(stdout);
         return 0;
     }

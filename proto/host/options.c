@@ -167,6 +167,17 @@ static bool is_whole(const char *word, const char *name)
     return strncmp(word + 2, name, len) == 0 && (word[2 + len] == 0 || word[2 + len] == '=');
 }
 
+static int show_help(const struct options_spec *spec)
+{
+    for (size_t i = 0; i < spec->row_count; i++) {
+        const struct options_row *row = &spec->rows[i];
+        if (strcmp(row->name, "lang") != 0 || !row->text || !*row->text) continue;
+        if (options_lang(spec->program, *row->text) != 0) return E_USAGE;
+    }
+    options_help(spec, stdout);
+    return OPTIONS_DONE;
+}
+
 int options_parse(const struct options_spec *spec, int argc, char **argv, bool stop_at_operand,
                   int *ret_first)
 {
@@ -191,6 +202,7 @@ int options_parse(const struct options_spec *spec, int argc, char **argv, bool s
     longs[spec->row_count + 1] = (struct option){"version", no_argument, NULL, CODE_VERSION};
     if (!has_row(spec, "lang"))
         longs[spec->row_count + 2] = (struct option){"lang", required_argument, NULL, CODE_LANG};
+    bool help = false;
     optind = 0; /* glibc: start anew, also after an earlier command line */
     opterr = 0;
     for (;;) {
@@ -201,8 +213,8 @@ int options_parse(const struct options_spec *spec, int argc, char **argv, bool s
             !is_whole(long_word(argv), longs[which].name))
             return complain(spec, long_word(argv), false);
         if (code == 'h' || code == CODE_HELP) {
-            options_help(spec, stdout);
-            return OPTIONS_DONE;
+            help = true; /* in the language that a later option may name */
+            continue;
         }
         if (code == 'V' || code == CODE_VERSION) {
             printf("%s %s\n", spec->program, LEADBUS_VERSION);
@@ -219,5 +231,5 @@ int options_parse(const struct options_spec *spec, int argc, char **argv, bool s
         if (rc < 0) return rc;
     }
     *ret_first = optind;
-    return 0;
+    return help ? show_help(spec) : 0;
 }

@@ -57,6 +57,22 @@ static const struct {
 #include "proto/plan/lifecycle.def"
 };
 
+/* Of the facts that a row may need and that have words of their own for it. */
+static const struct {
+    const char *zh, *en;
+} lifecycle_lacks[LIFECYCLE_FACT_COUNT] = {
+#define LACK(name, zh, en) [LIFECYCLE_FACT_NUMBER_##name] = {zh, en},
+#include "proto/plan/lifecycle.def"
+};
+
+static const struct {
+    enum plan_family family;
+    const char *topic;
+} lifecycle_followers[] = {
+#define FOLLOWS(family, topic) {PLAN_FAMILY_##family, topic},
+#include "proto/plan/lifecycle.def"
+};
+
 static const struct {
     enum plan_act act;
     const char *topic;
@@ -134,10 +150,19 @@ static bool lifecycle_ended(enum lifecycle_state state)
     return (ENDED >> state & 1) != 0;
 }
 
-/* What has to come first, or why nothing more may come: for who tried it. */
-static int lifecycle_refuse(const struct plan_kind *kind, enum lifecycle_state state,
-                            enum plan_act act, struct error *ret_error)
+/* A kind of an older plan may have its slug alone. */
+static const char *lifecycle_kind_zh(const struct plan_kind *kind)
 {
+    return kind->name_zh && kind->name_zh[0] ? kind->name_zh : kind->slug;
+}
+
+/* What has to come first, or why nothing more may come: for who tried it. */
+static int lifecycle_refuse(const struct lifecycle_query *query, struct error *ret_error)
+{
+    const struct plan_kind *kind = query->kind;
+    enum lifecycle_state state = query->state;
+    enum plan_act act = query->act;
+    bool own = (query->roles & LEG) != 0;
     bool fresh = (FRESH >> state & 1) != 0;
     bool taken = ((WORKING | GONE_OUT) >> state & 1) != 0;
     bool accepts = plan_kind_expects(kind, PLAN_ACT_ACCEPT);
@@ -145,9 +170,10 @@ static int lifecycle_refuse(const struct plan_kind *kind, enum lifecycle_state s
     bool after = act == PLAN_ACT_OBJECT || act == PLAN_ACT_UPHOLD || act == PLAN_ACT_REOPEN ||
                  act == PLAN_ACT_REVIEW;
     if (lifecycle_ended(state) && !after) {
-        (void)error_set(ret_error, code, NULL, "this unit's part is over: %s",
+        (void)error_set(ret_error, code, NULL, "%s part is over: %s",
+                        own ? "this unit's" : "the other unit's",
                         lifecycle_state_text(state, LANG_EN));
-        (void)error_note_zh(ret_error, "本单位办理已结束：%s",
+        (void)error_note_zh(ret_error, "%s办理已结束：%s", own ? "本单位" : "承办单位",
                             lifecycle_state_text(state, LANG_ZH));
     } else if (act == PLAN_ACT_SIGN && !fresh) {
         code = error_say(ret_error, code, NULL, "本单位已签收，无须重复",
@@ -162,7 +188,7 @@ static int lifecycle_refuse(const struct plan_kind *kind, enum lifecycle_state s
                !plan_kind_expects(kind, act)) {
         (void)error_set(ret_error, code, NULL, "%s: nobody has to %s it", kind->slug,
                         lifecycle_act_text(act, LANG_EN));
-        (void)error_note_zh(ret_error, "“%s”无须%s", kind->name_zh,
+        (void)error_note_zh(ret_error, "“%s”无须%s", lifecycle_kind_zh(kind),
                             lifecycle_act_text(act, LANG_ZH));
     } else if (fresh && !after) {
         bool then = accepts && (act == PLAN_ACT_PROGRESS || act == PLAN_ACT_CLOSE);
@@ -174,7 +200,7 @@ static int lifecycle_refuse(const struct plan_kind *kind, enum lifecycle_state s
     } else {
         (void)error_set(ret_error, code, NULL, "%s: %s does not follow %s", kind->slug,
                         plan_act_name(act), lifecycle_state_name(state));
-        (void)error_note_zh(ret_error, "“%s”在%s之后不能%s", kind->name_zh,
+        (void)error_note_zh(ret_error, "“%s”在%s之后不能%s", lifecycle_kind_zh(kind),
                             lifecycle_state_text(state, LANG_ZH), lifecycle_act_text(act, LANG_ZH));
     }
     return code;
@@ -200,11 +226,13 @@ static int lifecycle_refuse_fact(const struct lifecycle_query *query, uint32_t m
     size_t fact = 0;
     while ((missing >> fact & 1) == 0) fact++;
     int code = lifecycle_facts[fact].code;
-    if (((SIGNS | ACCEPTS | CLOSES) >> fact & 1) != 0)
-        return lifecycle_refuse(query->kind, query->state, query->act, ret_error);
+    if (((SIGNS | ACCEPTS | CLOSES) >> fact & 1) != 0) return lifecycle_refuse(query, ret_error);
+    bool holds = ((query->facts | lifecycle_kind_facts(query->kind)) >> fact & 1) != 0;
+    bool lacks = !holds && lifecycle_lacks[fact].zh;
     (void)error_set(ret_error, code, lifecycle_facts[fact].field, "%s: %s", query->kind->slug,
-                    lifecycle_facts[fact].en);
-    (void)error_note_zh(ret_error, "“%s”：%s", query->kind->name_zh, lifecycle_facts[fact].zh);
+                    lacks ? lifecycle_lacks[fact].en : lifecycle_facts[fact].en);
+    (void)error_note_zh(ret_error, "“%s”：%s", lifecycle_kind_zh(query->kind),
+                        lacks ? lifecycle_lacks[fact].zh : lifecycle_facts[fact].zh);
     return code;
 }
 
@@ -254,7 +282,7 @@ int lifecycle_next(const struct lifecycle_query *query, struct lifecycle_step *r
     if (!role_may) return lifecycle_refuse_role(query, ret_error);
     if (never != 0) return lifecycle_refuse_fact(query, never, ret_error);
     if (closest) return lifecycle_refuse_fact(query, lifecycle_missing(closest, facts), ret_error);
-    return lifecycle_refuse(query->kind, query->state, query->act, ret_error);
+    return lifecycle_refuse(query, ret_error);
 }
 
 /* The furthest act of the chain that a state has behind it. */
@@ -292,9 +320,25 @@ int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
                      kind->slug);
 }
 
+/* Without what it widens, nobody could stand the two down together. */
+static bool lifecycle_follows(const struct plan_kind *kind, const char *topic)
+{
+    for (size_t i = 0; topic && i < sizeof lifecycle_followers / sizeof *lifecycle_followers; i++)
+        if (kind->family == lifecycle_followers[i].family &&
+            strcmp(topic, lifecycle_followers[i].topic) == 0)
+            return true;
+    return false;
+}
+
 int lifecycle_check_opening(const struct plan_kind *kind, const char *topic,
                             struct error *ret_error)
 {
+    if (kind->act == PLAN_ACT_NONE && lifecycle_follows(kind, topic))
+        return error_say(ret_error, E_LIFECYCLE_ORDER, "parent",
+                         "%s 更新或扩大已发布的警报，不能另开线索：请写明该警报（--parent 编号）",
+                         "%s revises or widens an alert, and opens no thread of its own: name the "
+                         "alert (--parent ID)",
+                         topic);
     bool lists = kind->act == PLAN_ACT_SUPERVISE &&
                  !(lifecycle_topic_facts(kind->act, topic) & LIFECYCLE_FACT_LIFTS);
     if (kind->act == PLAN_ACT_NONE || kind->act == PLAN_ACT_HAND_IN || lists) return 0;

@@ -103,8 +103,8 @@ int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
 
 /* May a message of this kind and topic open a thread? Acts follow something, but that a street is
  * put under supervision, or a report that nobody asked for, is a
- * thread of its own. Held by the sending end and the broker. Error:
- * E_LIFECYCLE_ORDER with field "parent". */
+ * thread of its own; an alert is issued first, and revised and widened on its thread. Held by the
+ * sending end and the broker. Error: E_LIFECYCLE_ORDER with field "parent". */
 int lifecycle_check_opening(const struct plan_kind *kind, const char *topic,
                             struct error *ret_error) MUST_USE;
 

@@ -408,6 +408,7 @@ int scene_try(struct scene *scene, const struct district_draft *draft)
     if (!letter) return r;
     struct core_request request = request_of(scene, letter);
     r = core_admit(scene->core, &request, &record, &verdict);
+    if (r < 0 && strstr(verdict.error.detail_zh, "(null)")) fail_msg("%s", verdict.error.detail_zh);
     district_unsend(scene->district, letter);
     district_letter_free(letter);
     buf_fini(&record);

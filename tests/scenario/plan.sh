@@ -69,6 +69,13 @@ complains '--to-confirm'
 runs 64 lint --nonsense
 runs 66 lint nowhere
 complains 'nowhere'
+# The help is in the language that is named, wherever it is named.
+for order in '--lang en --help' '--help --lang en' '--lang=en help' 'lint --help --lang en' 'lint --lang en --help'; do
+    # shellcheck disable=SC2086 # words
+    runs 0 $order
+    says 'Usage: leadbus-plan'
+done
+runs 64 --lang de --help
 # The slip that is made most often is told in the reader's language.
 changed short units.tsv '\nst-dongxin\t' '\nst-dongxin '
 runs 1 lint short

@@ -351,6 +351,9 @@ static void terms_are_extended_paused_and_resumed(void **state)
     assert_int_equal(leadbus(POLICE, arguments, output), 77); /* once */
     assert_non_null(strstr(output, "extension_not_allowed"));
 
+    /* An urge has legs as well, and they are not what is paused. */
+    snprintf(arguments, sizeof arguments, "urge %s --wait 20 --reason close", id);
+    must(OFFICE, arguments, output);
     snprintf(arguments, sizeof arguments, "pause %s --wait 20 --reason awaiting-result", id);
     assert_int_equal(leadbus(POLICE, arguments, output), 77);
     must(OFFICE, arguments, output);
@@ -361,6 +364,10 @@ static void terms_are_extended_paused_and_resumed(void **state)
     snprintf(arguments, sizeof arguments, "resume %s --wait 20 --reason cause-ended", id);
     must(POLICE, arguments, output);
     assert_int_equal(leadbus(POLICE, arguments, output), 75); /* they run */
+    assert_non_null(strstr(output, "its clocks are not paused"));
+    snprintf(arguments, sizeof arguments, "resume %s --message %s --reason cause-ended", id, id);
+    assert_int_equal(agents_run_in(&agents, POLICE, "zh", arguments, output), 75);
+    if (!strstr(output, "计时没有中止")) fail_msg("%s", output);
 
     snprintf(arguments, sizeof arguments, "go-out %s --set summary.channel=other-district", id);
     if (leadbus(POLICE, arguments, output) != 65 || !strstr(output, "summary.content"))

@@ -158,8 +158,10 @@ static void a_report_is_asked_for_handed_in_and_reviewed(void **state)
     state_is(SCHOOL, thread, "education", "reopened");
     assert_int_equal(agents_run_in(&agents, SCHOOL, "zh", "inbox --due", output), 0);
     if (!strstr(output, "督导检查与整改")) fail_msg("%s", output);
-    write_in("fields.json", "{\"type\":\"rectification\",\"period_from\":\"2026-01-01\","
-                            "\"period_to\":\"2026-12-31\",\"problems\":\"缺记录\"}");
+    /* As the example of `leadbus kinds` is, or its one section alone. */
+    write_in("fields.json", "{\"kind\":\"supervision.assessment\",\"sections\":{\"notice\":{"
+                            "\"type\":\"rectification\",\"period_from\":\"2026-01-01\","
+                            "\"period_to\":\"2026-12-31\",\"problems\":\"缺记录\"}}}");
     must(SCHOOL, "hand-in", thread, "--file fields.json --set problems=已补培训");
     report = agents_wait_after(&agents, OFFICE, "supervision.assessment", report);
     snprintf(number, sizeof number, "%ld", report);

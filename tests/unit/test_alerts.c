@@ -117,10 +117,28 @@ static void each_confirms_for_itself_and_who_has_not_is_late(void **state)
     assert_false(scene_leg_view(scene, over, SCENE_STREET).clocks.missed >> PLAN_CLOCK_CLOSE & 1);
 }
 
+/* A widening that names no alert would be an alert of its own, which no stand-down reaches. */
+static void a_revision_without_its_alert_is_refused(void **state)
+{
+    struct scene *scene = *state;
+    static const char *const topics[] = {"update", "streets", "district"};
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+        struct district_draft draft = {.kind = ALERT,
+                                       .topic = topics[i],
+                                       .area = SCENE_AREA,
+                                       .from = police,
+                                       .expires_ms = scene->district->now_ms + DISTRICT_DAY_MS};
+        expect_draft_refused(scene, &draft, E_LIFECYCLE_ORDER);
+    }
+    const struct district_letter *first = alert(scene, "issue", SCENE_AREA, NULL);
+    (void)alert(scene, "streets", "", first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         scene_test(widened_twice_and_stood_down_with_one_agent_offline),
+        scene_test(a_revision_without_its_alert_is_refused),
         scene_test(a_stand_down_reaches_only_who_got_a_revision),
         scene_test(each_confirms_for_itself_and_who_has_not_is_late),
     };
