@@ -73,19 +73,45 @@ static bool about_others(enum plan_act act)
     return act == PLAN_ACT_EXTEND || act == PLAN_ACT_PAUSE || act == PLAN_ACT_RESUME;
 }
 
-/* Some acts are about legs of some kinds alone, or about those that are paused or not. */
-static bool is_for(const struct agent *agent, enum plan_act act, const struct leadbus_leg *leg)
+/* How well an act suits a leg: some are about legs of some kinds alone, or rather about those whose
+ * clocks stand still, or run. */
+enum fit { FIT_OTHER_KIND, FIT_KIND, FIT_WELL, FIT_COUNT };
+
+static enum fit fit_of(const struct agent *agent, enum plan_act act, const struct leadbus_leg *leg)
 {
     const struct plan_kind *kind = plan_kind_find(agent->plan, leg->kind);
-    if (act == PLAN_ACT_HAND_IN) return kind && kind->reported;
-    if (act == PLAN_ACT_CONFIRM_DELETION) return kind && kind->erased;
-    /* An urging, or a listing, has legs of its own, and is not what anybody works on. */
-    if (about_others(act) && kind &&
+    if (act == PLAN_ACT_HAND_IN && !(kind && kind->reported)) return FIT_OTHER_KIND;
+    if (act == PLAN_ACT_CONFIRM_DELETION && !(kind && kind->erased)) return FIT_OTHER_KIND;
+    /* An urge, or a listing, has legs of its own, which are signed for and nothing more. */
+    if (act != PLAN_ACT_SIGN && kind &&
         (kind->act == PLAN_ACT_URGE || kind->act == PLAN_ACT_SUPERVISE))
-        return false;
-    if (act == PLAN_ACT_PAUSE) return !leg->paused;
-    if (act == PLAN_ACT_RESUME) return leg->paused;
-    return true;
+        return FIT_OTHER_KIND;
+    if (act == PLAN_ACT_PAUSE && leg->paused) return FIT_KIND;
+    if (act == PLAN_ACT_RESUME && !leg->paused) return FIT_KIND;
+    return FIT_WELL;
+}
+
+/* Our newest leg that suits the act best and is not done, else our newest; where the office rules
+ * about others, their newest that is not done. Borrowed from the thread; NULL: none. */
+static const uint8_t *choose_leg(const struct agent *agent, const leadbus_thread *thread,
+                                 enum plan_act act)
+{
+    const uint8_t *ours[FIT_COUNT] = {NULL}, *theirs[FIT_COUNT] = {NULL};
+    bool open[FIT_COUNT] = {false};
+    bool any_kind = !lifecycle_act_is_note(act); /* and is told why not */
+    for (size_t i = 0; i < leadbus_thread_leg_count(thread); i++) {
+        const struct leadbus_leg *leg = leadbus_thread_leg(thread, i);
+        enum fit fit = fit_of(agent, act, leg);
+        if (!leg->done) theirs[fit] = leg->message;
+        if (strcmp(leg->unit, agent->unit) != 0 || (open[fit] && leg->done)) continue;
+        ours[fit] = leg->message;
+        open[fit] = !leg->done;
+    }
+    for (int fit = FIT_COUNT - 1; fit >= (any_kind ? FIT_OTHER_KIND : FIT_KIND); fit--) {
+        if (ours[fit]) return ours[fit];
+        if (about_others(act) && theirs[fit]) return theirs[fit];
+    }
+    return NULL;
 }
 
 /* Of several reports on a thread nobody knows which one is meant. */
@@ -104,9 +130,8 @@ static int which_is_missing(const struct agent *agent, const leadbus_thread *thr
         "%zu reports were handed in on this thread: name the one that is meant", count);
 }
 
-/* The message that an act of ours on this thread means: our newest leg that is not done, else our
- * newest leg, of those that the act is for, else of all (the library says why it refuses); for acts
- * on the whole thread our own first message, else the first one there is. */
+/* The message that an act of ours on this thread means: that of a leg (the library says why it
+ * refuses); for acts on the whole thread our own first message, else the first one there is. */
 static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum plan_act act,
                          uint8_t ret_parent[16], struct error *ret_error)
 {
@@ -114,9 +139,7 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
     leadbus_thread *thread = NULL;
     bool whole = lifecycle_act_on_thread(act) || act == PLAN_ACT_LINK;
     const uint8_t *found = NULL;
-    const uint8_t *theirs = NULL; /* the newest open leg of anybody: what the office rules about */
-    bool found_open = false;
-    const uint8_t *unfit[2] = {NULL, NULL}; /* ours and anybody's that the act is not for */
+    bool own_found = false;
     if (leadbus_thread_get(agent->lb, thread_id, &thread, &trouble))
         return agent_error(&trouble, ret_error);
     int status = which_is_missing(agent, thread, act, ret_error);
@@ -127,28 +150,14 @@ static int choose_parent(struct agent *agent, const uint8_t thread_id[16], enum 
     const uint8_t *before = newest_of_act(agent, thread, refers_to(act));
     if (!before)
         before = act == PLAN_ACT_REOPEN ? newest_of_act(agent, thread, PLAN_ACT_CLOSE) : NULL;
-    for (size_t i = 0; !whole && i < leadbus_thread_leg_count(thread); i++) {
-        const struct leadbus_leg *leg = leadbus_thread_leg(thread, i);
-        bool own = strcmp(leg->unit, agent->unit) == 0;
-        if (!is_for(agent, act, leg)) {
-            if (own || !leg->done) unfit[!own] = leg->message;
-            continue;
-        }
-        if (!leg->done) theirs = leg->message;
-        if (!own || (found_open && leg->done)) continue;
-        found = leg->message;
-        found_open = !leg->done;
-    }
-    if (!found && about_others(act)) found = theirs;
-    if (!found && (about_others(act) || act == PLAN_ACT_CONFIRM_DELETION)) found = unfit[0];
-    if (!found && about_others(act)) found = unfit[1];
+    if (!whole) found = choose_leg(agent, thread, act);
     if (!found && lifecycle_act_is_note(act)) whole = true;
     for (size_t i = 0; whole && i < leadbus_thread_item_count(thread); i++) {
         const struct leadbus_item *item = leadbus_thread_item(thread, i);
         bool own = item->type == LEADBUS_ITEM_SENT;
         if (!own && item->type != LEADBUS_ITEM_MESSAGE) continue;
-        if (!found || (own && !found_open)) found = item->id;
-        if (own) found_open = true;
+        if (!found || (own && !own_found)) found = item->id;
+        own_found = own_found || own;
     }
     if (before) found = before;
     if (whole && !found && leadbus_thread_leg_count(thread) > 0) found = thread_id; /* asked for */

@@ -503,7 +503,8 @@ static void copies_of_a_thread_get_copies_of_an_urge(void **state)
     json_decref(report);
     must(SCHOOL, arguments, output);
     assert_non_null(strstr(output, "urged"));
-    state_is(POLICE, wait_for(POLICE, "supervision.urge"), "to sign");
+    long before = wait_for(POLICE, "supervision.urge"); /* of the terms above */
+    state_is(POLICE, agents_wait_after(&agents, POLICE, "supervision.urge", before), "to sign");
     long number = wait_for(PROCURATORATE, "supervision.urge");
     state_is(PROCURATORATE, number, "copy");
     snprintf(arguments, sizeof arguments, "sign %ld", number);
@@ -545,7 +546,8 @@ static void the_office_urges_on_a_thread_that_it_is_not_on(void **state)
     static const char nowhere[] = "00000000-0000-4000-8000-000000000001";
     static char output[OUTPUT_LEN];
     char arguments[256], thread[37];
-    long before = wait_for(POLICE, "supervision.urge"); /* the one of the test before */
+    long before = wait_for(POLICE, "supervision.urge"); /* those of the tests before */
+    before = agents_wait_after(&agents, POLICE, "supervision.urge", before);
     json_t *report = must_json(
         SCHOOL,
         "send lead.mandatory-report --json --wait 20 --file report.json --set full.what=unheard",
