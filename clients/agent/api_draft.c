@@ -98,6 +98,14 @@ static bool other_street(const struct api_draft *draft, const json_t *section)
     return other;
 }
 
+/* An alert that is over before it is issued asks nobody to act; a revision may end one. */
+static bool past_alert(const struct api_draft *draft, uint64_t until_ms, uint64_t now_ms)
+{
+    bool opens = !draft->draft.parent && !draft->draft.thread;
+    return draft->kind->family == PLAN_FAMILY_ALERT && draft->kind->act == PLAN_ACT_NONE && opens &&
+           until_ms != 0 && until_ms <= now_ms;
+}
+
 int api_draft_section(struct agent *agent, struct api_draft *draft, size_t section,
                       const json_t *object, struct error *ret_error)
 {
@@ -124,6 +132,14 @@ int api_draft_section(struct agent *agent, struct api_draft *draft, size_t secti
     if (draft->kind->may_expire && !draft->draft.expires_ms && report.until_ms > now_ms &&
         report.until_ms - now_ms < LIMIT_EXPIRY_AHEAD_MS)
         draft->draft.expires_ms = report.until_ms;
+    if (past_alert(draft, report.until_ms, now_ms)) {
+        char field[ERROR_FIELD_LEN_MAX + 1];
+        (void)snprintf(field, sizeof field, "%s.valid_until", rule->name);
+        agent->counts.payload_refused++;
+        return error_say(ret_error, E_BAD_VALUE, field,
+                         "有效期已过：首次发布的警报须写明将来的时间",
+                         "it is over already: a new alert is valid until a time to come");
+    }
     if (draft->kind->dated && agent_due_ms(&report)) draft->draft.due_ms = agent_due_ms(&report);
     if (report.early) draft->draft.flags |= LEADBUS_DRAFT_EARLY;
     if (report.paper) draft->draft.flags |= LEADBUS_DRAFT_LATE;

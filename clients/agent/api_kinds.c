@@ -169,6 +169,20 @@ static json_t *sections_json(const struct plan_kind *kind, const char *topic,
     return sections;
 }
 
+/* What has an end is valid until a time to come. */
+static void set_valid(const struct plan_kind *kind, json_t *sections)
+{
+    enum { AHEAD_MS = 48 * 3600 * 1000 };
+    const char *name = NULL;
+    json_t *section = NULL;
+    if (!kind->may_expire) return;
+    json_object_foreach(sections, name, section)
+    {
+        if (json_object_get(section, "valid_until"))
+            render_set_time(section, "valid_until", agent_now_ms() + AHEAD_MS);
+    }
+}
+
 /* The body of POST /v1/messages for this kind: one that passes. */
 static json_t *example_json(const struct agent *agent, const struct plan_kind *kind,
                             const struct plan_topic *topic)
@@ -176,6 +190,7 @@ static json_t *example_json(const struct agent *agent, const struct plan_kind *k
     json_t *object = json_object();
     if (!topic && kind->topic_count) topic = &kind->topics[0];
     json_t *sections = sections_json(kind, topic ? topic->slug : NULL, payload_json_example);
+    set_valid(kind, sections);
     render_set(object, "kind", kind->slug);
     if (topic) render_set(object, "topic", topic->slug);
     render_set(object, "area", example_area(agent, sections));

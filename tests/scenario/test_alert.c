@@ -183,6 +183,18 @@ static void an_alert_that_nobody_signs_for_is_told_again(void **state)
     (void)state;
     static char told[OUTPUT_LEN];
     char id[37], line[256];
+    /* One that is over asks nobody to act; a widening is one of an alert. */
+    assert_int_equal(agents_run_in(&agents, POLICE, "en",
+                                   "send " ALERT " --topic issue --area " AREA
+                                   " --file alert.json --set alert.lost_at=2020-01-01T00:00:00Z "
+                                   "--set alert.valid_until=2020-01-02T00:00:00Z",
+                                   output),
+                     65);
+    assert_non_null(strstr(output, "alert.valid_until"));
+    assert_int_equal(agents_run_in(&agents, POLICE, "en",
+                                   "send " ALERT " --topic district --file alert.json", output),
+                     75);
+    assert_non_null(strstr(output, "name the alert (--parent ID)"));
     send(ALERT, "--topic issue --area " AREA " --file alert.json", id);
     json_decref(await(STREET, id));
     json_decref(await(SCHOOL, id));
