@@ -276,28 +276,58 @@ static int check_outcome(struct submission *s)
     return lifecycle_check_outcome(closed, s->kind, s->head->topic, &s->verdict->error);
 }
 
-static int check_route(struct submission *s)
+/* thread and parent: NULL, it opens one. */
+static void routing_of(const struct core *core, const struct core_installed *installed,
+                       const struct core_thread *thread, const struct core_message *parent,
+                       struct core_routing *ret)
 {
-    struct error *error = &s->verdict->error;
-    const Leadbus__Header *head = s->head;
-    struct route_participant participants[LIMIT_RECIPIENT_COUNT_MAX];
-    struct route_stated stated[LIMIT_RECIPIENT_COUNT_MAX];
-    struct route route;
-    struct route_query query = {
-        .plan = s->plan,
+    ret->participant_count = 0;
+    ret->reference_sender = NULL;
+    if (!thread || !parent) return;
+    ret->participant_count = core_thread_participants(core, installed, thread, ret->participants,
+                                                      LIMIT_RECIPIENT_COUNT_MAX);
+    ret->reference_sender = core->units[parent->from]->key;
+}
+
+void core_routing_find(const struct core *core, const Leadbus__Header *head,
+                       struct core_routing *ret)
+{
+    const struct core_installed *installed = core_routed_by(core, head);
+    const struct core_thread *thread = NULL;
+    const struct core_message *parent = NULL;
+    if (installed && !bytes_equal(core_binary(head->id), core_binary(head->thread))) {
+        thread = core_thread_find(core, core_binary(head->thread));
+        parent = core_message_find(core, core_binary(head->parent));
+    }
+    routing_of(core, installed, thread, parent, ret);
+}
+
+struct route_query core_routing_query(const struct plan *plan, const Leadbus__Header *head,
+                                      const struct core_routing *routing)
+{
+    return (struct route_query){
+        .plan = plan,
         .at_ms = head->created_ms,
         .kind = head->kind,
         .topic = head->topic,
         .area = head->area,
         .from = head->from,
-        .participants = participants,
+        .participants = routing->participants,
+        .participant_count = routing->participant_count,
+        .reference_sender = routing->reference_sender,
+        .target = head->target[0] ? head->target : NULL,
     };
-    if (head->target[0]) query.target = head->target;
-    if (s->thread) {
-        query.participant_count = core_thread_participants(s->core, s->installed, s->thread,
-                                                           participants, LIMIT_RECIPIENT_COUNT_MAX);
-        query.reference_sender = s->core->units[s->parent->from]->key;
-    }
+}
+
+static int check_route(struct submission *s)
+{
+    struct error *error = &s->verdict->error;
+    const Leadbus__Header *head = s->head;
+    struct route_stated stated[LIMIT_RECIPIENT_COUNT_MAX];
+    struct route route;
+    struct core_routing routing;
+    routing_of(s->core, s->installed, s->thread, s->parent, &routing);
+    struct route_query query = core_routing_query(s->plan, head, &routing);
     int r = route_compute(&query, &route, error);
     if (r == 0)
         r = route_restrict(&route, (const char *const *)head->sections, head->n_sections, error);

@@ -225,6 +225,35 @@ struct core_leg {
     const char *clause;   /* of its citation: id of a task or duty; "" : none */
     struct clocks clocks; /* all 0 where the first rules made it */
 };
+/* What the route of a header follows from beside the header and the plan: the thread that it goes
+ * on, in the numbers of that plan. */
+struct core_routing {
+    struct route_participant participants[LIMIT_RECIPIENT_COUNT_MAX];
+    size_t participant_count;
+    const char *reference_sender; /* NULL: it opens a thread; lives as long as the core */
+};
+/* As of now: core_admit asks it, and who derives a route again asks it before the record is
+ * applied. No participants where the thread, its parent or the bundle is not known. */
+void core_routing_find(const struct core *core, const Leadbus__Header *head,
+                       struct core_routing *ret);
+/* The one query that a header's route is the answer to; borrows all three. */
+struct route_query core_routing_query(const struct plan *plan, const Leadbus__Header *head,
+                                      const struct core_routing *routing);
+
+/* What an accepted message is about, in the eyes of who tells the story of a thread. */
+struct core_subject {
+    bool has_leg;       /* it is an act on one leg: */
+    uint64_t about;     /* index of the message that made it */
+    bool whole;         /* it is an act on every leg of its thread */
+    bool legs;          /* it made legs */
+    const char *target; /* key of the unit that it names, or that the release was given for; "":
+                           none; valid until the next apply */
+};
+/* By journal index. false: no message stands there. */
+bool core_subject_at(const struct core *core, uint64_t index, struct core_subject *ret);
+/* Where the message with this id stands. false: there is none. */
+bool core_message_index(const struct core *core, struct bytes id, uint64_t *ret_index);
+
 /* Fills at most cap legs; returns the number there are; 0 and *ret_known=false for an unknown
  * thread. */
 size_t core_thread_legs(const struct core *core, const uint8_t thread[16],

@@ -609,6 +609,8 @@ int core_letter_begin(const struct core *core, const Leadbus__Header *head, cons
                       struct core_letter *ret, struct error *ret_error) MUST_USE;
 void core_letter_expect(const struct core *core, const struct core_letter *letter,
                         enum core_letter_step step);
+/* The bundle whose plan it was routed by; NULL: neither the one in force nor the one before it. */
+const struct core_installed *core_routed_by(const struct core *core, const Leadbus__Header *head);
 /* What the header of a letter begun means to this state, for a record of that time and those rules.
  * E_JOURNAL_CORRUPT of both: nobody who was admitted has sent that. */
 int core_letter_read(const struct core *core, const Leadbus__Header *head, uint64_t now_ms,

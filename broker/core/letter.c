@@ -4,8 +4,7 @@
 
 #include "broker/core/core_inner.h"
 
-/* The plan that it was routed by. */
-static const struct core_installed *routed_by(const struct core *core, const Leadbus__Header *head)
+const struct core_installed *core_routed_by(const struct core *core, const Leadbus__Header *head)
 {
     if (core->now.bundle && trust_bundle_version(core->now.bundle) == head->bundle)
         return &core->now;
@@ -103,7 +102,7 @@ int core_letter_read(const struct core *core, const Leadbus__Header *head, uint6
                      uint32_t rules, struct core_letter *letter, struct error *ret_error)
 {
     struct core_act *act = &letter->act;
-    const struct core_installed *installed = routed_by(core, head);
+    const struct core_installed *installed = core_routed_by(core, head);
     const struct plan *plan = installed ? trust_bundle_plan(installed->bundle) : NULL;
     const struct plan_kind *kind = plan ? plan_kind_find(plan, head->kind) : NULL;
     if (head->n_recipients == 0 || head->n_recipients > LIMIT_RECIPIENT_COUNT_MAX)

@@ -82,6 +82,27 @@ int core_thread_messages(const struct core *core, const char *unit, struct bytes
     return 0;
 }
 
+bool core_message_index(const struct core *core, struct bytes id, uint64_t *ret_index)
+{
+    const struct core_message *message = core_message_find(core, id);
+    if (message) *ret_index = message->index;
+    return message != NULL;
+}
+
+bool core_subject_at(const struct core *core, uint64_t index, struct core_subject *ret)
+{
+    const struct core_message *message = core_message_at(core, index);
+    *ret = (struct core_subject){.target = ""};
+    if (!message) return false;
+    ret->has_leg = message->leg != CORE_LEG_NONE;
+    if (ret->has_leg) ret->about = core->messages[message->about].index;
+    ret->whole = lifecycle_act_on_thread(core->kinds[message->kind]->kind.act);
+    for (size_t i = 0; i < message->party_count; i++)
+        if (core->parties[message->party + i].bits & CORE_PARTY_LEG) ret->legs = true;
+    if (message->target != CORE_UNIT_NONE) ret->target = core->units[message->target]->key;
+    return true;
+}
+
 const struct core_participant *core_thread_list(const struct core_thread *thread)
 {
     return thread->far_cap > 0 ? thread->far : thread->near;

@@ -243,6 +243,7 @@ static int walk_record(struct audit *audit, uint64_t index, struct error *ret_er
     code = audit_check_record(audit, index, record, &seen, ret_error);
     if (code != 0) return code;
     if (audit->core != NULL) {
+        if (seen.is_envelope) core_routing_find(audit->core, seen.envelope.head, &audit->routing);
         code = fold_record(audit, index, record, &seen, ret_error);
         if (code != 0) return code;
     }
@@ -256,6 +257,7 @@ static int walk_record(struct audit *audit, uint64_t index, struct error *ret_er
     shown.record = record;
     shown.envelope = seen.is_envelope ? &seen.envelope : NULL;
     shown.ack = seen.ack;
+    shown.routing = audit->core != NULL && seen.is_envelope ? &audit->routing : NULL;
     shown.effects = audit->core != NULL ? &audit->effects : NULL;
     shown.bundle = audit->bundle;
     shown.previous = audit->previous;

@@ -30,6 +30,7 @@ struct audit_record {
     const Leadbus__Record *record;
     const struct envelope *envelope;     /* NULL unless the record is an accepted envelope */
     const Leadbus__AckBody *ack;         /* NULL unless it is an acknowledgement */
+    const struct core_routing *routing;  /* of an envelope, as it was decided by; else as effects */
     const struct core_effects *effects;  /* from AUDIT_FOLD on, or NULL */
     const struct trust_bundle *bundle;   /* in force after this record; NULL before the first */
     const struct trust_bundle *previous; /* the one before it, or NULL */

@@ -45,6 +45,7 @@ struct audit {
     uint64_t checkpoint_size;
     struct buf checkpoint_note;
     struct core_effects effects;
+    struct core_routing routing; /* of the envelope at hand */
     struct audit_totals totals;
 };
 

@@ -72,6 +72,7 @@ static int make_acts(struct audit *audit, const struct story *story, json_t *lis
 {
     for (size_t i = 0; i < story->act_count; i++) {
         json_t *proved = NULL;
+        if (!story->acts[i].answers) continue;
         int code = make_proved(audit, story->acts[i].index, buf_bytes(&story->acts[i].record),
                                &proved, ret_error);
         if (code != 0) return code;

@@ -14,7 +14,6 @@ struct explaining {
     const struct story *story;
     struct trust_bundle *bundle; /* the one it was routed by */
     const struct plan *plan;
-    struct route_participant participants[LIMIT_RECIPIENT_COUNT_MAX];
     struct route route;
     struct route_skip skips[LIMIT_UNIT_COUNT_MAX];
     size_t skip_count;
@@ -43,19 +42,7 @@ static int derive(struct explaining *explaining, struct error *ret_error)
     const struct story *story = explaining->story;
     const Leadbus__Header *head = story->envelope.head;
     struct route_stated stated[LIMIT_RECIPIENT_COUNT_MAX];
-    struct route_query query = {.plan = explaining->plan,
-                                .at_ms = head->created_ms,
-                                .kind = head->kind,
-                                .topic = head->topic,
-                                .area = head->area,
-                                .from = head->from,
-                                .participants = explaining->participants,
-                                .participant_count = story->participant_count,
-                                .reference_sender = story->reference_sender};
-    for (size_t i = 0; i < story->participant_count; i++)
-        explaining->participants[i] = (struct route_participant){
-            plan_unit_current(explaining->plan, story->participants[i].unit),
-            story->participants[i].role};
+    struct route_query query = core_routing_query(explaining->plan, head, &story->routing);
     int code = route_compute(&query, &explaining->route, ret_error);
     if (code != 0) return code;
     explaining->skip_count =
@@ -120,6 +107,9 @@ static void print_head(const struct explaining *explaining)
     printf(T("  记录散列 %s\n", "  record hash %s\n"), hash);
     if (memcmp(story->id, story->thread, 16) != 0)
         printf(T("  所属线索 %s\n", "  on thread %s\n"), thread);
+    if (head->target[0] != '\0')
+        printf(T("  所指单位 %s（%s）\n", "  names %s (%s)\n"), unit_name(explaining, head->target),
+               head->target);
     if (head->area[0] != '\0') printf(T("  区划 %s\n", "  area %s\n"), head->area);
 }
 
@@ -189,11 +179,14 @@ static int print_acts(const struct explaining *explaining, struct error *ret_err
         const struct plan_topic *topic = kind == NULL || envelope.head->topic[0] == '\0'
                                              ? NULL
                                              : plan_topic_find(kind, envelope.head->topic);
-        printf(T("  %s %s：%s%s%s（经办 %s）\n", "  %s %s: %s%s%s (officer %s)\n"),
+        const char *target = story->acts[i].target;
+        printf(T("  %s %s：%s%s%s%s%s（经办 %s）\n", "  %s %s: %s%s%s%s%s (officer %s)\n"),
                out_time(time_ms, time), unit_name(explaining, envelope.head->from),
                kind == NULL ? envelope.head->kind : T(kind->name_zh, kind->name_en),
                envelope.head->topic[0] != '\0' ? T("，", ", ") : "",
                topic == NULL ? envelope.head->topic : T(topic->name_zh, topic->name_en),
+               target[0] != '\0' ? " → " : "",
+               target[0] != '\0' ? unit_name(explaining, target) : "",
                out_officer(envelope.head->officer));
         printf(T("    日志序号 %llu，记录散列 %s\n", "    journal index %llu, record hash %s\n"),
                (unsigned long long)story->acts[i].index, hash);
@@ -354,12 +347,13 @@ static int acts_json(const struct explaining *explaining, json_t *list, struct e
         code = story_envelope(buf_bytes(&story->acts[i].record), &arena, &envelope, &time_ms,
                               &flags, ret_error);
         if (code == 0)
-            json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:s}", "index",
-                                                  (json_int_t)story->acts[i].index, "record_hash",
-                                                  hash, "time_ms", (json_int_t)time_ms, "from",
-                                                  envelope.head->from, "kind", envelope.head->kind,
-                                                  "topic", envelope.head->topic, "officer",
-                                                  envelope.head->officer));
+            json_array_append_new(
+                list, json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:b}", "index",
+                                (json_int_t)story->acts[i].index, "record_hash", hash, "time_ms",
+                                (json_int_t)time_ms, "from", envelope.head->from, "kind",
+                                envelope.head->kind, "topic", envelope.head->topic, "officer",
+                                envelope.head->officer, "target", story->acts[i].target,
+                                "answers_it", story->acts[i].answers ? 1 : 0));
     }
     arena_fini(&arena);
     return code;
@@ -379,14 +373,17 @@ static int show_json(const struct explaining *explaining, struct error *ret_erro
     uuid_text(story->id, id);
     uuid_text(story->thread, thread);
     record_hash(&story->record, hash);
-    out_json(json_pack(
-        "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
-        "index", (json_int_t)story->index, "id", id, "record_hash", hash, "thread", thread, "kind",
-        head->kind, "topic", head->topic, "from", head->from, "officer", head->officer, "area",
-        head->area, "created_ms", (json_int_t)head->created_ms, "time_ms",
-        (json_int_t)story->time_ms, "bundle", (json_int_t)head->bundle, "recipients",
-        recipients_json(explaining), "not_addressed", skips_json(explaining), "acts", acts, "steps",
-        steps_json(explaining), "custody", custody_json(explaining)));
+    out_json(json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, "
+                       "s:o, s:o, s:I, s:o, "
+                       "s:o}",
+                       "index", (json_int_t)story->index, "id", id, "record_hash", hash, "thread",
+                       thread, "kind", head->kind, "topic", head->topic, "from", head->from,
+                       "officer", head->officer, "target", head->target, "area", head->area,
+                       "created_ms", (json_int_t)head->created_ms, "time_ms",
+                       (json_int_t)story->time_ms, "bundle", (json_int_t)head->bundle, "recipients",
+                       recipients_json(explaining), "not_addressed", skips_json(explaining), "acts",
+                       acts, "acts_left_out", (json_int_t)story->acts_left_out, "steps",
+                       steps_json(explaining), "custody", custody_json(explaining)));
     return 0;
 }
 

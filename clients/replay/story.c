@@ -57,9 +57,6 @@ static int look_at(void *ctx, uint64_t index, struct bytes bytes, struct bytes h
     story->index = index;
     memcpy(story->id, envelope.head->id.data, 16);
     memcpy(story->thread, envelope.head->thread.data, 16);
-    story->thread_index = envelope.head->thread_index;
-    story->has_parent = envelope.head->parent.len == 16;
-    if (story->has_parent) memcpy(story->parent, envelope.head->parent.data, 16);
     return 1;
 }
 
@@ -99,6 +96,7 @@ void story_fini(struct story *story)
     }
     for (size_t i = 0; i < story->act_count; i++) buf_fini(&story->acts[i].record);
     free(story->acts);
+    free(story->concerned);
     for (size_t i = 0; i < story->bundle_count; i++) buf_fini(&story->bundles[i].bytes);
     for (size_t i = 0; i < story->root_count; i++) buf_fini(&story->roots[i]);
     lanes_fini(&story->lanes);
@@ -136,33 +134,32 @@ static int keep_root(struct story *story, struct bytes note, struct error *ret_e
     return 0;
 }
 
-static void join_thread(struct story *story, const char *unit, enum route_role role)
+static void *grow(void *items, size_t count, size_t *cap, size_t size)
 {
-    for (size_t i = 0; i < story->participant_count; i++) {
-        if (strcmp(story->participants[i].unit, unit) != 0) continue;
-        story->participants[i].role = route_role_join(story->participants[i].role, role);
-        return;
-    }
-    if (story->participant_count == LIMIT_RECIPIENT_COUNT_MAX) return;
-    size_t i = story->participant_count++;
-    strncpy(story->participants[i].unit, unit, LIMIT_SLUG_LEN_MAX);
-    story->participants[i].role = role;
+    if (count < *cap) return items;
+    *cap = *cap == 0 ? 16 : *cap * 2;
+    void *grown = realloc(items, *cap * size);
+    CHECK(grown != NULL);
+    return grown;
 }
 
-/* A message of the same thread that the sender of the lead could know of. */
-static void follow_thread(struct story *story, const struct audit_record *record)
+static void concern(struct story *story, uint64_t index)
 {
-    const Leadbus__Header *head = record->envelope->head;
-    const struct plan *plan = trust_bundle_plan(record->bundle);
-    const struct plan_kind *kind = plan_kind_find(plan, head->kind);
-    if (record->index >= story->thread_index) return;
-    if (memcmp(head->id.data, head->thread.data, 16) == 0)
-        join_thread(story, head->from, ROUTE_ROLE_ORIGINATOR);
-    for (size_t i = 0; i < head->n_recipients; i++) {
-        bool signs = head->recipients[i]->act == ENVELOPE_ACT_SIGN && kind != NULL &&
-                     plan_kind_makes_legs(kind);
-        join_thread(story, head->recipients[i]->unit, route_role_recipient(kind, signs));
-    }
+    story->concerned = grow(story->concerned, story->concerned_count, &story->concerned_cap,
+                            sizeof *story->concerned);
+    story->concerned[story->concerned_count++] = index;
+}
+
+static int compare_indexes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool concerned(const struct story *story, uint64_t index)
+{
+    return bsearch(&index, story->concerned, story->concerned_count, sizeof index,
+                   compare_indexes) != NULL;
 }
 
 static int begin(struct story *story, const struct audit_record *record, struct error *ret_error)
@@ -173,6 +170,11 @@ static int begin(struct story *story, const struct audit_record *record, struct 
                               &story->time_ms, &story->accepted_flags, ret_error);
     if (code != 0) return code;
     const Leadbus__Header *head = story->envelope.head;
+    struct core_subject subject;
+    CHECK(core_subject_at(record->core, record->index, &subject));
+    story->legs = subject.legs;
+    story->routing = *record->routing;
+    concern(story, record->index);
     if (record->previous != NULL && trust_bundle_version(record->previous) == head->bundle)
         routed = record->previous;
     code = keep_bundle(story, routed, ret_error);
@@ -256,19 +258,37 @@ static int take_ack(struct story *story, const struct audit_record *record, stru
     return 0;
 }
 
+/* The core has folded the record: it says what its act is about. */
 static int take_act(struct story *story, const struct audit_record *record, struct error *ret_error)
 {
-    if (story->act_count == STORY_ACT_COUNT_MAX) {
+    const Leadbus__Header *head = record->envelope->head;
+    struct core_subject subject, parent = {.target = ""};
+    uint64_t parent_index;
+    bool answers = head->parent.len == 16 && memcmp(head->parent.data, story->id, 16) == 0;
+    CHECK(core_subject_at(record->core, record->index, &subject));
+    bool follows = core_message_index(record->core, bytes_from(head->parent), &parent_index);
+    bool about = follows && concerned(story, parent_index);
+    if (subject.has_leg && concerned(story, subject.about)) about = true;
+    if (subject.whole && story->legs) about = true;
+    if (!about) return 0;
+    concern(story, record->index);
+    size_t others = story->act_count - story->answer_count;
+    if ((answers ? story->answer_count : others) == STORY_ACT_COUNT_MAX) {
         story->acts_left_out++;
         return 0;
     }
-    struct story_act *acts = realloc(story->acts, (story->act_count + 1) * sizeof *acts);
-    CHECK(acts != NULL);
-    story->acts = acts;
-    acts[story->act_count] =
-        (struct story_act){.index = record->index, .time_ms = record->record->time_ms};
-    buf_append_bytes(&acts[story->act_count].record, record->bytes);
-    story->act_count++;
+    story->acts = grow(story->acts, story->act_count, &story->act_cap, sizeof *story->acts);
+    struct story_act *act = &story->acts[story->act_count++];
+    *act = (struct story_act){.index = record->index, .answers = answers};
+    /* A release that was refused was asked for somebody, too. */
+    const struct plan_kind *kind = plan_kind_find(trust_bundle_plan(record->bundle), head->kind);
+    if (subject.target[0] == '\0' && follows && kind != NULL && kind->act == PLAN_ACT_RELEASE &&
+        core_subject_at(record->core, parent_index, &parent))
+        subject.target = parent.target;
+    strncpy(act->target, subject.target, LIMIT_SLUG_LEN_MAX);
+    buf_append_bytes(&act->record, record->bytes);
+    if (!answers) return 0;
+    story->answer_count++;
     return keep_bundle(story, record->bundle, ret_error);
 }
 
@@ -287,17 +307,10 @@ int story_each(void *ctx, const struct audit_record *record, struct error *ret_e
     if (record->index == story->index) {
         code = begin(story, record, ret_error);
         if (code != 0) return code;
-    } else if (record->envelope != NULL &&
+    } else if (record->envelope != NULL && record->index > story->index &&
                memcmp(record->envelope->head->thread.data, story->thread, 16) == 0) {
-        const Leadbus__Header *head = record->envelope->head;
-        if (record->index < story->index) {
-            follow_thread(story, record);
-            if (story->has_parent && memcmp(head->id.data, story->parent, 16) == 0)
-                strncpy(story->reference_sender, head->from, LIMIT_SLUG_LEN_MAX);
-        } else if (head->parent.len == 16 && memcmp(head->parent.data, story->id, 16) == 0) {
-            code = take_act(story, record, ret_error);
-            if (code != 0) return code;
-        }
+        code = take_act(story, record, ret_error);
+        if (code != 0) return code;
     }
     code = queue_effects(story, record, ret_error);
     if (code == 0 && record->ack != NULL) code = take_ack(story, record, ret_error);

@@ -24,9 +24,12 @@ struct story_recipient {
     struct buf ack_record;
 };
 
-/* A later message on the thread that answers this one. */
+/* A later message on the thread that concerns this one: it answers it or one that does, is an act
+ * on a leg that came of it, or one on every leg of the thread. */
 struct story_act {
-    uint64_t index, time_ms;
+    uint64_t index;
+    bool answers;                        /* this very one: evidence holds these */
+    char target[LIMIT_SLUG_LEN_MAX + 1]; /* the unit that it passes on to, releases for; "": none */
     struct buf record;
 };
 
@@ -34,9 +37,6 @@ struct story {
     const char *path;
     uint64_t index;
     uint8_t id[16], thread[16];
-    uint8_t parent[16];
-    bool has_parent;
-    uint64_t thread_index; /* k of its header */
     uint64_t time_ms;
     uint32_t accepted_flags;
     struct buf record;
@@ -44,16 +44,13 @@ struct story {
     struct envelope envelope; /* decoded again from record; borrows it and the arena */
     size_t recipient_count;
     struct story_recipient recipients[LIMIT_RECIPIENT_COUNT_MAX];
-    size_t act_count;
-    struct story_act *acts;
-    uint64_t acts_left_out; /* above STORY_ACT_COUNT_MAX */
-    /* Who was on the thread as of k, with the unit keys of the plan in force. */
-    size_t participant_count;
-    struct {
-        char unit[LIMIT_SLUG_LEN_MAX + 1];
-        enum route_role role;
-    } participants[LIMIT_RECIPIENT_COUNT_MAX];
-    char reference_sender[LIMIT_SLUG_LEN_MAX + 1];
+    bool legs; /* it made some */
+    size_t act_count, act_cap, answer_count;
+    struct story_act *acts; /* in journal order */
+    uint64_t acts_left_out; /* above STORY_ACT_COUNT_MAX, counted apart for those that answer */
+    uint64_t *concerned;    /* ascending: indexes of all of them, and its own */
+    size_t concerned_count, concerned_cap;
+    struct core_routing routing; /* borrows from the core of the walk */
     /* Encoded bundles that certify the keys seen, by version; [0] is the one it was routed by. */
     size_t bundle_count;
     struct {

@@ -257,6 +257,14 @@ static void visits_fall_due_and_who_looks_leaves_a_record(void **state)
     json_decref(answer);
 }
 
+/* By the journal alone. */
+static void every_record_is_explained(void **state)
+{
+    (void)state;
+    assert_int_equal(process_stop(&agents.town.broker, PROCESS_DEADLINE_MS), 0);
+    assert_true(town_explain(&agents.town, LEADBUS_REPLAY, TOWN_EXPLAIN_ALL) > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +272,7 @@ int main(void)
         cmocka_unit_test(who_has_access_is_told_and_nobody_else),
         cmocka_unit_test(nothing_is_told_on_a_thread_whose_access_has_ended),
         cmocka_unit_test(visits_fall_due_and_who_looks_leaves_a_record),
+        cmocka_unit_test(every_record_is_explained),
     };
     return cmocka_run_group_tests_name("scenario.casefile", tests, set_up, tear_down);
 }

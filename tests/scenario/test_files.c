@@ -690,6 +690,7 @@ static void the_journal_of_it_verifies_and_decides_the_same_again(void **state)
                        commands[i], agents.town.folder, agents.town.folder);
         assert_int_equal(system(command), 0);
     }
+    assert_true(town_explain(&agents.town, LEADBUS_REPLAY, TOWN_EXPLAIN_ALL) > 0);
 }
 
 int main(void)

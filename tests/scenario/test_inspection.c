@@ -232,6 +232,7 @@ static void the_figures_are_the_journals(void **state)
     }
     if (!strstr(output, "education,,supervision.inspection,2,2,2,0,0,0,0,0,0,0,0,2,0,0,"))
         fail_msg("%s", output);
+    assert_true(town_explain(&agents.town, LEADBUS_REPLAY, TOWN_EXPLAIN_ALL) > 0);
 }
 
 int main(void)

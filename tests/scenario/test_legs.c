@@ -72,6 +72,7 @@ static struct {
     struct town town;
     struct caller callers[TOWN_UNIT_COUNT];
     uint64_t seqs[TOWN_UNIT_COUNT][ENVELOPE_LANE_COUNT];
+    uint64_t passed_on; /* index of the transfer whose story is told */
 } bus;
 
 struct thread {
@@ -247,6 +248,61 @@ static void acts_over_the_wire_are_the_table(void **state)
     assert_true(tally.passed > 100 && tally.refused > 1000);
 }
 
+/* The unit that it was passed on to signs for the lead itself, and the office lists the thread. */
+static void what_was_passed_on_goes_on(void **state)
+{
+    (void)state;
+    static const struct step steps[STEP_COUNT_MAX] = {LEG(SIGN)};
+    struct thread thread, other;
+    walk(&thread, &other, steps);
+    struct town_act act = {.thread = thread.id,
+                           .parent = thread.id,
+                           .parent_from = bus.town.keyrings[TOWN_EDUCATION].unit,
+                           .topic = "agreed",
+                           .target = bus.town.keyrings[TOWN_HEALTH].unit,
+                           .thread_index = thread.index,
+                           .participants = thread.participants,
+                           .participant_count = thread.participant_count};
+    assert_int_equal(submit(&thread, TOWN_POLICE, kind_of_act(PLAN_ACT_TRANSFER), &act), 0);
+    bus.passed_on = thread.index - 1;
+    act.topic = act.target = NULL;
+    act.thread_index = thread.index;
+    act.participant_count = thread.participant_count;
+    assert_int_equal(submit(&thread, TOWN_HEALTH, kind_of_act(PLAN_ACT_SIGN), &act), 0);
+    assert_int_equal(send_act(&thread, &other, PLAN_ACT_SUPERVISE, LIFECYCLE_ROLE_OFFICE, "case"),
+                     0);
+}
+
+static size_t times(const char *text, const char *word)
+{
+    size_t count = 0;
+    while ((text = strstr(text, word)) != NULL) count++, text++;
+    return count;
+}
+
+static void every_sort_of_record_is_explained(void **state)
+{
+    (void)state;
+    char command[4 * PROCESS_PATH_LEN_MAX];
+    static char output[65536];
+    size_t count = town_explain(&bus.town, LEADBUS_REPLAY, TOWN_EXPLAIN_SORTS);
+    print_message("%zu explained\n", count);
+    assert_true(count > 20);
+    snprintf(command, sizeof command,
+             "LANG=en '%s' explain --json --root '%s/root' '%s/state/journal.db' %llu",
+             LEADBUS_REPLAY, bus.town.folder, bus.town.folder, (unsigned long long)bus.passed_on);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    output[fread(output, 1, sizeof output - 1, pipe)] = 0;
+    assert_int_equal(pclose(pipe), 0);
+    /* What it came to, though all of it refers to the lead; not what went before. */
+    assert_int_equal(times(output, "\"record_hash\""), 1 + 2);
+    assert_int_equal(times(output, "\"receipt.signed\""), 1);
+    assert_int_equal(times(output, "\"supervision.listing\""), 1);
+    assert_int_equal(times(output, "\"answers_it\": false"), 2);
+    assert_int_equal(times(output, "\"target\": \"health\""), 1);
+}
+
 /* By the broker's journal alone, without the broker. */
 static void every_record_is_decided_again(void **state)
 {
@@ -290,7 +346,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(acts_over_the_wire_are_the_table),
-                                       cmocka_unit_test(every_record_is_decided_again)};
+                                       cmocka_unit_test(what_was_passed_on_goes_on),
+                                       cmocka_unit_test(every_record_is_decided_again),
+                                       cmocka_unit_test(every_sort_of_record_is_explained)};
     CHECK(sodium_init() >= 0);
     return cmocka_run_group_tests_name("scenario.legs", tests, set_up, tear_down);
 }

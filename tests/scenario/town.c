@@ -233,6 +233,24 @@ void town_fini(struct town *town)
     if (!getenv("LEADBUS_KEEP")) process_folder_remove(town->folder);
 }
 
+size_t town_explain(const struct town *town, const char *program, enum town_explained which)
+{
+    static const char format[] =
+        "cd '%s' && LANG=en && export LANG && '%s' list --root root state/journal.db >messages && "
+        "for i in $(awk -F '\t' '%s { print $1 }' messages); do "
+        "'%s' explain --root root state/journal.db $i >explained 2>&1 || "
+        "{ echo \"record $i\" >&2; cat explained >&2; exit 1; }; echo $i; done";
+    char command[4 * PROCESS_PATH_LEN_MAX], line[64];
+    size_t count = 0;
+    int len = snprintf(command, sizeof command, format, town->folder, program,
+                       which == TOWN_EXPLAIN_SORTS ? "!seen[$4, $5, $6]++" : "", program);
+    CHECK(len > 0 && (size_t)len < sizeof command);
+    FILE *pipe = popen(command, "r");
+    CHECK(pipe != NULL);
+    while (fgets(line, sizeof line, pipe) != NULL) count++;
+    return pclose(pipe) == 0 ? count : 0;
+}
+
 bool town_start_broker(struct town *town)
 {
     char config[2 * PROCESS_PATH_LEN_MAX];

@@ -46,6 +46,12 @@ void town_write_bundle(struct town *town, uint64_t version);
 /* Starts leadbusd and waits until it is ready; true when it is. */
 bool town_start_broker(struct town *town);
 
+/* leadbus-replay's `explain` of what was accepted, by the journal of the broker, which has stopped:
+ * of every message, or of the first of each kind, sender and recipients. How many it explained; 0:
+ * there were none, or one does not hold (stderr says which). */
+enum town_explained { TOWN_EXPLAIN_ALL, TOWN_EXPLAIN_SORTS };
+size_t town_explain(const struct town *town, const char *program, enum town_explained which);
+
 /* What makes a message follow another one. */
 struct town_act {
     const uint8_t *thread, *parent; /* 16 bytes each */
