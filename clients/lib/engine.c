@@ -213,7 +213,7 @@ int engine_new(const struct engine_options *options, struct box *box, const stru
     if (r == E_NOT_FOUND)
         r = box_bundle_put(box, version, trust_bundle_bytes(take_bundle), ret_error);
     buf_fini(&kept);
-    if (r == 0) r = engine_legs_load(engine, ret_error);
+    if (r == 0) r = engine_legs_load(engine, moment, ret_error);
     if (r == 0) r = engine_heads_load(engine, ret_error);
     if (r == 0) r = engine_restored_load(engine, ret_error);
     if (r == 0) r = engine_keys_index_load(engine, ret_error);

@@ -138,9 +138,10 @@ int engine_thread_load(struct engine *engine, struct moment *moment, const uint8
 int engine_thread_save(struct engine *engine, const struct moment *moment,
                        const struct engine_thread *thread, struct error *ret_error) MUST_USE;
 void engine_thread_fini(struct engine_thread *thread);
-/* The index of what this unit owes: a store that has none yet, or an older one, gets it from its
- * threads, once. Saving a thread keeps it. */
-int engine_legs_load(struct engine *engine, struct error *ret_error) MUST_USE;
+/* The index of what this unit owes says of a thread what the thread says; saving a thread keeps it.
+ * now_ms: what is repeated counts from when it came here; 0: that is over. */
+int engine_legs_note(struct engine *engine, const struct thread *thread, uint64_t now_ms,
+                     struct error *ret_error) MUST_USE;
 /* Sections with their keys, sealed under the thread key into ret_sealed. */
 void content_seal(struct moment *moment, const uint8_t thread_key[32], const uint8_t id[16],
                   const struct seal_section *sections, const uint8_t (*keys)[SUITE_KEY_LEN],
@@ -195,6 +196,10 @@ int engine_thread_heads(struct engine *engine, const uint8_t id[16], engine_head
 /* Folds a thread anew from what the box holds. */
 int engine_thread_rebuild(struct engine *engine, struct moment *moment, const uint8_t id[16],
                           struct error *ret_error) MUST_USE;
+/* Fills the index of what this unit owes from the threads, once, and mends the threads that were
+ * folded by rules before these. */
+int engine_legs_load(struct engine *engine, struct moment *moment,
+                     struct error *ret_error) MUST_USE;
 
 /* ---- engine_file.c: engine.h and engine_file.h --------------------------------------------------
  */

@@ -144,3 +144,79 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
     engine_thread_fini(&thread);
     return r;
 }
+
+/* ---- the index of what this unit owes -----------------------------------------------------------
+ *
+ * Counted up where the index of a store was made by other rules than these. */
+static const uint8_t legs_rules[] = {4};
+
+struct legs_walk {
+    struct engine *engine;
+    struct error *ret_error;
+    uint8_t (*unled)[16]; /* threads on which nothing is for us to sign */
+    size_t count, cap;
+};
+
+static void note_unled(struct legs_walk *walk, const struct thread *thread)
+{
+    for (size_t i = 0; i < thread->leg_count; i++)
+        if (strcmp(thread->legs[i].unit, walk->engine->keyring->unit) == 0) return;
+    if (walk->count == walk->cap) {
+        walk->cap = walk->cap ? walk->cap * 2 : 64;
+        walk->unled = realloc(walk->unled, walk->cap * sizeof *walk->unled);
+        CHECK(walk->unled != NULL);
+    }
+    memcpy(walk->unled[walk->count++], thread->id, 16);
+}
+
+static int legs_list(void *ctx, const uint8_t id[16], uint64_t changed_ms, struct bytes state)
+{
+    struct legs_walk *walk = ctx;
+    struct thread thread;
+    (void)changed_ms;
+    thread_init(&thread, id);
+    int r = thread_decode(state, &thread, walk->ret_error);
+    if (r == 0) r = engine_legs_note(walk->engine, &thread, 0, walk->ret_error);
+    if (r == 0) note_unled(walk, &thread);
+    thread_fini(&thread);
+    return r;
+}
+
+static int note_must_sign(void *ctx, const struct box_in *row)
+{
+    bool *ret = ctx;
+    *ret = *ret || (row->type == BOX_IN_MESSAGE && row->must_sign);
+    return 0;
+}
+
+/* What is ours to sign has a leg: a thread that was folded when a leg passed on by others was not
+ * followed yet is folded anew. */
+static int legs_mend(struct legs_walk *walk, struct moment *moment)
+{
+    int r = 0;
+    for (size_t i = 0; i < walk->count && r == 0; i++) {
+        bool ours = false;
+        r = box_in_of_thread(walk->engine->box, walk->unled[i], note_must_sign, &ours,
+                             walk->ret_error);
+        if (r == 0 && ours)
+            r = engine_thread_rebuild(walk->engine, moment, walk->unled[i], walk->ret_error);
+    }
+    return r;
+}
+
+int engine_legs_load(struct engine *engine, struct moment *moment, struct error *ret_error)
+{
+    struct legs_walk walk = {.engine = engine, .ret_error = ret_error};
+    struct buf rules = {0};
+    int r = box_value_get(engine->box, "legs", &rules, ret_error);
+    bool listed = r == 0 && rules.len == sizeof legs_rules &&
+                  memcmp(rules.data, legs_rules, sizeof legs_rules) == 0;
+    buf_fini(&rules);
+    if (listed || (r < 0 && r != E_NOT_FOUND)) return r;
+    r = box_thread_each(engine->box, INT64_MAX, legs_list, &walk, ret_error);
+    if (r == 0) r = legs_mend(&walk, moment);
+    if (r == 0)
+        r = box_value_put(engine->box, "legs", bytes_of(legs_rules, sizeof legs_rules), ret_error);
+    free(walk.unled);
+    return r;
+}

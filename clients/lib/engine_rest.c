@@ -87,9 +87,7 @@ out:
 }
 
 /* ---- what this unit owes ------------------------------------------------------------------------
- *
- * Counted up where the index of a store was made by other rules than these. */
-static const uint8_t legs_rules[] = {3};
+ */
 
 static bool leg_open(const struct plan *plan, const struct thread_leg *leg)
 {
@@ -127,7 +125,7 @@ static int ladder_note(struct engine *engine, const struct thread *thread,
 }
 
 /* The index says of a thread's legs of ours what the thread says. */
-static int legs_note(struct engine *engine, const struct thread *thread, uint64_t now_ms,
+int engine_legs_note(struct engine *engine, const struct thread *thread, uint64_t now_ms,
                      struct error *ret_error)
 {
     const struct plan *plan = trust_bundle_plan(engine->bundle);
@@ -152,38 +150,6 @@ static int legs_note(struct engine *engine, const struct thread *thread, uint64_
     return r;
 }
 
-struct legs_walk {
-    struct engine *engine;
-    struct error *ret_error;
-};
-
-static int legs_list(void *ctx, const uint8_t id[16], uint64_t changed_ms, struct bytes state)
-{
-    struct legs_walk *walk = ctx;
-    struct thread thread;
-    (void)changed_ms;
-    thread_init(&thread, id);
-    int r = thread_decode(state, &thread, walk->ret_error);
-    if (r == 0) r = legs_note(walk->engine, &thread, 0, walk->ret_error);
-    thread_fini(&thread);
-    return r;
-}
-
-int engine_legs_load(struct engine *engine, struct error *ret_error)
-{
-    struct legs_walk walk = {engine, ret_error};
-    struct buf rules = {0};
-    int r = box_value_get(engine->box, "legs", &rules, ret_error);
-    bool listed = r == 0 && rules.len == sizeof legs_rules &&
-                  memcmp(rules.data, legs_rules, sizeof legs_rules) == 0;
-    buf_fini(&rules);
-    if (listed || (r < 0 && r != E_NOT_FOUND)) return r;
-    r = box_thread_each(engine->box, INT64_MAX, legs_list, &walk, ret_error);
-    if (r == 0)
-        r = box_value_put(engine->box, "legs", bytes_of(legs_rules, sizeof legs_rules), ret_error);
-    return r;
-}
-
 int engine_thread_save(struct engine *engine, const struct moment *moment,
                        const struct engine_thread *thread, struct error *ret_error)
 {
@@ -192,7 +158,7 @@ int engine_thread_save(struct engine *engine, const struct moment *moment,
     int r = box_thread_put(engine->box, thread->thread.id, buf_bytes(&thread->sealed_key),
                            buf_bytes(&state), moment->now_ms, ret_error);
     buf_fini(&state);
-    return r < 0 ? r : legs_note(engine, &thread->thread, moment->now_ms, ret_error);
+    return r < 0 ? r : engine_legs_note(engine, &thread->thread, moment->now_ms, ret_error);
 }
 
 void engine_thread_fini(struct engine_thread *thread)

@@ -320,6 +320,65 @@ static struct lifecycle_query query_of(const struct thread *thread, const struct
     return query;
 }
 
+/* The message whose leg a transfer passed on; NULL: it cannot be told. A transfer may answer one
+ * that did not come here: where one message alone is to be signed for, it is that one. */
+static const uint8_t *passed_message(const struct thread *thread, const struct meant *meant)
+{
+    const uint8_t *only = NULL;
+    if (meant->one != SIZE_MAX) return thread->legs[meant->one].message;
+    for (size_t i = 0; i < thread->leg_count; i++)
+        if (is_meant(meant, thread, i)) return thread->legs[i].message;
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        if (only && memcmp(only, thread->legs[i].message, 16) != 0) return NULL;
+        only = thread->legs[i].message;
+    }
+    return only;
+}
+
+/* The journal has a transfer by a unit whose leg is not known here: it was passed on to that unit
+ * by transfers that were sent to others alone. The bus took it, so there is such a leg, and it goes
+ * on. Where several legs could have led to it, none of them is said to have been passed on. */
+static bool inherit_leg(struct thread *thread, const struct plan *plan, const struct meant *meant,
+                        const Leadbus__Header *head, const char *self, uint64_t time_ms)
+{
+    const struct thread_leg *origin = NULL, *any = NULL;
+    size_t open = 0;
+    const uint8_t *message = passed_message(thread, meant);
+    if (!message || !head->target[0] || thread->leg_count + 2 > THREAD_LEG_COUNT_MAX) return false;
+    if (leg_find(thread, head->from, message)) return false;
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        const struct thread_leg *leg = &thread->legs[i];
+        const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
+        if (!kind || memcmp(leg->message, message, 16) != 0) continue;
+        if (!any) any = leg;
+        if (strcmp(leg->unit, head->target) == 0 ||
+            lifecycle_leg_done(kind, (enum lifecycle_state)leg->state))
+            continue;
+        origin = leg;
+        open++;
+    }
+    if (!any) return false;
+    struct thread_leg like = open == 1 ? *origin : *any;
+    if (open == 1) {
+        size_t at = (size_t)(origin - thread->legs);
+        struct clocks_terms terms = terms_of(thread, plan, &like);
+        const struct lifecycle_step gone = {LIFECYCLE_TRANSFERRED, LIFECYCLE_EFFECT_ENDS};
+        clocks_step(&thread->legs[at].clocks, &terms, &gone, PLAN_ACT_TRANSFER, false, time_ms);
+        thread->legs[at].state = LIFECYCLE_TRANSFERRED;
+        thread->legs[at].changed_ms = time_ms;
+    }
+    struct thread_leg *leg = leg_put(thread, head->from, like.kind, like.message);
+    copy_text(leg->from, sizeof leg->from, like.from);
+    copy_text(leg->topic, sizeof leg->topic, like.topic);
+    if (open == 1) copy_text(leg->reads_as, sizeof leg->reads_as, like.reads_as);
+    leg->primary = open == 1 && like.primary;
+    leg->state = LIFECYCLE_TRANSFERRED;
+    leg->changed_ms = time_ms;
+    copy_text(leg->outcome, sizeof leg->outcome, head->topic);
+    move_leg(thread, plan, thread->leg_count - 1, self, head->target, time_ms);
+    return true;
+}
+
 /* It is under supervision by a message of that urgency, and what runs on it is due sooner. */
 static void list(struct thread *thread, const struct plan *plan, const Leadbus__Header *head,
                  uint64_t time_ms)
@@ -382,6 +441,8 @@ static void apply_act(struct thread *thread, const struct plan *plan, const char
         if (taken) apply_step(thread, plan, i, &step, act, head, self, time_ms);
         if (taken) effects |= step.effects;
     }
+    if (!any && !pending && act == PLAN_ACT_TRANSFER)
+        any = inherit_leg(thread, plan, &meant, head, self, time_ms);
     if (effects & LIFECYCLE_EFFECT_LISTS) list(thread, plan, head, time_ms);
     /* What changed nothing on its way is looked at again when its receipt comes. */
     if (any || !pending)

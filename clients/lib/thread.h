@@ -4,7 +4,11 @@
  * Participants stand in the order in which they came onto the thread in the journal, as routing
  * needs them; what is still on its way to the journal (index THREAD_PENDING) moves legs but adds no
  * participants. The broker knows more than one unit does: its list, when it sends one, replaces
- * ours. Pure; no I/O, clock or entropy. */
+ * ours.
+ *
+ * A leg that went through units whose transfers were not sent here is inherited by the one transfer
+ * that was. Whether it is the leading one, and who had it first, is said of it where one leg alone
+ * could have led to it. Pure; no I/O, clock or entropy. */
 #ifndef CLIENTS_LIB_THREAD_H
 #define CLIENTS_LIB_THREAD_H
 

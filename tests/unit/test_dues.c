@@ -218,12 +218,12 @@ static void an_older_store_is_listed_once(void **state)
     assert_int_equal(box_commit(police->box, NULL), 0);
     must_do(police->box, "DELETE FROM leg; DELETE FROM value WHERE name='legs'");
     assert_int_equal(due_of(police, NULL, 10).count, 0);
-    assert_int_equal(engine_legs_load(police->engine, NULL), 0);
+    assert_int_equal(engine_legs_load(police->engine, fake_moment(fake), NULL), 0);
     struct found after = due_of(police, NULL, 10);
     assert_memory_equal(&before, &after, sizeof before);
     assert_int_equal(box_commit(police->box, NULL), 0);
     must_do(police->box, "DELETE FROM leg"); /* and then no more: saving keeps it */
-    assert_int_equal(engine_legs_load(police->engine, NULL), 0);
+    assert_int_equal(engine_legs_load(police->engine, fake_moment(fake), NULL), 0);
     assert_int_equal(due_of(police, NULL, 10).count, 0);
 }
 
@@ -693,7 +693,7 @@ static void an_alert_in_an_older_store_is_told_again(void **state)
     must_do(school->box, "UPDATE ladder SET shown=0,shown_ms=0,again_ms=9223372036854775807;"
                          "DELETE FROM value WHERE name='legs'");
     assert_false(rung_of(&lb, &rung));
-    assert_int_equal(engine_legs_load(school->engine, NULL), 0);
+    assert_int_equal(engine_legs_load(school->engine, fake_moment(fake), NULL), 0);
     assert_true(rung_of(&lb, &rung));
     assert_int_equal(rung.rank, LEADBUS_RANK_ALL);
     assert_memory_equal(rung.id, id, 16);

@@ -1,0 +1,228 @@
+/* The fold of a thread's headers: legs that come through transfers which were sent to others; and a
+ * store that was folded before those were followed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "clients/lib/engine_inner.h"
+#include "tests/unit/fake_broker.h"
+
+enum { STEP_MS = 1000 };
+static const char police[] = "police-hedong", civil[] = "civil-affairs";
+static const char health[] = "health", women[] = "womens-federation", justice[] = "justice";
+
+static const struct plan *plan_of(const struct fake *fake)
+{
+    return trust_bundle_plan(fake->units[0].engine->bundle);
+}
+
+static void fold_lead(struct thread *thread, const struct fake *fake, const char *self, uint8_t id,
+                      uint64_t index, const char *const *signers, size_t count)
+{
+    Leadbus__Header head = LEADBUS__HEADER__INIT;
+    Leadbus__Recipient recipients[2], *list[2];
+    uint8_t ids[16] = {id};
+    CHECK(count <= 2);
+    for (size_t i = 0; i < count; i++) {
+        leadbus__recipient__init(&recipients[i]);
+        recipients[i].unit = (char *)(uintptr_t)signers[i];
+        recipients[i].act = ROUTE_SIGN;
+        list[i] = &recipients[i];
+    }
+    head.id = fake_binary(ids, 16);
+    head.thread = fake_binary(thread->id, 16);
+    head.kind = (char *)(uintptr_t) "anomaly.enrolment";
+    head.from = (char *)(uintptr_t) "education";
+    head.urgency = 3;
+    head.recipients = list;
+    head.n_recipients = count;
+    thread_apply(thread, plan_of(fake), self, &head, index, STEP_MS * (index + 1));
+}
+
+static void fold_transfer(struct thread *thread, const struct fake *fake, const char *self,
+                          uint8_t id, uint8_t parent, const char *from, const char *target,
+                          uint64_t index)
+{
+    Leadbus__Header head = LEADBUS__HEADER__INIT;
+    Leadbus__Recipient recipient = LEADBUS__RECIPIENT__INIT, *list[] = {&recipient};
+    uint8_t ids[16] = {id}, parents[16] = {parent};
+    recipient.unit = (char *)(uintptr_t)target;
+    recipient.act = ROUTE_SIGN;
+    head.id = fake_binary(ids, 16);
+    head.thread = fake_binary(thread->id, 16);
+    head.parent = fake_binary(parents, 16);
+    head.kind = (char *)(uintptr_t) "receipt.transferred";
+    head.topic = (char *)(uintptr_t) "agreed";
+    head.from = (char *)(uintptr_t)from;
+    head.target = (char *)(uintptr_t)target;
+    head.urgency = 3;
+    head.recipients = list;
+    head.n_recipients = 1;
+    thread_apply(thread, plan_of(fake), self, &head, index, STEP_MS * (index + 1));
+}
+
+static void leg_is(const struct thread *thread, const char *unit, uint8_t message, int state,
+                   bool primary)
+{
+    const uint8_t id[16] = {message};
+    const struct thread_leg *leg = thread_leg_of(thread, unit, id);
+    if (!leg) fail_msg("no leg of %s", unit);
+    if ((int)leg->state != state) fail_msg("%s: %d", unit, leg->state);
+    assert_int_equal(leg->primary, primary);
+    assert_string_equal(leg->from, "education");
+    assert_string_equal(leg->kind, "anomaly.enrolment");
+}
+
+static void through_units_that_it_never_heard_of(void **state)
+{
+    const struct fake *fake = *state;
+    const uint8_t id[16] = {1};
+    static const char *const signers[] = {police, civil};
+    /* The transfer answers the lead; or the one before, which is not here. */
+    for (uint8_t parent = 1; parent <= 9; parent += 8) {
+        struct thread thread;
+        thread_init(&thread, id);
+        fold_lead(&thread, fake, justice, 1, 0, signers, 1);
+        fold_transfer(&thread, fake, justice, 5, parent, women, justice, 7);
+        assert_int_equal(thread.leg_count, 3);
+        leg_is(&thread, police, 1, LIFECYCLE_TRANSFERRED, true);
+        leg_is(&thread, women, 1, LIFECYCLE_TRANSFERRED, true);
+        leg_is(&thread, justice, 1, LIFECYCLE_DELIVERED, true);
+        const struct thread_leg *leg = thread_leg_of(&thread, justice, id);
+        assert_int_equal(leg->changed_ms, STEP_MS * 8);
+        assert_true(leg->clocks.due_s[PLAN_CLOCK_SIGN] != 0);
+        assert_string_equal(leg->reads_as, police);
+        /* Once, however often it is folded; and one that comes late changes nothing of it. */
+        fold_transfer(&thread, fake, justice, 5, parent, women, justice, 7);
+        fold_transfer(&thread, fake, justice, 4, 1, police, health, 3);
+        leg_is(&thread, justice, 1, LIFECYCLE_DELIVERED, true);
+        assert_int_equal(thread.leg_count, 4);
+        thread_fini(&thread);
+    }
+}
+
+static void of_two_who_could_have_passed_it_on_neither_is_said_to(void **state)
+{
+    const struct fake *fake = *state;
+    const uint8_t id[16] = {1};
+    static const char *const signers[] = {police, civil};
+    struct thread thread;
+    thread_init(&thread, id);
+    fold_lead(&thread, fake, women, 1, 0, signers, 2);
+    fold_transfer(&thread, fake, women, 5, 1, health, women, 7);
+    leg_is(&thread, police, 1, LIFECYCLE_SUBMITTED, true);
+    leg_is(&thread, civil, 1, LIFECYCLE_SUBMITTED, false);
+    leg_is(&thread, health, 1, LIFECYCLE_TRANSFERRED, false);
+    leg_is(&thread, women, 1, LIFECYCLE_DELIVERED, false);
+    /* From here on it is known whose leg it is. */
+    fold_transfer(&thread, fake, women, 6, 1, women, justice, 8);
+    leg_is(&thread, women, 1, LIFECYCLE_TRANSFERRED, false);
+    leg_is(&thread, justice, 1, LIFECYCLE_SUBMITTED, false);
+    thread_fini(&thread);
+}
+
+/* What is on its way is no proof that there is such a leg, and what cannot be told is not guessed.
+ */
+static void nothing_is_inherited_from_nothing(void **state)
+{
+    const struct fake *fake = *state;
+    const uint8_t id[16] = {1};
+    static const char *const signers[] = {police};
+    struct thread thread;
+    thread_init(&thread, id);
+    fold_transfer(&thread, fake, women, 5, 1, health, women, 7); /* the lead is not here */
+    assert_int_equal(thread.leg_count, 0);
+    thread_fini(&thread);
+    thread_init(&thread, id);
+    fold_lead(&thread, fake, women, 1, 0, signers, 1);
+    fold_transfer(&thread, fake, women, 5, 1, health, women, THREAD_PENDING);
+    assert_int_equal(thread.leg_count, 1);
+    fold_lead(&thread, fake, women, 2, 2, signers, 1);
+    fold_transfer(&thread, fake, women, 6, 9, health, women, 7); /* of which of the two? */
+    assert_int_equal(thread.leg_count, 2);
+    fold_transfer(&thread, fake, women, 7, 2, health, women, 8);
+    leg_is(&thread, women, 2, LIFECYCLE_DELIVERED, true);
+    leg_is(&thread, police, 1, LIFECYCLE_SUBMITTED, true);
+    thread_fini(&thread);
+}
+
+/* A store whose threads were folded by other rules: what is ours to sign is due again. */
+static void a_start_mends_what_was_folded_before(void **state)
+{
+    struct fake *fake = *state;
+    struct fake_unit *unit = &fake->units[1];
+    char path[] = "/tmp/leadbus-thread-XXXXXX", side[64];
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    const uint8_t before[] = {3};
+    struct engine_draft draft = {
+        .kind = "lead.mandatory-report", .topic = "", .area = "", .officer = "O-1", .purpose = ""};
+    const struct seal_section sections[] = {{"summary", {(const uint8_t *)"codes", 5}},
+                                            {"full", {(const uint8_t *)"what", 4}}};
+    struct engine_thread thread;
+    uint8_t id[16];
+    uint64_t owed, overdue;
+    int descriptor = mkstemp(path);
+    CHECK(descriptor >= 0 && close(descriptor) == 0);
+    engine_free(unit->engine);
+    box_close(unit->box);
+    fake_start(fake, unit, path, NULL);
+    fake_online(fake, unit);
+    draft.sections = sections;
+    draft.section_count = 2;
+    assert_int_equal(engine_stage(fake->units[0].engine, fake_moment(fake), &draft, id, NULL), 0);
+    fake_run(fake);
+    assert_int_equal(engine_thread_load(unit->engine, fake_moment(fake), id, &thread, NULL), 0);
+    assert_int_equal(thread.thread.leg_count, 1);
+    thread.thread.leg_count = thread.thread.act_count = 0;
+    assert_int_equal(box_legs_forget(unit->box, id, NULL), 0);
+    assert_int_equal(engine_thread_save(unit->engine, fake_moment(fake), &thread, NULL), 0);
+    engine_thread_fini(&thread);
+    assert_int_equal(box_value_put(unit->box, "legs", bytes_of(before, 1), NULL), 0);
+    assert_int_equal(box_commit(unit->box, NULL), 0);
+    engine_free(unit->engine);
+    box_close(unit->box);
+    fake_start(fake, unit, path, NULL);
+    assert_int_equal(engine_thread_load(unit->engine, NULL, id, &thread, NULL), 0);
+    assert_int_equal(thread.thread.leg_count, 1);
+    engine_thread_fini(&thread);
+    assert_int_equal(box_legs_count(unit->box, 0, &owed, &overdue, NULL), 0);
+    assert_int_equal(owed, 1);
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(side, sizeof side, "%s%s", path, suffixes[i]);
+        (void)unlink(side);
+    }
+}
+
+static int setup(void **state)
+{
+    static struct fake fake;
+    fake_init(&fake);
+    (void)fake_add(&fake, "education");
+    (void)fake_add(&fake, police);
+    for (size_t i = 0; i < fake.unit_count; i++) fake_online(&fake, &fake.units[i]);
+    *state = &fake;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fake_fini(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(through_units_that_it_never_heard_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_two_who_could_have_passed_it_on_neither_is_said_to,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_inherited_from_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_start_mends_what_was_folded_before, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
