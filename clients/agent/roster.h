@@ -2,11 +2,13 @@
  *
  * CSV in UTF-8 (a byte order mark is fine), fields in quotes where they need them. The first line
  * names the columns, in English or Chinese and in any order:
- *   from / 开始, to / 结束      "2026-11-25 08:30", "2026/11/25 8:30"; a day alone is from its
- * start, or to its end. China Standard Time, whatever the machine's zone is rank / 岗位 duty 值班,
- * deputy 副班, head 负责人 officer / 经办人代码        as in the header of acts name / 姓名,
- * contact / 联系方式, note / 备注   not required; the note is not read Lines that are empty or
- * begin with # are left out. Several rows may hold at one time.
+ * - from / 开始, to / 结束: "2026-11-25 08:30", "2026/11/25 8:30"; a day alone is from its start,
+ * or to its end. China Standard Time, whatever the machine's zone is.
+ * - rank / 岗位: duty 值班, deputy 副班, head 负责人.
+ * - officer / 经办人代码: as in the header of acts.
+ * - name / 姓名, contact / 联系方式, note / 备注: not required; the note is not read.
+ *
+ * Lines that are empty or begin with # are left out. Several rows may hold at one time.
  *
  * Pure: no clock, no file. What it holds never leaves the unit. */
 #ifndef CLIENTS_AGENT_ROSTER_H

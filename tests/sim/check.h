@@ -2,19 +2,23 @@
  * the journal, the inboxes and the outboxes at the end; where they compute something they do it on
  * their own account.
  *
- *   I1 receipts  what was receipted, acknowledged or signed stands in the journal, where it was
- * said I2 once      every lead once in every recipient's inbox, none that was not sent, in order I3
- * sums      accepted = delivered + waiting + expired + undeliverable + withdrawn, all the time I4
- * secret    nothing that people wrote can be read on any disk I5 route     recipients are those of
- * the plan, computed from the journal alone I6 heads     one root for each size, whoever is told
- * (history.c) I7 replay    the shipped audit decides every record again and comes to the broker's
- * digest I8 honest    only what a unit sealed and sent is accepted: nothing forged, stale or
- * replayed I9           hostile bytes: any failed CHECK ends the run I10 bounds   frames, and
- * deliveries in flight, are within what was granted I11 exempt   no immediate lead or mandatory
- * report is refused for the reasons it names (history.c) fencing      a second broker is turned
- * away (bus.c) custody      at most one custodian at a time, who took the person over time no
- * record is ahead of the world's time, whatever clocks said drain        once everything is mended
- * nothing waits; nothing that was taken is forgotten */
+ * - I1 receipts: what was receipted, acknowledged or signed stands in the journal where it was
+ * said.
+ * - I2 once: every lead once in every recipient's inbox, none that was not sent, in order.
+ * - I3 sums: accepted = delivered + waiting + expired + undeliverable + withdrawn, all the time.
+ * - I4 secret: nothing that people wrote can be read on any disk.
+ * - I5 route: recipients are those of the plan, computed from the journal alone.
+ * - I6 heads: one root for each size, whoever is told (history.c).
+ * - I7 replay: the shipped audit decides every record again and comes to the broker's digest.
+ * - I8 honest: only what a unit sealed and sent is accepted: nothing forged, stale or replayed.
+ * - I9: hostile bytes: any failed CHECK ends the run.
+ * - I10 bounds: frames are within their size. Deliveries in flight are not looked at.
+ * - I11 exempt: no immediate lead or mandatory report is refused for the reasons it names
+ *   (history.c).
+ * - fencing: a second broker is turned away (bus.c).
+ * - custody: at most one custodian at a time, who took the person over.
+ * - time: no record is ahead of the world's time, whatever clocks said.
+ * - drain: once everything is mended nothing waits; nothing that was taken is forgotten. */
 #ifndef TESTS_SIM_CHECK_H
 #define TESTS_SIM_CHECK_H
 
