@@ -8,6 +8,8 @@
 #include "clients/agent/render.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_json.h"
+#include "proto/plan/chains.h"
+
 int api_path_id(const struct http_request *request, uint8_t ret_id[16], struct error *ret_error)
 {
     if (uuid_parse_text(request->id, ret_id, NULL))
@@ -106,6 +108,20 @@ static bool past_alert(const struct api_draft *draft, uint64_t until_ms, uint64_
            until_ms != 0 && until_ms <= now_ms;
 }
 
+/* A reason for coming early says something of a message that has something to come before. */
+static int check_early(const struct agent *agent, const struct api_draft *draft, const char *section,
+                       struct error *ret_error)
+{
+    char field[ERROR_FIELD_LEN_MAX + 1];
+    const char *topic = draft->draft.topic ? draft->draft.topic : "";
+    if (chains_may_come_early(agent->plan, draft->kind, topic)) return 0;
+    (void)snprintf(field, sizeof field, "%s.gap_reason", section);
+    return error_say(ret_error, E_BAD_VALUE, field,
+                     "方案的环节表中没有 %s%s%s 可以先行的规定：请删除此项",
+                     "the plan's chains do not let %s%s%s come early: leave it out",
+                     draft->kind->slug, *topic ? "/" : "", topic);
+}
+
 int api_draft_section(struct agent *agent, struct api_draft *draft, size_t section,
                       const json_t *object, struct error *ret_error)
 {
@@ -141,6 +157,10 @@ int api_draft_section(struct agent *agent, struct api_draft *draft, size_t secti
                          "it is over already: a new alert is valid until a time to come");
     }
     if (draft->kind->dated && agent_due_ms(&report)) draft->draft.due_ms = agent_due_ms(&report);
+    if (report.early && check_early(agent, draft, rule->name, ret_error)) {
+        agent->counts.payload_refused++;
+        return E_BAD_VALUE;
+    }
     if (report.early) draft->draft.flags |= LEADBUS_DRAFT_EARLY;
     if (report.paper) draft->draft.flags |= LEADBUS_DRAFT_LATE;
     if (report.paper && !draft->draft.occurred_ms) {

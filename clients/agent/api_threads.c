@@ -72,6 +72,16 @@ static json_t *leg_json(const struct agent *agent, const struct leadbus_leg *leg
     return object;
 }
 
+/* Of what the bus refused: why. */
+static void set_refusal(const struct agent *agent, const struct leadbus_item *item, json_t *object)
+{
+    struct leadbus_outgoing outgoing = {.size = sizeof outgoing};
+    if (item->type != LEADBUS_ITEM_SENT || item->state != LEADBUS_REFUSED ||
+        leadbus_outbox_get(agent->lb, item->id, &outgoing, NULL))
+        return;
+    json_object_set_new(object, "error", render_error(&outgoing.error));
+}
+
 /* What is said of an act is short and is what the timeline is read for; leads are fetched one by
  * one. */
 static json_t *timeline_json(const struct agent *agent, const struct leadbus_item *item)
@@ -79,6 +89,7 @@ static json_t *timeline_json(const struct agent *agent, const struct leadbus_ite
     const struct plan_kind *kind = plan_kind_find(agent->plan, item->kind);
     leadbus_message *message = NULL;
     json_t *object = render_item(agent, item);
+    set_refusal(agent, item, object);
     if (!kind || kind->act == PLAN_ACT_NONE ||
         leadbus_message_get(agent->lb, item->id, &message, NULL))
         return object;

@@ -129,9 +129,11 @@ const char *cli_safe(const char *text);
 const char *cli_title(const json_t *schema);
 /* What a message's or an outgoing's state means: "待发", "queued". */
 const char *cli_outbox_state(const char *state);
-/* What was sent, on stdout: `done` (NULL: nothing) and the id, how far it is, who cannot read it
- * yet. `waited`: the receipt was waited for. The exit code. */
-int cli_tell_outgoing(struct cli *cli, const char *done, const json_t *outgoing, bool waited);
+/* What was handed to the agent, on stdout: the act and `done`, what it says of it once it is in the
+ * journal (NULL: it is no act), the id, how far it is, who cannot read it yet. Nothing is called
+ * done that the bus has not taken. `waited`: the receipt was waited for. The exit code. */
+int cli_tell_outgoing(struct cli *cli, const char *act, const char *done, const json_t *outgoing,
+                      bool waited);
 /* An error inside an answer: its title, field and detail. Not reentrant. */
 const char *cli_trouble(const json_t *error, enum lang lang);
 /* An object as an indented list of "name: value", in the words of its schema where not NULL. */

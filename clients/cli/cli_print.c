@@ -366,13 +366,16 @@ static void tell_outgoing(const json_t *outgoing)
     tell_unkeyed(json_object_get(outgoing, "unkeyed"));
 }
 
-int cli_tell_outgoing(struct cli *cli, const char *done, const json_t *outgoing, bool waited)
+int cli_tell_outgoing(struct cli *cli, const char *act, const char *done, const json_t *outgoing,
+                      bool waited)
 {
     bool receipted = strcmp(cli_get(outgoing, "state"), "receipted") == 0;
     int status = cli->json ? cli_print_json(outgoing) : 0;
     if (!cli->json) {
-        printf("%s%s%s %s\n", done ? done : "", done ? "  " : "", T("编号", "id"),
-               cli_get(outgoing, "id"));
+        if (act && receipted) printf("%s  ", done);
+        if (act && !receipted)
+            printf(T("%s：已交出，待总线入账  ", "%s: submitted, not in the journal yet  "), act);
+        printf("%s %s\n", T("编号", "id"), cli_get(outgoing, "id"));
         tell_outgoing(outgoing);
     }
     if (status) return status;

@@ -18,6 +18,7 @@ enum {
 
 struct act {
     const char *name;
+    const char *list_zh, *list_en;
     const char *about_zh, *about_en;
     const char *done_zh, *done_en;
     unsigned takes; /* options beyond those of all */
@@ -25,7 +26,7 @@ struct act {
 
 static const struct act acts[] = {
 #define COMMAND(id, slug, list_zh, list_en, about_zh, about_en, done_zh, done_en, takes)           \
-    {slug, about_zh, about_en, done_zh, done_en, takes},
+    {slug, list_zh, list_en, about_zh, about_en, done_zh, done_en, takes},
 #include "clients/cli/acts.def"
 };
 
@@ -201,7 +202,7 @@ static int post(struct cli *cli, const struct act *act, const char *thread, cons
              wait ? "?wait=receipt&timeout=" : "", wait ? wait : "");
     int status = cli_call(cli, "POST", path, take_body, &answer, NULL, &error);
     if (status) return cli_fail(cli, status, &error);
-    status = cli_tell_outgoing(cli, done, answer, wait != NULL);
+    status = cli_tell_outgoing(cli, T(act->list_zh, act->list_en), done, answer, wait != NULL);
     json_decref(answer);
     return status;
 }
@@ -219,14 +220,46 @@ static json_t *bare(const struct act *act, json_t *take_contents)
     return inner;
 }
 
+/* Who acts is said in one way. */
+static int officer_again(const char *officer, const char *given, struct error *ret_error)
+{
+    if (given && officer && strcmp(officer, given) == 0) return 0;
+    return error_say(ret_error, E_BAD_VALUE, "officer",
+                     "经办人只由 --officer（或 LEADBUS_OFFICER）给出，不能另设为 %.32s",
+                     "who acts is said by --officer (or LEADBUS_OFFICER) alone: it is not set to "
+                     "%.32s",
+                     given ? given : "-");
+}
+
+/* What the command itself says is not set again. */
+static int check_set(const char *officer, const struct act *act, const char *assignment,
+                     struct error *ret_error)
+{
+    const char *value = strchr(assignment, '=');
+    size_t len = value ? (size_t)(value - assignment) : 0;
+    if (len == 7 && strncmp(assignment, "officer", len) == 0)
+        return officer_again(officer, value + 1, ret_error);
+    if (len == 3 && strncmp(assignment, "act", len) == 0 && strcmp(value + 1, act->name) != 0)
+        return error_say(ret_error, E_BAD_VALUE, "act", "由命令本身决定，不能另设",
+                         "the command itself says it: it is not set");
+    return 0;
+}
+
 /* The fields of the act's section, or of each section by its name. */
-static int read_fields(const struct act *act, const struct values *values, json_t *body,
-                       struct error *ret_error)
+static int read_fields(const char *officer, const struct act *act, const struct values *values,
+                       json_t *body, struct error *ret_error)
 {
     json_t *sections = NULL;
     int status = 0;
     if (values->file) status = cli_read_json(values->file, &sections, ret_error);
-    if (status) return status;
+    const json_t *own = json_object_get(sections, "officer");
+    if (own) status = officer_again(officer, json_string_value(own), ret_error);
+    for (size_t i = 0; !status && i < values->sets.count; i++)
+        status = check_set(officer, act, values->sets.items[i], ret_error);
+    if (status) {
+        json_decref(sections);
+        return status;
+    }
     sections = bare(act, sections);
     if (act->takes & TAKES_FILE) {
         if (!sections) sections = json_object();
@@ -264,10 +297,7 @@ int cli_act(struct cli *cli, int argc, char **argv)
     put(body, "text", values.text);
     put(body, "target", values.target);
     put(body, "topic", values.topic);
-    status = read_fields(act, &values, body, &error);
-    if (!status && strcmp(cli_get(body, "act"), act->name) != 0)
-        status = error_say(&error, E_BAD_VALUE, "act", "由命令本身决定，不能另设",
-                           "the command itself says it: it is not set");
+    status = read_fields(cli->officer, act, &values, body, &error);
     if (!status) status = find_target(cli, argv[first], body, thread, &error);
     if (!status) status = put_id(cli, body, "message", values.message, false, &error);
     if (!status) status = put_id(cli, body, "other", values.other, true, &error);

@@ -54,7 +54,8 @@ static void print_answer(const json_t *answer)
     const json_t *sent = json_object_get(answer, "sent");
     print_summary(answer);
     for (size_t i = 0; i < json_array_size(sent); i++)
-        printf(T("  已告知 %s  %s\n", "  told %s  %s\n"),
+        printf(T("  已交出，待总线入账：告知 %s  %s\n",
+                 "  submitted, not in the journal yet: to %s  %s\n"),
                cli_safe(cli_get(json_array_get(sent, i), "unit")),
                cli_get(json_array_get(sent, i), "id"));
 }

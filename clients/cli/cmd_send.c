@@ -70,6 +70,16 @@ static int make_body(struct cli *cli, const struct what *what, const char *kind,
         json_decref(body);
         return status;
     }
+    const char *officer = cli_get(body, "officer");
+    if (cli->officer && *cli->officer && *officer && strcmp(officer, cli->officer) != 0) {
+        status = error_say(
+            ret_error, E_BAD_VALUE, "officer",
+            "文件中的经办人是 %.48s，--officer（或 LEADBUS_OFFICER）给的是 %.48s：只留一处",
+            "the file says %.48s, --officer (or LEADBUS_OFFICER) says %.48s: one of them is enough",
+            officer, cli->officer);
+        json_decref(body);
+        return status;
+    }
     put(body, "kind", kind);
     put(body, "topic", what->topic);
     put(body, "area", what->area);
@@ -365,7 +375,7 @@ static int run(struct cli *cli, bool sends, int argc, char **argv)
     if (!status) status = submit(cli, &what, path, body, &answer, &error);
     if (status) return cli_fail(cli, status, &error);
     if (sends && !what.preview)
-        status = cli_tell_outgoing(cli, NULL, answer, what.wait != NULL);
+        status = cli_tell_outgoing(cli, NULL, NULL, answer, what.wait != NULL);
     else if (cli->json)
         status = cli_print_json(answer);
     else

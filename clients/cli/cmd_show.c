@@ -109,6 +109,13 @@ static void print_notice(const json_t *item)
     printf(" %s\n", cli_safe(cli_notice(item)));
 }
 
+/* The bus did not take it, and never will: why, and what to do. */
+static void print_refusal(const json_t *error)
+{
+    printf("        %s %s — %s\n", T("被总线拒绝:", "refused by the bus:"),
+           cli_safe(cli_get(error, "code")), cli_trouble(error, i18n_lang()));
+}
+
 /* When, who, what; below an act what was said in it, as far as this unit may read it. */
 static void print_step(struct known_kinds *known, const json_t *item)
 {
@@ -118,6 +125,7 @@ static void print_step(struct known_kinds *known, const json_t *item)
     const char *late = cli_label(item, "late");
     const char *when = cli_time(item, "recorded_at");
     bool recorded = *when;
+    bool refused = strcmp(cli_get(item, "state"), "refused") == 0;
     if (!recorded) when = cli_time(item, "created_at");
     printf("%c %s  ", *late ? '!' : ' ', when);
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
@@ -126,7 +134,8 @@ static void print_step(struct known_kinds *known, const json_t *item)
            *officer ? T("）", ")") : "");
     if (*late) printf(T("  超期%s", "  late: %s"), cli_safe(late));
     printf("  %s%s\n", cli_get(item, "id"),
-           recorded ? "" : T("  未入账", "  not in the journal yet"));
+           recorded || refused ? "" : T("  未入账", "  not in the journal yet"));
+    if (refused) print_refusal(json_object_get(item, "error"));
     const char *name = NULL;
     json_t *section = NULL;
     const json_t *schemas = json_object_get(

@@ -33,10 +33,21 @@ static int check_sending(struct engine *engine, const struct plan_kind *kind,
     return 0;
 }
 
+static int check_early(const struct engine *engine, const struct engine_draft *draft,
+                       const struct plan_kind *kind, struct error *ret_error)
+{
+    bool early = (draft->flags & LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY) != 0;
+    if (!early || chains_may_come_early(trust_bundle_plan(engine->bundle), kind, draft->topic))
+        return 0;
+    return error_say(ret_error, E_BAD_VALUE, "flags", "方案的环节表中没有 %s 可以先行的规定",
+                     "the plan's chains do not let this %s come early", kind->slug);
+}
+
 static int check_draft(const struct engine *engine, const struct engine_draft *draft,
                        const struct plan_kind *kind, uint64_t now_ms, struct error *ret_error)
 {
     int r = lifecycle_check_officer(kind, draft->officer, ret_error);
+    if (r == 0) r = check_early(engine, draft, kind, ret_error);
     if (r == 0)
         r = lifecycle_check_named(kind, draft->topic, draft->target, draft->other != NULL,
                                   ret_error);

@@ -24,17 +24,30 @@ static bool by_unit(const struct chains_event *event, const struct plan_chain_ro
     return row->by_count == 0;
 }
 
+static bool is_about(const struct plan_chain_row *row, const struct plan_kind *kind,
+                     const char *topic)
+{
+    if (!kind || !among(row->kinds, row->kind_count, kind->slug)) return false;
+    return row->topic_count == 0 || among(row->topics, row->topic_count, topic ? topic : "");
+}
+
 /* Does the message take the row's step? */
 static bool row_fits(const struct chains_event *event, const struct plan_chain_row *row)
 {
     bool accept = row->on == PLAN_CHAIN_ACCEPT;
     const struct plan_kind *kind = accept ? event->accepts : event->kind;
-    const char *topic = accept ? event->accepts_topic : event->topic;
-    if (!kind || !among(row->kinds, row->kind_count, kind->slug)) return false;
+    if (!is_about(row, kind, accept ? event->accepts_topic : event->topic)) return false;
     if (row->on == PLAN_CHAIN_OPEN && !event->opens) return false;
-    if (row->topic_count > 0 && !among(row->topics, row->topic_count, topic ? topic : ""))
-        return false;
     return by_unit(event, row);
+}
+
+bool chains_may_come_early(const struct plan *plan, const struct plan_kind *kind, const char *topic)
+{
+    for (size_t i = 0; i < plan_chain_row_count(plan); i++) {
+        const struct plan_chain_row *row = plan_chain_row(plan, i);
+        if (row->early && row->on != PLAN_CHAIN_ACCEPT && is_about(row, kind, topic)) return true;
+    }
+    return false;
 }
 
 uint64_t chains_period_end(const struct plan *plan, size_t step, uint64_t at_ms)

@@ -62,6 +62,10 @@ struct chains_change {
  * name the step that is missing, or has come. ret_change is untouched then. */
 int chains_next(const struct chains *chains, const struct chains_event *event,
                 struct chains_change *ret_change, struct error *ret_error) MUST_USE;
+/* Some row of the table lets a message of this kind and topic ("": none) come before what it needs,
+ * with a reason: of others HEADER_FLAG_EARLY says nothing, and who sends them does not set it. */
+bool chains_may_come_early(const struct plan *plan, const struct plan_kind *kind,
+                           const char *topic);
 void chains_take(struct chains *chains, const struct chains_change *change);
 /* When the period of a step that came at at_ms is over; 0: it has none. */
 uint64_t chains_period_end(const struct plan *plan, size_t step, uint64_t at_ms);

@@ -127,6 +127,26 @@ static void every_step_waits_for_every_set_of_others_as_the_table_says(void **st
     assert_true(taken > 1000 && refused > 1000);
 }
 
+/* Kinds and topics that no row lets come early have no use for the flag. */
+static void what_may_not_come_early_is_known(void **state)
+{
+    const struct scene *scene = *state;
+    static const struct {
+        const char *kind, *topic;
+        bool early;
+    } rows[] = {{"handoff.victim", "", true},          {"handoff.medical", "request", true},
+                {"handoff.medical", "result", false},  {"handoff.medical", "", false},
+                {"handoff.settlement", "", true},      {"handoff.reunion", "", true},
+                {"lead.street-minor", "", false},      {"receipt.accepted", "", false},
+                {"handoff.kin-notice", "publish", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct plan_kind *kind = plan_kind_find(scene->plan, rows[i].kind);
+        assert_non_null(kind);
+        if (chains_may_come_early(scene->plan, kind, rows[i].topic) != rows[i].early)
+            fail_msg("%s %s", rows[i].kind, rows[i].topic);
+    }
+}
+
 /* The flag says that a section states why: there must be a field for it, for no copy to read. */
 static void what_may_come_early_has_room_for_its_reason(void **state)
 {
@@ -690,6 +710,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scene_test(every_step_waits_for_every_set_of_others_as_the_table_says),
+        scene_test(what_may_not_come_early_is_known),
         scene_test(what_may_come_early_has_room_for_its_reason),
         scene_test(no_report_waits_for_a_step),
         scene_test(order_is_by_the_times_stated),
