@@ -109,8 +109,8 @@ static bool past_alert(const struct api_draft *draft, uint64_t until_ms, uint64_
 }
 
 /* A reason for coming early says something of a message that has something to come before. */
-static int check_early(const struct agent *agent, const struct api_draft *draft, const char *section,
-                       struct error *ret_error)
+static int check_early(const struct agent *agent, const struct api_draft *draft,
+                       const char *section, struct error *ret_error)
 {
     char field[ERROR_FIELD_LEN_MAX + 1];
     const char *topic = draft->draft.topic ? draft->draft.topic : "";

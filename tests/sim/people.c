@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/check.h"
+#include "proto/plan/chains.h"
 #include "proto/plan/lifecycle.h"
 #include "tests/sim/town.h"
 
@@ -191,7 +192,9 @@ static void act_on(struct unit *unit, const struct item *item, const struct item
     if ((kind->act == PLAN_ACT_LINK || random_below(&town->people, 20) == 0) && others->count)
         letter.draft.other = others->all[random_below(&town->people, others->count)].thread;
     letter.draft.parent = item->id;
-    if (random_below(&town->people, 4) == 0) letter.draft.flags = LEADBUS_DRAFT_EARLY;
+    const char *topic = letter.draft.topic ? letter.draft.topic : "";
+    if (random_below(&town->people, 4) == 0 && chains_may_come_early(plan, kind, topic))
+        letter.draft.flags = LEADBUS_DRAFT_EARLY;
     send(unit, &letter.draft, kind->exempt);
 }
 

@@ -134,10 +134,14 @@ static void what_may_not_come_early_is_known(void **state)
     static const struct {
         const char *kind, *topic;
         bool early;
-    } rows[] = {{"handoff.victim", "", true},          {"handoff.medical", "request", true},
-                {"handoff.medical", "result", false},  {"handoff.medical", "", false},
-                {"handoff.settlement", "", true},      {"handoff.reunion", "", true},
-                {"lead.street-minor", "", false},      {"receipt.accepted", "", false},
+    } rows[] = {{"handoff.victim", "", true},
+                {"handoff.medical", "request", true},
+                {"handoff.medical", "result", false},
+                {"handoff.medical", "", false},
+                {"handoff.settlement", "", true},
+                {"handoff.reunion", "", true},
+                {"lead.street-minor", "", false},
+                {"receipt.accepted", "", false},
                 {"handoff.kin-notice", "publish", false}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct plan_kind *kind = plan_kind_find(scene->plan, rows[i].kind);

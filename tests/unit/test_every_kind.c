@@ -159,7 +159,9 @@ static void send(struct message *message, const struct message *parent)
         .sections = sections,
         .section_count = kind->section_count,
         /* what other kinds should come before is not sent here */
-        .flags = kind->family == PLAN_FAMILY_HANDOFF ? LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY : 0};
+        .flags = chains_may_come_early(fake.district->plan, kind, message->topic)
+                     ? LEADBUS__HEADER_FLAG__HEADER_FLAG_EARLY
+                     : 0};
     memset(&thread, 0, sizeof thread);
     thread_init(&thread, message->id);
     int r = engine_route(sender->engine, &draft, fake.district->now_ms, &expected.route, &query,
