@@ -1,5 +1,6 @@
 #include "proto/attachment.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,7 +141,7 @@ void attachment_sealer_init(
     sealer->plain = malloc(LIMIT_CHUNK_PLAIN_BYTES);
     sealer->chunk = malloc(LIMIT_CHUNK_BYTES_MAX);
     CHECK(sealer->plain != NULL && sealer->chunk != NULL);
-    crypto_hash_sha256_init(&sealer->hash);
+    sha256_begin(&sealer->hash);
 }
 
 void attachment_sealer_fini(struct attachment_sealer *sealer)
@@ -197,7 +198,7 @@ int attachment_sealer_add(struct attachment_sealer *sealer, struct bytes piece,
                          LIMIT_ATTACHMENT_BYTES_MAX);
     if (piece.len == 0) return 0;
     sealer->size += piece.len;
-    crypto_hash_sha256_update(&sealer->hash, piece.data, piece.len);
+    sha256_add(&sealer->hash, piece);
     return add(sealer, piece.data, piece.len, ret_error);
 }
 
@@ -213,7 +214,7 @@ int attachment_sealer_end(struct attachment_sealer *sealer, struct attachment_se
     if (r == 0) r = emit_chunk(sealer, true, ret_error);
     if (r != 0) return r;
     CHECK(sealer->number == attachment_chunk_count(sealed.stream_len));
-    crypto_hash_sha256_final(&sealer->hash, sealed.sha256);
+    sha256_end(&sealer->hash, sealed.sha256);
     attachment_root(buf_bytes(&sealer->leaves), sealed.root);
     *ret = sealed;
     return 0;

@@ -14,7 +14,6 @@
 #ifndef PROTO_ATTACHMENT_H
 #define PROTO_ATTACHMENT_H
 
-#include <sodium.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -65,13 +64,13 @@ struct attachment_sealer {
     int (*emit)(void *ctx, uint64_t number, struct bytes chunk, struct error *ret_error);
     void *ctx;
     uint8_t key[SUITE_KEY_LEN];
-    uint64_t size;                 /* of the file so far */
-    uint64_t number;               /* of the next chunk */
-    size_t filled;                 /* bytes of it that are here */
-    uint8_t *plain;                /* a chunk */
-    uint8_t *chunk;                /* the same, encrypted */
-    struct buf leaves;             /* of the chunks emitted */
-    crypto_hash_sha256_state hash; /* over the file */
+    uint64_t size;            /* of the file so far */
+    uint64_t number;          /* of the next chunk */
+    size_t filled;            /* bytes of it that are here */
+    uint8_t *plain;           /* a chunk */
+    uint8_t *chunk;           /* the same, encrypted */
+    struct buf leaves;        /* of the chunks emitted */
+    struct sha256_state hash; /* over the file */
 };
 
 struct attachment_sealed {

@@ -1,20 +1,20 @@
 #include "proto/merkle.h"
 
-#include <sodium.h>
 #include <string.h>
 
 #include "proto/base/check.h"
+#include "proto/sha256.h"
 
 static const uint8_t leaf_prefix = 0x00;
 static const uint8_t node_prefix = 0x01;
 
 void merkle_leaf_hash(struct bytes record, uint8_t ret_hash[static 32])
 {
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, &leaf_prefix, 1);
-    if (record.len > 0) crypto_hash_sha256_update(&state, record.data, record.len);
-    crypto_hash_sha256_final(&state, ret_hash);
+    struct sha256_state state;
+    sha256_begin(&state);
+    sha256_add(&state, bytes_of(&leaf_prefix, 1));
+    sha256_add(&state, record);
+    sha256_end(&state, ret_hash);
 }
 
 void merkle_node_hash(const uint8_t left[static 32], const uint8_t right[static 32],
@@ -24,12 +24,12 @@ void merkle_node_hash(const uint8_t left[static 32], const uint8_t right[static 
     input[0] = node_prefix;
     memcpy(input + 1, left, 32);
     memcpy(input + 33, right, 32);
-    crypto_hash_sha256(ret_hash, input, sizeof input);
+    sha256(bytes_of(input, sizeof input), ret_hash);
 }
 
 void merkle_empty_root(uint8_t ret_root[static 32])
 {
-    crypto_hash_sha256(ret_root, (const uint8_t *)"", 0);
+    sha256((struct bytes){0}, ret_root);
 }
 
 void merkle_frontier_init(struct merkle_frontier *ret_frontier)

@@ -6,6 +6,7 @@
 
 #include "proto/base/check.h"
 #include "proto/line.h"
+#include "proto/sha256.h"
 
 static const char line_start[] = "\xe2\x80\x94 "; /* em dash and space */
 
@@ -50,14 +51,14 @@ bool note_name_valid(struct bytes name)
 static void key_id(struct bytes name, uint8_t type, const uint8_t public_key[static 32],
                    uint8_t ret_id[static KEY_ID_LEN])
 {
-    uint8_t hash[crypto_hash_sha256_BYTES];
+    uint8_t hash[SHA256_LEN];
     const uint8_t middle[2] = {'\n', type};
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, name.data, name.len);
-    crypto_hash_sha256_update(&state, middle, sizeof middle);
-    crypto_hash_sha256_update(&state, public_key, 32);
-    crypto_hash_sha256_final(&state, hash);
+    struct sha256_state state;
+    sha256_begin(&state);
+    sha256_add(&state, name);
+    sha256_add(&state, bytes_of(middle, sizeof middle));
+    sha256_add(&state, bytes_of(public_key, 32));
+    sha256_end(&state, hash);
     memcpy(ret_id, hash, KEY_ID_LEN);
 }
 

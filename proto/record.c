@@ -139,6 +139,34 @@ int message_decode(const ProtobufCMessageDescriptor *descriptor, struct bytes in
     return result;
 }
 
+/* A varint at *at; false: none that fits. */
+static bool varint(struct bytes input, size_t *at, uint64_t *ret)
+{
+    *ret = 0;
+    for (unsigned shift = 0; shift < 64 && *at < input.len; shift += 7) {
+        uint8_t byte = input.data[(*at)++];
+        *ret |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) return true;
+    }
+    return false;
+}
+
+bool message_peek(struct bytes message, unsigned number, struct bytes *ret_field)
+{
+    enum { VARINT = 0, LENGTH = 2 };
+    size_t at = 0;
+    uint64_t tag, value;
+    while (varint(message, &at, &tag) && varint(message, &at, &value)) {
+        if ((tag & 7) == VARINT) continue;
+        if ((tag & 7) != LENGTH || value > message.len - at)
+            return false; /* the schema has no other kinds */
+        *ret_field = bytes_of(message.data + at, (size_t)value);
+        if (tag >> 3 == number) return true;
+        at += (size_t)value;
+    }
+    return false;
+}
+
 int record_encode(const Leadbus__Record *record, struct buf *ret_bytes, struct error *ret_error)
 {
     size_t len = leadbus__record__get_packed_size(record);

@@ -40,6 +40,9 @@ void message_encode(const ProtobufCMessage *message, struct buf *ret_bytes);
 int message_decode(const ProtobufCMessageDescriptor *descriptor, struct bytes input,
                    struct arena *arena, const ProtobufCMessage **ret,
                    struct error *ret_error) MUST_USE;
+/* The first field `number` that is bytes or a message, without decoding anything else: for who
+ * reads a million and wants few. False: it is not there, or this is no protobuf message. */
+bool message_peek(struct bytes message, unsigned number, struct bytes *ret_field);
 
 /* One frame of the wire: version 1 and a known body. E_BAD_FORM, E_TOO_LARGE, E_UNKNOWN_FIELD,
  * E_VERSION_UNSUPPORTED. */

@@ -5,57 +5,9 @@
 
 #include "proto/base/check.h"
 
-enum { EXPAND_LEN_MAX = 255 * SUITE_HASH_LEN, LABEL_LEN_MAX = 63 };
+enum { LABEL_LEN_MAX = 63 };
 
 static const uint8_t zero_nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
-
-void sha256(struct bytes input, uint8_t ret_hash[32])
-{
-    crypto_hash_sha256(ret_hash, input.data, input.len);
-}
-
-void sha256_labelled(const char *label, struct bytes input, uint8_t ret_hash[32])
-{
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, (const uint8_t *)label, strlen(label) + 1);
-    crypto_hash_sha256_update(&state, input.data, input.len);
-    crypto_hash_sha256_final(&state, ret_hash);
-}
-
-/* HMAC-SHA-256 of up to three pieces, which is all that HKDF needs. */
-static void hmac(struct bytes key, struct bytes a, struct bytes b, struct bytes c, uint8_t ret[32])
-{
-    crypto_auth_hmacsha256_state state;
-    crypto_auth_hmacsha256_init(&state, key.data, key.len);
-    crypto_auth_hmacsha256_update(&state, a.data, a.len);
-    crypto_auth_hmacsha256_update(&state, b.data, b.len);
-    crypto_auth_hmacsha256_update(&state, c.data, c.len);
-    crypto_auth_hmacsha256_final(&state, ret);
-    sodium_memzero(&state, sizeof state);
-}
-
-static void suite1_extract(struct bytes salt, struct bytes secret, uint8_t ret_prk[SUITE_KEY_LEN])
-{
-    hmac(salt, secret, (struct bytes){0}, (struct bytes){0}, ret_prk);
-}
-
-static void suite1_expand(const uint8_t prk[SUITE_KEY_LEN], struct bytes info, uint8_t *ret_key,
-                          size_t len)
-{
-    CHECK(len <= EXPAND_LEN_MAX);
-    uint8_t block[SUITE_HASH_LEN];
-    struct bytes previous = {0};
-    size_t done = 0;
-    for (uint8_t counter = 1; done < len; counter++) {
-        hmac(bytes_of(prk, SUITE_KEY_LEN), previous, info, bytes_of(&counter, 1), block);
-        size_t taken = len - done < sizeof block ? len - done : sizeof block;
-        memcpy(ret_key + done, block, taken);
-        done += taken;
-        previous = bytes_of(block, sizeof block);
-    }
-    sodium_memzero(block, sizeof block);
-}
 
 static int suite1_agree(const uint8_t secret[SUITE_KEY_LEN],
                         const uint8_t public_key[SUITE_PUBLIC_LEN],
@@ -186,8 +138,8 @@ static int suite1_check_agree_key(const uint8_t public_key[SUITE_PUBLIC_LEN])
 static const struct suite suite1 = {
     .number = SUITE_1,
     .hash = sha256,
-    .extract = suite1_extract,
-    .expand = suite1_expand,
+    .extract = sha256_hkdf_extract,
+    .expand = sha256_hkdf_expand,
     .agree = suite1_agree,
     .public_of = suite1_public_of,
     .seal = suite1_seal,

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "proto/base/bytes.h"
+#include "proto/sha256.h"
 
 enum {
     SUITE_1 = 1,
@@ -57,12 +58,6 @@ struct suite {
 
 /* NULL: no such suite (E_SUITE_UNSUPPORTED for the caller). */
 const struct suite *suite_find(uint32_t number);
-
-/* SHA-256, the hash of journals and manifests whatever the suite. */
-void sha256(struct bytes input, uint8_t ret_hash[32]);
-/* SHA-256 over a zero-terminated label (its zero included) and the bytes: every domain-separated
- * hash of the bus. */
-void sha256_labelled(const char *label, struct bytes input, uint8_t ret_hash[32]);
 
 /* Ed25519 over label || 0x00 || SHA256(body): hello, ack, epoch, rewrap, request.
  * E_SIGNATURE_INVALID. */

@@ -1,5 +1,4 @@
 /* The state's digest: SHA-256 over a serialisation that names no slot and follows no map. */
-#include <sodium.h>
 #include <string.h>
 
 #include "broker/core/core_inner.h"
@@ -8,14 +7,14 @@ enum { DIGEST_CHUNK_BYTES = 16384 };
 
 struct digest {
     uint32_t rules;
-    crypto_hash_sha256_state hash;
+    struct sha256_state hash;
     struct buf buf;
 };
 
 static void digest_flush(struct digest *digest, size_t above)
 {
     if (digest->buf.len <= above) return;
-    crypto_hash_sha256_update(&digest->hash, digest->buf.data, digest->buf.len);
+    sha256_add(&digest->hash, buf_bytes(&digest->buf));
     buf_reset(&digest->buf);
 }
 
@@ -281,13 +280,13 @@ void core_digest_by(const struct core *core, uint32_t rules, uint8_t ret_digest[
     struct digest digest;
     memset(&digest, 0, sizeof digest);
     digest.rules = rules;
-    crypto_hash_sha256_init(&digest.hash);
+    sha256_begin(&digest.hash);
     digest_head(core, &digest);
     digest_units(core, &digest);
     digest_senders(core, &digest);
     digest_threads(core, &digest);
     digest_rewraps(core, &digest);
     digest_flush(&digest, 0);
-    crypto_hash_sha256_final(&digest.hash, ret_digest);
+    sha256_end(&digest.hash, ret_digest);
     buf_fini(&digest.buf);
 }

@@ -157,6 +157,14 @@ static int count_day(struct opening *opening, const Leadbus__Record *record, uin
     return 0;
 }
 
+/* Most envelopes name no files, and need not be read for it. */
+static bool names_attachments(struct bytes record)
+{
+    struct bytes accepted, manifest, attachment;
+    return message_peek(record, LEADBUS__RECORD__WHAT_ACCEPTED, &accepted) &&
+           message_peek(accepted, 4, &manifest) && message_peek(manifest, 2, &attachment);
+}
+
 /* An envelope that is in the journal: what it names is no longer on its way, and counts in its
  * sender's day. */
 static int settle_uploads(struct opening *opening, struct bytes bytes)
@@ -195,7 +203,7 @@ static int fold_one(void *ctx, uint64_t index, struct bytes bytes, struct bytes 
     int code = 0;
     if (field == 4) code = rebuild_bundle(opening, index, bytes, &bundle);
     if (!code) code = core_apply(opening->core, index, bytes, bundle, NULL, opening->error);
-    if (code || field != 7) return code;
+    if (code || field != 7 || !names_attachments(bytes)) return code;
     bool fresh = core_time_ms(opening->core) + DAY_MS > opening->began_ms;
     return fresh || index >= opening->uploads_from ? settle_uploads(opening, bytes) : 0;
 }

@@ -1,10 +1,10 @@
 #include "clients/agent/print.h"
 
-#include <sodium.h>
 #include <stdio.h>
 
 #include "clients/agent/html.h"
 #include "clients/agent/print_inner.h"
+#include "proto/sha256.h"
 
 static const char style[] =
     "@page{size:A4;margin:12mm 16mm}"
@@ -101,7 +101,7 @@ void print_policy(char ret_policy[PRINT_POLICY_LEN])
     static const char behind[] = "'; base-uri 'none'; form-action 'none'";
     struct buf hash = {0};
     uint8_t digest[32];
-    crypto_hash_sha256(digest, (const uint8_t *)style, sizeof style - 1);
+    sha256(bytes_of(style, sizeof style - 1), digest);
     base64_append(&hash, bytes_of(digest, 32));
     (void)snprintf(ret_policy, PRINT_POLICY_LEN, "%s%.*s%s", before, (int)hash.len,
                    (const char *)hash.data, behind);

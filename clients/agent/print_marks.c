@@ -1,5 +1,4 @@
 /* The marks of a page, and what the journal has of a message. */
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "proto/merkle.h"
 #include "proto/payload/codes.h"
 #include "proto/plan/day.h"
+#include "proto/sha256.h"
 #include "proto/tlogproof.h"
 
 /* ---- parts of a page ----------------------------------------------------------------------------
@@ -82,7 +82,7 @@ void print_time(uint64_t ms, char ret_text[PRINT_TIME_LEN])
 static void sha256_hex(const void *data, size_t len, char ret[65])
 {
     uint8_t hash[32];
-    crypto_hash_sha256(hash, data, len);
+    sha256(bytes_of(data, len), hash);
     hex_encode(bytes_of(hash, 32), ret);
 }
 

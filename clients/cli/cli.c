@@ -12,6 +12,7 @@
 #include "clients/cli/progress.h"
 #include "proto/host/file.h"
 #include "proto/payload/payload_json.h"
+#include "proto/sha256.h"
 
 void cli_global_rows(struct cli *cli, struct options_row *ret_rows)
 {
@@ -149,9 +150,9 @@ struct exchange {
     const char *content_type; /* of what is sent; NULL: nothing is */
     const char *body;         /* or: */
     FILE *from;
-    int64_t from_len;              /* -1: to its end, whatever that is */
-    FILE *to;                      /* of a good answer; NULL: collected in `answer` */
-    crypto_hash_sha256_state hash; /* over what went there */
+    int64_t from_len;         /* -1: to its end, whatever that is */
+    FILE *to;                 /* of a good answer; NULL: collected in `answer` */
+    struct sha256_state hash; /* over what went there */
     struct buf answer;
     struct progress *progress; /* NULL: an answer is expected at once */
     CURL *curl;
@@ -164,7 +165,7 @@ static size_t take_answer(char *data, size_t size, size_t count, void *ctx)
     long status = 0;
     curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
     if (exchange->to && status == 200) {
-        crypto_hash_sha256_update(&exchange->hash, (const uint8_t *)data, len);
+        sha256_add(&exchange->hash, bytes_of(data, len));
         return fwrite(data, 1, len, exchange->to);
     }
     if (exchange->answer.len + len > CLI_ANSWER_BYTES_MAX) return 0;
@@ -373,7 +374,7 @@ int cli_download(struct cli *cli, const char *path, const char *label, uint64_t 
     json_t *answer = NULL;
     long http = 0;
     struct exchange exchange = {.method = "GET", .path = path, .to = to, .progress = &progress};
-    crypto_hash_sha256_init(&exchange.hash);
+    sha256_begin(&exchange.hash);
     progress_begin(&progress, label, len, cli->json || to == stdout);
     int status = run_exchange(cli, &exchange, ret_error);
     if (!status) {
@@ -383,7 +384,7 @@ int cli_download(struct cli *cli, const char *path, const char *label, uint64_t 
             status = error_set(ret_error, E_BAD_FORM, cli->agent, "HTTP %ld", http);
         json_decref(answer);
     }
-    if (!status) crypto_hash_sha256_final(&exchange.hash, ret_sha256);
+    if (!status) sha256_end(&exchange.hash, ret_sha256);
     buf_wipe_fini(&exchange.answer);
     return status;
 }

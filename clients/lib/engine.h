@@ -34,6 +34,7 @@
 #include "proto/note.h"
 #include "proto/record.h"
 #include "proto/schema/payload.pb-c.h"
+#include "proto/sha256.h"
 
 /* The time and 32 fresh random bytes of one call; everything random inside is drawn from these. */
 struct moment {
@@ -127,7 +128,7 @@ enum engine_transfer_state {
 enum { ENGINE_TRANSFER_WINDOW = 2 };
 struct engine_check {
     struct engine_file file;
-    crypto_hash_sha256_state hash;
+    struct sha256_state hash;
     uint64_t number; /* of the chunk that is next */
     uint64_t offset; /* of the piece that is next */
     bool same;       /* it is what its sender signed */

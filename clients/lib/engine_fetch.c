@@ -54,7 +54,7 @@ static int begin_check(struct engine *engine, struct moment *moment,
     if (r < 0) return no_room(engine, moment, transfer, &why);
     transfer->check = calloc(1, sizeof *transfer->check);
     CHECK(transfer->check != NULL);
-    crypto_hash_sha256_init(&transfer->check->hash);
+    sha256_begin(&transfer->check->hash);
     r = engine_file_open(engine, &transfer->row, &transfer->check->file, &why);
     transfer->state = TRANSFER_CHECKING;
     return r < 0 ? give_up(engine, moment, transfer, false, &why, ret_error) : 0;
@@ -162,7 +162,7 @@ static int refuse_file(struct engine *engine, struct moment *moment,
 static int check_hash(struct engine_check *check, struct error *ret_error)
 {
     uint8_t hash[32];
-    crypto_hash_sha256_final(&check->hash, hash);
+    sha256_end(&check->hash, hash);
     if (memcmp(hash, check->file.sha256, 32) == 0) return 0;
     return error_say(ret_error, E_CHUNK_INVALID, "sha256", "不是发送方所述的文件",
                      "not the file that the sender names");
@@ -204,7 +204,7 @@ static int check_step(struct engine *engine, struct moment *moment,
     uint32_t number = (uint32_t)check->number++;
     int r = engine_file_read(&check->file, number, plain, &len, &why);
     bool read = r == 0;
-    if (read) crypto_hash_sha256_update(&check->hash, plain, len);
+    if (read) sha256_add(&check->hash, bytes_of(plain, len));
     if (read && len > 0 && engine->options.examine_attachment)
         r = engine->options.examine_attachment(engine->options.ctx, &check->file, check->offset,
                                                bytes_of(plain, len), &why);

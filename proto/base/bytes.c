@@ -30,7 +30,7 @@ void buf_reset(struct buf *buf)
     buf->len = 0;
 }
 
-uint8_t *buf_grow(struct buf *buf, size_t len)
+uint8_t *buf_grow_more(struct buf *buf, size_t len)
 {
     CHECK(len <= SIZE_MAX / 2 - buf->len);
     if (buf->len + len > buf->cap) {
@@ -46,12 +46,6 @@ uint8_t *buf_grow(struct buf *buf, size_t len)
     return start;
 }
 
-void buf_append(struct buf *buf, const void *data, size_t len)
-{
-    if (len == 0) return;
-    memcpy(buf_grow(buf, len), data, len);
-}
-
 void buf_append_bytes(struct buf *buf, struct bytes bytes)
 {
     buf_append(buf, bytes.data, bytes.len);
@@ -60,26 +54,6 @@ void buf_append_bytes(struct buf *buf, struct bytes bytes)
 void buf_append_str(struct buf *buf, const char *text)
 {
     buf_append(buf, text, strlen(text));
-}
-
-void buf_append_u8(struct buf *buf, uint8_t value)
-{
-    buf_append(buf, &value, 1);
-}
-
-void buf_append_u16(struct buf *buf, uint16_t value)
-{
-    store_u16(buf_grow(buf, 2), value);
-}
-
-void buf_append_u32(struct buf *buf, uint32_t value)
-{
-    store_u32(buf_grow(buf, 4), value);
-}
-
-void buf_append_u64(struct buf *buf, uint64_t value)
-{
-    store_u64(buf_grow(buf, 8), value);
 }
 
 void buf_append_prefixed(struct buf *buf, struct bytes bytes)
@@ -101,39 +75,6 @@ void buf_printf(struct buf *buf, const char *format, ...)
     vsnprintf(start, (size_t)len + 1, format, args);
     va_end(args);
     buf->len -= 1;
-}
-
-uint16_t load_u16(const uint8_t *data)
-{
-    return (uint16_t)((unsigned)data[0] << 8 | data[1]);
-}
-
-uint32_t load_u32(const uint8_t *data)
-{
-    return (uint32_t)load_u16(data) << 16 | load_u16(data + 2);
-}
-
-uint64_t load_u64(const uint8_t *data)
-{
-    return (uint64_t)load_u32(data) << 32 | load_u32(data + 4);
-}
-
-void store_u16(uint8_t *data, uint16_t value)
-{
-    data[0] = (uint8_t)(value >> 8);
-    data[1] = (uint8_t)value;
-}
-
-void store_u32(uint8_t *data, uint32_t value)
-{
-    store_u16(data, (uint16_t)(value >> 16));
-    store_u16(data + 2, (uint16_t)value);
-}
-
-void store_u64(uint8_t *data, uint64_t value)
-{
-    store_u32(data, (uint32_t)(value >> 32));
-    store_u32(data + 4, (uint32_t)value);
 }
 
 void hex_encode(struct bytes bytes, char *ret_text)

@@ -1,6 +1,5 @@
 #include "tests/sim/history.h"
 
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "proto/envelope.h"
 #include "proto/record.h"
 #include "proto/schema/wire.pb-c.h"
+#include "proto/sha256.h"
 #include "tests/sim/town.h"
 
 struct history {
@@ -21,7 +21,7 @@ struct history {
     struct map heads_of, receipts_of; /* by size; by H */
     struct map acked_of;              /* by unit and lane: position */
     struct history_failure failure;
-    crypto_hash_sha256_state digest;
+    struct sha256_state digest;
     struct arena arena;
 };
 
@@ -38,7 +38,7 @@ struct history *history_new(struct town *town, bool loud)
     map_init(&history->receipts_of, 32, map_key);
     map_init(&history->heads_of, 8, map_key);
     map_init(&history->acked_of, 8, map_key);
-    crypto_hash_sha256_init(&history->digest);
+    sha256_begin(&history->digest);
     arena_init(&history->arena, (size_t)LIMIT_FRAME_BYTES_MAX * 4);
     return history;
 }
@@ -70,7 +70,7 @@ void history_free(struct history *history)
 
 static void mix(struct history *history, const void *data, size_t len)
 {
-    crypto_hash_sha256_update(&history->digest, data, len);
+    sha256_add(&history->digest, bytes_of(data, len));
 }
 
 static void mix_u64(struct history *history, uint64_t value)
@@ -115,8 +115,8 @@ const struct history_failure *history_failure(const struct history *history)
 
 void history_digest(const struct history *history, uint8_t ret_digest[32])
 {
-    crypto_hash_sha256_state state = history->digest;
-    crypto_hash_sha256_final(&state, ret_digest);
+    struct sha256_state state = history->digest;
+    sha256_end(&state, ret_digest);
 }
 
 const struct history_lists *history_lists(const struct history *history)
