@@ -71,8 +71,10 @@ static void apply_configured(struct core *core, const struct core_folding *foldi
 }
 
 static int apply(struct core *core, const struct core_folding *folding,
-                 const Leadbus__Record *record, struct trust_bundle **take, struct error *ret_error)
+                 const struct core_decoded *decoded, struct trust_bundle **take,
+                 struct error *ret_error)
 {
+    const Leadbus__Record *record = decoded->record;
     switch (record->what_case) {
     case LEADBUS__RECORD__WHAT_GENESIS:
         return apply_genesis(core, folding, record->genesis, ret_error);
@@ -83,7 +85,7 @@ static int apply(struct core *core, const struct core_folding *folding,
         return 0;
     case LEADBUS__RECORD__WHAT_STARTED: return 0;
     case LEADBUS__RECORD__WHAT_ACCEPTED:
-        return core_apply_accepted(core, folding, record->accepted, ret_error);
+        return core_apply_accepted(core, folding, decoded, ret_error);
     case LEADBUS__RECORD__WHAT_ACKNOWLEDGED:
         return core_apply_ack(core, folding, record->acknowledged, ret_error);
     case LEADBUS__RECORD__WHAT_KEY_PUBLISHED:
@@ -114,17 +116,39 @@ static int check_record(const struct core *core, uint64_t index, const Leadbus__
     return 0;
 }
 
+int core_decode(struct bytes record, struct arena *arena, struct core_decoded *ret,
+                struct error *ret_error)
+{
+    *ret = (struct core_decoded){.bytes = record};
+    int r = record_decode(record, arena, &ret->record, ret_error);
+    if (r != 0 || ret->record->what_case != LEADBUS__RECORD__WHAT_ACCEPTED) return r;
+    const ProtobufCMessage *message;
+    struct bytes header = core_binary(ret->record->accepted->header);
+    r = message_decode(&leadbus__header__descriptor, header, arena, &message, ret_error);
+    if (r != 0) return r;
+    ret->header = (const Leadbus__Header *)message;
+    envelope_header_hash(header, ret->hash);
+    return 0;
+}
+
+static int apply_decoded(struct core *core, struct core_folding *folding,
+                         const struct core_decoded *decoded, struct trust_bundle **take,
+                         struct error *ret_error)
+{
+    int r = check_record(core, folding->index, decoded->record, ret_error);
+    if (r != 0) return r;
+    folding->time_ms = decoded->record->time_ms;
+    folding->rules = decoded->record->rules;
+    return apply(core, folding, decoded, take, ret_error);
+}
+
 static int apply_bytes(struct core *core, struct core_folding *folding, struct trust_bundle **take,
                        struct error *ret_error)
 {
-    const Leadbus__Record *record;
+    struct core_decoded decoded;
     arena_reset(core->scratch);
-    int r = record_decode(folding->bytes, core->scratch, &record, ret_error);
-    if (r == 0) r = check_record(core, folding->index, record, ret_error);
-    if (r != 0) return r;
-    folding->time_ms = record->time_ms;
-    folding->rules = record->rules;
-    return apply(core, folding, record, take, ret_error);
+    int r = core_decode(folding->bytes, core->scratch, &decoded, ret_error);
+    return r != 0 ? r : apply_decoded(core, folding, &decoded, take, ret_error);
 }
 
 /* Is it what was admitted last, and is the state still that which it was admitted on? */
@@ -143,6 +167,26 @@ static int apply_admitted(struct core *core, struct core_folding *folding, struc
     return core_apply_letter(core, folding, &core->admitted->letter, ret_error);
 }
 
+/* After the fold: `r` is its result, `error` what it said. */
+static int settle(struct core *core, const struct core_folding *folding, int r,
+                  const struct error *error, struct error *ret_error)
+{
+    if (r != 0) {
+        core->broken = true;
+        if (error->code == E_JOURNAL_CORRUPT) {
+            if (ret_error) *ret_error = *error;
+            return E_JOURNAL_CORRUPT;
+        }
+        return error_set(ret_error, E_JOURNAL_CORRUPT, error->field, "record %llu: %.200s",
+                         (unsigned long long)folding->index, error->detail);
+    }
+    core->time_ms = folding->time_ms;
+    core->rules = folding->rules;
+    core->size = folding->index + 1;
+    core_due_settle(core);
+    return 0;
+}
+
 int core_apply(struct core *core, uint64_t index, struct bytes record,
                struct trust_bundle *take_bundle, struct core_effects *effects,
                struct error *ret_error)
@@ -154,18 +198,19 @@ int core_apply(struct core *core, uint64_t index, struct bytes record,
     int r = is_admitted(core, &folding) ? apply_admitted(core, &folding, &error)
                                         : apply_bytes(core, &folding, &take_bundle, &error);
     trust_bundle_free(take_bundle);
-    if (r != 0) {
-        core->broken = true;
-        if (error.code == E_JOURNAL_CORRUPT) {
-            if (ret_error) *ret_error = error;
-            return E_JOURNAL_CORRUPT;
-        }
-        return error_set(ret_error, E_JOURNAL_CORRUPT, error.field, "record %llu: %.200s",
-                         (unsigned long long)index, error.detail);
-    }
-    core->time_ms = folding.time_ms;
-    core->rules = folding.rules;
-    core->size = index + 1;
-    core_due_settle(core);
-    return 0;
+    return settle(core, &folding, r, &error, ret_error);
+}
+
+int core_apply_decoded(struct core *core, uint64_t index, const struct core_decoded *decoded,
+                       struct trust_bundle *take_bundle, struct core_effects *effects,
+                       struct error *ret_error)
+{
+    CHECK(!core->broken);
+    CHECK(index == core->size);
+    struct error error = {0};
+    struct core_folding folding = {.index = index, .bytes = decoded->bytes, .effects = effects};
+    arena_reset(core->scratch);
+    int r = apply_decoded(core, &folding, decoded, &take_bundle, &error);
+    trust_bundle_free(take_bundle);
+    return settle(core, &folding, r, &error, ret_error);
 }

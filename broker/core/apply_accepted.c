@@ -167,20 +167,13 @@ static int check_new(const struct core *core, const struct core_folding *folding
 }
 
 int core_apply_accepted(struct core *core, const struct core_folding *folding,
-                        const Leadbus__Accepted *accepted, struct error *ret_error)
+                        const struct core_decoded *decoded, struct error *ret_error)
 {
-    const ProtobufCMessage *decoded = NULL;
-    struct bytes header = core_binary(accepted->header);
     struct core_letter letter;
-    uint8_t hash[32];
-    int r =
-        message_decode(&leadbus__header__descriptor, header, core->scratch, &decoded, ret_error);
-    if (r != 0) return r;
-    sha256_labelled("leadbus/1 header", header, hash);
-    const Leadbus__Header *head = (const Leadbus__Header *)decoded;
-    r = core_letter_begin(core, head, hash, &letter, ret_error);
+    int r = core_letter_begin(core, decoded->header, decoded->hash, &letter, ret_error);
     if (r == 0)
-        r = core_letter_read(core, head, folding->time_ms, folding->rules, &letter, ret_error);
+        r = core_letter_read(core, decoded->header, folding->time_ms, folding->rules, &letter,
+                             ret_error);
     if (r == 0) r = check_new(core, folding, &letter, ret_error);
     return r != 0 ? r : core_apply_letter(core, folding, &letter, ret_error);
 }

@@ -135,6 +135,23 @@ int core_apply(struct core *core, uint64_t index, struct bytes record,
                struct trust_bundle *take_bundle, struct core_effects *effects,
                struct error *ret_error) MUST_USE;
 
+/* The part of folding that asks no state, for who reads a journal ahead on another thread: the
+ * record and, of an accepted one, its header with its hash. Borrows from arena and record.
+ * E_BAD_FORM, E_UNKNOWN_FIELD, E_TOO_LARGE: core_apply of the same bytes says E_JOURNAL_CORRUPT,
+ * with the reason. */
+struct core_decoded {
+    struct bytes bytes; /* of the record */
+    const Leadbus__Record *record;
+    const Leadbus__Header *header; /* NULL: not an accepted one */
+    uint8_t hash[SUITE_HASH_LEN];
+};
+int core_decode(struct bytes record, struct arena *arena, struct core_decoded *ret,
+                struct error *ret_error) MUST_USE;
+/* core_apply of what core_decode gave, which is borrowed until it returns. */
+int core_apply_decoded(struct core *core, uint64_t index, const struct core_decoded *decoded,
+                       struct trust_bundle *take_bundle, struct core_effects *effects,
+                       struct error *ret_error) MUST_USE;
+
 /* Rebuilds the request of a record (replay): fills *ret_request borrowing from arena and record, so
  * that admitting it again must give the same bytes. The caller checks signatures and sets
  * signature_checked/checked_key. E_BAD_FORM. */

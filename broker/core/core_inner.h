@@ -632,7 +632,7 @@ int core_apply_tick(struct core *core, const struct core_folding *folding,
 /* ---- apply_accepted.c ---------------------------------------------------------------------------
  */
 int core_apply_accepted(struct core *core, const struct core_folding *folding,
-                        const Leadbus__Accepted *accepted, struct error *ret_error);
+                        const struct core_decoded *decoded, struct error *ret_error);
 /* The same of what was read already. */
 int core_apply_letter(struct core *core, const struct core_folding *folding,
                       const struct core_letter *letter, struct error *ret_error);

@@ -5,6 +5,7 @@
 
 #include "broker/shell/clock.h"
 #include "broker/shell/disk.h"
+#include "broker/shell/reading.h"
 #include "proto/base/check.h"
 #include "proto/checkpoint.h"
 #include "proto/host/file.h"
@@ -13,7 +14,7 @@
 #include "proto/note.h"
 #include "proto/record.h"
 
-enum { DAY_MS = 24 * 3600 * 1000 };
+enum { DAY_MS = 24 * 3600 * 1000, MANIFEST_ATTACHMENTS = 2 /* a field of Manifest */ };
 
 /* While the journal is taken up. */
 struct opening {
@@ -34,20 +35,6 @@ struct opening {
 
 /* ---- folding ------------------------------------------------------------------------------------
  */
-
-/* The field number of a record's body without decoding all of it: start-up folds a million records,
- * of which a few are bundles. 0: not readable here, the core will say so. */
-static unsigned record_body_field(struct bytes record)
-{
-    size_t at = 0;
-    while (at < record.len) {
-        uint8_t tag = record.data[at++];
-        if ((tag & 7) != 0) return tag >> 3; /* the body is the first that is no number */
-        while (at < record.len && record.data[at] & 0x80) at++;
-        at++;
-    }
-    return 0;
-}
 
 /* Names of the parts, from the manifest's lines "part <name> <sha256> <length>", in order. */
 static size_t manifest_part_names(struct bytes manifest, char (*ret_names)[128], size_t cap)
@@ -73,19 +60,15 @@ static size_t manifest_part_names(struct bytes manifest, char (*ret_names)[128],
 
 /* The bundle of a record again: its manifest and root note from the record, its parts from the
  * blobs beside it. */
-static int rebuild_bundle(struct opening *opening, uint64_t index, struct bytes record_bytes,
+static int rebuild_bundle(struct opening *opening, uint64_t index,
+                          const Leadbus__BundleInstalled *installed,
                           struct trust_bundle **ret_bundle)
 {
-    struct arena arena;
-    arena_init(&arena, (size_t)LIMIT_RECORD_BYTES_MAX * 16);
-    const Leadbus__Record *record;
     struct buf contents[LIMIT_BUNDLE_PART_COUNT_MAX] = {{0}}, bytes = {0};
     char names[LIMIT_BUNDLE_PART_COUNT_MAX][128];
     Leadbus__BundlePart parts[LIMIT_BUNDLE_PART_COUNT_MAX], *list[LIMIT_BUNDLE_PART_COUNT_MAX];
     ProtobufCBinaryData root;
-    int code = record_decode(record_bytes, &arena, &record, opening->error);
-    if (code) goto out;
-    Leadbus__BundleInstalled *installed = record->bundle;
+    int code = 0;
     size_t count = manifest_part_names(bytes_of(installed->manifest.data, installed->manifest.len),
                                        names, LIMIT_BUNDLE_PART_COUNT_MAX);
     if (count != installed->n_parts) {
@@ -118,7 +101,6 @@ static int rebuild_bundle(struct opening *opening, uint64_t index, struct bytes 
 out:
     for (size_t i = 0; i < LIMIT_BUNDLE_PART_COUNT_MAX; i++) buf_fini(&contents[i]);
     buf_fini(&bytes);
-    arena_fini(&arena);
     return code;
 }
 
@@ -143,43 +125,20 @@ static int found_upload(void *ctx, const struct disk_found *found, struct error 
     return 0;
 }
 
-/* As attach_accepted did when the record was made. */
-static int count_day(struct opening *opening, const Leadbus__Record *record, uint64_t bytes,
-                     struct arena *arena)
-{
-    ProtobufCBinaryData header = record->accepted->header;
-    const ProtobufCMessage *message;
-    int code = message_decode(&leadbus__header__descriptor, bytes_of(header.data, header.len),
-                              arena, &message, opening->error);
-    if (code) return code;
-    uploads_accepted(opening->uploads, ((const Leadbus__Header *)message)->from, bytes,
-                     record->time_ms);
-    return 0;
-}
-
-/* Most envelopes name no files, and need not be read for it. */
-static bool names_attachments(struct bytes record)
-{
-    struct bytes accepted, manifest, attachment;
-    return message_peek(record, LEADBUS__RECORD__WHAT_ACCEPTED, &accepted) &&
-           message_peek(accepted, 4, &manifest) && message_peek(manifest, 2, &attachment);
-}
-
 /* An envelope that is in the journal: what it names is no longer on its way, and counts in its
- * sender's day. */
-static int settle_uploads(struct opening *opening, struct bytes bytes)
+ * sender's day, as attach_accepted did when the record was made. */
+static int settle_uploads(struct opening *opening, const struct reading_record *read)
 {
+    const Leadbus__Record *record = read->decoded.record;
+    struct bytes files,
+        encoded = bytes_of(record->accepted->manifest.data, record->accepted->manifest.len);
+    if (!message_peek(encoded, MANIFEST_ATTACHMENTS, &files)) return 0; /* most name none */
     uint64_t named = 0;
     struct arena arena;
-    const Leadbus__Record *record;
     const ProtobufCMessage *message;
     arena_init(&arena, (size_t)LIMIT_RECORD_BYTES_MAX * 16);
-    int code = record_decode(bytes, &arena, &record, opening->error);
-    if (!code)
-        code = message_decode(
-            &leadbus__manifest__descriptor,
-            bytes_of(record->accepted->manifest.data, record->accepted->manifest.len), &arena,
-            &message, opening->error);
+    int code =
+        message_decode(&leadbus__manifest__descriptor, encoded, &arena, &message, opening->error);
     const Leadbus__Manifest *manifest = code ? NULL : (const Leadbus__Manifest *)message;
     for (size_t i = 0; !code && i < manifest->n_attachments; i++) {
         ProtobufCBinaryData root = manifest->attachments[i]->root;
@@ -189,23 +148,28 @@ static int settle_uploads(struct opening *opening, struct bytes bytes)
         code = disk_settle(opening->settings->chunks, upload->root, opening->error);
         if (!code) uploads_remove(opening->uploads, upload);
     }
-    if (!code && named) code = count_day(opening, record, named, &arena);
+    if (!code && named)
+        uploads_accepted(opening->uploads, read->decoded.header->from, named, record->time_ms);
     arena_fini(&arena);
     return code;
 }
 
-static int fold_one(void *ctx, uint64_t index, struct bytes bytes, struct bytes hashes)
+static int fold_one(void *ctx, const struct reading_record *read)
 {
     struct opening *opening = ctx;
     struct trust_bundle *bundle = NULL;
-    (void)hashes;
-    unsigned field = record_body_field(bytes);
+    const Leadbus__Record *record = read->decoded.record;
+    if (!record)
+        return core_apply(opening->core, read->index, read->bytes, NULL, NULL, opening->error);
     int code = 0;
-    if (field == 4) code = rebuild_bundle(opening, index, bytes, &bundle);
-    if (!code) code = core_apply(opening->core, index, bytes, bundle, NULL, opening->error);
-    if (code || field != 7 || !names_attachments(bytes)) return code;
+    if (record->what_case == LEADBUS__RECORD__WHAT_BUNDLE)
+        code = rebuild_bundle(opening, read->index, record->bundle, &bundle);
+    if (!code)
+        code = core_apply_decoded(opening->core, read->index, &read->decoded, bundle, NULL,
+                                  opening->error);
+    if (code || record->what_case != LEADBUS__RECORD__WHAT_ACCEPTED) return code;
     bool fresh = core_time_ms(opening->core) + DAY_MS > opening->began_ms;
-    return fresh || index >= opening->uploads_from ? settle_uploads(opening, bytes) : 0;
+    return fresh || read->index >= opening->uploads_from ? settle_uploads(opening, read) : 0;
 }
 
 /* What still waits to be delivered is read once, against its stored hash: a record that the disk
@@ -461,7 +425,7 @@ static int take_up(struct opening *opening, const char *path)
     if (!code) code = check_begin(opening, size, path);
     opening->uploads_from = UINT64_MAX;
     if (!code) code = disk_scan(opening->settings->chunks, found_upload, opening, opening->error);
-    if (!code) code = store_walk(opening->store, 0, fold_one, opening, opening->error);
+    if (!code) code = reading_walk(opening->store, 0, fold_one, opening, opening->error);
     if (!code && core_size(opening->core) != size)
         code = error_say(opening->error, E_JOURNAL_CORRUPT, NULL,
                          "只有 %" PRIu64 " 条，共应 %" PRIu64 " 条",

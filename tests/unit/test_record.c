@@ -58,6 +58,25 @@ static void a_record_decodes_to_what_was_encoded(void **state)
     buf_fini(&buf);
 }
 
+/* The fields 3 (number), 4 (bytes, twice), and 70 (bytes), by hand; and each of its cuts. */
+static void a_field_is_found_without_decoding(void **state)
+{
+    static const char text[] = "\x18\x96\x01\x22\x02hi\x22\x01x\xb2\x04\x00";
+    struct bytes message = bytes_of(text, sizeof text - 1), field = {0};
+    (void)state;
+    assert_true(message_peek(message, 4, &field));
+    assert_true(bytes_equal(field, bytes_of_str("hi")));
+    assert_true(message_peek(message, 70, &field));
+    assert_int_equal(field.len, 0);
+    assert_false(message_peek(message, 3, &field));
+    assert_false(message_peek(message, 5, &field));
+    assert_false(message_peek((struct bytes){0}, 4, &field));
+    for (size_t len = 0; len < 7; len++) assert_false(message_peek(bytes_of(text, len), 4, &field));
+    assert_false(
+        message_peek(bytes_of("\x22\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01z", 12), 4, &field));
+    assert_false(message_peek(bytes_of("\x25zzzz\x22\x01z", 8), 4, &field));
+}
+
 /* Every other spelling of a record, by hand. */
 static void only_the_canonical_encoding_is_a_record(void **state)
 {
@@ -256,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_record_decodes_to_what_was_encoded, setup, teardown),
+        cmocka_unit_test(a_field_is_found_without_decoding),
         cmocka_unit_test_setup_teardown(only_the_canonical_encoding_is_a_record, setup, teardown),
         cmocka_unit_test_setup_teardown(every_cut_of_a_record_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(records_above_the_limit_are_refused_both_ways, setup,
