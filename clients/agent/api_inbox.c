@@ -77,10 +77,14 @@ static int read_place(const char *text, struct page *page, struct error *ret_err
 
 static json_t *place_text(const json_t *last)
 {
-    uint64_t due_ms = 0;
-    const json_t *leg = json_object_get(last, "leg");
-    const char *due = json_string_value(json_object_get(leg, "due_at"));
-    if (due && !codes_time_parse(due, &due_ms)) return NULL;
+    static const char *const owed[] = {"leg", "decision"};
+    uint64_t due_ms = 0, next_ms;
+    for (size_t i = 0; i < sizeof owed / sizeof *owed; i++) {
+        const json_t *one = json_object_get(last, owed[i]);
+        const char *due = json_string_value(json_object_get(one, "due_at"));
+        if (due && !codes_time_parse(due, &next_ms)) return NULL;
+        if (due && (due_ms == 0 || next_ms < due_ms)) due_ms = next_ms;
+    }
     return json_sprintf("%llu.%s.%s", (unsigned long long)due_ms,
                         json_string_value(json_object_get(last, "thread")),
                         json_string_value(json_object_get(last, "id")));

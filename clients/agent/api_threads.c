@@ -157,6 +157,17 @@ static void deletion_json(const struct agent *agent, const leadbus_thread *threa
     json_decref(sides[1]);
 }
 
+/* What waits for a decision, of whoever is to give it; nothing where nothing does. */
+static void decisions_json(const struct agent *agent, const leadbus_thread *thread, json_t *object)
+{
+    struct leadbus_decision decision;
+    json_t *list = json_array();
+    for (size_t i = 0; leadbus_thread_decision(thread, i, &decision); i++)
+        json_array_append_new(list, render_decision(agent, &decision));
+    if (json_array_size(list) > 0) json_object_set(object, "decisions", list);
+    json_decref(list);
+}
+
 bool api_thread_waits(struct agent *agent, struct http_request *request, struct http_reply *reply,
                       const uint8_t id[16], int *status, struct error *ret_error)
 {
@@ -204,6 +215,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
         json_object_set_new(reply->json, "urgency_raised",
                             json_integer(leadbus_thread_raised(thread)));
     chains_json(thread, reply->json);
+    decisions_json(agent, thread, reply->json);
     deletion_json(agent, thread, reply->json);
     json_object_set_new(reply->json, "timeline", timeline);
     json_object_set_new(reply->json, "legs", legs);

@@ -232,6 +232,8 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     json_object_set_new(object, "must_sign",
                         json_boolean(item->must_sign && signable(agent, item)));
     if (*item->leg) json_object_set_new(object, "leg", leg_json(item));
+    if (item->decision.act)
+        json_object_set_new(object, "decision", render_decision(agent, &item->decision));
     json_object_set_new(object, "proved", json_boolean(item->proved));
     if (item->type != LEADBUS_ITEM_SENT) {
         set_number(object, "lane", item->lane);

@@ -20,6 +20,8 @@ void render_set_id(json_t *object, const char *key, const uint8_t id[16]); /* no
 /* kind_zh, topic_zh, from_zh and the English ones, as far as the plan has them. */
 void render_set_names(const struct agent *agent, json_t *object, const char *kind_slug,
                       const char *topic_slug, const char *from_key);
+/* What waits for a decision; `commands` where it is this unit's. */
+json_t *render_decision(const struct agent *agent, const struct leadbus_decision *decision);
 json_t *render_error(const struct leadbus_error *error);
 json_t *render_item(const struct agent *agent, const struct leadbus_item *item);
 json_t *render_outgoing(const struct agent *agent, const struct leadbus_outgoing *outgoing);

@@ -116,6 +116,10 @@ const char *cli_time(const json_t *object, const char *key);
 /* What a leg of the API owes next and before when, in words; "" where nothing runs. Not reentrant.
  */
 const char *cli_due(const json_t *leg);
+/* What is to be decided and before when, from a decision of the API. Not reentrant. */
+const char *cli_decision(const json_t *decision);
+/* The commands that give it, a line each. Nothing where another unit decides. */
+void cli_print_commands(const json_t *decision, int indent);
 /* Who in this unit was told of a leg: "已通知值班、副班"; "" where nobody was. Not reentrant. */
 const char *cli_told(const json_t *leg);
 /* Of an alert that nobody here has signed for: since when and how often it was shown; "". Static.

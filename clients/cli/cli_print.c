@@ -64,6 +64,31 @@ const char *cli_due(const json_t *leg)
     return shown;
 }
 
+const char *cli_decision(const json_t *decision)
+{
+    static char shown[2 * DUE_TEXT_LEN];
+    char words[DUE_TEXT_LEN];
+    uint64_t due_ms = 0;
+    if (codes_time_parse(cli_get(decision, "due_at"), &due_ms))
+        due_words(cli_label(decision, "owed"), due_ms, now_ms(), i18n_lang(), words);
+    else
+        (void)snprintf(words, sizeof words, "%s%.60s", T("待", "to "), cli_label(decision, "owed"));
+    (void)snprintf(
+        shown, sizeof shown, "%s%s", words,
+        cli_true(decision, "escalated")
+            ? T("，原应答复的单位逾期，由办公室决定", "; who was asked is late: the office decides")
+            : "");
+    return shown;
+}
+
+void cli_print_commands(const json_t *decision, int indent)
+{
+    const json_t *commands = json_object_get(decision, "commands");
+    for (size_t i = 0; i < json_array_size(commands); i++)
+        printf("%*s%s %s\n", indent, "", i ? T("或", "or") : "->",
+               cli_safe(json_string_value(json_array_get(commands, i))));
+}
+
 /* The ranks with one of the results, behind words for it. */
 static void told_part(const json_t *told, const char *const results[2], const char *words,
                       char *text, size_t cap)

@@ -39,7 +39,14 @@ static const char *subject_of(const json_t *item)
 static bool is_overdue(const json_t *item)
 {
     const json_t *leg = json_object_get(item, "leg");
-    return !cli_true(leg, "done") && cli_true(leg, "overdue");
+    return (!cli_true(leg, "done") && cli_true(leg, "overdue")) ||
+           cli_true(json_object_get(item, "decision"), "overdue");
+}
+
+static bool is_open(const json_t *item)
+{
+    const json_t *leg = json_object_get(item, "leg");
+    return (leg && !cli_true(leg, "done")) || json_object_get(item, "decision");
 }
 
 /* While it waits to be signed for. */
@@ -57,19 +64,27 @@ static void print_due_row(const json_t *item)
 {
     char number[24] = "-";
     const json_t *leg = json_object_get(item, "leg");
-    const char *due = cli_due(leg);
+    const json_t *decision = json_object_get(item, "decision");
+    const char *due = leg && !cli_true(leg, "done") ? cli_due(leg) : "";
+    if (!*due && decision) due = cli_decision(decision);
     bool here = cli_number(item, "number") != 0;
     if (here) snprintf(number, sizeof number, "%lld", (long long)cli_number(item, "number"));
     i18n_pad(stdout, number, 5);
     printf(" %c ", is_overdue(item) ? '!' : ' ');
     i18n_pad(stdout, cli_safe(*due ? due : state_of(item)), 44);
     putchar(' ');
+    here = here || strcmp(cli_get(item, "type"), "sent") == 0;
     i18n_pad(stdout, here ? cli_safe(subject_of(item)) : T("原件未到", "not here yet"), 28);
     putchar(' ');
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
     printf(" %s", here ? cli_get(item, "thread") : cli_get(item, "id"));
     print_told(item);
     putchar('\n');
+    if (*cli_get(decision, "asked_at"))
+        printf(T("        %s 于 %s %s\n", "        asked by %s, %s (%s)\n"),
+               cli_safe(cli_label(decision, "from")), cli_time(decision, "asked_at"),
+               cli_safe(cli_label(decision, "asked")));
+    cli_print_commands(decision, 8);
 }
 
 static void print_row(const json_t *item)
@@ -106,8 +121,7 @@ static void print_rest(const json_t *answer, const struct wanted *wanted)
     size_t open = 0;
     size_t overdue = 0;
     for (size_t i = 0; i < json_array_size(items); i++) {
-        const json_t *leg = json_object_get(json_array_get(items, i), "leg");
-        if (leg && !cli_true(leg, "done")) open++;
+        open += is_open(json_array_get(items, i));
         overdue += is_overdue(json_array_get(items, i));
     }
     if (open) printf(T("本页待办 %zu 条", "%zu of these are left to do"), open);

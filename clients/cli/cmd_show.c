@@ -177,6 +177,23 @@ static void print_steps(const json_t *steps)
     }
 }
 
+/* Whose decision is waited for, since when and until when; of this unit, how it is given. */
+static void print_decisions(const json_t *decisions)
+{
+    if (json_array_size(decisions)) printf("%s\n", T("等待决定:", "waiting for a decision:"));
+    for (size_t i = 0; i < json_array_size(decisions); i++) {
+        const json_t *one = json_array_get(decisions, i);
+        bool own = cli_true(one, "own");
+        const char *unit = cli_label(one, "unit");
+        printf("%c ", cli_true(one, "overdue") ? '!' : ' ');
+        i18n_pad(stdout, own ? T("本单位", "this unit") : cli_safe(unit), 24);
+        printf(" %s  ", cli_safe(cli_decision(one)));
+        printf(T("（%s 于 %s %s）\n", "(asked by %s, %s: %s)\n"), cli_safe(cli_label(one, "from")),
+               cli_time(one, "asked_at"), cli_safe(cli_label(one, "asked")));
+        cli_print_commands(one, 8);
+    }
+}
+
 /* Of a stand-down: who has confirmed the deletion, then who has not. */
 static void print_deletion(const json_t *deletion)
 {
@@ -220,6 +237,7 @@ static void print_thread(struct cli *cli, const json_t *answer)
                               cli_get(json_array_get(legs, 0), "message")) != 0;
     if (json_array_size(legs)) printf("%s\n", T("各单位进度:", "where each unit is:"));
     for (size_t i = 0; i < json_array_size(legs); i++) print_leg(json_array_get(legs, i), more);
+    print_decisions(json_object_get(answer, "decisions"));
     print_deletion(json_object_get(answer, "deletion"));
 }
 

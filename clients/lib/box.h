@@ -307,15 +307,14 @@ int box_thread_each(struct box *box, size_t limit,
 
 /* ---- what this unit owes ------------------------------------------------------------------------
  *
- * One row for each open leg of its own, an index that follows from the threads. */
+ * One row for each message that an open leg of its own is about, or that asks for its decision: an
+ * index that follows from the threads. */
 #define BOX_LEG_NO_TERM ((uint64_t)INT64_MAX) /* nothing runs: listed last */
 struct box_leg {
     uint64_t due_ms; /* what is owed next is to be done before */
     uint8_t thread[16], message[16];
 };
 int box_leg_put(struct box *box, const struct box_leg *leg, struct error *ret_error) MUST_USE;
-int box_leg_drop(struct box *box, const uint8_t thread[16], const uint8_t message[16],
-                 struct error *ret_error) MUST_USE;
 /* All of a thread. */
 int box_legs_forget(struct box *box, const uint8_t thread[16], struct error *ret_error) MUST_USE;
 /* What is due first on top, behind `after` (NULL: from the first). Its cost grows with `limit`, not

@@ -84,7 +84,6 @@
                   "ON CONFLICT(thread) DO UPDATE SET state=?3,changed_ms=?4")                      \
     X(THREAD_EACH, "SELECT thread,changed_ms,state FROM thread ORDER BY changed_ms DESC LIMIT ?1") \
     X(LEG_PUT, "INSERT OR REPLACE INTO leg(thread,message,due_ms) VALUES(?1,?2,?3)")               \
-    X(LEG_DROP, "DELETE FROM leg WHERE thread=?1 AND message=?2")                                  \
     X(LEG_FORGET, "DELETE FROM leg WHERE thread=?1")                                               \
     X(LEG_EACH, "SELECT thread,message,due_ms FROM leg WHERE (due_ms,thread,message)>(?1,?2,?3) "  \
                 "ORDER BY due_ms,thread,message LIMIT ?4")                                         \

@@ -12,17 +12,6 @@ int box_leg_put(struct box *box, const struct box_leg *leg, struct error *ret_er
     return box_run(box, statement, ret_error);
 }
 
-int box_leg_drop(struct box *box, const uint8_t thread[16], const uint8_t message[16],
-                 struct error *ret_error)
-{
-    sqlite3_stmt *statement = NULL;
-    int r = box_prepare(box, BOX_LEG_DROP, true, &statement, ret_error);
-    if (r < 0) return r;
-    sqlite_bind_bytes(statement, 1, bytes_of(thread, 16));
-    sqlite_bind_bytes(statement, 2, bytes_of(message, 16));
-    return box_run(box, statement, ret_error);
-}
-
 int box_legs_forget(struct box *box, const uint8_t thread[16], struct error *ret_error)
 {
     sqlite3_stmt *statement = NULL;

@@ -202,8 +202,8 @@ const struct leadbus_recipient *leadbus_message_recipient(const leadbus_message 
     return i < message->recipient_count ? &message->recipients[i] : NULL;
 }
 
-/* One row as an item, with what its header says. owed: there is a leg of ours, whatever the row
- * knows of that. *ret_going: the caller wants more. */
+/* One row as an item, with what its header says. owed: this unit owes something about it, whatever
+ * the row knows of that. *ret_going: the caller wants more. */
 static int give_item(leadbus *lb, const struct box_in *row, bool owed,
                      int (*each)(void *ctx, const struct leadbus_item *item), void *ctx,
                      bool *ret_going, struct error *ret_error)
@@ -211,6 +211,7 @@ static int give_item(leadbus *lb, const struct box_in *row, bool owed,
     struct leadbus_item item;
     struct buf body = {0};
     struct arena arena;
+    struct thread thread = {0};
     arena_init(&arena, LIMIT_FRAME_BYTES_MAX * 4);
     view_item_of_in(row, &item);
     int r = row->number ? box_in_body(lb->box, row->number, &body, NULL, NULL, ret_error) : 0;
@@ -219,10 +220,14 @@ static int give_item(leadbus *lb, const struct box_in *row, bool owed,
     if (head) view_item_of_head(lb, head, &item);
     if (r == 0 && !head) view_item_missed(buf_bytes(&body), NULL, &arena, &item);
     if (owed) item.must_sign = 1;
-    if (r == 0) r = view_item_leg(lb, &item, ret_error);
+    if (r == 0)
+        r = owed ? view_item_owed(lb, &thread, &item, ret_error)
+                 : view_item_leg(lb, &item, ret_error);
     /* What another plan says nothing is owed for any more is not given. */
-    bool gives = r == 0 && !(owed && (item.leg_done || !*item.leg));
+    bool leg = *item.leg && !item.leg_done;
+    bool gives = r == 0 && (!owed || leg || item.decision.act);
     *ret_going = r == 0 && (!gives || each(ctx, &item) == 0);
+    thread_fini(&thread);
     arena_fini(&arena);
     buf_fini(&body);
     return r;
@@ -296,12 +301,38 @@ static int count_given(void *ctx, const struct leadbus_item *item)
     return giving->each(giving->ctx, item);
 }
 
+/* Of our own, about which we decide ourselves: the office objects, too. */
+static int give_own(struct due_giving *giving, const struct box_out *out,
+                    int (*each)(void *ctx, const struct leadbus_item *item),
+                    struct error *ret_error)
+{
+    leadbus *lb = giving->lb;
+    struct leadbus_item item;
+    struct buf body = {0};
+    struct arena arena;
+    struct thread thread = {0};
+    arena_init(&arena, LIMIT_FRAME_BYTES_MAX * 4);
+    int r = box_out_body(lb->box, out->number, &body, NULL, ret_error);
+    view_item_of_out(lb, out, &item);
+    const Leadbus__Header *head = r == 0 ? view_head_of(buf_bytes(&body), true, &arena) : NULL;
+    if (head) view_item_of_head(lb, head, &item);
+    if (r == 0) r = view_item_owed(lb, &thread, &item, ret_error);
+    giving->going = r == 0 && (!item.decision.act || each(giving, &item) == 0);
+    thread_fini(&thread);
+    arena_fini(&arena);
+    buf_fini(&body);
+    return r;
+}
+
 static int give_leg(struct due_giving *giving, const struct box_leg *leg,
                     int (*each)(void *ctx, const struct leadbus_item *item),
                     struct error *ret_error)
 {
     struct box_in row;
+    struct box_out out;
     int r = box_in_find(giving->lb->box, leg->message, &row, ret_error);
+    if (r == E_NOT_FOUND && box_out_find(giving->lb->box, leg->message, &out, NULL) == 0)
+        return give_own(giving, &out, each, ret_error);
     if (r == E_NOT_FOUND) {
         r = 0;
         row = (struct box_in){.type = BOX_IN_MESSAGE};

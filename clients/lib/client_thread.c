@@ -13,6 +13,8 @@ struct leadbus_thread {
     char (*leg_names)[2][128];
     struct leadbus_step *steps;
     char (*step_names)[2][128];
+    struct leadbus_decision *decisions;
+    char (*deciders)[THREAD_NAME_LEN];
     struct gathered in, out;
     struct leadbus_item *items;
     struct buf *bodies;
@@ -141,6 +143,19 @@ static void thread_steps(const leadbus *lb, leadbus_thread *thread)
     }
 }
 
+/* Texts of the plan are copied: another one may replace it while the caller has the thread. */
+static void thread_decisions(const leadbus *lb, leadbus_thread *thread)
+{
+    thread->decisions = calloc(thread->thread.question_count + 1, sizeof *thread->decisions);
+    thread->deciders = calloc(thread->thread.question_count + 1, sizeof *thread->deciders);
+    CHECK(thread->decisions != NULL && thread->deciders != NULL);
+    for (size_t i = 0; view_decision(lb, &thread->thread, i, &thread->decisions[i]); i++) {
+        (void)snprintf(thread->deciders[i], sizeof thread->deciders[i], "%s",
+                       thread->decisions[i].unit);
+        thread->decisions[i].unit = thread->deciders[i];
+    }
+}
+
 int leadbus_thread_get(leadbus *lb, const uint8_t *id, leadbus_thread **ret_thread,
                        struct leadbus_error *ret_error)
 {
@@ -163,6 +178,7 @@ int leadbus_thread_get(leadbus *lb, const uint8_t *id, leadbus_thread **ret_thre
     }
     thread_legs(lb, thread);
     thread_steps(lb, thread);
+    thread_decisions(lb, thread);
     thread->status = (int)thread_status(&thread->thread, trust_bundle_plan(lb->engine->bundle));
     *ret_thread = thread;
     return 0;
@@ -191,6 +207,8 @@ void leadbus_thread_free(leadbus_thread *thread)
     free(thread->leg_names);
     free(thread->steps);
     free(thread->step_names);
+    free(thread->decisions);
+    free(thread->deciders);
     thread_fini(&thread->thread);
     arena_fini(&thread->arena);
     free(thread);
@@ -209,6 +227,13 @@ int leadbus_thread_listed(const leadbus_thread *thread)
 int leadbus_thread_raised(const leadbus_thread *thread)
 {
     return thread->thread.raised;
+}
+
+int leadbus_thread_decision(const leadbus_thread *thread, size_t i, struct leadbus_decision *ret)
+{
+    if (i >= thread->thread.question_count) return 0;
+    *ret = thread->decisions[i];
+    return 1;
 }
 
 size_t leadbus_thread_step_count(const leadbus_thread *thread)

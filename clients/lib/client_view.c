@@ -185,6 +185,77 @@ int view_item_leg(const leadbus *lb, struct leadbus_item *ret, struct error *ret
     return r == E_NOT_FOUND ? 0 : r;
 }
 
+/* What is to be decided about an act that asks. */
+static void decision_words(enum plan_act act, struct leadbus_decision *ret)
+{
+    switch (act) {
+    case PLAN_ACT_ASK_RELEASE:
+        ret->owed_zh = "答复是否同意转办";
+        ret->owed_en = "answer whether it may be passed on";
+        break;
+    case PLAN_ACT_OBJECT:
+        ret->owed_zh = "裁定办结异议";
+        ret->owed_en = "decide about the objection";
+        break;
+    case PLAN_ACT_RETURN:
+        ret->owed_zh = "处理退回";
+        ret->owed_en = "settle what was returned";
+        break;
+    case PLAN_ACT_HAND_IN:
+        ret->owed_zh = "复核报送";
+        ret->owed_en = "review the report";
+        break;
+    default: ret->owed_zh = ret->owed_en = ""; break;
+    }
+}
+
+bool view_decision(const leadbus *lb, const struct thread *thread, size_t i,
+                   struct leadbus_decision *ret)
+{
+    struct thread_decision decision;
+    if (!thread_decision(thread, trust_bundle_plan(lb->engine->bundle), lb->keyring.unit, i,
+                         &decision))
+        return false;
+    const struct thread_question *question = decision.question;
+    *ret = (struct leadbus_decision){.act = question->act,
+                                     .unit = decision.unit,
+                                     .from = question->from,
+                                     .kind = decision.leg ? decision.leg->kind : "",
+                                     .topic = question->topic,
+                                     .asked_ms = question->at_ms,
+                                     .due_ms = question->due_ms,
+                                     .own = decision.own,
+                                     .overdue = question->due_ms != 0 &&
+                                                client_now_ms(lb) >= question->due_ms,
+                                     .escalated = decision.escalated};
+    memcpy(ret->message, question->message, 16);
+    if (decision.leg) memcpy(ret->about, decision.leg->message, 16);
+    decision_words((enum plan_act)question->act, ret);
+    return true;
+}
+
+void view_item_decision(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret)
+{
+    struct leadbus_decision decision;
+    for (size_t i = 0; view_decision(lb, thread, i, &decision); i++)
+        if (decision.own && memcmp(decision.message, ret->id, 16) == 0) ret->decision = decision;
+}
+
+int view_item_owed(const leadbus *lb, struct thread *thread, struct leadbus_item *ret,
+                   struct error *ret_error)
+{
+    struct buf state = {0};
+    thread_init(thread, ret->thread);
+    int r = box_thread_get(lb->box, ret->thread, NULL, &state, ret_error);
+    if (r == 0) r = thread_decode(buf_bytes(&state), thread, ret_error);
+    buf_fini(&state);
+    if (r < 0) return r == E_NOT_FOUND ? 0 : r;
+    view_item_of_thread(lb, thread, ret);
+    view_item_decision(lb, thread, ret);
+    ret->must_sign = ret->must_sign && *ret->leg;
+    return *ret->leg ? view_item_told(lb, ret, ret_error) : 0;
+}
+
 void view_item_missed(struct bytes body, const uint8_t *thread, struct arena *arena,
                       struct leadbus_item *ret)
 {

@@ -54,6 +54,14 @@ struct view_due view_due_of(const leadbus *lb, const struct thread_leg *leg);
 void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret);
 /* The same, with the thread from the store. Errors: of reading it. */
 int view_item_leg(const leadbus *lb, struct leadbus_item *ret, struct error *ret_error) MUST_USE;
+/* Sets what this unit is to decide about the item, likewise. */
+void view_item_decision(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret);
+/* Both of what the store has of the thread, for an item that is owed. */
+int view_item_owed(const leadbus *lb, struct thread *thread, struct leadbus_item *ret,
+                   struct error *ret_error) MUST_USE;
+/* The i-th that waits on the thread; it borrows the thread. False: there is none. */
+bool view_decision(const leadbus *lb, const struct thread *thread, size_t i,
+                   struct leadbus_decision *ret);
 /* Sets what a notice of missed terms names: of one thread (16 bytes), or all. Into the arena. */
 void view_item_missed(struct bytes record, const uint8_t *thread, struct arena *arena,
                       struct leadbus_item *ret);

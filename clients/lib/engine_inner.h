@@ -193,6 +193,11 @@ typedef int engine_head_each(void *ctx, const Leadbus__Header *head, uint64_t in
                              uint64_t time_ms);
 int engine_thread_heads(struct engine *engine, const uint8_t id[16], engine_head_each *each,
                         void *ctx, struct error *ret_error) MUST_USE;
+/* What the bus said of its requests that nobody answered in time, of one notice and of all that the
+ * box has. ret_any (may be NULL) becomes true where one of them waits here. */
+void engine_unanswered(const Leadbus__Tick *tick, struct thread *thread, bool *ret_any);
+int engine_thread_notices(struct engine *engine, struct thread *thread,
+                          struct error *ret_error) MUST_USE;
 /* Folds a thread anew from what the box holds. */
 int engine_thread_rebuild(struct engine *engine, struct moment *moment, const uint8_t id[16],
                           struct error *ret_error) MUST_USE;

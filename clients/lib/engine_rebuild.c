@@ -111,6 +111,44 @@ static int fold_head(void *ctx, const Leadbus__Header *head, uint64_t index, uin
     return 0;
 }
 
+void engine_unanswered(const Leadbus__Tick *tick, struct thread *thread, bool *ret_any)
+{
+    for (size_t i = 0; i < tick->n_missed; i++) {
+        const Leadbus__Missed *missed = tick->missed[i];
+        if (missed->clock == 1 + PLAN_CLOCK_RELEASE && missed->thread.len == 16 &&
+            memcmp(missed->thread.data, thread->id, 16) == 0 &&
+            thread_unanswered(thread, missed->index, tick->unit, missed->due_ms) && ret_any)
+            *ret_any = true;
+    }
+}
+
+static int add_notice(void *ctx, const struct box_in *row)
+{
+    rebuild_add(ctx, (struct rebuild_row){.number = row->number});
+    return 0;
+}
+
+int engine_thread_notices(struct engine *engine, struct thread *thread, struct error *ret_error)
+{
+    struct rebuild rebuild = {0};
+    if (thread->question_count == 0) return 0;
+    int r = box_about_of(engine->box, thread->id, add_notice, &rebuild, ret_error);
+    for (size_t i = 0; i < rebuild.count && r == 0; i++) {
+        struct buf body = {0};
+        struct arena arena;
+        const Leadbus__Record *record = NULL;
+        arena_init(&arena, ENGINE_ARENA_BYTES_MAX);
+        r = box_in_body(engine->box, rebuild.rows[i].number, &body, NULL, NULL, ret_error);
+        if (r == 0) r = record_decode(buf_bytes(&body), &arena, &record, ret_error);
+        if (r == 0 && record->what_case == LEADBUS__RECORD__WHAT_TICK)
+            engine_unanswered(record->tick, thread, NULL);
+        arena_fini(&arena);
+        buf_fini(&body);
+    }
+    free(rebuild.rows);
+    return r;
+}
+
 int engine_thread_rebuild(struct engine *engine, struct moment *moment, const uint8_t id[16],
                           struct error *ret_error)
 {
@@ -137,7 +175,7 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
         thread_fini(&thread.thread);
         thread.thread = *anew;
         memset(anew, 0, sizeof *anew);
-        r = box_legs_forget(engine->box, id, ret_error);
+        r = engine_thread_notices(engine, &thread.thread, ret_error);
         if (r == 0) r = engine_thread_save(engine, moment, &thread, ret_error);
     }
     thread_fini(anew);
@@ -148,25 +186,38 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
 /* ---- the index of what this unit owes -----------------------------------------------------------
  *
  * Counted up where the index of a store was made by other rules than these. */
-static const uint8_t legs_rules[] = {4};
+static const uint8_t legs_rules[] = {5};
 
 struct legs_walk {
     struct engine *engine;
     struct error *ret_error;
-    uint8_t (*unled)[16]; /* threads on which nothing is for us to sign */
+    struct {
+        uint8_t id[16];
+        bool unled; /* nothing is for us to sign on it */
+    } * threads;    /* that may have to be folded anew */
     size_t count, cap;
 };
 
-static void note_unled(struct legs_walk *walk, const struct thread *thread)
+/* Stores of before kept no questions, which are to whoever sent what a leg is about, and to the
+ * office. */
+static void note_thread(struct legs_walk *walk, const struct thread *thread)
 {
-    for (size_t i = 0; i < thread->leg_count; i++)
-        if (strcmp(thread->legs[i].unit, walk->engine->keyring->unit) == 0) return;
+    const struct plan *plan = trust_bundle_plan(walk->engine->bundle);
+    const char *self = walk->engine->keyring->unit;
+    bool led = false;
+    bool asked = plan_unit_current(plan, self) == plan_unit_with_duty(plan, PLAN_DUTY_OFFICE);
+    for (size_t i = 0; i < thread->leg_count; i++) {
+        led = led || strcmp(thread->legs[i].unit, self) == 0;
+        asked = asked || strcmp(thread->legs[i].from, self) == 0;
+    }
+    if (led && !asked) return;
     if (walk->count == walk->cap) {
         walk->cap = walk->cap ? walk->cap * 2 : 64;
-        walk->unled = realloc(walk->unled, walk->cap * sizeof *walk->unled);
-        CHECK(walk->unled != NULL);
+        walk->threads = realloc(walk->threads, walk->cap * sizeof *walk->threads);
+        CHECK(walk->threads != NULL);
     }
-    memcpy(walk->unled[walk->count++], thread->id, 16);
+    memcpy(walk->threads[walk->count].id, thread->id, 16);
+    walk->threads[walk->count++].unled = !asked;
 }
 
 static int legs_list(void *ctx, const uint8_t id[16], uint64_t changed_ms, struct bytes state)
@@ -177,7 +228,7 @@ static int legs_list(void *ctx, const uint8_t id[16], uint64_t changed_ms, struc
     thread_init(&thread, id);
     int r = thread_decode(state, &thread, walk->ret_error);
     if (r == 0) r = engine_legs_note(walk->engine, &thread, 0, walk->ret_error);
-    if (r == 0) note_unled(walk, &thread);
+    if (r == 0) note_thread(walk, &thread);
     thread_fini(&thread);
     return r;
 }
@@ -190,16 +241,16 @@ static int note_must_sign(void *ctx, const struct box_in *row)
 }
 
 /* What is ours to sign has a leg: a thread that was folded when a leg passed on by others was not
- * followed yet is folded anew. */
+ * followed yet is folded anew; so is what may hold a question to us. */
 static int legs_mend(struct legs_walk *walk, struct moment *moment)
 {
     int r = 0;
     for (size_t i = 0; i < walk->count && r == 0; i++) {
-        bool ours = false;
-        r = box_in_of_thread(walk->engine->box, walk->unled[i], note_must_sign, &ours,
-                             walk->ret_error);
-        if (r == 0 && ours)
-            r = engine_thread_rebuild(walk->engine, moment, walk->unled[i], walk->ret_error);
+        const uint8_t *id = walk->threads[i].id;
+        bool ours = !walk->threads[i].unled;
+        if (!ours)
+            r = box_in_of_thread(walk->engine->box, id, note_must_sign, &ours, walk->ret_error);
+        if (r == 0 && ours) r = engine_thread_rebuild(walk->engine, moment, id, walk->ret_error);
     }
     return r;
 }
@@ -217,6 +268,6 @@ int engine_legs_load(struct engine *engine, struct moment *moment, struct error 
     if (r == 0) r = legs_mend(&walk, moment);
     if (r == 0)
         r = box_value_put(engine->box, "legs", bytes_of(legs_rules, sizeof legs_rules), ret_error);
-    free(walk.unled);
+    free(walk.threads);
     return r;
 }

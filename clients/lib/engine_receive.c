@@ -290,9 +290,24 @@ static void tick_row(const Leadbus__Tick *tick, struct box_in *row)
     }
 }
 
+/* What was asked and not answered in time is the office's to decide now. */
+static int tick_unanswered(struct engine *engine, struct moment *moment, const Leadbus__Tick *tick,
+                           const uint8_t id[16], struct error *ret_error)
+{
+    struct engine_thread thread;
+    bool any = false;
+    int r = engine_thread_load(engine, NULL, id, &thread, ret_error);
+    if (r < 0) return r == E_NOT_FOUND ? 0 : r;
+    engine_unanswered(tick, &thread.thread, &any);
+    if (any) r = engine_thread_save(engine, moment, &thread, ret_error);
+    engine_thread_fini(&thread);
+    if (any) engine_tell(engine, ENGINE_CHANGED_THREAD, id);
+    return r;
+}
+
 /* So that each thread shows it in its place. */
-static int tick_threads(struct engine *engine, const Leadbus__Tick *tick, uint64_t number,
-                        struct error *ret_error)
+static int tick_threads(struct engine *engine, struct moment *moment, const Leadbus__Tick *tick,
+                        uint64_t number, struct error *ret_error)
 {
     int r = 0;
     if (tick->alarm && tick->alarm->thread.len == 16)
@@ -300,6 +315,9 @@ static int tick_threads(struct engine *engine, const Leadbus__Tick *tick, uint64
     for (size_t i = 0; i < tick->n_missed && r == 0; i++)
         if (tick->missed[i]->thread.len == 16)
             r = box_about_add(engine->box, tick->missed[i]->thread.data, number, ret_error);
+    for (size_t i = 0; i < tick->n_missed && r == 0; i++)
+        if (tick->missed[i]->thread.len == 16 && tick->missed[i]->clock == 1 + PLAN_CLOCK_RELEASE)
+            r = tick_unanswered(engine, moment, tick, tick->missed[i]->thread.data, ret_error);
     return r;
 }
 
@@ -339,7 +357,7 @@ static int take_notice(struct engine *engine, struct moment *moment, struct inco
     r = box_in_add(engine->box, row, buf_bytes(&in->record), (struct bytes){0}, (struct bytes){0},
                    ret_error);
     if (r == 0 && in->notice->what_case == LEADBUS__RECORD__WHAT_TICK)
-        r = tick_threads(engine, in->notice->tick, row->number, ret_error);
+        r = tick_threads(engine, moment, in->notice->tick, row->number, ret_error);
     if (r < 0) return r;
     engine->stats.in_type[BOX_IN_NOTICE]++;
     engine_tell(engine, ENGINE_CHANGED_INBOX, NULL);

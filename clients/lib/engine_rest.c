@@ -124,12 +124,45 @@ static int ladder_note(struct engine *engine, const struct thread *thread,
     return box_ladder_put(engine->box, &row, ret_error);
 }
 
-/* The index says of a thread's legs of ours what the thread says. */
+/* When what this unit is to decide about a message is due; 0: nothing, or no clock runs. */
+static uint64_t decision_due(const struct engine *engine, const struct thread *thread,
+                             const uint8_t message[16])
+{
+    const struct plan *plan = trust_bundle_plan(engine->bundle);
+    struct thread_decision decision;
+    uint64_t due_ms = 0;
+    for (size_t i = 0; thread_decision(thread, plan, engine->keyring->unit, i, &decision); i++)
+        if (decision.own && memcmp(decision.question->message, message, 16) == 0)
+            due_ms = decision.question->due_ms;
+    return due_ms;
+}
+
+static int decisions_note(struct engine *engine, const struct thread *thread,
+                          struct error *ret_error)
+{
+    const struct plan *plan = trust_bundle_plan(engine->bundle);
+    struct thread_decision decision;
+    int r = 0;
+    for (size_t i = 0; r == 0 && thread_decision(thread, plan, engine->keyring->unit, i, &decision);
+         i++) {
+        struct box_leg row = {.due_ms = decision.question->due_ms};
+        if (!decision.own) continue;
+        if (row.due_ms == 0) row.due_ms = BOX_LEG_NO_TERM;
+        memcpy(row.thread, thread->id, 16);
+        memcpy(row.message, decision.question->message, 16);
+        r = box_leg_put(engine->box, &row, ret_error);
+    }
+    return r;
+}
+
+/* The index says of a thread what the thread says. A report has both: it is signed for, and then
+ * reviewed. */
 int engine_legs_note(struct engine *engine, const struct thread *thread, uint64_t now_ms,
                      struct error *ret_error)
 {
     const struct plan *plan = trust_bundle_plan(engine->bundle);
-    int r = 0;
+    int r = box_legs_forget(engine->box, thread->id, ret_error);
+    if (r == 0) r = decisions_note(engine, thread, ret_error);
     for (size_t i = 0; i < thread->leg_count && r == 0; i++) {
         const struct thread_leg *leg = &thread->legs[i];
         struct box_leg row = {.due_ms = BOX_LEG_NO_TERM};
@@ -137,12 +170,10 @@ int engine_legs_note(struct engine *engine, const struct thread *thread, uint64_
         uint64_t due_ms;
         if (strcmp(leg->unit, engine->keyring->unit) != 0) continue;
         r = ladder_note(engine, thread, leg, now_ms, ret_error);
-        if (r < 0) break;
-        if (!leg_open(plan, leg)) {
-            r = box_leg_drop(engine->box, thread->id, leg->message, ret_error);
-            continue;
-        }
+        if (r < 0 || !leg_open(plan, leg)) continue;
         if (clocks_next(&leg->clocks, &clock, &due_ms)) row.due_ms = due_ms;
+        due_ms = decision_due(engine, thread, leg->message);
+        if (due_ms != 0 && due_ms < row.due_ms) row.due_ms = due_ms;
         memcpy(row.thread, thread->id, 16);
         memcpy(row.message, leg->message, 16);
         r = box_leg_put(engine->box, &row, ret_error);

@@ -111,7 +111,7 @@ static int keep(struct engine *engine, struct moment *moment, struct error *ret_
     thread_fini(&thread.thread);
     thread.thread = engine->watch.anew;
     memset(&engine->watch.anew, 0, sizeof engine->watch.anew);
-    r = box_legs_forget(engine->box, engine->watch.id, ret_error);
+    r = engine_thread_notices(engine, &thread.thread, ret_error);
     if (r == 0) r = engine_thread_save(engine, moment, &thread, ret_error);
     engine_thread_fini(&thread);
     return r;

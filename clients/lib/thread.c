@@ -18,6 +18,7 @@ void thread_fini(struct thread *thread)
     free(thread->participants);
     free(thread->legs);
     free(thread->acts);
+    free(thread->questions);
     free(thread->steps);
     memset(thread, 0, sizeof *thread);
 }
@@ -415,14 +416,17 @@ static void apply_step(struct thread *thread, const struct plan *plan, size_t at
 }
 
 static void apply_act(struct thread *thread, const struct plan *plan, const char *self,
-                      enum plan_act act, const Leadbus__Header *head, bool pending,
+                      enum plan_act act, const Leadbus__Header *head, uint64_t index,
                       uint64_t time_ms)
 {
     uint32_t effects = 0;
-    bool any = false;
+    bool any = false, pending = index == THREAD_PENDING;
     struct meant meant =
         meant_by(thread, act, head->from, head->parent.len == 16 ? head->parent.data : NULL);
     size_t count = thread->leg_count;
+    const struct thread_question *question = thread_question_find(thread, head->id.data);
+    if (question && question->index == THREAD_PENDING)
+        thread_question_put(thread, plan, head, act, question->leg, index, time_ms);
     if (act_find(thread, head->id.data)) return;
     for (size_t i = 0; i < count; i++) {
         struct lifecycle_step step;
@@ -439,8 +443,12 @@ static void apply_act(struct thread *thread, const struct plan *plan, const char
         }
         any |= taken;
         if (taken) apply_step(thread, plan, i, &step, act, head, self, time_ms);
+        if (taken) thread_question_of_step(thread, plan, head, act, i, index, time_ms);
         if (taken) effects |= step.effects;
     }
+    /* About a leg that was not told of here, as the office may have it. */
+    if (!any && !pending && (act == PLAN_ACT_ASK_RELEASE || act == PLAN_ACT_OBJECT))
+        thread_question_put(thread, plan, head, act, THREAD_ACT_ALL, index, time_ms);
     if (!any && !pending && act == PLAN_ACT_TRANSFER)
         any = inherit_leg(thread, plan, &meant, head, self, time_ms);
     if (effects & LIFECYCLE_EFFECT_LISTS) list(thread, plan, head, time_ms);
@@ -530,12 +538,22 @@ static void apply_chains(struct thread *thread, const struct plan *plan,
     copy_text(thread->custodian, sizeof thread->custodian, unit ? unit->key : "");
 }
 
+/* It acted, or legs stand on it. */
+static bool was_folded(const struct thread *thread, const uint8_t message[16])
+{
+    if (act_find(thread, message)) return true;
+    for (size_t i = 0; i < thread->leg_count; i++)
+        if (memcmp(thread->legs[i].message, message, 16) == 0) return true;
+    return false;
+}
+
 void thread_apply(struct thread *thread, const struct plan *plan, const char *self,
                   const Leadbus__Header *head, uint64_t index, uint64_t time_ms)
 {
     const struct plan_kind *kind = plan_kind_find(plan, head->kind);
     bool opening = memcmp(head->id.data, thread->id, 16) == 0;
     bool legs = kind && plan_kind_makes_legs(kind);
+    bool fresh = !was_folded(thread, head->id.data);
     if (opening) {
         copy_text(thread->kind, sizeof thread->kind, head->kind);
         copy_text(thread->topic, sizeof thread->topic, head->topic);
@@ -560,7 +578,8 @@ void thread_apply(struct thread *thread, const struct plan *plan, const char *se
     if (kind && index != THREAD_PENDING) apply_chains(thread, plan, kind, head, opening, time_ms);
     if (legs) add_legs(thread, plan, self, head, time_ms);
     if (kind && kind->act != PLAN_ACT_NONE && !opening)
-        apply_act(thread, plan, self, kind->act, head, index == THREAD_PENDING, time_ms);
+        apply_act(thread, plan, self, kind->act, head, index, time_ms);
+    if (kind) thread_questions_settle(thread, plan, head, kind, fresh);
 }
 
 int thread_act_check(const struct thread *thread, const struct plan *plan,

@@ -28,7 +28,8 @@
 enum {
     THREAD_NAME_LEN = LIMIT_SLUG_LEN_MAX + 1,
     THREAD_LEG_COUNT_MAX = 4096,
-    THREAD_ACT_COUNT_MAX = 4096
+    THREAD_ACT_COUNT_MAX = 4096,
+    THREAD_QUESTION_COUNT_MAX = 1024
 };
 
 struct thread_participant {
@@ -55,6 +56,18 @@ struct thread_act {
     uint8_t message[16];
     uint16_t leg; /* THREAD_ACT_ALL: not on one alone */
 };
+/* An act that waits for somebody's decision: a request for a release, an objection, a return, or a
+ * report that was asked for. Kept while it waits; of very many, the newest. */
+struct thread_question {
+    uint8_t message[16], parent[16]; /* of the act */
+    uint16_t leg;                    /* THREAD_ACT_ALL: not known here */
+    uint8_t act;                     /* enum plan_act */
+    bool overdue;                    /* the bus has said that nobody answered in time */
+    char from[THREAD_NAME_LEN];      /* who asks */
+    char topic[THREAD_NAME_LEN];
+    char late[THREAD_NAME_LEN];    /* who did not answer in time, as the bus said; "" */
+    uint64_t index, at_ms, due_ms; /* due_ms 0: no clock of the plan runs */
+};
 /* A step of a chain: as far as this unit had the messages. */
 struct thread_step {
     char name[THREAD_NAME_LEN]; /* "rescue/handover" */
@@ -74,6 +87,8 @@ struct thread {
     size_t leg_count, leg_cap;
     struct thread_act *acts; /* at most THREAD_ACT_COUNT_MAX, the newest */
     size_t act_count, act_cap;
+    struct thread_question *questions;
+    size_t question_count, question_cap;
     bool bound;     /* a case of child trafficking was opened */
     bool listed;    /* under supervision */
     uint8_t raised; /* by a message of that urgency, by which its clocks run; 0: it is not */
@@ -112,6 +127,22 @@ const struct thread_leg *thread_leg_of(const struct thread *thread, const char *
 /* The one leg that an act (16 bytes: its message) was about; NULL: none alone. Borrowed likewise.
  */
 const struct thread_leg *thread_leg_of_act(const struct thread *thread, const uint8_t *message);
+
+/* The bus has said that `unit` did not answer the request of that journal index in time. True: it
+ * waits here. */
+bool thread_unanswered(struct thread *thread, uint64_t index, const char *unit, uint64_t due_ms);
+
+/* A question and who decides it. */
+struct thread_decision {
+    const struct thread_question *question;
+    const struct thread_leg *leg; /* that it is about; NULL: not known here */
+    const char *unit;             /* who decides; "" : not known here */
+    bool own;                     /* this unit does */
+    bool escalated;               /* as the office, since who was asked did not in time */
+};
+/* Of each question that waits, i = 0.. until false. Borrowed until the thread changes. */
+bool thread_decision(const struct thread *thread, const struct plan *plan, const char *self,
+                     size_t i, struct thread_decision *ret);
 
 /* While a leg waits to be signed for: when each step of the ladder inside its unit is due (at once,
  * at half of the term to sign, at three quarters; 0: no term runs). False: it does not wait. */

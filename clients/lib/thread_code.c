@@ -5,7 +5,8 @@
 #include "clients/lib/thread_inner.h"
 
 enum {
-    THREAD_FORMAT = 6,
+    THREAD_FORMAT = 7,
+    THREAD_FORMAT_QUESTIONLESS = 6,
     THREAD_FORMAT_UNRAISED = 5,
     THREAD_FORMAT_DATELESS = 4,
     THREAD_FORMAT_CHAINLESS = 3,
@@ -88,6 +89,21 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
     buf_append_u64(ret_bytes, thread->custody.offered_ms);
     buf_append_u64(ret_bytes, thread->custody.gap_from_ms);
     buf_append_u64(ret_bytes, thread->custody.gap_until_ms);
+    buf_append_u16(ret_bytes, (uint16_t)thread->question_count);
+    for (size_t i = 0; i < thread->question_count; i++) {
+        const struct thread_question *one = &thread->questions[i];
+        buf_append(ret_bytes, one->message, 16);
+        buf_append(ret_bytes, one->parent, 16);
+        buf_append_u16(ret_bytes, one->leg);
+        buf_append_u8(ret_bytes, one->act);
+        buf_append_u8(ret_bytes, one->overdue);
+        put_text(ret_bytes, one->from);
+        put_text(ret_bytes, one->topic);
+        put_text(ret_bytes, one->late);
+        buf_append_u64(ret_bytes, one->index);
+        buf_append_u64(ret_bytes, one->at_ms);
+        buf_append_u64(ret_bytes, one->due_ms);
+    }
 }
 
 /* Reads on; past the end everything is zero and `bad` stays set. */
@@ -196,6 +212,32 @@ static void decode_chains(struct reader *reader, struct thread *thread)
     custody->gap_until_ms = load_u64(take(reader, 8));
 }
 
+static void decode_questions(struct reader *reader, struct thread *thread)
+{
+    size_t count = load_u16(take(reader, 2));
+    for (size_t i = 0; i < count && !reader->bad; i++) {
+        thread->questions =
+            grown(thread->questions, &thread->question_cap, i, sizeof *thread->questions);
+        struct thread_question *one = &thread->questions[i];
+        memset(one, 0, sizeof *one);
+        memcpy(one->message, take(reader, 16), 16);
+        memcpy(one->parent, take(reader, 16), 16);
+        one->leg = load_u16(take(reader, 2));
+        one->act = *take(reader, 1);
+        one->overdue = *take(reader, 1) != 0;
+        take_text(reader, one->from, sizeof one->from);
+        take_text(reader, one->topic, sizeof one->topic);
+        take_text(reader, one->late, sizeof one->late);
+        one->index = load_u64(take(reader, 8));
+        one->at_ms = load_u64(take(reader, 8));
+        one->due_ms = load_u64(take(reader, 8));
+        if (one->act >= PLAN_ACT_COUNT ||
+            (one->leg != THREAD_ACT_ALL && one->leg >= thread->leg_count))
+            reader->bad = true;
+        thread->question_count = i + 1;
+    }
+}
+
 int thread_decode(struct bytes input, struct thread *thread, struct error *ret_error)
 {
     struct reader reader = {.rest = input};
@@ -228,8 +270,9 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
     }
     if (format != THREAD_FORMAT_BEFORE) decode_acts(&reader, thread);
     if (format >= THREAD_FORMAT_CHAINLESS) thread->listed = *take(&reader, 1) != 0;
-    if (format >= THREAD_FORMAT) thread->raised = *take(&reader, 1);
+    if (format >= THREAD_FORMAT_QUESTIONLESS) thread->raised = *take(&reader, 1);
     if (format >= THREAD_FORMAT_DATELESS) decode_chains(&reader, thread);
+    if (format >= THREAD_FORMAT) decode_questions(&reader, thread);
     if (reader.bad || reader.rest.len != 0)
         return error_say(ret_error, E_BAD_FORM, "thread", "本地存储的内容损坏",
                          "damaged in the store");

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -151,6 +152,163 @@ static void nothing_is_inherited_from_nothing(void **state)
     thread_fini(&thread);
 }
 
+/* ---- questions ----------------------------------------------------------------------------------
+ */
+
+enum { LEAD = 1, ASK = 11, ANSWER = 12 };
+
+static void fold_act(struct thread *thread, const struct fake *fake, const char *self,
+                     const char *kind, const char *topic, const char *from, uint8_t id,
+                     uint8_t parent, uint64_t index)
+{
+    Leadbus__Header head = LEADBUS__HEADER__INIT;
+    uint8_t ids[16] = {id}, parents[16] = {parent};
+    head.id = fake_binary(ids, 16);
+    head.thread = fake_binary(thread->id, 16);
+    head.parent = fake_binary(parents, 16);
+    head.kind = (char *)(uintptr_t)kind;
+    head.topic = (char *)(uintptr_t)topic;
+    head.from = (char *)(uintptr_t)from;
+    head.target = (char *)(uintptr_t)(strcmp(kind, "receipt.release-asked") == 0 ? women : "");
+    head.urgency = 1;
+    uint64_t at_ms = index == THREAD_PENDING ? 1 : STEP_MS * (index + 1);
+    thread_apply(thread, plan_of(fake), self, &head, index, at_ms);
+}
+
+/* How many this unit is to decide; the first of them. */
+static size_t own_decisions(const struct thread *thread, const struct fake *fake, const char *self,
+                            struct thread_decision *ret)
+{
+    struct thread_decision one;
+    size_t count = 0;
+    for (size_t i = 0; thread_decision(thread, plan_of(fake), self, i, &one); i++)
+        if (one.own && count++ == 0 && ret) *ret = one;
+    return count;
+}
+
+static void begin(struct thread *thread, const struct fake *fake, const char *self)
+{
+    static const char *const signers[] = {civil};
+    const uint8_t id[16] = {LEAD};
+    thread_init(thread, id);
+    fold_lead(thread, fake, self, LEAD, 0, signers, 1);
+    fold_act(thread, fake, self, "receipt.signed", "", civil, 2, LEAD, 1);
+}
+
+/* As the store has it. */
+static void kept(struct thread *thread)
+{
+    struct buf bytes = {0};
+    struct thread again;
+    thread_encode(thread, &bytes);
+    thread_init(&again, thread->id);
+    assert_int_equal(thread_decode(buf_bytes(&bytes), &again, NULL), 0);
+    buf_fini(&bytes);
+    thread_fini(thread);
+    *thread = again;
+}
+
+static void a_release_waits_for_the_sender_and_then_for_the_office(void **state)
+{
+    const struct fake *fake = *state;
+    static const char office[] = "joint-conference-office", school[] = "education";
+    static const char *const readers[] = {school, office, civil};
+    for (size_t i = 0; i < 3; i++) {
+        struct thread thread;
+        struct thread_decision one = {0};
+        const char *self = readers[i];
+        begin(&thread, fake, self);
+        assert_int_equal(own_decisions(&thread, fake, self, NULL), 0);
+        fold_act(&thread, fake, self, "receipt.release-asked", "", civil, ASK, LEAD,
+                 THREAD_PENDING);
+        fold_act(&thread, fake, self, "receipt.release-asked", "", civil, ASK, LEAD, 5);
+        kept(&thread);
+        assert_int_equal(thread.question_count, 1);
+        /* By the record's time, however often it was folded. */
+        assert_int_equal(thread.questions[0].at_ms, STEP_MS * 6);
+        assert_true(thread.questions[0].due_ms > STEP_MS * 6);
+        assert_int_equal(own_decisions(&thread, fake, self, &one), i == 0);
+        if (i == 0) assert_string_equal(one.question->from, civil);
+        if (i == 0) assert_false(one.escalated);
+        assert_false(thread_unanswered(&thread, 4, school, 9999));
+        assert_true(thread_unanswered(&thread, 5, school, 9999));
+        kept(&thread);
+        assert_int_equal(own_decisions(&thread, fake, self, &one), i < 2);
+        if (i == 1) assert_true(one.escalated && one.question->due_ms == 9999);
+        fold_act(&thread, fake, self, "receipt.released", "denied", school, ANSWER, ASK, 7);
+        assert_int_equal(thread.question_count, 0);
+        thread_fini(&thread);
+    }
+}
+
+static void what_is_overtaken_waits_no_more(void **state)
+{
+    const struct fake *fake = *state;
+    struct thread thread;
+    begin(&thread, fake, "education");
+    fold_act(&thread, fake, "education", "receipt.release-asked", "", civil, ASK, LEAD, 5);
+    assert_int_equal(own_decisions(&thread, fake, "education", NULL), 1);
+    fold_act(&thread, fake, "education", "receipt.returned", "insufficient", civil, 13, LEAD, 6);
+    struct thread_decision one = {0};
+    assert_int_equal(own_decisions(&thread, fake, "education", &one), 1);
+    assert_int_equal(one.question->act, PLAN_ACT_RETURN);
+    assert_string_equal(one.question->topic, "insufficient");
+    /* Asked of others, it is settled; what is folded twice settles what came before it alone. */
+    static const char *const signers[] = {police};
+    fold_lead(&thread, fake, "education", 3, 7, signers, 1);
+    assert_int_equal(thread.question_count, 0);
+    thread_fini(&thread);
+}
+
+static void an_objection_waits_for_the_office(void **state)
+{
+    const struct fake *fake = *state;
+    static const char office[] = "joint-conference-office";
+    struct thread thread;
+    for (int told = 0; told < 2; told++) { /* of the lead, or of the objection alone */
+        const uint8_t id[16] = {LEAD};
+        if (told)
+            begin(&thread, fake, office);
+        else
+            thread_init(&thread, id);
+        if (told) fold_act(&thread, fake, office, "receipt.accepted", "", civil, 3, LEAD, 2);
+        if (told) fold_act(&thread, fake, office, "receipt.closed", "unfounded", civil, 4, LEAD, 3);
+        fold_act(&thread, fake, office, "receipt.objected", "", "education", ASK, 4, 5);
+        kept(&thread);
+        struct thread_decision one = {0};
+        assert_int_equal(own_decisions(&thread, fake, office, &one), 1);
+        assert_string_equal(one.unit, office);
+        assert_true((one.leg != NULL) == (told == 1));
+        assert_int_equal(own_decisions(&thread, fake, civil, NULL), 0);
+        fold_act(&thread, fake, office, "supervision.upholding", "", office, ANSWER, ASK, 7);
+        assert_int_equal(thread.question_count, 0);
+        thread_fini(&thread);
+    }
+}
+
+static void of_very_many_questions_the_newest_are_kept(void **state)
+{
+    const struct fake *fake = *state;
+    const uint8_t id[16] = {LEAD};
+    struct thread thread;
+    thread_init(&thread, id);
+    for (uint64_t i = 0; i < THREAD_QUESTION_COUNT_MAX + 10; i++) {
+        Leadbus__Header head = LEADBUS__HEADER__INIT;
+        uint8_t ids[16] = {ASK};
+        store_u64(ids + 8, i);
+        head.id = fake_binary(ids, 16);
+        head.thread = fake_binary(thread.id, 16);
+        head.parent = fake_binary(thread.id, 16);
+        head.kind = (char *)(uintptr_t) "receipt.objected";
+        head.from = (char *)(uintptr_t) "education";
+        thread_apply(&thread, plan_of(fake), police, &head, i, STEP_MS * (i + 1));
+    }
+    kept(&thread);
+    assert_int_equal(thread.question_count, THREAD_QUESTION_COUNT_MAX);
+    assert_int_equal(thread.questions[0].index, 10);
+    thread_fini(&thread);
+}
+
 /* A store whose threads were folded by other rules: what is ours to sign is due again. */
 static void a_start_mends_what_was_folded_before(void **state)
 {
@@ -222,6 +380,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_two_who_could_have_passed_it_on_neither_is_said_to,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_inherited_from_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_release_waits_for_the_sender_and_then_for_the_office,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_overtaken_waits_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_objection_waits_for_the_office, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_very_many_questions_the_newest_are_kept, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_start_mends_what_was_folded_before, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

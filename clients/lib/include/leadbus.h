@@ -478,6 +478,22 @@ struct leadbus_missed {
     const char *term, *term_zh, *term_en; /* "sign", as `due` of leadbus_leg; static */
     uint64_t due_ms;                      /* it had to be done before */
 };
+/* An act that waits for a decision: a request for a release (its sender decides, and the
+ * joint-conference office where it does not in time), an objection (the office), something returned
+ * (who sent it), a report (who asked for it). */
+struct leadbus_decision {
+    int act; /* leadbus_act that asks: ask-release, object, return, hand-in; 0: nothing waits */
+    uint8_t message[16], about[16]; /* of that act; of the message that it is about, zeros where
+                                       that is not known here */
+    const char *unit, *from;        /* who decides, who asks: keys; "" where not known here */
+    const char *kind;               /* of the message that it is about; "" likewise */
+    const char *owed_zh, *owed_en;  /* what is to be decided; static */
+    const char *topic;              /* of the act: why it was returned; "" */
+    uint64_t asked_ms, due_ms;      /* due_ms 0: no clock of the plan runs */
+    int own;                        /* this unit decides */
+    int overdue, escalated;         /* as the office, who was asked not having answered in time */
+};
+
 struct leadbus_item {
     uint64_t number; /* local, ascending in order of arrival, from 1; 0 for our own messages */
     int type;        /* leadbus_item_type */
@@ -516,6 +532,9 @@ struct leadbus_item {
      * was told, and when last (0: not yet). */
     int repeats;
     uint64_t shown, shown_ms;
+    /* Of what leadbus_inbox_due gives: this unit is to decide about it. It may have to be signed
+     * for as well. */
+    struct leadbus_decision decision;
 };
 /* In order of number, from `after` (exclusive; 0 = the first), at most `limit`; without sections.
  * `each` returns 0 to go on. */
@@ -526,10 +545,11 @@ LEADBUS_API int leadbus_inbox_each(leadbus *lb, uint64_t after, size_t limit,
 LEADBUS_API int leadbus_inbox_newest(leadbus *lb, uint64_t before, size_t limit,
                                      int (*each)(void *ctx, const struct leadbus_item *item),
                                      void *ctx, struct leadbus_error *ret_error);
-/* What this unit still owes: a leg each, what is due first on top, what has no term running last.
- * The item is the message that the leg is about; number 0 and most else empty where it has not come
- * yet. Goes on behind `after`: due_ms, thread and id of the last item that was given (NULL: from
- * the first). The cost grows with `limit`, not with the store. */
+/* What this unit still owes, legs and decisions, what is due first on top, what has no term running
+ * last. The item is the message that the leg is about, or that asks for the decision; number 0 and
+ * most else empty where it has not come yet. Goes on behind `after`: due_ms (of the leg, or of the
+ * decision; the earlier one), thread and id of the last item that was given (NULL: from the first).
+ * The cost grows with `limit`, not with the store. */
 struct leadbus_due_place {
     uint64_t due_ms;
     uint8_t thread[16], id[16];
@@ -696,6 +716,10 @@ struct leadbus_step {
     int moot;          /* 1: it was, and one of the units that the plan names said why it is
                           needed no more */
 };
+/* What waits on the thread for a decision, this unit's own and those of others. 0 where i is out of
+ * range; the strings live as long as the thread. */
+LEADBUS_API int leadbus_thread_decision(const leadbus_thread *thread, size_t i,
+                                        struct leadbus_decision *ret);
 LEADBUS_API size_t leadbus_thread_step_count(const leadbus_thread *thread);
 /* 0 where i is out of range; the strings live as long as the thread. */
 LEADBUS_API int leadbus_thread_step(const leadbus_thread *thread, size_t i,
