@@ -31,7 +31,13 @@
 
 #define PROGRAM             "leadbusd"
 #define CONFIG_PATH_DEFAULT "/etc/leadbus/leadbusd.conf"
-enum { ROUND_MS = 1000, PRIVATE = 0600, LARGE_BYTES = 262144, CONFIRM_S = 300 };
+enum {
+    ROUND_MS = 1000,
+    PRIVATE = 0600,
+    LARGE_BYTES = 262144,
+    KEPT_BYTES = 1 << 21,
+    CONFIRM_S = 300
+};
 
 struct program {
     const char *config_path;
@@ -304,6 +310,9 @@ int main(int argc, char **argv)
     const char *backup_path = NULL, *reason = NULL;
     /* Chunks of attachments come and go: their memory goes back to the system, each time. */
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    /* Groups come and go many times a second: what they took is not given back each time. */
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    (void)mallopt(M_TOP_PAD, LARGE_BYTES);
     static struct program program = {.config_path = CONFIG_PATH_DEFAULT};
     const struct options_row rows[] = {
         {"config", 'c', "文件", "FILE", "配置文件，默认 " CONFIG_PATH_DEFAULT,

@@ -260,7 +260,9 @@ int box_open(const char *path, struct box **ret_box, struct error *ret_error)
                                            .memory = strcmp(path, ":memory:") == 0,
                                            .page_bytes = BOX_PAGE_BYTES};
     int r = sqlite_open(path, &options, &box->db, ret_error);
-    if (r == 0) r = sqlite_exec(box->db, "PRAGMA cache_size=-8192", ret_error);
+    if (r == 0)
+        r = sqlite_exec(box->db, "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=16384",
+                        ret_error);
     if (r == 0) r = box_last(box, BOX_IN_LAST, &box->in_last, ret_error);
     if (r == 0) r = box_last(box, BOX_OUT_LAST, &box->out_last, ret_error);
     if (r < 0) {

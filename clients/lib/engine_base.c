@@ -2,6 +2,7 @@
  * for. */
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clients/lib/engine_inner.h"
 
@@ -14,8 +15,11 @@ void moment_draw(struct moment *moment, void *ret, size_t len)
 
 void engine_make_id(struct moment *moment, uint8_t ret_id[16])
 {
+    uint8_t time[8];
     moment_draw(moment, ret_id, 16);
-    ret_id[6] = (uint8_t)((ret_id[6] & 0x0f) | 0x40); /* RFC 9562 version 4 */
+    store_u64(time, moment->now_ms);
+    memcpy(ret_id, time + 2, 6);
+    ret_id[6] = (uint8_t)((ret_id[6] & 0x0f) | 0x70);
     ret_id[8] = (uint8_t)((ret_id[8] & 0x3f) | 0x80);
 }
 

@@ -79,7 +79,7 @@ static inline bool engine_own_trouble(int code)
 
 /* ---- engine_base.c: what all stand on -----------------------------------------------------------
  */
-void engine_make_id(struct moment *moment, uint8_t ret_id[16]); /* RFC 9562 version 4 */
+void engine_make_id(struct moment *moment, uint8_t ret_id[16]); /* RFC 9562 version 7 */
 /* Sets the version. */
 void engine_emit(struct engine *engine, Leadbus__Frame *frame);
 void engine_emit_bytes(struct engine *engine, struct buf *take_bytes);

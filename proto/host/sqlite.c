@@ -255,8 +255,9 @@ int sqlite_open(const char *path, const struct sqlite_options *options, sqlite3 
     if (rc < 0) goto out;
     uri_of(options->memory ? ":memory:" : path, options->immutable, &uri);
     int flags = options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    int result = sqlite3_open_v2((const char *)uri.data, &db,
-                                 flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, sqlite_gather());
+    int result =
+        sqlite3_open_v2((const char *)uri.data, &db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+                        options->exclusive ? sqlite_gather_alone() : sqlite_gather());
     rc = sqlite_result(db, result, "open", &error);
     if (rc == 0) rc = set_up(db, options, &error);
     if (rc == 0) rc = check_version(db, options, &error);

@@ -6,15 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A WAL file; the system's own file object follows it in SQLite's memory. */
+/* A WAL file, or the file beside it that one connection alone has open; the system's own file
+ * object follows it in SQLite's memory. */
 struct gather_file {
     sqlite3_file base;
     unsigned char *held;
     int held_len;
     sqlite3_int64 held_at; /* offset of held[0] in the file */
+    int failed;            /* a write that failed where nobody asks for the result */
+    /* Of the file as it is, read ahead of who reads one page behind the other. */
+    unsigned char *ahead;
+    int ahead_len;
+    sqlite3_int64 ahead_at, read_end;
 };
 
-static sqlite3_vfs gather_vfs;
+enum { FRAME_HEAD_LEN = 24 };
+
+static sqlite3_vfs gather_vfs, gather_alone_vfs;
 static sqlite3_vfs *system_vfs;
 static pthread_once_t gather_once = PTHREAD_ONCE_INIT;
 
@@ -25,6 +33,7 @@ static sqlite3_file *real_of(sqlite3_file *file)
 
 static int flush(struct gather_file *file)
 {
+    if (file->failed) return file->failed;
     if (file->held_len == 0) return SQLITE_OK;
     sqlite3_file *real = real_of(&file->base);
     int result = real->pMethods->xWrite(real, file->held, file->held_len, file->held_at);
@@ -39,15 +48,42 @@ static int gather_close(sqlite3_file *base)
     int result = flush(file);
     int closed = real->pMethods->xClose(real);
     free(file->held);
-    file->held = NULL;
+    free(file->ahead);
+    file->held = file->ahead = NULL;
     return result ? result : closed;
+}
+
+/* What is wanted and what lies behind it. Short, or not readable: whoever reads what was wanted
+ * alone will hear of it. */
+static void read_ahead(struct gather_file *file, sqlite3_int64 at)
+{
+    sqlite3_file *real = real_of(&file->base);
+    sqlite3_int64 size = 0;
+    if (!file->ahead) file->ahead = (unsigned char *)malloc(GATHER_AHEAD_BYTES);
+    if (!file->ahead || real->pMethods->xFileSize(real, &size) != SQLITE_OK || size <= at) return;
+    int len = size - at < GATHER_AHEAD_BYTES ? (int)(size - at) : GATHER_AHEAD_BYTES;
+    if (real->pMethods->xRead(real, file->ahead, len, at) != SQLITE_OK) return;
+    file->ahead_at = at;
+    file->ahead_len = len;
+}
+
+static bool have_ahead(const struct gather_file *file, int len, sqlite3_int64 at)
+{
+    return at >= file->ahead_at && at + len <= file->ahead_at + file->ahead_len;
 }
 
 static int gather_read(sqlite3_file *base, void *data, int len, sqlite3_int64 at)
 {
+    struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
-    int result = flush((struct gather_file *)(void *)base);
-    return result ? result : real->pMethods->xRead(real, data, len, at);
+    int result = flush(file);
+    if (result) return result;
+    bool follows = at >= file->read_end && at - file->read_end <= FRAME_HEAD_LEN;
+    file->read_end = at + len;
+    if (follows && !have_ahead(file, len, at)) read_ahead(file, at);
+    if (!have_ahead(file, len, at)) return real->pMethods->xRead(real, data, len, at);
+    memcpy(data, file->ahead + (at - file->ahead_at), (size_t)len);
+    return SQLITE_OK;
 }
 
 static int gather_write(sqlite3_file *base, const void *data, int len, sqlite3_int64 at)
@@ -55,7 +91,9 @@ static int gather_write(sqlite3_file *base, const void *data, int len, sqlite3_i
     struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
     bool follows = file->held_len > 0 && at == file->held_at + file->held_len;
-    int result = SQLITE_OK;
+    int result = file->failed;
+    file->ahead_len = 0;
+    if (result) return result;
     if (!follows || file->held_len + len > GATHER_BYTES_MAX) result = flush(file);
     if (result) return result;
     if (!file->held) file->held = (unsigned char *)malloc(GATHER_BYTES_MAX);
@@ -68,8 +106,10 @@ static int gather_write(sqlite3_file *base, const void *data, int len, sqlite3_i
 
 static int gather_truncate(sqlite3_file *base, sqlite3_int64 size)
 {
+    struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
-    int result = flush((struct gather_file *)(void *)base);
+    int result = flush(file);
+    file->ahead_len = 0;
     return result ? result : real->pMethods->xTruncate(real, size);
 }
 
@@ -105,11 +145,14 @@ static int gather_check_lock(sqlite3_file *base, int *ret_held)
     return real->pMethods->xCheckReservedLock(real, ret_held);
 }
 
+/* SQLite says by it that a checkpoint has written its pages, and looks at no answer: a failure is
+ * said by every call after it. */
 static int gather_control(sqlite3_file *base, int op, void *arg)
 {
+    struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
-    int result = flush((struct gather_file *)(void *)base);
-    return result ? result : real->pMethods->xFileControl(real, op, arg);
+    file->failed = flush(file);
+    return file->failed ? file->failed : real->pMethods->xFileControl(real, op, arg);
 }
 
 static int gather_sector(sqlite3_file *base)
@@ -124,7 +167,8 @@ static int gather_device(sqlite3_file *base)
     return real->pMethods->xDeviceCharacteristics(real);
 }
 
-/* A WAL file is neither shared memory nor mapped: version 1 has all that is called. */
+/* A WAL file is neither shared nor mapped, and neither is what one connection has to itself:
+ * version 1 has all that is called. */
 static const sqlite3_io_methods gather_methods = {
     .iVersion = 1,
     .xClose = gather_close,
@@ -144,9 +188,9 @@ static const sqlite3_io_methods gather_methods = {
 static int gather_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags,
                        int *ret_flags)
 {
-    (void)vfs;
-    if (!(flags & SQLITE_OPEN_WAL))
-        return system_vfs->xOpen(system_vfs, name, base, flags, ret_flags);
+    int gathered =
+        vfs == &gather_alone_vfs ? SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB : SQLITE_OPEN_WAL;
+    if (!(flags & gathered)) return system_vfs->xOpen(system_vfs, name, base, flags, ret_flags);
     struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
     *file = (struct gather_file){0};
@@ -159,6 +203,9 @@ static int gather_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, i
 
 static void gather_register(void)
 {
+    /* Its figures of memory cost a lock at every allocation, and nobody asks for them. Refused, and
+     * as well, where somebody else in the process has begun with it. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (sqlite3_initialize() != SQLITE_OK) return;
     system_vfs = sqlite3_vfs_find(NULL);
     if (!system_vfs) return;
@@ -167,11 +214,21 @@ static void gather_register(void)
     gather_vfs.pNext = NULL;
     gather_vfs.szOsFile += (int)sizeof(struct gather_file);
     gather_vfs.xOpen = gather_open;
-    if (sqlite3_vfs_register(&gather_vfs, 0) != SQLITE_OK) system_vfs = NULL;
+    gather_alone_vfs = gather_vfs;
+    gather_alone_vfs.zName = "leadbus-gather-alone";
+    if (sqlite3_vfs_register(&gather_vfs, 0) != SQLITE_OK ||
+        sqlite3_vfs_register(&gather_alone_vfs, 0) != SQLITE_OK)
+        system_vfs = NULL;
 }
 
 const char *sqlite_gather(void)
 {
     (void)pthread_once(&gather_once, gather_register);
     return system_vfs ? gather_vfs.zName : NULL;
+}
+
+const char *sqlite_gather_alone(void)
+{
+    (void)pthread_once(&gather_once, gather_register);
+    return system_vfs ? gather_alone_vfs.zName : NULL;
 }

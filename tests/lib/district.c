@@ -565,12 +565,13 @@ static void seal_head(struct sealing *s, struct district_letter *letter)
     unsigned lane = urgency == 1 ? ENVELOPE_LANE_URGENT : ENVELOPE_LANE_NORMAL;
     leadbus__header__init(head);
     head->suite = SUITE_1;
-    if (draft->id)
+    if (draft->id) {
         memcpy(letter->id, draft->id, 16);
-    else
+    } else {
         district_fill(letter->id, 16, "id", s->district->letters);
-    letter->id[6] = (uint8_t)((letter->id[6] & 0x0f) | 0x40);
-    letter->id[8] = (uint8_t)((letter->id[8] & 0x3f) | 0x80);
+        letter->id[6] = (uint8_t)((letter->id[6] & 0x0f) | 0x40);
+        letter->id[8] = (uint8_t)((letter->id[8] & 0x3f) | 0x80);
+    }
     memcpy(letter->thread, draft->parent ? draft->parent->thread : letter->id, 16);
     head->id = data(letter->id, 16);
     head->thread = data(letter->thread, 16);
