@@ -135,6 +135,14 @@ static bool joinable(const struct core *core, const struct core_act *act)
     return false;
 }
 
+/* Somebody has accepted what the leg is about, and it goes on. */
+static bool leg_taken(const struct core *core, const struct core_act *act,
+                      const struct core_message *message, const struct core_party *party)
+{
+    return act->rules > 1 && (core->messages[message->lead].bits & CORE_MESSAGE_TAKEN) &&
+           !leg_ended(core, message, party);
+}
+
 static uint32_t facts_of(const struct core *core, const struct core_act *act, uint32_t about,
                          uint8_t leg)
 {
@@ -144,6 +152,7 @@ static uint32_t facts_of(const struct core *core, const struct core_act *act, ui
     uint32_t facts = act->facts;
     bool passes = act->act == PLAN_ACT_TRANSFER || act->act == PLAN_ACT_ASK_RELEASE;
     if (thread_of(core, act)->listed) facts |= LIFECYCLE_FACT_LISTED;
+    if (leg_taken(core, act, message, party)) facts |= LIFECYCLE_FACT_TAKEN;
     if (thread_of(core, act)->bound && unit_is(core, act, party->unit, PLAN_DUTY_POLICE))
         facts |= LIFECYCLE_FACT_BOUND;
     if (passes && (free_by_plan(core, act, lead) || released(core, act, about, leg)))
@@ -218,6 +227,7 @@ static int leg_act(const struct core *core, struct core *change, uint32_t slot,
     struct core_party *moved = &change->parties[message->party + leg];
     if (moved->state != step.next) moved->last = slot;
     moved->state = (uint8_t)step.next;
+    if (act->act == PLAN_ACT_ACCEPT) change->messages[message->lead].bits |= CORE_MESSAGE_TAKEN;
     if (step.effects & LIFECYCLE_EFFECT_TELLS) leg_told(change, message, party);
     core_clock_step(change, moved, &step, act);
     return 0;
@@ -235,6 +245,16 @@ static int act_all(const struct core *core, struct core *change, uint32_t slot,
             if (!(core->parties[core->messages[m].party + i].bits & CORE_PARTY_LEG)) continue;
             struct error error = {0};
             int r = leg_act(core, change, slot, act, m, i, &error);
+            /* What is taken back is taken back from all who have not accepted it, or from nobody:
+             * a unit whose leg stays is not told otherwise by the message. */
+            const struct core_party *party = &core->parties[core->messages[m].party + i];
+            bool stays = act->act == PLAN_ACT_WITHDRAW && r == E_LIFECYCLE_ORDER &&
+                         leg_taken(core, act, &core->messages[m], party);
+            if (stays) {
+                if (ret_error) *ret_error = error;
+                if (ret_error) ret_error->field[0] = 0; /* it is about the thread */
+                return r;
+            }
             if (r == 0)
                 done = true;
             else if (r != E_LIFECYCLE_ROLE)
@@ -305,9 +325,13 @@ int core_act(const struct core *core, struct core *change, uint32_t slot, struct
              struct error *ret_error)
 {
     int r = 0;
+    if (act->act == PLAN_ACT_NONE && act->parent == CORE_NONE)
+        return lifecycle_check_opening(act->kind, act->topic, ret_error);
     if (act->act == PLAN_ACT_NONE)
-        return act->parent == CORE_NONE ? lifecycle_check_opening(act->kind, act->topic, ret_error)
-                                        : 0;
+        return act->rules > 1 ? lifecycle_check_parent(act->kind, act->topic,
+                                                       kind_of(core, parent_of(core, act)),
+                                                       ret_error)
+                              : 0;
     if (act->parent == CORE_NONE) { /* it opens the thread that it is about */
         if (act->act == PLAN_ACT_SUPERVISE) act->effects = LIFECYCLE_EFFECT_LISTS;
         return lifecycle_check_opening(act->kind, act->topic, ret_error);

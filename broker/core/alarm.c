@@ -1,6 +1,6 @@
 /* What is told because of a thread's chains: a custody with a gap before it, an alert past its end
  * that nobody has stood down, a step that should come once and comes again, a report that was not
- * answered in time. Each becomes a record
+ * answered in time, a step before a period that it should have waited for. Each becomes a record
  * of its own, which says whom it is told to. */
 #include <string.h>
 
@@ -56,6 +56,8 @@ void core_alarms(struct core *core, uint32_t slot, const struct core_act *act, u
         alarm_add(core, slot, CORE_ALARM_GAP, act->giver, now_ms, chain->custody.gap_from_ms,
                   chain->custody.gap_until_ms);
     if (act->again) alarm_add(core, slot, CORE_ALARM_AGAIN, CORE_UNIT_NONE, now_ms, 0, 0);
+    if (act->cut)
+        alarm_add(core, slot, CORE_ALARM_CUT, CORE_UNIT_NONE, now_ms, act->cut_ms, now_ms);
     if (!act->ends && !(act->until && expires_ms != 0)) return;
     /* The newest revision's end counts, and none once the chain has come to its own. */
     if (chain->alarm != CORE_NONE) core->alarms[chain->alarm].done = true;
@@ -94,6 +96,8 @@ bool core_alarm_live(const struct core *core, uint32_t alarm)
     return !core->alarms[alarm].done;
 }
 
+enum { TOLD_SUPERVISING_MAX = LIMIT_RECIPIENT_COUNT_MAX };
+
 static void tell(const struct core *core, struct core_told *told, uint16_t unit)
 {
     uint16_t now = core_unit_now(core, unit);
@@ -120,6 +124,12 @@ void core_alarm_told(const struct core *core, uint32_t slot, struct core_told *r
         for (size_t i = 0; i < message->party_count; i++)
             if (supervises(core, core->parties[message->party + i].unit))
                 tell(core, ret, core->parties[message->party + i].unit);
+        break;
+    case CORE_ALARM_CUT:
+        tell(core, ret, message->from);
+        for (uint16_t i = 0; i < plan_unit_count(plan) && ret->count < TOLD_SUPERVISING_MAX; i++)
+            if (plan_unit(plan, i)->kind == PLAN_UNIT_PROCURATORATE)
+                tell(core, ret, core->now.unit_of_plan[i]);
         break;
     case CORE_ALARM_AGAIN:
         for (size_t i = 0; i < message->party_count; i++)

@@ -27,8 +27,23 @@ static void chain_load(const struct core *core, const struct core_installed *ins
             ret->owed |= (uint64_t)step->owed << k;
             ret->moot |= (uint64_t)step->moot << k;
             ret->at_ms[k] = step->at_ms;
+            ret->recorded_ms[k] = step->recorded_ms;
         }
     }
+}
+
+static void holder_load(const struct core *core, const struct core_act *act,
+                        struct chains_event *ret)
+{
+    uint32_t chain =
+        act->thread == CORE_NONE ? (uint32_t)CORE_NONE : core->threads[act->thread].chain;
+    ret->holding_unit = PLAN_UNIT_NONE;
+    if (chain == CORE_NONE) return;
+    const struct chains_custody *custody = &core->chains[chain].custody;
+    ret->holder = custody->holder;
+    ret->holding_ms = custody->since_ms;
+    if (custody->holder == CHAINS_UNIT)
+        ret->holding_unit = act->installed->plan_of_unit[custody->unit];
 }
 
 static struct core_chain *chain_of(struct core *core, uint32_t thread)
@@ -65,6 +80,7 @@ static void chain_keep(struct core *core, struct core_act *act, const struct cha
         if (!done && !owed && !moot) continue;
         struct core_step *step = step_put(chain, step_kept(installed, k));
         if (done) step->at_ms = change->at_ms;
+        if (done) step->recorded_ms = change->recorded_ms;
         step->owed = !done && !moot && (step->owed || owed);
         step->moot = moot || (step->moot && !done && !owed);
     }
@@ -72,6 +88,8 @@ static void chain_keep(struct core *core, struct core_act *act, const struct cha
     act->gap = chains_custody(&chain->custody, change, act->from, act->occurred_ms);
     act->again = change->again;
     act->until = change->until;
+    act->cut = change->cut;
+    act->cut_ms = change->cut_ms;
     act->ends = change->ends;
 }
 
@@ -99,6 +117,7 @@ int core_chain(const struct core *core, struct core *change, struct core_act *ac
         event.accepts_topic = lead->topic ? held->topics[lead->topic - 1] : "";
     }
     chain_load(core, act->installed, act->thread, &chains);
+    holder_load(core, act, &event);
     int r = chains_next(&chains, &event, &step, ret_error);
     if (r == 0 && change && (step.done | step.moot) != 0) chain_keep(change, act, &step);
     return r;
@@ -122,7 +141,7 @@ size_t core_thread_steps(const struct core *core, const uint8_t thread[16],
         const struct core_step *step = &chain->steps[i];
         ret_steps[i] =
             (struct core_thread_step){step->name > 0 ? core->clauses[step->name - 1] : "",
-                                      step->at_ms, step->owed, step->moot};
+                                      step->at_ms, step->recorded_ms, step->owed, step->moot};
     }
     return chain->step_count;
 }

@@ -280,6 +280,7 @@ size_t core_thread_legs(const struct core *core, const uint8_t thread[16],
 struct core_thread_step {
     const char *step;
     uint64_t at_ms; /* as stated; 0: it has not come */
+    uint64_t recorded_ms; /* when the bus heard of that: its period runs from then */
     bool owed;      /* and was wanted before what came early */
     bool moot;      /* it was, and is needed no more */
 };

@@ -104,6 +104,7 @@ enum { CORE_LEG_NONE = 0xff };
 enum core_message_bit {
     CORE_MESSAGE_ASKS = 1,         /* for a release that nobody has answered */
     CORE_MESSAGE_OVERDUE = 2,      /* in the time that the sender had */
+    CORE_MESSAGE_TAKEN = 4,        /* some leg about it was accepted */
     CORE_MESSAGE_POLICE_SHIFT = 4, /* the sections for the police alone, in the upper half */
 };
 
@@ -136,6 +137,7 @@ struct core_step {
     bool owed;
     bool moot;      /* needed no more */
     uint64_t at_ms; /* as stated; 0: it has not come */
+    uint64_t recorded_ms;
 };
 struct core_chain {
     uint32_t thread;
@@ -151,6 +153,7 @@ enum core_alarm_what {
     CORE_ALARM_END = 2,        /* an alert past its end that nobody has stood down */
     CORE_ALARM_AGAIN = 3,      /* a step that should come once came again */
     CORE_ALARM_UNANSWERED = 4, /* who must act on an exempt lead did not in time */
+    CORE_ALARM_CUT = 5,        /* a step that did not wait for a period to be over */
 };
 struct core_alarm {
     uint32_t message;
@@ -362,7 +365,8 @@ struct core_act {
     bool early;      /* it states a reason for that */
     /* Filled in. */
     uint32_t effects;             /* of all its steps */
-    bool gap, again, until, ends; /* of the thread's chains, see struct chains_change */
+    bool gap, again, until, ends, cut; /* of the thread's chains, see struct chains_change */
+    uint64_t cut_ms;
     uint16_t giver;               /* of a gap: who had custody before it */
     uint32_t about;               /* the leg, where it is one; else CORE_NONE, CORE_LEG_NONE */
     uint8_t leg;

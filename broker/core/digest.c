@@ -184,6 +184,7 @@ static void digest_chain(const struct core_chain *chain, struct buf *buf)
         buf_append_u8(buf, chain->steps[i].owed);
         buf_append_u8(buf, chain->steps[i].moot);
         buf_append_u64(buf, chain->steps[i].at_ms);
+        buf_append_u64(buf, chain->steps[i].recorded_ms);
     }
     buf_append_u8(buf, custody->holder);
     buf_append_u16(buf, custody->unit);

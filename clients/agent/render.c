@@ -205,13 +205,13 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
                                         "tombstone", "exception", "sent"};
     static const char *const notices[] = {"none",  "expired",   "exception",   "rewrapped",
                                           "other", "overdue",   "custody-gap", "alert-end",
-                                          "again", "unanswered"};
+                                          "again", "unanswered", "period-cut"};
     json_t *object = json_object();
     if (item->number) set_number(object, "number", item->number);
     render_set(object, "type", item->type >= 0 && item->type < 6 ? types[item->type] : "unknown");
     if (item->notice)
         render_set(object, "notice",
-                   item->notice > 0 && item->notice < 10 ? notices[item->notice] : "other");
+                   item->notice > 0 && item->notice < 11 ? notices[item->notice] : "other");
     if (item->code) render_set(object, "code", leadbus_error_name(item->code));
     render_set_id(object, "id", item->id);
     render_set_id(object, "thread", item->thread);

@@ -171,6 +171,9 @@ const char *cli_notice(const json_t *item)
                  "an alert is past its end: stand it down or revise it");
     if (strcmp(notice, "unanswered") == 0)
         return T("报告未按时答复，请监督", "a report was not answered in time: see to it");
+    if (strcmp(notice, "period-cut") == 0)
+        return T("法定期间未满即办理下一环节，请核对理由",
+                 "a step did not wait for a period to be over: look at the reason");
     if (strcmp(notice, "again") == 0)
         return T("应只办一次的环节再次提出，请核对理由",
                  "what should come once came again: look at the reason");

@@ -137,7 +137,7 @@ static void thread_steps(const leadbus *lb, leadbus_thread *thread)
             .name_zh = names[0],
             .name_en = names[1],
             .at_ms = step->at_ms,
-            .until_ms = step->at_ms ? chains_period_end(plan, number, step->at_ms) : 0,
+            .until_ms = step->at_ms ? chains_period_end(plan, number, step->recorded_ms) : 0,
             .owed = step->owed,
             .moot = step->moot};
     }

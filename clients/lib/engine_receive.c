@@ -270,7 +270,7 @@ static int take_tombstone(struct engine *engine, struct incoming *in, struct box
 static void tick_row(const Leadbus__Tick *tick, struct box_in *row)
 {
     if (tick->alarm) { /* LEADBUS_NOTICE_GAP and those that follow */
-        bool known = tick->alarm->what >= 1 && tick->alarm->what <= 4;
+        bool known = tick->alarm->what >= 1 && tick->alarm->what <= 5;
         row->notice = known ? 5 + (int)tick->alarm->what : 4;
         row->count = 1;
         if (tick->alarm->thread.len == 16) memcpy(row->thread, tick->alarm->thread.data, 16);

@@ -86,6 +86,24 @@ static int check_draft(const struct engine *engine, const struct engine_draft *d
     return 0;
 }
 
+/* Of what is known here; the broker knows the rest. */
+static int check_parent(struct engine *engine, const struct plan_kind *kind, const char *topic,
+                        const struct engine_thread *thread, const uint8_t parent[16],
+                        struct error *ret_error)
+{
+    struct box_in in;
+    struct box_out out;
+    const char *named = "";
+    if (box_in_find(engine->box, parent, &in, NULL) == 0)
+        named = in.kind;
+    else if (box_out_find(engine->box, parent, &out, NULL) == 0)
+        named = out.kind;
+    else if (memcmp(thread->thread.id, parent, 16) == 0)
+        named = thread->thread.kind;
+    const struct plan_kind *found = plan_kind_find(trust_bundle_plan(engine->bundle), named);
+    return found ? lifecycle_check_parent(kind, topic, found, ret_error) : 0;
+}
+
 /* Writes the row, the thread and what hangs on them. */
 static int stage_write(struct engine *engine, struct seal_job *job, struct engine_thread *thread,
                        struct box_out *row, struct error *ret_error)
@@ -153,7 +171,10 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     if (!job.place.follows) {
         r = lifecycle_check_opening(kind, draft->topic, ret_error);
         if (r < 0) goto out;
-    } else if (kind->act != PLAN_ACT_NONE) {
+    } else if (kind->act == PLAN_ACT_NONE) {
+        r = check_parent(engine, kind, draft->topic, &thread, job.place.parent, ret_error);
+        if (r < 0) goto out;
+    } else {
         r = thread_act_check(&thread.thread, plan, kind, draft->topic, engine->keyring->unit,
                              job.place.parent, ret_error);
         if (r < 0) goto out;

@@ -491,6 +491,7 @@ static void keep_steps(struct thread *thread, const struct plan *plan,
         struct thread_step *step = step_of(thread, name, true);
         if (!step) continue;
         if (done) step->at_ms = change->at_ms;
+        if (done) step->recorded_ms = change->recorded_ms;
         step->owed = !done && !moot && (step->owed || owed);
         step->moot = moot || (step->moot && !done && !owed);
     }
@@ -527,6 +528,7 @@ static void apply_chains(struct thread *thread, const struct plan *plan,
         chains.owed |= (uint64_t)step->owed << i;
         chains.moot |= (uint64_t)step->moot << i;
         chains.at_ms[i] = step->at_ms;
+        chains.recorded_ms[i] = step->recorded_ms;
     }
     if (chains_next(&chains, &event, &change, NULL) != 0 || (change.done | change.moot) == 0)
         return;

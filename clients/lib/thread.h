@@ -72,6 +72,7 @@ struct thread_question {
 struct thread_step {
     char name[THREAD_NAME_LEN]; /* "rescue/handover" */
     uint64_t at_ms;             /* as stated; 0: it has not come */
+    uint64_t recorded_ms;       /* its period runs from then */
     bool owed;
     bool moot; /* it was owed, and is needed no more */
 };

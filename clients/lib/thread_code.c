@@ -5,7 +5,8 @@
 #include "clients/lib/thread_inner.h"
 
 enum {
-    THREAD_FORMAT = 7,
+    THREAD_FORMAT = 8,
+    THREAD_FORMAT_UNRECORDED = 7,
     THREAD_FORMAT_QUESTIONLESS = 6,
     THREAD_FORMAT_UNRAISED = 5,
     THREAD_FORMAT_DATELESS = 4,
@@ -80,6 +81,7 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
     for (size_t i = 0; i < thread->step_count; i++) {
         put_text(ret_bytes, thread->steps[i].name);
         buf_append_u64(ret_bytes, thread->steps[i].at_ms);
+        buf_append_u64(ret_bytes, thread->steps[i].recorded_ms);
         buf_append_u8(ret_bytes, (uint8_t)(thread->steps[i].owed | thread->steps[i].moot << 1));
     }
     buf_append_u8(ret_bytes, thread->custody.holder);
@@ -189,13 +191,15 @@ static void decode_acts(struct reader *reader, struct thread *thread)
     thread->bound = *take(reader, 1) != 0;
 }
 
-static void decode_chains(struct reader *reader, struct thread *thread)
+static void decode_chains(struct reader *reader, uint8_t format, struct thread *thread)
 {
     size_t count = load_u16(take(reader, 2));
     for (size_t i = 0; i < count && !reader->bad; i++) {
         thread->steps = grown(thread->steps, &thread->step_cap, i, sizeof *thread->steps);
         take_text(reader, thread->steps[i].name, sizeof thread->steps[i].name);
         thread->steps[i].at_ms = load_u64(take(reader, 8));
+        thread->steps[i].recorded_ms =
+            format > THREAD_FORMAT_UNRECORDED ? load_u64(take(reader, 8)) : thread->steps[i].at_ms;
         uint8_t bits = *take(reader, 1);
         thread->steps[i].owed = (bits & 1) != 0;
         thread->steps[i].moot = (bits & 2) != 0;
@@ -271,8 +275,8 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
     if (format != THREAD_FORMAT_BEFORE) decode_acts(&reader, thread);
     if (format >= THREAD_FORMAT_CHAINLESS) thread->listed = *take(&reader, 1) != 0;
     if (format >= THREAD_FORMAT_QUESTIONLESS) thread->raised = *take(&reader, 1);
-    if (format >= THREAD_FORMAT_DATELESS) decode_chains(&reader, thread);
-    if (format >= THREAD_FORMAT) decode_questions(&reader, thread);
+    if (format >= THREAD_FORMAT_DATELESS) decode_chains(&reader, format, thread);
+    if (format > THREAD_FORMAT_QUESTIONLESS) decode_questions(&reader, thread);
     if (reader.bad || reader.rest.len != 0)
         return error_say(ret_error, E_BAD_FORM, "thread", "本地存储的内容损坏",
                          "damaged in the store");

@@ -215,16 +215,20 @@ static const char *step_name(const struct explaining *explaining, const char *st
 static void print_chains(const struct explaining *explaining)
 {
     struct core_thread_step steps[PLAN_STEP_COUNT_MAX];
-    char time[I18N_TIME_LEN], until[I18N_TIME_LEN];
+    char time[I18N_TIME_LEN], until[I18N_TIME_LEN], late[sizeof until + 32];
     const uint8_t *thread = explaining->story->thread;
     struct core_thread_custody view = core_thread_custody(explaining->core, thread);
     size_t count = core_thread_steps(explaining->core, thread, steps, PLAN_STEP_COUNT_MAX);
     if (count > PLAN_STEP_COUNT_MAX) count = PLAN_STEP_COUNT_MAX;
     if (count > 0) puts(T("线索上的环节：", "steps on the thread:"));
     for (size_t i = 0; i < count; i++) {
+        late[0] = 0;
+        if (steps[i].recorded_ms - steps[i].at_ms >= 60000)
+            (void)snprintf(late, sizeof late, T("（%s 录入）", " (entered %s)"),
+                           out_time(steps[i].recorded_ms, until));
         if (steps[i].at_ms != 0)
-            printf("  %s  %s\n", out_time(steps[i].at_ms, time),
-                   step_name(explaining, steps[i].step));
+            printf("  %s  %s%s\n", out_time(steps[i].at_ms, time),
+                   step_name(explaining, steps[i].step), late);
         else if (steps[i].moot)
             printf(T("  已免除：%s\n", "  needed no more: %s\n"),
                    step_name(explaining, steps[i].step));
@@ -266,8 +270,10 @@ static json_t *steps_json(const struct explaining *explaining)
     size_t count =
         core_thread_steps(explaining->core, explaining->story->thread, steps, PLAN_STEP_COUNT_MAX);
     for (size_t i = 0; i < count && i < PLAN_STEP_COUNT_MAX; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:b}", "step", steps[i].step, "at_ms",
-                                              (json_int_t)steps[i].at_ms, "owed", steps[i].owed));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:b}", "step", steps[i].step,
+                                              "at_ms", (json_int_t)steps[i].at_ms, "recorded_ms",
+                                              (json_int_t)steps[i].recorded_ms, "owed",
+                                              steps[i].owed));
     return list;
 }
 

@@ -50,21 +50,23 @@ bool chains_may_come_early(const struct plan *plan, const struct plan_kind *kind
     return false;
 }
 
-uint64_t chains_period_end(const struct plan *plan, size_t step, uint64_t at_ms)
+uint64_t chains_period_end(const struct plan *plan, size_t step, uint64_t recorded_ms)
 {
     const struct plan_step *found = plan_step(plan, step);
     if (!found || found->period_days == 0) return 0;
-    return calendar_deadline(plan_calendar(plan), at_ms, found->period_days, CALENDAR_DAYS, NULL);
+    return calendar_deadline(plan_calendar(plan), recorded_ms, found->period_days, CALENDAR_DAYS,
+                             NULL);
 }
 
-/* It has come, by the times stated, and where it must have run its period that is over. */
+/* It has come, by the times stated, and where it must have run its period that is over since the
+ * bus heard of it. */
 static bool has_come(const struct chains *chains, const struct chains_event *event,
                      const struct plan_chain_row *row, size_t step, uint64_t at_ms)
 {
     if (chains->moot >> step & 1) return true;
     if (!(chains->done >> step & 1) || chains->at_ms[step] > at_ms) return false;
     return !(row->over >> step & 1) ||
-           chains_period_end(event->plan, step, chains->at_ms[step]) <= at_ms;
+           chains_period_end(event->plan, step, chains->recorded_ms[step]) <= at_ms;
 }
 
 /* None of the steps of a need has: the first of those that have not come at all, else the first. */
@@ -86,7 +88,8 @@ static int refuse_missing(const struct chains *chains, const struct chains_event
     const struct plan_step *step = plan_step(event->plan, row->step);
     const struct plan_step *before = plan_step(event->plan, missing);
     bool come = (chains->done >> missing & 1) != 0;
-    uint64_t end_ms = come ? chains_period_end(event->plan, missing, chains->at_ms[missing]) : 0;
+    uint64_t end_ms =
+        come ? chains_period_end(event->plan, missing, chains->recorded_ms[missing]) : 0;
     const char *zh = "尚缺", *en = "is missing";
     char day[DAY_TEXT_LEN] = "";
     if (come && (row->over >> missing & 1) && end_ms != 0) {
@@ -131,6 +134,52 @@ static bool chain_begun(const struct plan *plan, uint64_t done, size_t step)
     return false;
 }
 
+static bool holder_is_last(uint8_t holder)
+{
+    return holder == CHAINS_FAMILY || holder == CHAINS_PLACEMENT;
+}
+
+/* Nobody lets go of whom they do not have, and who went to family or placement is taken back on no
+ * thread that they went from: only papers of the time before may follow. */
+static int judge_custody(const struct chains *chains, const struct chains_event *event,
+                         const struct plan_chain_row *row, uint64_t at_ms, struct error *ret_error)
+{
+    bool others = event->holder == CHAINS_UNIT && event->holding_unit != event->from;
+    bool gone = holder_is_last(event->holder);
+    bool owed = (chains->owed >> row->step & 1) != 0;
+    bool offers = row->custody == PLAN_CUSTODY_OFFER, takes = row->custody == PLAN_CUSTODY_TAKE;
+    bool barred = (offers && (others || (gone && at_ms >= event->holding_ms))) ||
+                  (takes && gone && !owed);
+    if (!barred || event->taken) return 0;
+    const struct plan_step *step = plan_step(event->plan, row->step);
+    const struct plan_unit *unit = others ? plan_unit(event->plan, event->holding_unit) : NULL;
+    const char *zh = chains_holder_text((enum chains_holder)event->holder, LANG_ZH);
+    const char *en = chains_holder_text((enum chains_holder)event->holder, LANG_EN);
+    if (unit) zh = unit->name_zh;
+    if (unit) en = unit->key;
+    (void)error_set(ret_error, E_CHAIN_ORDER, "kind",
+                    "%s (%s/%s): the person is with %s by now%s", step->name_en, step->chain,
+                    step->step, en,
+                    gone ? "; custody begins again on a thread of its own, with a take-over" : "");
+    (void)error_note_zh(ret_error, "“%s”：人现由%s照护%s", step->name_zh, zh,
+                        gone ? "；再次接管须另开线索" : "，只能由其移交");
+    return E_CHAIN_ORDER;
+}
+
+/* On a thread where its chain has not begun it may come, and counts for the chain that begins later
+ * where nothing that it needs is missing, or it may come early. The bus knows better. */
+static bool counts(const struct chains *chains, const struct chains_event *event,
+                   const struct plan_chain_row *row, uint64_t at_ms)
+{
+    if (!row->alone || row->early || event->taken ||
+        chain_begun(event->plan, chains->done, row->step))
+        return true;
+    for (size_t i = 0; i < row->after_count; i++)
+        if (missing_of(chains, event, row, row->after[i], at_ms) != PLAN_STEP_COUNT_MAX)
+            return false;
+    return true;
+}
+
 /* What nobody waits for cannot be waived. */
 static int judge_waiver(const struct chains *chains, const struct chains_event *event,
                         const struct plan_chain_row *row, struct error *ret_error)
@@ -144,11 +193,13 @@ static int judge_waiver(const struct chains *chains, const struct chains_event *
 }
 
 static int judge(const struct chains *chains, const struct chains_event *event,
-                 const struct plan_chain_row *row, uint64_t at_ms, uint64_t *ret_owed,
+                 const struct plan_chain_row *row, struct chains_change *change,
                  struct error *ret_error)
 {
-    uint64_t owed = 0;
+    uint64_t owed = 0, at_ms = change->at_ms;
     if (row->alone && !chain_begun(event->plan, chains->done, row->step)) return 0;
+    int r = judge_custody(chains, event, row, at_ms, ret_error);
+    if (r < 0) return r;
     if ((row->bars & chains->done) && !event->taken)
         return refuse_barred(event, row, row->bars & chains->done, ret_error);
     if (chains->owed >> row->step & 1) return 0; /* it is waited for: it comes when it can */
@@ -158,19 +209,27 @@ static int judge(const struct chains *chains, const struct chains_event *event,
         if (!row->early && event->taken) continue;
         if (!row->early || (!event->early && !event->taken))
             return refuse_missing(chains, event, row, missing, ret_error);
-        if (event->early) owed |= (uint64_t)1 << missing;
+        if (!event->early) continue;
+        owed |= (uint64_t)1 << missing;
+        if (!(row->over >> missing & 1)) continue;
+        change->cut = true;
+        change->cut_ms = chains->done >> missing & 1 ? chains->recorded_ms[missing] : 0;
     }
-    *ret_owed |= owed & ~chains->done;
+    change->owed |= owed & ~chains->done;
     return 0;
 }
 
-static void take(struct chains *chains, uint64_t done, uint64_t owed, uint64_t at_ms)
+static void take(struct chains *chains, uint64_t done, uint64_t owed,
+                 const struct chains_change *change)
 {
     chains->done |= done;
     chains->owed = (chains->owed | owed) & ~chains->done;
     chains->moot &= ~(done | chains->owed);
     for (size_t i = 0; i < PLAN_STEP_COUNT_MAX; i++)
-        if (done >> i & 1) chains->at_ms[i] = at_ms;
+        if (done >> i & 1) {
+            chains->at_ms[i] = change->at_ms;
+            chains->recorded_ms[i] = change->recorded_ms;
+        }
 }
 
 /* The last step of a chain in which something is told past its end. */
@@ -189,14 +248,16 @@ int chains_next(const struct chains *chains, const struct chains_event *event,
 {
     struct chains now = *chains;
     bool stated = event->occurred_ms != 0 && event->occurred_ms <= event->now_ms;
-    struct chains_change change = {.at_ms = stated ? event->occurred_ms : event->now_ms};
+    struct chains_change change = {.at_ms = stated ? event->occurred_ms : event->now_ms,
+                                   .recorded_ms = event->now_ms};
     for (size_t i = 0; i < plan_chain_row_count(event->plan); i++) {
         const struct plan_chain_row *row = plan_chain_row(event->plan, i);
         uint64_t bit = (uint64_t)1 << row->step;
         if (!row_fits(event, row) || (change.done & bit)) continue;
+        if (!counts(&now, event, row, change.at_ms)) continue;
         bool waives = row->on == PLAN_CHAIN_WAIVE;
         int r = waives ? judge_waiver(&now, event, row, ret_error)
-                       : judge(&now, event, row, change.at_ms, &change.owed, ret_error);
+                       : judge(&now, event, row, &change, ret_error);
         if (r < 0) return r;
         if (waives) {
             change.moot |= bit & ~now.done;
@@ -208,7 +269,7 @@ int chains_next(const struct chains *chains, const struct chains_event *event,
         change.custody |= 1u << row->custody;
         if (row->gap_minutes) change.gap_minutes = row->gap_minutes;
         change.done |= bit;
-        take(&now, bit, 0, change.at_ms);
+        take(&now, bit, 0, &change);
     }
     change.owed &= ~now.done;
     *ret_change = change;
@@ -217,7 +278,7 @@ int chains_next(const struct chains *chains, const struct chains_event *event,
 
 void chains_take(struct chains *chains, const struct chains_change *change)
 {
-    take(chains, change->done, change->owed, change->at_ms);
+    take(chains, change->done, change->owed, change);
     chains->owed &= ~change->moot;
     chains->moot |= change->moot;
 }
@@ -241,6 +302,8 @@ static bool custody_take(struct chains_custody *custody, const struct chains_cha
                          uint16_t from)
 {
     uint64_t offered_ms = custody->offered_ms, at_ms = change->at_ms;
+    /* It has it already: one handover was accepted, and another one of the same is. */
+    if (custody->holder == CHAINS_UNIT && custody->unit == from && offered_ms == 0) return false;
     bool gap = offered_ms != 0 && at_ms > offered_ms &&
                at_ms - offered_ms > (uint64_t)change->gap_minutes * CHAINS_MINUTE_MS;
     custody_give(custody, CHAINS_UNIT, from, at_ms);
@@ -259,8 +322,14 @@ bool chains_custody(struct chains_custody *custody, const struct chains_change *
     bool gap = false;
     if ((bits >> PLAN_CUSTODY_FREE & 1) && custody->holder == CHAINS_NOBODY)
         custody_give(custody, CHAINS_UNIT, from, at_ms);
+    /* Papers of the time before. */
+    if (holder_is_last(custody->holder))
+        bits &= ~(1u << PLAN_CUSTODY_OFFER | 1u << PLAN_CUSTODY_TAKE);
     /* Without a time of its own the giver answers for it until it is taken. */
-    if (bits >> PLAN_CUSTODY_OFFER & 1) custody->offered_ms = occurred_ms == at_ms ? at_ms : 0;
+    if (bits >> PLAN_CUSTODY_OFFER & 1)
+        custody->offered_ms = occurred_ms != at_ms         ? 0
+                              : at_ms > custody->since_ms ? at_ms
+                                                          : custody->since_ms;
     if (bits >> PLAN_CUSTODY_TAKE & 1) gap = custody_take(custody, change, from);
     if (bits >> PLAN_CUSTODY_FAMILY & 1) custody_give(custody, CHAINS_FAMILY, 0, at_ms);
     if (bits >> PLAN_CUSTODY_PLACEMENT & 1) custody_give(custody, CHAINS_PLACEMENT, 0, at_ms);

@@ -169,7 +169,10 @@ static int lifecycle_refuse(const struct lifecycle_query *query, struct error *r
     int code = E_LIFECYCLE_ORDER;
     bool after = act == PLAN_ACT_OBJECT || act == PLAN_ACT_UPHOLD || act == PLAN_ACT_REOPEN ||
                  act == PLAN_ACT_REVIEW;
-    if (lifecycle_ended(state) && !after) {
+    if (act == PLAN_ACT_HAND_IN && own && (state == LIFECYCLE_CLOSED || state == LIFECYCLE_UPHELD)) {
+        code = error_say(ret_error, code, NULL, "本单位已报送；退回整改后方可再次报送",
+                         "this unit has handed it in; it does so again once it is sent back");
+    } else if (lifecycle_ended(state) && !after) {
         (void)error_set(ret_error, code, NULL, "%s part is over: %s",
                         own ? "this unit's" : "the other unit's",
                         lifecycle_state_text(state, LANG_EN));
@@ -346,6 +349,21 @@ int lifecycle_check_opening(const struct plan_kind *kind, const char *topic,
                     plan_act_name(kind->act));
     (void)error_note_zh(ret_error, "%s：须引用所办理的消息",
                         lifecycle_act_text(kind->act, LANG_ZH));
+    return E_LIFECYCLE_ORDER;
+}
+
+int lifecycle_check_parent(const struct plan_kind *kind, const char *topic,
+                           const struct plan_kind *parent, struct error *ret_error)
+{
+    bool follows = kind->act == PLAN_ACT_NONE && lifecycle_follows(kind, topic);
+    bool alike = parent->family == kind->family;
+    if (!follows || alike) return 0;
+    (void)error_set(ret_error, E_LIFECYCLE_ORDER, "parent",
+                    "%s revises or widens an alert, and %s is none: name the alert (--parent ID)",
+                    topic, parent->slug);
+    (void)error_note_zh(ret_error,
+                        "%s 更新或扩大已发布的警报，所引的“%s”不是警报：请写明该警报（--parent 编号）",
+                        topic, lifecycle_kind_zh(parent));
     return E_LIFECYCLE_ORDER;
 }
 

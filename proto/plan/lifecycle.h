@@ -50,7 +50,8 @@ enum lifecycle_fact_number {
  * finds out the rest: BOUND: the thread is about a case of child trafficking and the leg is of who
  * opened it; FREE: no release is needed, or it was given; ASKED: the parent is a request for a
  * release that nobody has answered; WAITED: for as long as the plan's clock `release` says;
- * IN_TIME: the leg ended at most LIFECYCLE_OBJECTION_DAYS working days ago; RUNS,
+ * IN_TIME: the leg ended at most LIFECYCLE_OBJECTION_DAYS working days ago; TAKEN: some leg about
+ * the same message was accepted, and this one is not over; RUNS,
  * EXTENDABLE, EXTENDED, PAUSED, DATED: of the leg's clocks; OTHER: `other` of the header names
  * another thread that the acting unit is on; JOINABLE: where it has an open leg. */
 enum lifecycle_fact {
@@ -107,6 +108,12 @@ int lifecycle_check_officer(const struct plan_kind *kind, const char *officer,
  * sending end and the broker. Error: E_LIFECYCLE_ORDER with field "parent". */
 int lifecycle_check_opening(const struct plan_kind *kind, const char *topic,
                             struct error *ret_error) MUST_USE;
+
+/* May a message of this kind and topic refer to one of kind `parent`? What revises or widens an
+ * alert refers to an alert. Held by the sending end and the broker. Error: E_LIFECYCLE_ORDER with
+ * field "parent". */
+int lifecycle_check_parent(const struct plan_kind *kind, const char *topic,
+                           const struct plan_kind *parent, struct error *ret_error) MUST_USE;
 
 /* May `kind` be closed with this outcome, the topic of the message `closing` (of any act: others
  * than closing pass)? An empty outcome passes: whether one is required is the closing kind's own

@@ -282,7 +282,7 @@ class Verifier:
         alarm = body["alarm"]
         need(bool(body["expired"]) + bool(body["missed"]) + bool(alarm) == 1, "none or several")
         if alarm:
-            need(alarm["index"] in self.leads and 1 <= alarm["what"] <= 4, "no alarm of a message")
+            need(alarm["index"] in self.leads and 1 <= alarm["what"] <= 5, "no alarm of a message")
             need(alarm["from_ms"] <= alarm["until_ms"] <= self.time_ms, "not due yet")
             need(alarm["told"] and len(set(alarm["told"])) == len(alarm["told"]), "told to nobody, or twice")
             self.notify(alarm["told"], i, leaf)

@@ -16,7 +16,7 @@
 #include "proto/merkle.h"
 #include "tests/lib/district.h"
 
-enum { NAME_COUNT_MAX = 256, RECORD_COUNT_MAX = 1024, WORD_COUNT_MAX = 24, QUEUED_SHOWN_MAX = 8 };
+enum { NAME_COUNT_MAX = 256, RECORD_COUNT_MAX = 1024, WORD_COUNT_MAX = 24, QUEUED_SHOWN_MAX = 8, LEG_SHOWN_MAX = 64 };
 
 struct words {
     char *items[WORD_COUNT_MAX];
@@ -632,19 +632,22 @@ static void command_certificate_until(struct trace *trace, const struct words *w
 
 static void command_legs(struct trace *trace, const struct words *words)
 {
-    struct core_leg legs[64];
+    struct core_leg legs[LEG_SHOWN_MAX];
     bool known;
     char text[128];
     const struct district_letter *letter =
         trace->letters[letter_find(trace, words->items[1])].letter;
-    size_t count = core_thread_legs(trace->core, letter->thread, legs, 64, &known);
+    size_t count = core_thread_legs(trace->core, letter->thread, legs, LEG_SHOWN_MAX, &known);
     if (!known) say(trace, "unknown thread");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < LEG_SHOWN_MAX; i++) {
         (void)snprintf(text, sizeof text, "%llu %s %s%s", (unsigned long long)legs[i].index,
                        legs[i].unit, lifecycle_state_name(legs[i].state),
                        legs[i].primary ? " primary" : "");
         say(trace, text);
     }
+    if (count <= LEG_SHOWN_MAX) return;
+    (void)snprintf(text, sizeof text, "and %zu more", count - LEG_SHOWN_MAX);
+    say(trace, text);
 }
 
 static void command_stats(struct trace *trace, const struct words *words)

@@ -295,6 +295,45 @@ static void what_is_passed_on_has_a_leg_of_its_own(void **state)
 }
 
 /* Others ask the sender first, but towards a unit that must sign for such a message anyway. */
+/* What one unit has accepted is not taken back from another, nor from whom it was passed on to: the
+ * unit that works on it would be left with a matter that ended elsewhere. */
+static void what_was_accepted_is_not_taken_back(void **state)
+{
+    struct scene *scene = *state;
+    static const char police[] = "police-hedong", WITHDRAWAL[] = "notice.withdrawal";
+    struct district_letter *lead = scene_send(scene, "lead.public-tip", "", "health", NULL);
+    (void)scene_send(scene, "receipt.signed", "", police, lead);
+    (void)scene_send(scene, "receipt.accepted", "", police, lead);
+    struct district_draft passes = {.kind = "receipt.transferred", .topic = "agreed"};
+    passes.from = police;
+    passes.target = "court";
+    passes.parent = lead;
+    struct district_letter *passed = scene_send_draft(scene, &passes);
+    expect_refused(scene, WITHDRAWAL, "", "health", lead, E_LIFECYCLE_ORDER);
+    assert_int_equal(scene_leg(scene, passed, "court"), LIFECYCLE_SUBMITTED);
+    /* Two had to sign, and one of them has accepted. */
+    struct district_letter *both = scene_send(scene, "anomaly.enrolment", "", "education", NULL);
+    assert_true(both->envelope.head->n_recipients > 1);
+    (void)scene_send(scene, "receipt.signed", "", police, both);
+    (void)scene_send(scene, "receipt.accepted", "", police, both);
+    (void)scene_send(scene, "receipt.signed", "", "civil-affairs", both);
+    expect_refused(scene, WITHDRAWAL, "", "education", both, E_LIFECYCLE_ORDER);
+    assert_int_equal(scene_leg(scene, both, "civil-affairs"), LIFECYCLE_SIGNED);
+    /* Passed on before anybody had accepted it, it may still be taken back. */
+    struct district_letter *fresh = scene_send(scene, "lead.public-tip", "", "health", NULL);
+    (void)scene_send(scene, "receipt.signed", "", police, fresh);
+    passes.parent = fresh;
+    passed = scene_send_draft(scene, &passes);
+    (void)scene_send(scene, WITHDRAWAL, "", "health", fresh);
+    assert_int_equal(scene_leg(scene, passed, "court"), LIFECYCLE_WITHDRAWN);
+    /* Another message of the sender's on the thread, which nobody has accepted, is its own. */
+    (void)scene_send(scene, "receipt.accepted", "", "civil-affairs", both);
+    struct district_letter *urge = scene_send(scene, "supervision.urge", "", "education", both);
+    (void)scene_send(scene, WITHDRAWAL, "", "education", both);
+    assert_int_equal(scene_leg(scene, urge, police), LIFECYCLE_WITHDRAWN);
+    assert_int_equal(scene_leg(scene, both, police), LIFECYCLE_ACCEPTED);
+}
+
 static void what_needs_a_release_is_asked_for(void **state)
 {
     struct scene *scene = *state;
@@ -483,6 +522,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(acts_in_the_core_are_the_table),
         scene_test(what_is_passed_on_has_a_leg_of_its_own),
+        scene_test(what_was_accepted_is_not_taken_back),
         scene_test(what_needs_a_release_is_asked_for),
         scene_test(the_office_releases_what_waited_too_long),
         scene_test(a_case_of_child_trafficking_is_closed_by_solved_alone),

@@ -130,7 +130,23 @@ static void a_revision_without_its_alert_is_refused(void **state)
                                        .expires_ms = scene->district->now_ms + DISTRICT_DAY_MS};
         expect_draft_refused(scene, &draft, E_LIFECYCLE_ORDER);
     }
+    /* Nor does one become a widening by naming something else, on that thread or on another. */
     const struct district_letter *first = alert(scene, "issue", SCENE_AREA, NULL);
+    struct district_letter *seen =
+        scene_send(scene, "lead.suspected-trafficking", "", "education", first);
+    struct district_letter *lead = scene_send(scene, "lead.public-tip", "", "health", NULL);
+    struct district_letter *risk = scene_send(scene, "alert.risk", "trend", police, NULL);
+    (void)scene_send(scene, "receipt.signed", "", police, seen);
+    const struct district_letter *named[] = {seen, lead, risk};
+    static const int codes[] = {E_LIFECYCLE_ORDER, E_LIFECYCLE_ORDER, E_CHAIN_ORDER};
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        struct district_draft draft = {.kind = ALERT,
+                                       .topic = "streets",
+                                       .from = police,
+                                       .parent = named[i],
+                                       .expires_ms = scene->district->now_ms + DISTRICT_DAY_MS};
+        expect_draft_refused(scene, &draft, codes[i]);
+    }
     (void)alert(scene, "streets", "", first);
 }
 

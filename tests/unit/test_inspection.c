@@ -56,6 +56,9 @@ static void an_inspection_is_answered_reviewed_and_over(void **state)
     expect_refused(scene, "receipt.extended", "", "court", asked, E_EXTENSION_NOT_ALLOWED);
     struct district_letter *report = scene_send(scene, REPORT, "", "court", asked);
     assert_int_equal(scene_leg(scene, asked, "court"), LIFECYCLE_CLOSED);
+    /* Once: the one that is reviewed would not be the one that counts. */
+    expect_refused(scene, REPORT, "", "court", asked, E_LIFECYCLE_ORDER);
+    expect_refused(scene, REPORT, "", "court", report, E_LIFECYCLE_ORDER);
     assert_int_equal(scene_leg(scene, asked, "health"), LIFECYCLE_SUBMITTED);
     assert_true(scene_waits(scene, report, office) >= 0);
     assert_int_equal(scene_waits(scene, report, "health"), -1);
@@ -73,6 +76,7 @@ static void an_inspection_is_answered_reviewed_and_over(void **state)
     expect_refused(scene, REVIEW, "accepted", "procuratorate", report, E_LIFECYCLE_ROLE);
     (void)review(scene, report, "accepted", 0);
     assert_int_equal(scene_leg(scene, asked, "court"), LIFECYCLE_UPHELD);
+    expect_refused(scene, REPORT, "", "court", asked, E_LIFECYCLE_ORDER);
     expect_refused(scene, REVIEW, "accepted", office, report, E_OUTCOME_NOT_ALLOWED);
     assert_false(missed(scene, asked, "court"));
 }

@@ -706,9 +706,9 @@ static void tell(const struct world *world)
                       plan_step(plan, i)->step, world->steps[i].taken, world->steps[i].tried,
                       threads_with(world, i));
     print_message("due: %zu terms, %zu expiries, alarms: %zu gaps, %zu ends, %zu again, %zu "
-                  "unanswered\n",
+                  "unanswered, %zu cut\n",
                   world->missed, world->expired, world->alarms[1], world->alarms[2],
-                  world->alarms[3], world->alarms[4]);
+                  world->alarms[3], world->alarms[4], world->alarms[5]);
     for (int i = 1; i < CODE_COUNT_MAX; i++)
         if (world->codes[i] > 0) print_message("  %s %zu\n", error_name(-i), world->codes[i]);
 }
@@ -727,7 +727,7 @@ static void check_coverage(const struct world *world)
             fail_msg("no leg ever was %s", lifecycle_state_name((enum lifecycle_state)state));
     for (size_t i = 0; i < plan_step_count(plan); i++)
         if (threads_with(world, i) == 0) fail_msg("%s has never come", plan_step(plan, i)->step);
-    for (int what = 1; what <= 4; what++) assert_true(world->alarms[what] > 0);
+    for (int what = 1; what <= 5; what++) assert_true(world->alarms[what] > 0);
     assert_true(world->missed > 0 && world->expired > 0);
     assert_true(world->passed + world->chained > act_count / 4 && world->refused > act_count / 10);
     assert_int_equal(world->codes[-E_BUNDLE_EXPIRED], 0);

@@ -434,6 +434,9 @@ enum leadbus_notice {
     LEADBUS_NOTICE_AGAIN = 8,     /* of `thread`: what should come once has come again */
     LEADBUS_NOTICE_UNANSWERED = 9, /* of `thread`: a report was not answered in time. To the
                                       procuratorate that supervises it */
+    LEADBUS_NOTICE_CUT = 10, /* of `thread`: a step came, with a reason, before a period was over
+                                that it has to wait for. To its sender, the procuratorate and the
+                                joint-conference office */
 };
 /* ---- who inside the unit is told
  *
