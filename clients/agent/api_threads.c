@@ -211,6 +211,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
     render_set_id(reply->json, "id", id);
     render_set(reply->json, "status", render_thread_state(leadbus_thread_status(thread)));
     if (leadbus_thread_listed(thread)) json_object_set_new(reply->json, "listed", json_true());
+    if (leadbus_thread_cut(thread)) json_object_set_new(reply->json, "legs_more", json_true());
     if (leadbus_thread_raised(thread))
         json_object_set_new(reply->json, "urgency_raised",
                             json_integer(leadbus_thread_raised(thread)));

@@ -203,8 +203,8 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
 {
     static const char *const types[] = {"none",      "message",   "notice",
                                         "tombstone", "exception", "sent"};
-    static const char *const notices[] = {"none",  "expired",   "exception",   "rewrapped",
-                                          "other", "overdue",   "custody-gap", "alert-end",
+    static const char *const notices[] = {"none",  "expired",    "exception",   "rewrapped",
+                                          "other", "overdue",    "custody-gap", "alert-end",
                                           "again", "unanswered", "period-cut"};
     json_t *object = json_object();
     if (item->number) set_number(object, "number", item->number);
@@ -357,6 +357,16 @@ json_t *render_sections(const struct agent *agent, const leadbus_message *messag
     return sections;
 }
 
+/* An alert out of its turn: said, and left to the reader. */
+static void set_revision(const struct agent *agent, json_t *object, const uint8_t id[16])
+{
+    uint32_t stated = 0, expected = 0;
+    if (leadbus_alert_revision(agent->lb, id, &stated, &expected, NULL) || stated == 0) return;
+    json_object_set_new(object, "revision", json_integer(stated));
+    if (expected != 0 && expected != stated)
+        json_object_set_new(object, "revision_expected", json_integer(expected));
+}
+
 json_t *render_message(const struct agent *agent, const leadbus_message *message)
 {
     const struct leadbus_item *item = leadbus_message_item(message);
@@ -366,6 +376,8 @@ json_t *render_message(const struct agent *agent, const leadbus_message *message
     for (size_t i = 0; i < leadbus_message_recipient_count(message); i++)
         json_array_append_new(recipients, render_recipient(leadbus_message_recipient(message, i)));
     json_object_set_new(object, "sections", sections);
+    if (item->type == LEADBUS_ITEM_MESSAGE || item->type == LEADBUS_ITEM_SENT)
+        set_revision(agent, object, item->id);
     if (item->deleted) json_object_set_new(object, "deleted", json_true());
     json_object_set_new(object, "attachments", render_attachments(message));
     json_object_set_new(object, "recipients", recipients);

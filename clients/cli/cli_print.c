@@ -455,6 +455,22 @@ static void print_same(const json_t *message)
         line(T("同号", "same number"), T("还有其他线索", "and in others"));
 }
 
+static void print_revision(const json_t *message)
+{
+    char text[160];
+    long long stated = (long long)cli_number(message, "revision");
+    long long expected = (long long)cli_number(message, "revision_expected");
+    if (stated == 0) return;
+    if (expected == 0)
+        snprintf(text, sizeof text, "%lld", stated);
+    else
+        snprintf(text, sizeof text,
+                 T("%lld！版次不连续，应为 %lld：请向发布单位核实",
+                   "%lld! Out of order, %lld should come: ask who issued it"),
+                 stated, expected);
+    line(T("版次", "revision"), text);
+}
+
 void cli_print_message(const json_t *message, const json_t *kind)
 {
     char head[256];
@@ -463,6 +479,7 @@ void cli_print_message(const json_t *message, const json_t *kind)
     line(T("主题", "topic"), cli_label(message, "topic"));
     line(T("编号", "id"), cli_get(message, "id"));
     line(T("线索", "thread"), cli_get(message, "thread"));
+    print_revision(message);
     line(T("发自", "from"), cli_label(message, "from"));
     line(T("经办人", "officer"), cli_get(message, "officer"));
     line(T("区划", "area"), cli_get(message, "area"));

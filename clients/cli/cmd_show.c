@@ -148,6 +148,14 @@ static void print_step(struct known_kinds *known, const json_t *item)
         cli_print_fields(section, json_object_get(schemas, name), 8);
 }
 
+static void print_cut(const json_t *answer)
+{
+    if (cli_true(answer, "legs_more"))
+        puts(T("承办事项过多，本机未全部保存；总线有全部记录（leadbus-replay explain）",
+               "there are more parts than are kept here; the bus has them all (leadbus-replay "
+               "explain)"));
+}
+
 /* Under supervision, and by which urgency its clocks run since then. */
 static void print_listed(const json_t *answer)
 {
@@ -222,6 +230,7 @@ static void print_thread(struct cli *cli, const json_t *answer)
                                                         : T("无须办理", "nothing owed");
     printf("%s %s  %s\n", T("线索", "thread"), cli_get(answer, "id"), label);
     print_listed(answer);
+    print_cut(answer);
     for (size_t i = 0; i < json_array_size(timeline); i++) {
         const json_t *item = json_array_get(timeline, i);
         if (*cli_get(item, "notice"))

@@ -161,6 +161,14 @@ int leadbus_same_numbers(leadbus *lb, const uint8_t *id, struct leadbus_same *re
     return 0;
 }
 
+int leadbus_alert_revision(leadbus *lb, const uint8_t *id, uint32_t *ret_stated,
+                           uint32_t *ret_expected, struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    int r = engine_revision_find(lb->engine, id, ret_stated, ret_expected, &error);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
+}
+
 size_t leadbus_message_section_count(const leadbus_message *message)
 {
     return message->content.section_count;

@@ -219,6 +219,11 @@ int leadbus_thread_status(const leadbus_thread *thread)
     return thread->status;
 }
 
+int leadbus_thread_cut(const leadbus_thread *thread)
+{
+    return thread->thread.cut;
+}
+
 int leadbus_thread_listed(const leadbus_thread *thread)
 {
     return thread->thread.listed;

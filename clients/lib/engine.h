@@ -427,6 +427,13 @@ void engine_examined(struct engine *engine);
 /* The transfer of a row; NULL: there is nothing to do for it. */
 const struct engine_transfer *engine_transfer_find(const struct engine *engine, uint64_t number);
 
+/* ---- revisions of an alert ----------------------------------------------------------------------
+ */
+/* The number that an alert or its stand-down (16 bytes: its id) states, and the one that should
+ * come by what is here of its thread from before it. 0: none, or nothing can be said. */
+int engine_revision_find(struct engine *engine, const uint8_t id[16], uint32_t *ret_stated,
+                         uint32_t *ret_expected, struct error *ret_error) MUST_USE;
+
 /* ---- content at rest ----------------------------------------------------------------------------
  */
 struct content_section {

@@ -155,6 +155,14 @@ void engine_content_of(struct moment *moment, const uint8_t thread_key[32], cons
  *
  * Into the blind index: those of our own message, and of what we may open of one that came. Errors:
  * of the store. */
+/* ---- engine_revision.c: the numbers of an alert's revisions -------------------------------------
+ */
+/* Does a draft count on from what this unit has of its thread (NULL: it opens one)? E_BAD_VALUE
+ * with the field. A section that states no number passes. */
+int engine_revision_check(struct engine *engine, const struct plan_kind *kind,
+                          const struct engine_draft *draft, const uint8_t *thread,
+                          struct error *ret_error) MUST_USE;
+
 int engine_same_note(struct engine *engine, const uint8_t id[16], const uint8_t thread[16],
                      const char *kind_slug, const struct seal_section *sections, size_t count,
                      struct error *ret_error) MUST_USE;

@@ -152,6 +152,9 @@ int engine_stage(struct engine *engine, struct moment *moment, const struct engi
     r = check_sending(engine, kind, &job.place, moment->now_ms, ret_error);
     if (r == 0) r = engine_attach_prepare(engine, kind, &own, &attach, ret_error);
     if (r == 0) r = check_draft(engine, &own, kind, moment->now_ms, ret_error);
+    if (r == 0)
+        r = engine_revision_check(engine, kind, &own, job.place.follows ? job.place.thread : NULL,
+                                  ret_error);
     if (r < 0) goto out;
     if (draft->id) {
         memcpy(id, draft->id, 16);

@@ -212,8 +212,12 @@ static void add_legs(struct thread *thread, const struct plan *plan, const char 
     bool primary = true;
     for (size_t i = 0; i < head->n_recipients; i++) {
         const Leadbus__Recipient *recipient = head->recipients[i];
-        if (recipient->act != ROUTE_SIGN || thread->leg_count >= THREAD_LEG_COUNT_MAX) continue;
-        if (!leg_find(thread, recipient->unit, head->id.data)) {
+        if (recipient->act != ROUTE_SIGN) continue;
+        size_t most = strcmp(recipient->unit, self) == 0 ? (size_t)THREAD_OWN_LEG_COUNT_MAX
+                                                         : (size_t)THREAD_LEG_COUNT_MAX;
+        bool found = leg_find(thread, recipient->unit, head->id.data) != NULL;
+        thread->cut = thread->cut || (!found && thread->leg_count >= most);
+        if (!found && thread->leg_count < most) {
             struct thread_leg *leg = leg_put(thread, recipient->unit, head->kind, head->id.data);
             copy_text(leg->from, sizeof leg->from, head->from);
             copy_text(leg->topic, sizeof leg->topic, head->topic);
@@ -229,7 +233,12 @@ static void move_leg(struct thread *thread, const struct plan *plan, size_t at, 
                      const char *target, uint64_t time_ms)
 {
     struct thread_leg old = thread->legs[at];
-    if (thread->leg_count >= THREAD_LEG_COUNT_MAX || leg_find(thread, target, old.message)) return;
+    if (leg_find(thread, target, old.message)) return;
+    /* What was passed on goes on, however many there are: each passes one on that is kept. */
+    if (thread->leg_count >= THREAD_OWN_LEG_COUNT_MAX) {
+        thread->cut = true;
+        return;
+    }
     struct thread_leg *leg = leg_put(thread, target, old.kind, old.message);
     copy_text(leg->from, sizeof leg->from, old.from);
     copy_text(leg->reads_as, sizeof leg->reads_as, old.reads_as);
@@ -345,7 +354,8 @@ static bool inherit_leg(struct thread *thread, const struct plan *plan, const st
     const struct thread_leg *origin = NULL, *any = NULL;
     size_t open = 0;
     const uint8_t *message = passed_message(thread, meant);
-    if (!message || !head->target[0] || thread->leg_count + 2 > THREAD_LEG_COUNT_MAX) return false;
+    if (!message || !head->target[0] || thread->leg_count + 2 > THREAD_OWN_LEG_COUNT_MAX)
+        return false;
     if (leg_find(thread, head->from, message)) return false;
     for (size_t i = 0; i < thread->leg_count; i++) {
         const struct thread_leg *leg = &thread->legs[i];

@@ -27,7 +27,8 @@
 #define THREAD_PENDING UINT64_MAX
 enum {
     THREAD_NAME_LEN = LIMIT_SLUG_LEN_MAX + 1,
-    THREAD_LEG_COUNT_MAX = 4096,
+    THREAD_LEG_COUNT_MAX = 4096, /* of others; a unit keeps its own beyond that */
+    THREAD_OWN_LEG_COUNT_MAX = 8192,
     THREAD_ACT_COUNT_MAX = 4096,
     THREAD_QUESTION_COUNT_MAX = 1024
 };
@@ -91,6 +92,7 @@ struct thread {
     struct thread_question *questions;
     size_t question_count, question_cap;
     bool bound;     /* a case of child trafficking was opened */
+    bool cut;       /* it has more legs than are kept */
     bool listed;    /* under supervision */
     uint8_t raised; /* by a message of that urgency, by which its clocks run; 0: it is not */
     struct thread_step *steps;

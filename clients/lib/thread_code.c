@@ -106,6 +106,7 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
         buf_append_u64(ret_bytes, one->at_ms);
         buf_append_u64(ret_bytes, one->due_ms);
     }
+    buf_append_u8(ret_bytes, thread->cut);
 }
 
 /* Reads on; past the end everything is zero and `bad` stays set. */
@@ -277,6 +278,7 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
     if (format >= THREAD_FORMAT_QUESTIONLESS) thread->raised = *take(&reader, 1);
     if (format >= THREAD_FORMAT_DATELESS) decode_chains(&reader, format, thread);
     if (format > THREAD_FORMAT_QUESTIONLESS) decode_questions(&reader, thread);
+    if (format > THREAD_FORMAT_UNRECORDED) thread->cut = *take(&reader, 1) != 0;
     if (reader.bad || reader.rest.len != 0)
         return error_say(ret_error, E_BAD_FORM, "thread", "本地存储的内容损坏",
                          "damaged in the store");

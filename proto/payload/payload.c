@@ -352,6 +352,24 @@ static uint64_t moment_of(const ProtobufCMessage *content, const char *name)
     return 0;
 }
 
+uint32_t payload_revision(const struct payload_message *message, struct bytes section)
+{
+    struct arena arena;
+    uint32_t revision = 0;
+    if (section.len > LIMIT_PLAINTEXT_BYTES_MAX) return 0;
+    arena_init(&arena, PAYLOAD_UNPACKED_BYTES_MAX);
+    ProtobufCAllocator allocator = arena_allocator(&arena);
+    const ProtobufCMessage *content =
+        protobuf_c_message_unpack(message->descriptor, &allocator, section.len, section.data);
+    const ProtobufCFieldDescriptor *field =
+        content ? protobuf_c_message_descriptor_get_field_by_name(content->descriptor, "revision")
+                : NULL;
+    if (field && field->type == PROTOBUF_C_TYPE_UINT32 && field->label != PROTOBUF_C_LABEL_REPEATED)
+        revision = *(const uint32_t *)payload_member(content, field);
+    arena_fini(&arena);
+    return revision;
+}
+
 int payload_check_content(const struct payload_message *message, const ProtobufCMessage *content,
                           const struct payload_context *context, struct payload_report *ret_report,
                           struct error *ret_error)

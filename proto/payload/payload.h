@@ -131,6 +131,9 @@ struct payload_report {
     char fields[PAYLOAD_REMARK_COUNT_MAX][ERROR_FIELD_LEN_MAX + 1]; /* paths of the first ones */
 };
 
+/* The number of its field `revision`; 0: it has none, states none, or these are no bytes of it. */
+uint32_t payload_revision(const struct payload_message *message, struct bytes section);
+
 /* Checks the bytes of a section. ret_report (may be NULL) is set on success. Errors, each with the
  * path of the field ("full.persons[0].id_number") and what is allowed there: E_BAD_FORM (not
  * protobuf of this message), E_UNKNOWN_FIELD, E_MISSING_FIELD, E_BAD_VALUE, E_TOO_LARGE (a text, a

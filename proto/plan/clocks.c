@@ -223,6 +223,8 @@ uint32_t clocks_facts(const struct clocks *clocks, const struct clocks_terms *te
 {
     uint32_t facts = 0;
     uint64_t due_ms = (uint64_t)clocks->due_s[PLAN_CLOCK_CLOSE] * CLOCKS_SECOND_MS;
+    /* What is paused has stood still since then, however long that is ago. */
+    if (clocks->paused_s != 0) now_ms = (uint64_t)clocks->paused_s * CLOCKS_SECOND_MS;
     if (now_ms < due_ms && !over(clocks, PLAN_CLOCK_CLOSE)) facts |= LIFECYCLE_FACT_RUNS;
     if (row_of(terms, PLAN_CLOCK_EXTENSION)) facts |= LIFECYCLE_FACT_EXTENDABLE;
     if (clocks->extended) facts |= LIFECYCLE_FACT_EXTENDED;

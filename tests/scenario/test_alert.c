@@ -430,14 +430,14 @@ static void an_alert_goes_from_issue_to_the_last_confirmation(void **state)
 {
     (void)state;
     static const char *const topics[ALERT_COUNT] = {"issue --area " AREA, "streets", "district"};
-    char ids[ALERT_COUNT][37], over[37], more[192], list[1024];
+    char ids[ALERT_COUNT][37], over[37], more[256], list[1024];
     struct buf sealed = {0};
     stop(SCHOOL);
     for (size_t i = 0; i < ALERT_COUNT; i++) {
         snprintf(more, sizeof more,
                  "--topic %s --file alert.json --attach child.jpg "
-                 "--confirm-no-dna%s%s",
-                 topics[i], i ? " --parent " : "", i ? ids[i - 1] : "");
+                 "--confirm-no-dna --set alert.revision=%zu%s%s",
+                 topics[i], i + 1, i ? " --parent " : "", i ? ids[i - 1] : "");
         send(ALERT, more, ids[i]);
         json_decref(await(STREET, ids[i]));
         must(STREET, "sign", ids[i]);
@@ -465,7 +465,18 @@ static void an_alert_goes_from_issue_to_the_last_confirmation(void **state)
     assert_true(sealed.len > 0 && on_disk(STREET, &sealed));
     agents_start(&agents, STREET);
 
-    snprintf(more, sizeof more, "--parent %s --file over.json", ids[2]);
+    /* The number goes up by one, and what is stood down is the last: said before it is sealed. */
+    snprintf(more, sizeof more,
+             "send " ALERT " --topic update --file alert.json --parent %s "
+             "--set alert.revision=3",
+             ids[2]);
+    assert_int_not_equal(agents_run(&agents, POLICE, more, output), 0);
+    assert_non_null(strstr(output, "alert.revision"));
+    assert_non_null(strstr(output, "this one is 4"));
+    snprintf(more, sizeof more, "send " OVER " --file over.json --parent %s", ids[2]);
+    assert_int_not_equal(agents_run(&agents, POLICE, more, output), 0); /* the example's is 1 */
+    assert_non_null(strstr(output, "the last revision that was issued is 3"));
+    snprintf(more, sizeof more, "--parent %s --file over.json --set alert.revision=3", ids[2]);
     send(OVER, more, over);
     deletion(ids[0], "confirmed", list);
     assert_string_equal(list, ",");

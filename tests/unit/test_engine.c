@@ -1017,6 +1017,75 @@ static void who_confirms_a_deletion_has_deleted_every_revision(void **state)
     buf_fini(&sealed);
 }
 
+/* An alert that states a number, or a stand-down: field 1 of both. */
+static int state_revision(struct fake *fake, const char *kind, const char *topic,
+                          const uint8_t *parent, uint8_t revision, uint8_t id[16],
+                          struct error *error)
+{
+    const uint8_t bytes[] = {0x08, revision};
+    struct seal_section section = {"alert", {bytes, sizeof bytes}};
+    struct engine_draft draft = {.kind = kind,
+                                 .topic = topic,
+                                 .area = "",
+                                 .officer = "P-1",
+                                 .purpose = "",
+                                 .parent = parent,
+                                 .sections = &section,
+                                 .section_count = 1};
+    int r = engine_stage(police->engine, fake_moment(fake), &draft, id, error);
+    if (r == 0) fake_run(fake);
+    return r;
+}
+
+static void expect_revision(struct fake_unit *unit, const uint8_t id[16], uint32_t stated,
+                            uint32_t expected)
+{
+    uint32_t found[2];
+    assert_int_equal(engine_revision_find(unit->engine, id, &found[0], &found[1], NULL), 0);
+    assert_int_equal(found[0], stated);
+    assert_int_equal(found[1], expected);
+}
+
+static void revisions_rise_by_one_and_others_are_marked(void **state)
+{
+    struct fake *fake = *state;
+    static const char ALERT[] = "alert.missing-child", OVER[] = "alert.missing-child-cancel";
+    struct error error = {0};
+    struct box_out row;
+    struct buf envelope = {0}, sealed = {0};
+    uint8_t first[16], next[16], third[16], over[16];
+    assert_int_equal(state_revision(fake, ALERT, "issue", NULL, 2, first, &error), E_BAD_VALUE);
+    assert_string_equal(error.field, "alert.revision");
+    assert_int_equal(state_revision(fake, ALERT, "issue", NULL, 1, first, &error), 0);
+    static const uint8_t wrong[] = {1, 3, 100};
+    for (size_t i = 0; i < sizeof wrong; i++)
+        assert_int_equal(state_revision(fake, ALERT, "update", first, wrong[i], next, &error),
+                         E_BAD_VALUE);
+    assert_int_equal(state_revision(fake, ALERT, "update", first, 2, next, &error), 0);
+    assert_int_equal(state_revision(fake, OVER, "", next, 1, over, &error), E_BAD_VALUE);
+    assert_int_equal(state_revision(fake, OVER, "", next, 3, over, &error), E_BAD_VALUE);
+    expect_revision(school, first, 1, 1);
+    expect_revision(school, next, 2, 2);
+    expect_revision(police, next, 2, 2);
+    /* A sender that does not know what it sent is not held to it; who has it tells its reader. */
+    const uint8_t *lost[] = {first, next};
+    for (size_t i = 0; i < 2; i++) {
+        (void)state_of(police, lost[i], &row);
+        assert_int_equal(box_out_body(police->box, row.number, &envelope, &sealed, NULL), 0);
+        assert_int_equal(
+            box_out_reseal(police->box, row.number, buf_bytes(&envelope), (struct bytes){0}, NULL),
+            0);
+    }
+    assert_int_equal(state_revision(fake, ALERT, "update", next, 7, third, &error), 0);
+    assert_true(kept_of(school, third) > 0); /* and it is kept */
+    expect_revision(school, third, 7, 3);
+    assert_int_equal(state_revision(fake, OVER, "", third, 7, over, &error), 0);
+    expect_revision(school, over, 7, 7);
+    expect_revision(school, first, 1, 1); /* by what came before it */
+    buf_fini(&envelope);
+    buf_fini(&sealed);
+}
+
 static void an_act_names_its_officer_or_is_not_sealed(void **state)
 {
     struct fake *fake = *state;
@@ -1546,6 +1615,7 @@ int main(void)
         ONLINE(recipients_compute_the_route_again_and_report_a_wrong_one),
         ONLINE(an_act_that_names_no_officer_is_reported_by_who_receives_it),
         ONLINE(who_confirms_a_deletion_has_deleted_every_revision),
+        ONLINE(revisions_rise_by_one_and_others_are_marked),
         ONLINE(an_act_names_its_officer_or_is_not_sealed),
         ONLINE(an_answer_outside_the_codes_is_refused_at_both_ends),
         ONLINE(what_is_not_for_us_is_an_exception),

@@ -148,6 +148,76 @@ static void another_plan_moves_no_moment_that_was_given(void **state)
                      scene->district->now_ms + 10 * MINUTE_MS);
 }
 
+/* A lead whose term to close is ten days, from then on. */
+static struct district_letter *accepted(struct scene *scene)
+{
+    struct district_letter *lead = scene_send(scene, "lead.street-minor", "", "education", NULL);
+    (void)scene_send(scene, "receipt.signed", "", police, lead);
+    (void)scene_send(scene, "receipt.accepted", "", police, lead);
+    return lead;
+}
+
+static void close_in_ten_days(struct scene *scene)
+{
+    district_edit(scene->district, 2, "clocks.tsv", "1\t-\tclose\taccepted\t60\tdays",
+                  "1\t-\tclose\taccepted\t10\tdays");
+    scene_install(scene, 2);
+}
+
+static void a_term_is_extended_up_to_its_last_millisecond(void **state)
+{
+    struct scene *scene = *state;
+    close_in_ten_days(scene);
+    struct district_letter *one = accepted(scene), *other = accepted(scene);
+    uint64_t due_ms = due(scene, one, police, PLAN_CLOCK_CLOSE);
+    assert_int_equal(due(scene, other, police, PLAN_CLOCK_CLOSE), due_ms);
+    scene->district->now_ms = due_ms - 1;
+    (void)scene_tick(scene); /* what else was due */
+    (void)scene_send(scene, "receipt.extended", "", police, one);
+    assert_true(due(scene, one, police, PLAN_CLOCK_CLOSE) > due_ms);
+    scene->district->now_ms = due_ms;
+    expect_refused(scene, "receipt.extended", "", police, other, E_DEADLINE_OVER);
+    assert_true(scene_tick(scene) > 0);
+    assert_int_equal(scene_leg_view(scene, one, police).clocks.missed >> PLAN_CLOCK_CLOSE & 1, 0);
+    assert_int_equal(scene_leg_view(scene, other, police).clocks.missed >> PLAN_CLOCK_CLOSE & 1, 1);
+    expect_refused(scene, "receipt.extended", "", office, other, E_DEADLINE_OVER);
+}
+
+/* Paused under one plan and let run again under another: what was left is left, to the second, and
+ * the term may be extended meanwhile, also when its moment would have passed. */
+static void a_pause_outlives_a_plan(void **state)
+{
+    struct scene *scene = *state;
+    close_in_ten_days(scene);
+    struct district_letter *lead = accepted(scene), *beside = accepted(scene);
+    uint64_t due_ms = due(scene, lead, police, PLAN_CLOCK_CLOSE);
+    uint64_t paused_ms = due_ms - 1;
+    scene->district->now_ms = paused_ms;
+    (void)scene_tick(scene);
+    (void)scene_send(scene, "supervision.pausing", "", office, lead);
+    (void)scene_send(scene, "supervision.pausing", "", office, beside);
+    district_edit(scene->district, 3, "clocks.tsv", "1\t-\tclose\taccepted\t10\tdays",
+                  "1\t-\tclose\taccepted\t3\tdays");
+    scene_install(scene, 3);
+    scene->district->now_ms += 20 * DISTRICT_DAY_MS;
+    (void)scene_tick(scene);
+    assert_int_equal(scene_leg_view(scene, lead, police).clocks.missed >> PLAN_CLOCK_CLOSE & 1, 0);
+    assert_int_equal(due(scene, lead, police, PLAN_CLOCK_CLOSE), due_ms);
+    expect_refused(scene, "supervision.pausing", "", office, lead, E_LIFECYCLE_ORDER);
+    (void)scene_send(scene, "receipt.extended", "", office, beside);
+    (void)scene_send(scene, "supervision.resuming", "", office, lead);
+    (void)scene_send(scene, "supervision.resuming", "", office, beside);
+    uint64_t left_ms = due(scene, lead, police, PLAN_CLOCK_CLOSE) - scene->district->now_ms;
+    assert_true(left_ms >= 1 && left_ms <= 2000); /* whole seconds, in its favour */
+    assert_true(due(scene, beside, police, PLAN_CLOCK_CLOSE) >
+                scene->district->now_ms + DISTRICT_DAY_MS);
+    scene->district->now_ms += left_ms;
+    assert_true(scene_tick(scene) > 0);
+    assert_int_equal(scene_leg_view(scene, lead, police).clocks.missed >> PLAN_CLOCK_CLOSE & 1, 1);
+    assert_int_equal(scene_leg_view(scene, beside, police).clocks.missed >> PLAN_CLOCK_CLOSE & 1,
+                     0);
+}
+
 /* A clock that is set back is clamped: nothing is taken back, and nothing is due twice. */
 static void a_clock_set_back_makes_nothing_due(void **state)
 {
@@ -167,15 +237,13 @@ static void a_clock_set_back_makes_nothing_due(void **state)
 }
 
 /* Sealed as the scene's letters are, and kept by nobody. */
-static void send_one(struct scene *scene)
+static void send_draft(struct scene *scene, const struct district_draft *draft)
 {
     int code = 0;
     struct core_verdict verdict;
     struct error error;
     struct buf record = {0};
-    struct district_draft draft = {
-        .kind = "lead.exploitation", .topic = "begging", .area = SCENE_AREA, .from = "education"};
-    struct district_letter *letter = district_seal(scene->district, &draft, &code);
+    struct district_letter *letter = district_seal(scene->district, draft, &code);
     assert_non_null(letter);
     struct core_request request = {.type = CORE_SUBMIT, .now_ms = scene->district->now_ms};
     request.conn_serial = letter->envelope.head->serial;
@@ -187,6 +255,13 @@ static void send_one(struct scene *scene)
         core_apply(scene->core, core_size(scene->core), buf_bytes(&record), NULL, NULL, &error), 0);
     buf_fini(&record);
     district_letter_free(letter);
+}
+
+static void send_one(struct scene *scene)
+{
+    struct district_draft draft = {
+        .kind = "lead.exploitation", .topic = "begging", .area = SCENE_AREA, .from = "education"};
+    send_draft(scene, &draft);
 }
 
 /* After an outage more may be due at once than one record holds. */
@@ -232,11 +307,40 @@ static void terms_that_run_out_together_are_told_in_as_many_records_as_they_need
     assert_true(core_next_deadline_ms(scene->core) > scene->district->now_ms);
 }
 
+/* Ten thousand acts on one thread, urges among them, each of which makes a leg. */
+static void a_thread_of_ten_thousand_acts_goes_on(void **state)
+{
+    enum { ACT_COUNT = 10000, URGE_EVERY = 10, SEEN = 4 };
+    struct scene *scene = *state;
+    struct district_letter *lead = accepted(scene);
+    for (int i = 0; i < ACT_COUNT; i++) {
+        bool urges = i % URGE_EVERY == 0;
+        struct district_draft draft = {.kind = urges ? "supervision.urge" : "receipt.progress",
+                                       .area = SCENE_AREA,
+                                       .from = urges ? "education" : police,
+                                       .parent = lead,
+                                       .thread_index = core_size(scene->core)};
+        send_draft(scene, &draft);
+    }
+    bool known;
+    struct core_leg legs[SEEN];
+    assert_true(core_thread_legs(scene->core, lead->thread, legs, SEEN, &known) > ACT_COUNT / 10);
+    (void)scene_send(scene, "receipt.closed", "unfounded", police, lead);
+    assert_true(core_thread_legs(scene->core, lead->thread, legs, SEEN, &known) > 4);
+    assert_string_equal(legs[0].unit, "civil-affairs");
+    assert_string_equal(legs[1].unit, police);
+    assert_int_equal(legs[1].state, LIFECYCLE_CLOSED);
+    assert_int_equal(legs[0].state, LIFECYCLE_SUBMITTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         scene_test(a_thread_goes_over_five_units),
         scene_test(what_is_returned_goes_to_another),
+        scene_test(a_term_is_extended_up_to_its_last_millisecond),
+        scene_test(a_pause_outlives_a_plan),
+        scene_test(a_thread_of_ten_thousand_acts_goes_on),
         scene_test(units_that_become_one_go_on_with_their_legs),
         scene_test(another_plan_moves_no_moment_that_was_given),
         scene_test(a_clock_set_back_makes_nothing_due),

@@ -67,6 +67,44 @@ static void fold_transfer(struct thread *thread, const struct fake *fake, const 
     thread_apply(thread, plan_of(fake), self, &head, index, STEP_MS * (index + 1));
 }
 
+/* Of many messages: what is for others is kept up to a number, and that there is more is said; what
+ * is this unit's own is kept all the same, or it could not be signed for. */
+static void own_legs_are_kept_when_there_are_too_many(void **state)
+{
+    const struct fake *fake = *state;
+    static const uint8_t id[16] = {0};
+    const char *const signers[] = {civil, justice};
+    struct thread thread, again;
+    struct buf bytes = {0};
+    uint8_t last[16] = {0xff, 0xff};
+    thread_init(&thread, id);
+    for (size_t i = 0; i <= THREAD_LEG_COUNT_MAX; i++) {
+        fold_lead(&thread, fake, justice, 1, i, signers, 2);
+        assert_int_equal(thread.cut, i * 2 >= THREAD_LEG_COUNT_MAX);
+        /* Another message with the next one. */
+        for (size_t k = 0; k < thread.leg_count; k++)
+            if (thread.legs[k].message[0] == 1) {
+                thread.legs[k].message[0] = 2;
+                thread.legs[k].message[1] = (uint8_t)i;
+                thread.legs[k].message[2] = (uint8_t)(i >> 8);
+            }
+    }
+    last[0] = 2;
+    last[1] = (uint8_t)THREAD_LEG_COUNT_MAX;
+    last[2] = (uint8_t)(THREAD_LEG_COUNT_MAX >> 8);
+    assert_non_null(thread_leg_of(&thread, justice, last));
+    assert_null(thread_leg_of(&thread, civil, last));
+    assert_true(thread.leg_count <= THREAD_OWN_LEG_COUNT_MAX);
+    thread_encode(&thread, &bytes);
+    thread_init(&again, id);
+    assert_int_equal(thread_decode(buf_bytes(&bytes), &again, NULL), 0);
+    assert_true(again.cut);
+    assert_int_equal(again.leg_count, thread.leg_count);
+    buf_fini(&bytes);
+    thread_fini(&thread);
+    thread_fini(&again);
+}
+
 static void leg_is(const struct thread *thread, const char *unit, uint8_t message, int state,
                    bool primary)
 {
@@ -386,6 +424,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_objection_waits_for_the_office, setup, teardown),
         cmocka_unit_test_setup_teardown(of_very_many_questions_the_newest_are_kept, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(own_legs_are_kept_when_there_are_too_many, setup, teardown),
         cmocka_unit_test_setup_teardown(a_start_mends_what_was_folded_before, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

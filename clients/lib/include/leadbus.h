@@ -622,6 +622,13 @@ LEADBUS_API int leadbus_same_numbers(leadbus *lb, const uint8_t *id, struct lead
                                      size_t cap, size_t *ret_count, int *ret_more,
                                      struct leadbus_error *ret_error);
 
+/* Revisions of an alert rise by one, and a stand-down names the last that was issued: the number
+ * that alert `id`, or its stand-down, states, and the one that should come by what this unit has of
+ * its thread from before it. 0: it states none; nothing can be said. A message that is out of order
+ * is kept and signed for like others. not_found. */
+LEADBUS_API int leadbus_alert_revision(leadbus *lb, const uint8_t *id, uint32_t *ret_stated,
+                                       uint32_t *ret_expected, struct leadbus_error *ret_error);
+
 /* ---- files of messages --------------------------------------------------------------------------
  *
  * Files of a message that arrived are fetched behind it, a few chunks at a time; each chunk is held
@@ -708,6 +715,8 @@ LEADBUS_API int leadbus_thread_ask(leadbus *lb, const uint8_t *thread,
 LEADBUS_API void leadbus_thread_free(leadbus_thread *thread);
 LEADBUS_API int leadbus_thread_status(const leadbus_thread *thread); /* leadbus_thread_state */
 LEADBUS_API int leadbus_thread_listed(const leadbus_thread *thread); /* 1: under supervision */
+/* 1: it has more legs than are kept here (4,096; its own beyond that). The bus has them all. */
+LEADBUS_API int leadbus_thread_cut(const leadbus_thread *thread);
 /* The urgency by which its clocks run since then, 1 to 4; 0: each by its own. */
 LEADBUS_API int leadbus_thread_raised(const leadbus_thread *thread);
 /* A step of one of the plan's chains, "rescue/handover", as far as this unit had the messages. */
