@@ -328,10 +328,10 @@ int core_act(const struct core *core, struct core *change, uint32_t slot, struct
     if (act->act == PLAN_ACT_NONE && act->parent == CORE_NONE)
         return lifecycle_check_opening(act->kind, act->topic, ret_error);
     if (act->act == PLAN_ACT_NONE)
-        return act->rules > 1 ? lifecycle_check_parent(act->kind, act->topic,
-                                                       kind_of(core, parent_of(core, act)),
-                                                       ret_error)
-                              : 0;
+        return act->rules > 1
+                   ? lifecycle_check_parent(act->kind, act->topic,
+                                            kind_of(core, parent_of(core, act)), ret_error)
+                   : 0;
     if (act->parent == CORE_NONE) { /* it opens the thread that it is about */
         if (act->act == PLAN_ACT_SUPERVISE) act->effects = LIFECYCLE_EFFECT_LISTS;
         return lifecycle_check_opening(act->kind, act->topic, ret_error);

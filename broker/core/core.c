@@ -259,6 +259,27 @@ bool core_passed_on(const struct core *core, const char *unit_key, struct bytes 
     return true;
 }
 
+size_t core_passed_by(const struct core *core, const char *unit_key, uint64_t index,
+                      const char **ret_units, size_t cap)
+{
+    const struct core_message *message = core_message_at(core, index);
+    uint16_t unit = core_unit_find(core, unit_key);
+    if (!message || unit == CORE_UNIT_NONE) return 0;
+    uint32_t last = core_reader_find(core, message, unit).transfer;
+    if (last == CORE_NONE) return 0;
+    /* A transfer is about the leg that it ends: from the last one back to the recipient's. */
+    size_t count = 0, at;
+    uint32_t m;
+    for (m = last; core->messages[m].lead != m; m = core->messages[m].about) count++;
+    for (m = last, at = count; core->messages[m].lead != m; m = core->messages[m].about) {
+        const struct core_message *transfer = &core->messages[m];
+        const struct core_message *about = &core->messages[transfer->about];
+        if (--at < cap)
+            ret_units[at] = core->units[core->parties[about->party + transfer->leg].unit]->key;
+    }
+    return count;
+}
+
 static struct core_leg leg_view(const struct core *core, const struct core_message *message,
                                 const struct core_party *party)
 {

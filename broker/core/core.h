@@ -195,6 +195,10 @@ uint32_t core_readable(const struct core *core, const char *unit, uint64_t index
 /* Was the envelope of this hash passed on to the unit? *ret_index: where it stands. */
 bool core_passed_on(const struct core *core, const char *unit, struct bytes hash,
                     uint64_t *ret_index);
+/* Whose leg that was before, from the recipient to who passed it on to the unit: at most cap of
+ * them, the number there are returned; 0: it was not passed on to it. Names stay valid. */
+size_t core_passed_by(const struct core *core, const char *unit, uint64_t index,
+                      const char **ret_units, size_t cap);
 /* The journal indexes of a thread's messages behind `after`, in order: fills at most cap, *ret_more
  * says whether there are others. For the joint-conference office, which sees the headers of all
  * threads; to every other unit, and of what is no thread, E_THREAD_UNKNOWN. */
@@ -279,10 +283,10 @@ size_t core_thread_legs(const struct core *core, const uint8_t thread[16],
  */
 struct core_thread_step {
     const char *step;
-    uint64_t at_ms; /* as stated; 0: it has not come */
+    uint64_t at_ms;       /* as stated; 0: it has not come */
     uint64_t recorded_ms; /* when the bus heard of that: its period runs from then */
-    bool owed;      /* and was wanted before what came early */
-    bool moot;      /* it was, and is needed no more */
+    bool owed;            /* and was wanted before what came early */
+    bool moot;            /* it was, and is needed no more */
 };
 /* Fills at most cap steps; returns the number there are; 0: none, or no such thread. */
 size_t core_thread_steps(const struct core *core, const uint8_t thread[16],

@@ -364,11 +364,11 @@ struct core_act {
     uint32_t rules;  /* it is decided by */
     bool early;      /* it states a reason for that */
     /* Filled in. */
-    uint32_t effects;             /* of all its steps */
+    uint32_t effects;                  /* of all its steps */
     bool gap, again, until, ends, cut; /* of the thread's chains, see struct chains_change */
     uint64_t cut_ms;
-    uint16_t giver;               /* of a gap: who had custody before it */
-    uint32_t about;               /* the leg, where it is one; else CORE_NONE, CORE_LEG_NONE */
+    uint16_t giver; /* of a gap: who had custody before it */
+    uint32_t about; /* the leg, where it is one; else CORE_NONE, CORE_LEG_NONE */
     uint8_t leg;
 };
 

@@ -15,6 +15,7 @@ struct parts {
     Leadbus__PassedOn original;
     struct merkle_proof original_proof;
     ProtobufCBinaryData original_hashes[LIMIT_PROOF_HASH_COUNT_MAX];
+    const char *holders[LIMIT_UNIT_COUNT_MAX]; /* nobody has it twice */
 };
 
 static ProtobufCBinaryData data_of(struct bytes bytes)
@@ -84,6 +85,10 @@ static int fill_original(struct engine *engine, struct parts *parts, const Leadb
     parts->original.time_ms = lead->time_ms;
     parts->original.accepted_flags = lead->accepted_flags;
     parts->original.rules = lead->rules;
+    size_t count = core_passed_by(engine->core, unit, index, parts->holders, LIMIT_UNIT_COUNT_MAX);
+    CHECK(count <= LIMIT_UNIT_COUNT_MAX);
+    parts->original.n_holders = count;
+    parts->original.holders = (char **)(uintptr_t)parts->holders;
     delivery->original = &parts->original;
     return 0;
 }

@@ -43,7 +43,7 @@ static int judge(struct engine *engine, struct incoming *in, const Leadbus__Rewr
 
 /* A unit that had a copy has the row already, with less in it. */
 static int store(struct engine *engine, struct moment *moment, struct incoming *in,
-                 struct box_in *row, struct error *ret_error)
+                 const Leadbus__PassedOn *original, struct box_in *row, struct error *ret_error)
 {
     struct engine_thread thread = {0};
     struct buf sealed = {0};
@@ -56,6 +56,7 @@ static int store(struct engine *engine, struct moment *moment, struct incoming *
     if (fresh || known.type == BOX_IN_EXCEPTION) engine->stats.in_type[BOX_IN_MESSAGE]++;
     r = engine_thread_load(engine, moment, in->head->thread.data, &thread, ret_error);
     if (r < 0) return r;
+    thread_came_by(&thread.thread, in->head->id.data, original->holders, original->n_holders);
     engine_content_of(moment, thread.key, in->head->id.data, &in->envelope, &in->opened, &sealed);
     r = engine_thread_save(engine, moment, &thread, ret_error);
     engine_thread_fini(&thread);
@@ -115,7 +116,7 @@ int engine_passed_on(struct engine *engine, struct moment *moment,
     if (r == 0) r = judge(engine, in, rewrapped, &why);
     if (r == 0) {
         struct box_in row = row_of(in, moment);
-        r = store(engine, moment, in, &row, ret_error);
+        r = store(engine, moment, in, delivery->original, &row, ret_error);
         memcpy(notice->id, row.id, 16);
         memcpy(notice->thread, row.thread, 16);
     } else if (engine_own_trouble(r)) {

@@ -159,6 +159,7 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
     int r = engine_thread_load(engine, moment, id, &thread, ret_error);
     if (r < 0) return r;
     thread_init(anew, id);
+    thread_paths_move(anew, &thread.thread);
     r = rebuild_walk(engine, id, &rebuild, fold_head, &fold, ret_error);
     /* What was asked of the broker is known without its messages: they are not here to be folded.
      */
@@ -177,6 +178,8 @@ int engine_thread_rebuild(struct engine *engine, struct moment *moment, const ui
         memset(anew, 0, sizeof *anew);
         r = engine_thread_notices(engine, &thread.thread, ret_error);
         if (r == 0) r = engine_thread_save(engine, moment, &thread, ret_error);
+    } else {
+        thread_paths_move(&thread.thread, anew);
     }
     thread_fini(anew);
     engine_thread_fini(&thread);

@@ -20,7 +20,56 @@ void thread_fini(struct thread *thread)
     free(thread->acts);
     free(thread->questions);
     free(thread->steps);
+    for (size_t i = 0; i < thread->path_count; i++) free(thread->paths[i].holders);
+    free(thread->paths);
     memset(thread, 0, sizeof *thread);
+}
+
+/* ---- whose it was ------------------------------------------------------------------------------
+ */
+
+static const struct thread_path *path_find(const struct thread *thread, const uint8_t message[16])
+{
+    for (size_t i = 0; i < thread->path_count; i++)
+        if (memcmp(thread->paths[i].message, message, 16) == 0) return &thread->paths[i];
+    return NULL;
+}
+
+struct thread_path *thread_path_add(struct thread *thread, const uint8_t message[16], size_t count)
+{
+    if (!thread->paths) {
+        thread->paths = calloc(THREAD_PATH_COUNT_MAX, sizeof *thread->paths);
+        CHECK(thread->paths != NULL);
+    }
+    if (thread->path_count == THREAD_PATH_COUNT_MAX) {
+        free(thread->paths[0].holders);
+        memmove(thread->paths, thread->paths + 1, --thread->path_count * sizeof *thread->paths);
+    }
+    struct thread_path *path = &thread->paths[thread->path_count++];
+    memcpy(path->message, message, 16);
+    path->count = count;
+    path->holders = calloc(count, sizeof *path->holders);
+    CHECK(path->holders != NULL);
+    return path;
+}
+
+void thread_came_by(struct thread *thread, const uint8_t *message, char *const *holders,
+                    size_t count)
+{
+    bool sound = count > 0 && count <= THREAD_HOLDER_COUNT_MAX && !path_find(thread, message);
+    for (size_t i = 0; sound && i < count; i++) sound = slug_valid(holders[i]);
+    if (!sound) return;
+    struct thread_path *path = thread_path_add(thread, message, count);
+    for (size_t i = 0; i < count; i++)
+        copy_text(path->holders[i], sizeof path->holders[i], holders[i]);
+}
+
+void thread_paths_move(struct thread *thread, struct thread *from)
+{
+    thread->paths = from->paths;
+    thread->path_count = from->path_count;
+    from->paths = NULL;
+    from->path_count = 0;
 }
 
 /* ---- participants ------------------------------------------------------------------------------
@@ -345,16 +394,54 @@ static const uint8_t *passed_message(const struct thread *thread, const struct m
     return only;
 }
 
+/* The broker's word on how a transfer came about that led to this unit in the end, and how many had
+ * it up to who sends it; NULL: it gave none. */
+static const struct thread_path *path_of(const struct thread *thread, const struct meant *meant,
+                                         const Leadbus__Header *head, const char *self,
+                                         size_t *ret_count)
+{
+    const uint8_t *message = passed_message(thread, meant);
+    for (size_t i = thread->path_count; i-- > 0;) {
+        const struct thread_path *path = &thread->paths[i];
+        size_t at = 0;
+        if (message && memcmp(path->message, message, 16) != 0) continue;
+        while (at < path->count && strcmp(path->holders[at], head->from) != 0) at++;
+        if (at == path->count || !leg_find(thread, path->holders[0], path->message)) continue;
+        *ret_count = at + 1;
+        const char *next = *ret_count < path->count ? path->holders[*ret_count] : self;
+        if (strcmp(head->target, next) == 0) return path;
+    }
+    return NULL;
+}
+
+/* It was there for a while, and was passed on. */
+static struct thread_leg *pass_through(struct thread *thread, const char *unit,
+                                       const struct thread_leg *like, uint64_t time_ms)
+{
+    struct thread_leg *leg = leg_find(thread, unit, like->message);
+    if (!leg) {
+        leg = leg_put(thread, unit, like->kind, like->message);
+        copy_text(leg->from, sizeof leg->from, like->from);
+        copy_text(leg->topic, sizeof leg->topic, like->topic);
+    }
+    leg->state = LIFECYCLE_TRANSFERRED;
+    leg->changed_ms = time_ms;
+    return leg;
+}
+
 /* The journal has a transfer by a unit whose leg is not known here: it was passed on to that unit
  * by transfers that were sent to others alone. The bus took it, so there is such a leg, and it goes
- * on. Where several legs could have led to it, none of them is said to have been passed on. */
+ * on. Where several legs could have led to it, and the broker did not say which, none of them is
+ * said to have been passed on. */
 static bool inherit_leg(struct thread *thread, const struct plan *plan, const struct meant *meant,
                         const Leadbus__Header *head, const char *self, uint64_t time_ms)
 {
     const struct thread_leg *origin = NULL, *any = NULL;
     size_t open = 0;
-    const uint8_t *message = passed_message(thread, meant);
-    if (!message || !head->target[0] || thread->leg_count + 2 > THREAD_OWN_LEG_COUNT_MAX)
+    size_t had = 1;
+    const struct thread_path *path = path_of(thread, meant, head, self, &had);
+    const uint8_t *message = path ? path->message : passed_message(thread, meant);
+    if (!message || !head->target[0] || thread->leg_count + had + 1 > THREAD_OWN_LEG_COUNT_MAX)
         return false;
     if (leg_find(thread, head->from, message)) return false;
     for (size_t i = 0; i < thread->leg_count; i++) {
@@ -369,8 +456,10 @@ static bool inherit_leg(struct thread *thread, const struct plan *plan, const st
         open++;
     }
     if (!any) return false;
-    struct thread_leg like = open == 1 ? *origin : *any;
-    if (open == 1) {
+    if (path) origin = leg_find(thread, path->holders[0], message);
+    bool sure = path || open == 1;
+    struct thread_leg like = sure ? *origin : *any;
+    if (sure) {
         size_t at = (size_t)(origin - thread->legs);
         struct clocks_terms terms = terms_of(thread, plan, &like);
         const struct lifecycle_step gone = {LIFECYCLE_TRANSFERRED, LIFECYCLE_EFFECT_ENDS};
@@ -378,15 +467,16 @@ static bool inherit_leg(struct thread *thread, const struct plan *plan, const st
         thread->legs[at].state = LIFECYCLE_TRANSFERRED;
         thread->legs[at].changed_ms = time_ms;
     }
-    struct thread_leg *leg = leg_put(thread, head->from, like.kind, like.message);
-    copy_text(leg->from, sizeof leg->from, like.from);
-    copy_text(leg->topic, sizeof leg->topic, like.topic);
-    if (open == 1) copy_text(leg->reads_as, sizeof leg->reads_as, like.reads_as);
-    leg->primary = open == 1 && like.primary;
-    leg->state = LIFECYCLE_TRANSFERRED;
-    leg->changed_ms = time_ms;
+    for (size_t i = 1; path && i + 1 < had; i++) {
+        struct thread_leg *leg = pass_through(thread, path->holders[i], &like, time_ms);
+        copy_text(leg->reads_as, sizeof leg->reads_as, like.reads_as);
+        leg->primary = like.primary;
+    }
+    struct thread_leg *leg = pass_through(thread, head->from, &like, time_ms);
+    if (sure) copy_text(leg->reads_as, sizeof leg->reads_as, like.reads_as);
+    leg->primary = sure && like.primary;
     copy_text(leg->outcome, sizeof leg->outcome, head->topic);
-    move_leg(thread, plan, thread->leg_count - 1, self, head->target, time_ms);
+    move_leg(thread, plan, (size_t)(leg - thread->legs), self, head->target, time_ms);
     return true;
 }
 

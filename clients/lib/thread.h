@@ -7,8 +7,9 @@
  * ours.
  *
  * A leg that went through units whose transfers were not sent here is inherited by the one transfer
- * that was. Whether it is the leading one, and who had it first, is said of it where one leg alone
- * could have led to it. Pure; no I/O, clock or entropy. */
+ * that was. Whether it is the leading one, and who had it first, is said of it where the broker
+ * named those units (thread_came_by), or where one leg alone could have led to it. Pure; no I/O,
+ * clock or entropy. */
 #ifndef CLIENTS_LIB_THREAD_H
 #define CLIENTS_LIB_THREAD_H
 
@@ -29,6 +30,8 @@ enum {
     THREAD_NAME_LEN = LIMIT_SLUG_LEN_MAX + 1,
     THREAD_LEG_COUNT_MAX = 4096, /* of others; a unit keeps its own beyond that */
     THREAD_OWN_LEG_COUNT_MAX = 8192,
+    THREAD_PATH_COUNT_MAX = 64,
+    THREAD_HOLDER_COUNT_MAX = LIMIT_UNIT_COUNT_MAX,
     THREAD_ACT_COUNT_MAX = 4096,
     THREAD_QUESTION_COUNT_MAX = 1024
 };
@@ -77,6 +80,12 @@ struct thread_step {
     bool owed;
     bool moot; /* it was owed, and is needed no more */
 };
+/* Whose leg about a message it was before it was this unit's: the broker's word. */
+struct thread_path {
+    uint8_t message[16];
+    size_t count;
+    char (*holders)[THREAD_NAME_LEN]; /* the recipient first */
+};
 struct thread {
     uint8_t id[16];
     char kind[THREAD_NAME_LEN], topic[THREAD_NAME_LEN], area[16], from[THREAD_NAME_LEN];
@@ -99,6 +108,8 @@ struct thread {
     size_t step_count, step_cap;
     struct chains_custody custody;   /* .unit: not used, the key stands beside */
     char custodian[THREAD_NAME_LEN]; /* of CHAINS_UNIT; else empty */
+    struct thread_path *paths;       /* at most THREAD_PATH_COUNT_MAX, the newest */
+    size_t path_count;
 };
 
 void thread_init(struct thread *thread, const uint8_t id[16]);
@@ -111,6 +122,12 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
  * record time. Acts that the lifecycle does not allow (seen out of order) change nothing. */
 void thread_apply(struct thread *thread, const struct plan *plan, const char *self,
                   const Leadbus__Header *head, uint64_t index, uint64_t time_ms);
+/* A message (16 bytes) was passed on to this unit by those, the recipient first. Transfers that are
+ * folded from then on go by it. What cannot be so (no names, none, too many) is passed over. */
+void thread_came_by(struct thread *thread, const uint8_t *message, char *const *holders,
+                    size_t count);
+/* Of another fold of the same thread. */
+void thread_paths_move(struct thread *thread, struct thread *from);
 /* The broker's list of participants as of a journal size, with enum route_role of each. */
 void thread_moved(struct thread *thread, char *const *units, const uint32_t *roles, size_t count,
                   uint64_t size);

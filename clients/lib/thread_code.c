@@ -107,6 +107,13 @@ void thread_encode(const struct thread *thread, struct buf *ret_bytes)
         buf_append_u64(ret_bytes, one->due_ms);
     }
     buf_append_u8(ret_bytes, thread->cut);
+    buf_append_u8(ret_bytes, (uint8_t)thread->path_count);
+    for (size_t i = 0; i < thread->path_count; i++) {
+        const struct thread_path *path = &thread->paths[i];
+        buf_append(ret_bytes, path->message, 16);
+        buf_append_u16(ret_bytes, (uint16_t)path->count);
+        for (size_t k = 0; k < path->count; k++) put_text(ret_bytes, path->holders[k]);
+    }
 }
 
 /* Reads on; past the end everything is zero and `bad` stays set. */
@@ -243,6 +250,22 @@ static void decode_questions(struct reader *reader, struct thread *thread)
     }
 }
 
+static void decode_paths(struct reader *reader, struct thread *thread)
+{
+    thread->cut = *take(reader, 1) != 0;
+    size_t count = *take(reader, 1);
+    if (count > THREAD_PATH_COUNT_MAX) reader->bad = true;
+    for (size_t i = 0; i < count && !reader->bad; i++) {
+        const uint8_t *message = take(reader, 16);
+        size_t holders = load_u16(take(reader, 2));
+        if (holders == 0 || holders > THREAD_HOLDER_COUNT_MAX) reader->bad = true;
+        if (reader->bad) return;
+        struct thread_path *path = thread_path_add(thread, message, holders);
+        for (size_t k = 0; k < holders; k++)
+            take_text(reader, path->holders[k], sizeof path->holders[k]);
+    }
+}
+
 int thread_decode(struct bytes input, struct thread *thread, struct error *ret_error)
 {
     struct reader reader = {.rest = input};
@@ -278,7 +301,7 @@ int thread_decode(struct bytes input, struct thread *thread, struct error *ret_e
     if (format >= THREAD_FORMAT_QUESTIONLESS) thread->raised = *take(&reader, 1);
     if (format >= THREAD_FORMAT_DATELESS) decode_chains(&reader, format, thread);
     if (format > THREAD_FORMAT_QUESTIONLESS) decode_questions(&reader, thread);
-    if (format > THREAD_FORMAT_UNRECORDED) thread->cut = *take(&reader, 1) != 0;
+    if (format > THREAD_FORMAT_UNRECORDED) decode_paths(&reader, thread);
     if (reader.bad || reader.rest.len != 0)
         return error_say(ret_error, E_BAD_FORM, "thread", "本地存储的内容损坏",
                          "damaged in the store");

@@ -8,6 +8,9 @@
 #include "clients/lib/thread.h"
 #include "proto/base/check.h"
 
+/* Room for a message's path of so many units, the oldest of too many gone. */
+struct thread_path *thread_path_add(struct thread *thread, const uint8_t message[16], size_t count);
+
 /* Room for one more of `count` items in an array that doubles. */
 static inline void *grown(void *items, size_t *cap, size_t count, size_t size)
 {

@@ -270,10 +270,10 @@ static json_t *steps_json(const struct explaining *explaining)
     size_t count =
         core_thread_steps(explaining->core, explaining->story->thread, steps, PLAN_STEP_COUNT_MAX);
     for (size_t i = 0; i < count && i < PLAN_STEP_COUNT_MAX; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:b}", "step", steps[i].step,
-                                              "at_ms", (json_int_t)steps[i].at_ms, "recorded_ms",
-                                              (json_int_t)steps[i].recorded_ms, "owed",
-                                              steps[i].owed));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:I, s:b}", "step", steps[i].step, "at_ms",
+                                        (json_int_t)steps[i].at_ms, "recorded_ms",
+                                        (json_int_t)steps[i].recorded_ms, "owed", steps[i].owed));
     return list;
 }
 

@@ -361,11 +361,12 @@ uint32_t payload_revision(const struct payload_message *message, struct bytes se
     ProtobufCAllocator allocator = arena_allocator(&arena);
     const ProtobufCMessage *content =
         protobuf_c_message_unpack(message->descriptor, &allocator, section.len, section.data);
-    const ProtobufCFieldDescriptor *field =
-        content ? protobuf_c_message_descriptor_get_field_by_name(content->descriptor, "revision")
-                : NULL;
-    if (field && field->type == PROTOBUF_C_TYPE_UINT32 && field->label != PROTOBUF_C_LABEL_REPEATED)
-        revision = *(const uint32_t *)payload_member(content, field);
+    for (unsigned i = 0; content && i < content->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &content->descriptor->fields[i];
+        if (strcmp(field->name, "revision") == 0 && field->type == PROTOBUF_C_TYPE_UINT32 &&
+            field->label != PROTOBUF_C_LABEL_REPEATED)
+            revision = *(const uint32_t *)payload_member(content, field);
+    }
     arena_fini(&arena);
     return revision;
 }

@@ -148,8 +148,8 @@ static int judge_custody(const struct chains *chains, const struct chains_event 
     bool gone = holder_is_last(event->holder);
     bool owed = (chains->owed >> row->step & 1) != 0;
     bool offers = row->custody == PLAN_CUSTODY_OFFER, takes = row->custody == PLAN_CUSTODY_TAKE;
-    bool barred = (offers && (others || (gone && at_ms >= event->holding_ms))) ||
-                  (takes && gone && !owed);
+    bool barred =
+        (offers && (others || (gone && at_ms >= event->holding_ms))) || (takes && gone && !owed);
     if (!barred || event->taken) return 0;
     const struct plan_step *step = plan_step(event->plan, row->step);
     const struct plan_unit *unit = others ? plan_unit(event->plan, event->holding_unit) : NULL;
@@ -157,9 +157,8 @@ static int judge_custody(const struct chains *chains, const struct chains_event 
     const char *en = chains_holder_text((enum chains_holder)event->holder, LANG_EN);
     if (unit) zh = unit->name_zh;
     if (unit) en = unit->key;
-    (void)error_set(ret_error, E_CHAIN_ORDER, "kind",
-                    "%s (%s/%s): the person is with %s by now%s", step->name_en, step->chain,
-                    step->step, en,
+    (void)error_set(ret_error, E_CHAIN_ORDER, "kind", "%s (%s/%s): the person is with %s by now%s",
+                    step->name_en, step->chain, step->step, en,
                     gone ? "; custody begins again on a thread of its own, with a take-over" : "");
     (void)error_note_zh(ret_error, "“%s”：人现由%s照护%s", step->name_zh, zh,
                         gone ? "；再次接管须另开线索" : "，只能由其移交");
@@ -327,7 +326,7 @@ bool chains_custody(struct chains_custody *custody, const struct chains_change *
         bits &= ~(1u << PLAN_CUSTODY_OFFER | 1u << PLAN_CUSTODY_TAKE);
     /* Without a time of its own the giver answers for it until it is taken. */
     if (bits >> PLAN_CUSTODY_OFFER & 1)
-        custody->offered_ms = occurred_ms != at_ms         ? 0
+        custody->offered_ms = occurred_ms != at_ms        ? 0
                               : at_ms > custody->since_ms ? at_ms
                                                           : custody->since_ms;
     if (bits >> PLAN_CUSTODY_TAKE & 1) gap = custody_take(custody, change, from);

@@ -36,10 +36,10 @@
 
 /* What has come on a thread, in the steps of one plan. */
 struct chains {
-    uint64_t done;                       /* bit i: step i of the plan has come */
-    uint64_t owed;                       /* it was wanted before something that came early */
-    uint64_t moot;                       /* it was owed, and is needed no more */
-    uint64_t at_ms[PLAN_STEP_COUNT_MAX]; /* when it came last, as stated; 0: it has not */
+    uint64_t done;                             /* bit i: step i of the plan has come */
+    uint64_t owed;                             /* it was wanted before something that came early */
+    uint64_t moot;                             /* it was owed, and is needed no more */
+    uint64_t at_ms[PLAN_STEP_COUNT_MAX];       /* when it came last, as stated; 0: it has not */
     uint64_t recorded_ms[PLAN_STEP_COUNT_MAX]; /* and when the bus recorded that */
 };
 
@@ -58,10 +58,10 @@ struct chains_event {
     /* Of what it accepts, in that plan; NULL: it accepts nothing, or the plan has no such kind. */
     const struct plan_kind *accepts;
     const char *accepts_topic;
-    uint16_t from; /* the sender's number in that plan */
-    bool opens;    /* the thread */
-    bool early;    /* it states a reason */
-    bool taken;    /* by the bus, which knows more: not judged again */
+    uint16_t from;         /* the sender's number in that plan */
+    bool opens;            /* the thread */
+    bool early;            /* it states a reason */
+    bool taken;            /* by the bus, which knows more: not judged again */
     uint8_t holder;        /* enum chains_holder: who has the person before it */
     uint16_t holding_unit; /* of CHAINS_UNIT: its number in that plan, or PLAN_UNIT_NONE */
     uint64_t holding_ms;   /* since when, as stated */
@@ -69,13 +69,13 @@ struct chains_event {
 };
 
 struct chains_change {
-    uint64_t done; /* the steps that it takes */
-    uint64_t owed; /* and what was missing before them */
-    uint64_t moot; /* what it says is needed no more */
-    bool again;    /* one of its steps should come once, and has come before */
-    bool until;    /* one of them must be followed by the last one before its message's end */
-    bool ends;     /* a chain that has such steps has come to its last one */
-    bool cut;      /* it comes early, before a period is over, or before it has begun */
+    uint64_t done;   /* the steps that it takes */
+    uint64_t owed;   /* and what was missing before them */
+    uint64_t moot;   /* what it says is needed no more */
+    bool again;      /* one of its steps should come once, and has come before */
+    bool until;      /* one of them must be followed by the last one before its message's end */
+    bool ends;       /* a chain that has such steps has come to its last one */
+    bool cut;        /* it comes early, before a period is over, or before it has begun */
     uint64_t cut_ms; /* that period's beginning; 0: it has not begun */
     uint64_t at_ms, recorded_ms;
     uint32_t custody; /* bits by enum plan_chain_custody: done in that order */

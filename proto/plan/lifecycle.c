@@ -169,7 +169,8 @@ static int lifecycle_refuse(const struct lifecycle_query *query, struct error *r
     int code = E_LIFECYCLE_ORDER;
     bool after = act == PLAN_ACT_OBJECT || act == PLAN_ACT_UPHOLD || act == PLAN_ACT_REOPEN ||
                  act == PLAN_ACT_REVIEW;
-    if (act == PLAN_ACT_HAND_IN && own && (state == LIFECYCLE_CLOSED || state == LIFECYCLE_UPHELD)) {
+    if (act == PLAN_ACT_HAND_IN && own &&
+        (state == LIFECYCLE_CLOSED || state == LIFECYCLE_UPHELD)) {
         code = error_say(ret_error, code, NULL, "本单位已报送；退回整改后方可再次报送",
                          "this unit has handed it in; it does so again once it is sent back");
     } else if (lifecycle_ended(state) && !after) {
@@ -361,9 +362,9 @@ int lifecycle_check_parent(const struct plan_kind *kind, const char *topic,
     (void)error_set(ret_error, E_LIFECYCLE_ORDER, "parent",
                     "%s revises or widens an alert, and %s is none: name the alert (--parent ID)",
                     topic, parent->slug);
-    (void)error_note_zh(ret_error,
-                        "%s 更新或扩大已发布的警报，所引的“%s”不是警报：请写明该警报（--parent 编号）",
-                        topic, lifecycle_kind_zh(parent));
+    (void)error_note_zh(
+        ret_error, "%s 更新或扩大已发布的警报，所引的“%s”不是警报：请写明该警报（--parent 编号）",
+        topic, lifecycle_kind_zh(parent));
     return E_LIFECYCLE_ORDER;
 }
 

@@ -16,7 +16,13 @@
 #include "proto/merkle.h"
 #include "tests/lib/district.h"
 
-enum { NAME_COUNT_MAX = 256, RECORD_COUNT_MAX = 1024, WORD_COUNT_MAX = 24, QUEUED_SHOWN_MAX = 8, LEG_SHOWN_MAX = 64 };
+enum {
+    NAME_COUNT_MAX = 256,
+    RECORD_COUNT_MAX = 1024,
+    WORD_COUNT_MAX = 24,
+    QUEUED_SHOWN_MAX = 8,
+    LEG_SHOWN_MAX = 64
+};
 
 struct words {
     char *items[WORD_COUNT_MAX];

@@ -67,9 +67,10 @@ static bool may_come(const struct plan *plan, const struct plan_chain_row *row,
         bool one = false;
         for (size_t step = 0; step < plan_step_count(plan); step++) {
             uint64_t days = row->over >> step & 1 ? plan_step(plan, step)->period_days + 15 : 0;
-            one = one || ((row->after[i] >> step & 1) && (chains->done >> step & 1) &&
-                          chains->at_ms[step] <= at_ms &&
-                          (days == 0 || chains->recorded_ms[step] + days * DISTRICT_DAY_MS <= at_ms));
+            one =
+                one || ((row->after[i] >> step & 1) && (chains->done >> step & 1) &&
+                        chains->at_ms[step] <= at_ms &&
+                        (days == 0 || chains->recorded_ms[step] + days * DISTRICT_DAY_MS <= at_ms));
         }
         if (!one) *ret_missing |= row->after[i];
     }

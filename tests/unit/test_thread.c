@@ -165,6 +165,60 @@ static void of_two_who_could_have_passed_it_on_neither_is_said_to(void **state)
     thread_fini(&thread);
 }
 
+/* Two had to sign, and the broker says by whom it came here: that one's leg it is, and the other's
+ * is as it was. What follows is folded as before, and all of it is kept. */
+static void the_broker_names_by_whom_it_came(void **state)
+{
+    const struct fake *fake = *state;
+    const uint8_t id[16] = {1};
+    static const char *const signers[] = {police, civil};
+    char *by_police[] = {(char *)(uintptr_t)police, (char *)(uintptr_t)justice,
+                         (char *)(uintptr_t)health};
+    char *by_civil[] = {(char *)(uintptr_t)civil, (char *)(uintptr_t)health};
+    char *bad[] = {(char *)(uintptr_t)police, (char *)(uintptr_t) "no unit"};
+    for (int first = 0; first < 2; first++) {
+        struct thread thread, again;
+        struct buf bytes = {0};
+        thread_init(&thread, id);
+        fold_lead(&thread, fake, women, 1, 0, signers, 2);
+        thread_came_by(&thread, id, bad, 2);
+        thread_came_by(&thread, id, bad, 0);
+        assert_int_equal(thread.path_count, 0);
+        thread_came_by(&thread, id, first ? by_police : by_civil, first ? 3 : 2);
+        thread_encode(&thread, &bytes);
+        thread_init(&again, id);
+        assert_int_equal(thread_decode(buf_bytes(&bytes), &again, NULL), 0);
+        fold_transfer(&again, fake, women, 5, 1, health, women, 7);
+        leg_is(&again, police, 1, first ? LIFECYCLE_TRANSFERRED : LIFECYCLE_SUBMITTED, true);
+        leg_is(&again, civil, 1, first ? LIFECYCLE_SUBMITTED : LIFECYCLE_TRANSFERRED, false);
+        leg_is(&again, health, 1, LIFECYCLE_TRANSFERRED, first);
+        leg_is(&again, women, 1, LIFECYCLE_DELIVERED, first);
+        if (first) leg_is(&again, justice, 1, LIFECYCLE_TRANSFERRED, true);
+        assert_int_equal(again.leg_count, first ? 5 : 4);
+        const struct thread_leg *leg = thread_leg_of(&again, women, id);
+        assert_string_equal(leg->reads_as, first ? police : civil);
+        /* And of a transfer on the way here that it did get. */
+        if (first) {
+            struct thread seen;
+            thread_init(&seen, id);
+            fold_lead(&seen, fake, women, 1, 0, signers, 2);
+            thread_came_by(&seen, id, by_police, 3);
+            fold_transfer(&seen, fake, women, 4, 1, justice, health, 6);
+            leg_is(&seen, police, 1, LIFECYCLE_TRANSFERRED, true);
+            leg_is(&seen, health, 1, LIFECYCLE_SUBMITTED, true);
+            fold_transfer(&seen, fake, women, 5, 1, health, women, 7);
+            leg_is(&seen, women, 1, LIFECYCLE_DELIVERED, true);
+            assert_int_equal(seen.leg_count, 5);
+            thread_fini(&seen);
+        }
+        fold_transfer(&again, fake, women, 6, 1, women, "court", 8);
+        leg_is(&again, "court", 1, LIFECYCLE_SUBMITTED, first);
+        buf_fini(&bytes);
+        thread_fini(&thread);
+        thread_fini(&again);
+    }
+}
+
 /* What is on its way is no proof that there is such a leg, and what cannot be told is not guessed.
  */
 static void nothing_is_inherited_from_nothing(void **state)
@@ -417,6 +471,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(through_units_that_it_never_heard_of, setup, teardown),
         cmocka_unit_test_setup_teardown(of_two_who_could_have_passed_it_on_neither_is_said_to,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(the_broker_names_by_whom_it_came, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_inherited_from_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_release_waits_for_the_sender_and_then_for_the_office,
                                         setup, teardown),
