@@ -1,5 +1,7 @@
 /* Revisions of an alert. Their numbers stand in sections, which the bus cannot read, so both ends
  * count: who sends one goes on from what it sent, and who gets one holds it against what it has. */
+#include <stdio.h>
+
 #include "clients/lib/engine_inner.h"
 #include "proto/payload/payload.h"
 
