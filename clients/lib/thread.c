@@ -441,7 +441,8 @@ static bool inherit_leg(struct thread *thread, const struct plan *plan, const st
     size_t had = 1;
     const struct thread_path *path = path_of(thread, meant, head, self, &had);
     const uint8_t *message = path ? path->message : passed_message(thread, meant);
-    if (!message || !head->target[0] || thread->leg_count + had + 1 > THREAD_OWN_LEG_COUNT_MAX)
+    if (!message || !thread->legs || !head->target[0] ||
+        thread->leg_count + had + 1 > THREAD_OWN_LEG_COUNT_MAX)
         return false;
     if (leg_find(thread, head->from, message)) return false;
     for (size_t i = 0; i < thread->leg_count; i++) {
