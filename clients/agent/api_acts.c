@@ -197,7 +197,7 @@ static bool reason_is_topic(const struct plan_kind *kind)
 static const char *topic_field(const struct plan_kind *kind)
 {
     if (kind->act == PLAN_ACT_CLOSE || kind->act == PLAN_ACT_RELEASE ||
-        kind->act == PLAN_ACT_REVIEW)
+        kind->act == PLAN_ACT_REVIEW || kind->act == PLAN_ACT_END_ACCESS)
         return "outcome";
     return reason_is_topic(kind) ? "reason" : "topic";
 }
@@ -261,6 +261,8 @@ static int read_act(struct agent *agent, const struct http_request *request, con
     if (reason_is_topic(draft->kind)) status = api_string(body, "reason", &to->topic, ret_error);
     if (!status) status = api_string(body, "outcome", &to->topic, ret_error);
     if (!status) status = api_string(body, "topic", &to->topic, ret_error);
+    if (!status && act == PLAN_ACT_END_ACCESS && !to->topic)
+        status = api_string(body, "reason", &to->topic, ret_error);
     if (!status) status = api_officer(body, &to->officer, ret_error);
     if (!status) status = api_time(body, "occurred_at", &to->occurred_ms, ret_error);
     if (!status) status = api_id(body, "message", draft->parent, &to->parent, ret_error);
@@ -282,6 +284,9 @@ static int read_act(struct agent *agent, const struct http_request *request, con
         status = topic_missing(draft->kind, ret_error);
     if (status) return status;
     json_t *payload = payload_of_body(body, reason_is_topic(draft->kind));
+    /* Why access ends is the topic and stands in the section as well: said once. */
+    if (act == PLAN_ACT_END_ACCESS && !json_object_get(payload, "reason"))
+        json_object_set_new(payload, "reason", json_string(to->topic));
     if (draft->kind->section_count > 1)
         status = read_sections_of_act(agent, draft, payload, ret_error);
     else

@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include "clients/agent/api.h"
+#include "clients/agent/casefile.h"
 #include "clients/agent/render.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_json.h"
@@ -136,6 +137,7 @@ int api_draft_section(struct agent *agent, struct api_draft *draft, size_t secti
     struct payload_report report = {0};
     int status = payload_json_read(message, object, rule->name, payload, ret_error);
     if (!status) status = payload_check(message, buf_bytes(payload), &context, &report, ret_error);
+    if (!status) status = casefile_check_section(agent, draft, rule->name, object, ret_error);
     if (status) {
         agent->counts.payload_refused++;
         return status;

@@ -67,6 +67,16 @@ int casefile_want_day(const char *value, const char *field, bool needed,
 /* One of the codes of FileAccess.purpose. E_BAD_VALUE, field "purpose". */
 int casefile_check_purpose(const char *purpose, struct error *ret_error) MUST_USE;
 
+/* Of a message about a file that somebody was given access to: it bears the pseudonym of the file
+ * that its thread is about, and what ends it names a day to come. E_BAD_VALUE, of that field of the
+ * section. */
+struct api_draft;
+int casefile_check_section(struct agent *agent, const struct api_draft *draft, const char *section,
+                           const json_t *object, struct error *ret_error) MUST_USE;
+/* Why a file, or the access to it, may end: the codes that there are stand in the error. */
+int casefile_want_reason(const struct agent *agent, const char *reason,
+                         struct error *ret_error) MUST_USE;
+
 /* ---- who is told --------------------------------------------------------------------------------
  */
 /* Told to each unit that has access; of threads, those that it is on itself. */

@@ -1,19 +1,75 @@
 /* Who may be told of a file, and is: a thread on the bus for each unit. */
+#include <stdio.h>
 #include <string.h>
 
 #include "clients/agent/api.h"
 #include "clients/agent/casefile.h"
 #include "clients/agent/render.h"
 #include "proto/base/check.h"
+#include "proto/plan/day.h"
 #include "proto/plan/route.h"
 
-static const char ACCESS_KIND[] = "file.access";
+static const char ACCESS_KIND[] = "file.access", END_KIND[] = "file.end";
 
 struct letter {
     const char *kind, *topic, *officer, *target;
     const uint8_t *parent; /* 16 bytes; NULL: it opens a thread */
     json_t *take_full;
 };
+
+/* The pseudonym of the file that the thread was opened for; false: not known here. */
+static bool pseudonym_of(struct agent *agent, const struct leadbus_draft *draft, char *ret,
+                         size_t cap)
+{
+    leadbus_message *message = NULL;
+    uint8_t thread[16];
+    const uint8_t *id = draft->thread ? draft->thread : draft->parent;
+    if (!id || leadbus_message_get(agent->lb, id, &message, NULL)) return false;
+    memcpy(thread, leadbus_message_item(message)->thread, 16);
+    leadbus_message_free(message);
+    if (leadbus_message_get(agent->lb, thread, &message, NULL)) return false;
+    json_t *sections = render_sections(agent, message);
+    const char *text = casefile_text(json_object_get(sections, "full"), "pseudonym");
+    (void)snprintf(ret, cap, "%s", text);
+    json_decref(sections);
+    leadbus_message_free(message);
+    return *ret != 0;
+}
+
+int casefile_check_section(struct agent *agent, const struct api_draft *draft, const char *section,
+                           const json_t *object, struct error *ret_error)
+{
+    char field[ERROR_FIELD_LEN_MAX + 1], own[64], today[DAY_TEXT_LEN];
+    enum plan_act act = draft->kind->act;
+    const char *given = casefile_text(object, "pseudonym");
+    const char *day = casefile_text(object, "delete_on");
+    if (act != PLAN_ACT_INFORM && act != PLAN_ACT_END_ACCESS) return 0;
+    if (*given && pseudonym_of(agent, &draft->draft, own, sizeof own) && strcmp(given, own) != 0) {
+        (void)snprintf(field, sizeof field, "%s.pseudonym", section);
+        return error_say(ret_error, E_BAD_VALUE, field, "档案不符：这条授权线索是档案 %s 的",
+                         "another file: access was given to %s on this thread", own);
+    }
+    day_text(agent_now_ms(), today);
+    if (act != PLAN_ACT_END_ACCESS || !*day || strcmp(day, today) >= 0) return 0;
+    (void)snprintf(field, sizeof field, "%s.delete_on", section);
+    return error_say(ret_error, E_BAD_VALUE, field, "这一天已经过去：应为今天（%s）或以后",
+                     "that day is over: today (%s) or later", today);
+}
+
+int casefile_want_reason(const struct agent *agent, const char *reason, struct error *ret_error)
+{
+    enum { LIST_LEN_MAX = ERROR_DETAIL_LEN_MAX - 32 };
+    char list[LIST_LEN_MAX + 1];
+    const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, END_KIND) : NULL;
+    if (reason && *reason && (!kind || plan_topic_find(kind, reason))) return 0;
+    if (!kind) return casefile_want(reason, "reason", ret_error);
+    route_topic_list(kind, LANG_EN, sizeof list, list);
+    int code = reason && *reason ? E_BAD_VALUE : E_MISSING_FIELD;
+    (void)error_set(ret_error, code, "reason", "one of: %s", list);
+    route_topic_list(kind, LANG_ZH, sizeof list, list);
+    (void)error_note_zh(ret_error, "可填：%s", list);
+    return code;
+}
 
 static int stage(struct agent *agent, const struct letter *letter, uint8_t ret_id[16],
                  struct error *ret_error)
@@ -115,11 +171,8 @@ static int end_access(struct agent *agent, struct casefile *file, json_t *entry,
     json_t *full = json_pack("{s:s,s:s,s:s}", "pseudonym", casefile_text(file->record, "pseudonym"),
                              "reason", reason, "delete_on", delete_on);
     casefile_put(full, "text", text);
-    const struct letter letter = {.kind = "file.end",
-                                  .topic = reason,
-                                  .officer = officer,
-                                  .parent = parent,
-                                  .take_full = full};
+    const struct letter letter = {
+        .kind = END_KIND, .topic = reason, .officer = officer, .parent = parent, .take_full = full};
     int status = stage(agent, &letter, id, ret_error);
     if (status) return status;
     casefile_now(at);
@@ -134,7 +187,7 @@ int casefile_end(struct agent *agent, struct casefile *file, const struct casefi
 {
     json_t *list = casefile_list(file->record, "access");
     char at[CODES_TIME_TEXT_LEN + 1];
-    int status = casefile_want(wanted->reason, "reason", ret_error);
+    int status = casefile_want_reason(agent, wanted->reason, ret_error);
     if (!status) status = casefile_want_day(wanted->delete_on, "delete_on", true, ret_error);
     if (!status && strcmp(wanted->reason, "revoked") == 0)
         status = error_say(ret_error, E_BAD_VALUE, "reason", "revoked 只用于收回一个单位的查阅",

@@ -19,6 +19,7 @@ int casefile_visit(struct agent *agent, struct casefile *file, const struct case
     int status = casefile_want_day(wanted->on, "on", !wanted->visited_on, ret_error);
     if (!status) status = casefile_want_day(wanted->visited_on, "visited_on", false, ret_error);
     if (!status) status = casefile_want_day(wanted->next_on, "next_on", false, ret_error);
+    if (!status && wanted->purpose) status = casefile_check_purpose(wanted->purpose, ret_error);
     if (status) return status;
     if (!wanted->visited_on) return plan_visit(file, wanted->on, ret_error);
     char today[DAY_TEXT_LEN];
@@ -36,6 +37,7 @@ int casefile_visit(struct agent *agent, struct casefile *file, const struct case
     casefile_put(visit, "visited_on", wanted->visited_on);
     casefile_put(visit, "officer", wanted->officer);
     casefile_put(visit, "at", at);
+    casefile_put(visit, "purpose", wanted->purpose);
     casefile_put(visit, "text", wanted->text);
     if (wanted->next_on) status = plan_visit(file, wanted->next_on, ret_error);
     const struct casefile_news news = {.change = "visited",

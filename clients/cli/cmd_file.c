@@ -40,7 +40,7 @@ static void print_file(const json_t *file)
     static const char *const threads[] = {"thread", "at", "officer", NULL};
     static const char *const access[] = {"unit",    "purpose",  "thread", "at",
                                          "officer", "ended_at", "reason", NULL};
-    static const char *const visits[] = {"on", "visited_on", "officer", "text", NULL};
+    static const char *const visits[] = {"on", "visited_on", "officer", "purpose", "text", NULL};
     static const char *const looks[] = {"at", "officer", "purpose", NULL};
     print_summary(file);
     print_list(file, "threads", T("线索:", "threads:"), threads);

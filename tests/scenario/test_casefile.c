@@ -157,7 +157,7 @@ static void who_has_access_is_told_and_nobody_else(void **state)
     (void)agents_wait_for(&agents, SCHOOL, "file.update");
 
     /* Taken back from one unit, the other goes on. */
-    snprintf(arguments, sizeof arguments, "revoke %s --to education --delete-on 2026-12-31", id);
+    snprintf(arguments, sizeof arguments, "revoke %s --to education --delete-on 2099-12-31", id);
     json_decref(file(arguments));
     (void)agents_wait_for(&agents, SCHOOL, "file.end");
     refused(arguments, "has no access");
@@ -169,11 +169,11 @@ static void who_has_access_is_told_and_nobody_else(void **state)
     assert_int_equal(count_of(SCHOOL, "file.update"), told);
 
     /* The end is for all, and nothing follows it. */
-    snprintf(arguments, sizeof arguments, "end %s --reason revoked --delete-on 2026-12-31", id);
+    snprintf(arguments, sizeof arguments, "end %s --reason revoked --delete-on 2099-12-31", id);
     refused(arguments, "one unit");
     snprintf(arguments, sizeof arguments, "end %s --reason purpose-served", id);
     refused(arguments, "delete_on");
-    snprintf(arguments, sizeof arguments, "end %s --reason purpose-served --delete-on 2026-12-31",
+    snprintf(arguments, sizeof arguments, "end %s --reason purpose-served --delete-on 2099-12-31",
              id);
     json_decref(file(arguments));
     (void)agents_wait_for(&agents, POLICE, "file.end");
@@ -181,28 +181,84 @@ static void who_has_access_is_told_and_nobody_else(void **state)
     refused(arguments, "has ended");
 }
 
-/* Past the keeper's own index, too: what comes after the end is refused where it is signed. */
-static void nothing_is_told_on_a_thread_whose_access_has_ended(void **state)
+/* What ends names why, once, and a day that is to come. */
+static void an_end_has_its_reason_and_a_day_to_come(void **state)
 {
     (void)state;
-    char id[ID_LEN], thread[ID_LEN] = "", arguments[256];
+    char id[ID_LEN], thread[ID_LEN], pseudonym[32], arguments[512];
     json_t *answer = file("open --purpose aid");
     const json_t *sent = json_array_get(json_object_get(answer, "sent"), 0);
     id_of(answer, id);
     snprintf(thread, sizeof thread, "%s", json_string_value(json_object_get(sent, "id")));
+    snprintf(pseudonym, sizeof pseudonym, "%s",
+             json_string_value(json_object_get(answer, "pseudonym")));
     json_decref(answer);
-    snprintf(arguments, sizeof arguments,
-             "inform %s --set pseudonym=F-AAAAAAAAAA --set change=visited --set "
-             "changed_on=2026-01-01 --wait 60",
-             thread);
-    agents_must(&agents, CIVIL, arguments, output);
-    snprintf(arguments, sizeof arguments, "end %s --reason mistaken --delete-on 2026-12-31", id);
+    snprintf(arguments, sizeof arguments, "end %s --delete-on 2099-12-31", id);
+    refused(arguments, "victim-asked");
+    snprintf(arguments, sizeof arguments, "end %s --reason luck --delete-on 2099-12-31", id);
+    refused(arguments, "victim-asked");
+    snprintf(arguments, sizeof arguments, "end %s --reason mistaken --delete-on 2020-01-01", id);
+    refused(arguments, "that day is over");
+    snprintf(arguments, sizeof arguments, "revoke %s --to police-hedong --delete-on 2020-01-01",
+             id);
+    refused(arguments, "that day is over");
+    snprintf(arguments, sizeof arguments, "visit %s --visited-on 2026-01-06 --purpose luck", id);
+    refused(arguments, "none of the purposes");
+    snprintf(arguments, sizeof arguments, "visit %s --visited-on 2026-01-06 --purpose aid", id);
     json_decref(file(arguments));
+    snprintf(arguments, sizeof arguments, "file show %s --purpose follow-up", id);
+    agents_must(&agents, CIVIL, arguments, output);
+    assert_non_null(strstr(output, "2026-01-06 2026-01-06 A7 aid"));
+
+    /* The act, past the index. */
+    snprintf(arguments, sizeof arguments,
+             "end-access %s --set pseudonym=%s --set delete_on=2099-12-31", thread, pseudonym);
+    int status = agents_run(&agents, CIVIL, arguments, output);
+    if (status != 65 || !strstr(output, "outcome") || !strstr(output, "victim-asked"))
+        fail_msg("%d %s", status, output);
+    snprintf(arguments, sizeof arguments,
+             "end-access %s --outcome died --set pseudonym=%s --set delete_on=2020-01-01", thread,
+             pseudonym);
+    status = agents_run(&agents, CIVIL, arguments, output);
+    if (status != 65 || !strstr(output, "delete_on")) fail_msg("%d %s", status, output);
+    snprintf(arguments, sizeof arguments,
+             "end-access %s --outcome died --set pseudonym=%s --set delete_on=2099-12-31 --wait 60",
+             thread, pseudonym);
+    agents_must(&agents, CIVIL, arguments, output);
+}
+
+/* Past the keeper's own index, too: what comes after the end is refused where it is signed. */
+static void nothing_is_told_on_a_thread_whose_access_has_ended(void **state)
+{
+    (void)state;
+    char id[ID_LEN], thread[ID_LEN] = "", pseudonym[32], arguments[512];
+    json_t *answer = file("open --purpose aid");
+    const json_t *sent = json_array_get(json_object_get(answer, "sent"), 0);
+    id_of(answer, id);
+    snprintf(pseudonym, sizeof pseudonym, "%s",
+             json_string_value(json_object_get(answer, "pseudonym")));
+    snprintf(thread, sizeof thread, "%s", json_string_value(json_object_get(sent, "id")));
+    json_decref(answer);
+    /* Of another file it is not told there. */
     snprintf(arguments, sizeof arguments,
              "inform %s --set pseudonym=F-AAAAAAAAAA --set change=visited --set "
              "changed_on=2026-01-01 --wait 60",
              thread);
     int status = agents_run(&agents, CIVIL, arguments, output);
+    if (status != 65 || !strstr(output, "pseudonym") || !strstr(output, pseudonym))
+        fail_msg("%d %s", status, output);
+    snprintf(arguments, sizeof arguments,
+             "inform %s --set pseudonym=%s --set change=visited --set changed_on=2026-01-01 --wait "
+             "60",
+             thread, pseudonym);
+    agents_must(&agents, CIVIL, arguments, output);
+    snprintf(arguments, sizeof arguments, "end %s --reason mistaken --delete-on 2099-12-31", id);
+    json_decref(file(arguments));
+    snprintf(arguments, sizeof arguments,
+             "inform %s --set pseudonym=%s --set change=visited --set changed_on=2026-01-01 --wait "
+             "60",
+             thread, pseudonym);
+    status = agents_run(&agents, CIVIL, arguments, output);
     if (status == 0 || !strstr(output, "lifecycle_order")) fail_msg("%d %s", status, output);
 }
 
@@ -270,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_keeper_opens_a_file_and_the_other_one_has_access),
         cmocka_unit_test(who_has_access_is_told_and_nobody_else),
+        cmocka_unit_test(an_end_has_its_reason_and_a_day_to_come),
         cmocka_unit_test(nothing_is_told_on_a_thread_whose_access_has_ended),
         cmocka_unit_test(visits_fall_due_and_who_looks_leaves_a_record),
         cmocka_unit_test(every_record_is_explained),
