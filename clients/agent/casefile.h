@@ -92,6 +92,15 @@ int casefile_inform(struct agent *agent, struct casefile *file, const struct cas
 int casefile_grant_keepers(struct agent *agent, struct casefile *file,
                            const struct casefile_wanted *wanted, struct error *ret_error) MUST_USE;
 
+/* ---- at the reader ------------------------------------------------------------------------------
+ *
+ * What a unit was told of a file is deleted here once the day that its end names (delete_on) is
+ * over: contents and files of the thread; headers, proofs and a line in the log stay. Looked for at
+ * the start and when a day begins, so that what comes later than its day goes by the next. A
+ * deletion that fails is logged, and tried again the next day. */
+void casefile_sweep(struct agent *agent);
+uint64_t casefile_sweep_ms(const struct agent *agent); /* UTC: when the next is due */
+
 /* ---- acts ---------------------------------------------------------------------------------------
  */
 int casefile_grant(struct agent *agent, struct casefile *file, const struct casefile_wanted *wanted,

@@ -13,6 +13,7 @@
 
 #include "certs/keyring/keyring.h"
 #include "clients/agent/agent.h"
+#include "clients/agent/casefile.h"
 #include "clients/agent/duty.h"
 #include "clients/agent/examiner.h"
 #include "clients/agent/files.h"
@@ -338,6 +339,9 @@ static int least_timeout(struct agent *agent)
         duty_ms = duty_ms > now_ms ? duty_ms - now_ms : 0;
         if (duty_ms < (uint64_t)least_ms) least_ms = (int)duty_ms;
     }
+    uint64_t sweep_ms = casefile_sweep_ms(agent), utc_ms = agent_now_ms();
+    sweep_ms = sweep_ms > utc_ms ? sweep_ms - utc_ms : 0;
+    if (sweep_ms < (uint64_t)least_ms) least_ms = (int)sweep_ms;
     return agent->lonely && look_ms < (uint64_t)least_ms ? (int)look_ms : least_ms;
 }
 
@@ -372,6 +376,7 @@ static int turn(struct agent *agent, int signal_fd, uint64_t *watchdog_ms, bool 
     take_changes(agent);
     int status = duty_run(agent, ret_error);
     if (status) return status;
+    casefile_sweep(agent);
     log_lonely(agent);
     if (*watchdog_ms) sd_notify(0, "WATCHDOG=1");
     return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clients/lib/client_view.h"
+#include "clients/lib/engine_inner.h"
 #include "proto/base/check.h"
 
 struct leadbus_thread {
@@ -193,6 +194,14 @@ int leadbus_thread_ask(leadbus *lb, const uint8_t *id, struct leadbus_error *ret
     if (r < 0) return client_failed(ret_error, &error);
     lb->more = true; /* the question goes with the next turn, which is due */
     return r;
+}
+
+int leadbus_thread_erase(leadbus *lb, const uint8_t *id, struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    if (lb->dead) return client_failed(ret_error, &lb->death);
+    int r = engine_erase_thread(lb->engine, id, &error);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
 }
 
 void leadbus_thread_free(leadbus_thread *thread)

@@ -1,10 +1,11 @@
-/* Deleting what was stood down: contents and files go, headers and proofs stay. */
+/* Deleting what was stood down, or may be read no more: contents and files go, headers and proofs
+ * stay. */
 #include <stdlib.h>
 
 #include "clients/lib/engine_transfer.h"
 
 struct erase {
-    const struct plan *plan;
+    const struct plan *plan; /* alerts alone; NULL: all */
     struct box_in *rows;
     size_t count, cap;
 };
@@ -12,9 +13,10 @@ struct erase {
 static int gather(void *ctx, const struct box_in *row)
 {
     struct erase *erase = ctx;
-    const struct plan_kind *kind = plan_kind_find(erase->plan, row->kind);
-    bool alert = kind && kind->family == PLAN_FAMILY_ALERT && kind->act == PLAN_ACT_NONE;
-    if (!alert || (row->type != BOX_IN_MESSAGE && row->type != BOX_IN_EXCEPTION)) return 0;
+    const struct plan_kind *kind = erase->plan ? plan_kind_find(erase->plan, row->kind) : NULL;
+    bool wanted =
+        !erase->plan || (kind && kind->family == PLAN_FAMILY_ALERT && kind->act == PLAN_ACT_NONE);
+    if (!wanted || (row->type != BOX_IN_MESSAGE && row->type != BOX_IN_EXCEPTION)) return 0;
     if (erase->count == erase->cap) {
         erase->cap = erase->cap ? erase->cap * 2 : 8;
         erase->rows = realloc(erase->rows, erase->cap * sizeof *erase->rows);
@@ -68,12 +70,23 @@ static int erase_message(struct engine *engine, const struct box_in *row, struct
     return r;
 }
 
-int engine_erase_alerts(struct engine *engine, const uint8_t thread[16], struct error *ret_error)
+static int erase_thread(struct engine *engine, const struct plan *plan, const uint8_t thread[16],
+                        struct error *ret_error)
 {
-    struct erase erase = {.plan = trust_bundle_plan(engine->bundle)};
+    struct erase erase = {.plan = plan};
     int r = box_in_of_thread(engine->box, thread, gather, &erase, ret_error);
     for (size_t i = 0; r == 0 && i < erase.count; i++)
         r = erase_message(engine, &erase.rows[i], ret_error);
     free(erase.rows);
     return r;
+}
+
+int engine_erase_alerts(struct engine *engine, const uint8_t thread[16], struct error *ret_error)
+{
+    return erase_thread(engine, trust_bundle_plan(engine->bundle), thread, ret_error);
+}
+
+int engine_erase_thread(struct engine *engine, const uint8_t thread[16], struct error *ret_error)
+{
+    return erase_thread(engine, NULL, thread, ret_error);
 }

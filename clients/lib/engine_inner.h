@@ -285,6 +285,9 @@ int engine_attach_sweep(struct engine *engine, const struct moment *moment,
 /* The contents and files of all alerts that came on a thread; what is on its way is not fetched. */
 int engine_erase_alerts(struct engine *engine, const uint8_t thread[16],
                         struct error *ret_error) MUST_USE;
+/* Of all messages that came on it. */
+int engine_erase_thread(struct engine *engine, const uint8_t thread[16],
+                        struct error *ret_error) MUST_USE;
 
 /* ---- engine_outbox.c: messages that are not settled ---------------------------------------------
  */

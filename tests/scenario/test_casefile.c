@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <jansson.h>
 #include <cmocka.h>
@@ -227,6 +229,70 @@ static void an_end_has_its_reason_and_a_day_to_come(void **state)
     agents_must(&agents, CIVIL, arguments, output);
 }
 
+#ifdef SCENARIO_AHEAD
+static void restart_school(const char *ahead_s)
+{
+    assert_int_equal(process_stop(&agents.processes[SCHOOL], PROCESS_DEADLINE_MS), 0);
+    if (ahead_s) CHECK(setenv("LD_PRELOAD", SCENARIO_AHEAD, 1) == 0);
+    if (ahead_s) CHECK(setenv("LEADBUS_AHEAD_S", ahead_s, 1) == 0);
+    agents_start(&agents, SCHOOL);
+    CHECK(unsetenv("LD_PRELOAD") == 0 && unsetenv("LEADBUS_AHEAD_S") == 0);
+}
+
+/* What the reader was told is gone there when its day is over, and not before; that it was told,
+ * and that it is gone, stays. */
+static void what_was_told_is_deleted_when_its_day_is_over(void **state)
+{
+    (void)state;
+    char id[ID_LEN], thread[ID_LEN], other[ID_LEN], day[16], arguments[256];
+    time_t now = time(NULL) + 24 * 3600;
+    struct tm parts;
+    CHECK(gmtime_r(&now, &parts) != NULL);
+    CHECK(strftime(day, sizeof day, "%Y-%m-%d", &parts) > 0);
+    char *threads[] = {thread, other};
+    for (int i = 0; i < 2; i++) {
+        open_file("", id);
+        snprintf(arguments, sizeof arguments,
+                 "grant %s --to education --purpose schooling --text needle-%d", id, i);
+        json_t *answer = file(arguments);
+        id_of(json_array_get(json_object_get(answer, "sent"), 0), threads[i]);
+        json_decref(answer);
+        snprintf(arguments, sizeof arguments, "revoke %s --to education --delete-on %s", id,
+                 i == 0 ? day : "2099-12-31");
+        json_decref(file(arguments));
+        snprintf(arguments, sizeof arguments, "thread %s", threads[i]);
+        for (int turn = 0; turn < 400; turn++)
+            if (agents_run(&agents, SCHOOL, arguments, output) == 0 &&
+                strstr(output, "End of access"))
+                break;
+        assert_non_null(strstr(output, "End of access"));
+    }
+    static const struct {
+        const char *ahead_s;
+        bool gone;
+    } rows[] = {{NULL, false}, {"259200", true}, {NULL, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        restart_school(rows[i].ahead_s);
+        snprintf(arguments, sizeof arguments, "show %s --json", thread);
+        for (int turn = 0; turn < 400; turn++) {
+            json_t *shown = agents_must_json(&agents, SCHOOL, arguments, output);
+            bool gone = json_is_true(json_object_get(shown, "deleted"));
+            json_decref(shown);
+            if (gone == rows[i].gone) break;
+        }
+        if ((strstr(output, "\"deleted\": true") != NULL) != rows[i].gone ||
+            (strstr(output, "needle-0") != NULL) == rows[i].gone)
+            fail_msg("%zu: %s", i, output);
+        snprintf(arguments, sizeof arguments, "show %s", other);
+        agents_must(&agents, SCHOOL, arguments, output);
+        assert_non_null(strstr(output, "needle-1"));
+    }
+    snprintf(arguments, sizeof arguments, "thread %s", thread);
+    agents_must(&agents, SCHOOL, arguments, output);
+    assert_non_null(strstr(output, "Access to a victim's file"));
+}
+#endif
+
 /* Past the keeper's own index, too: what comes after the end is refused where it is signed. */
 static void nothing_is_told_on_a_thread_whose_access_has_ended(void **state)
 {
@@ -326,6 +392,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_keeper_opens_a_file_and_the_other_one_has_access),
         cmocka_unit_test(who_has_access_is_told_and_nobody_else),
+#ifdef SCENARIO_AHEAD
+        cmocka_unit_test(what_was_told_is_deleted_when_its_day_is_over),
+#endif
         cmocka_unit_test(an_end_has_its_reason_and_a_day_to_come),
         cmocka_unit_test(nothing_is_told_on_a_thread_whose_access_has_ended),
         cmocka_unit_test(visits_fall_due_and_who_looks_leaves_a_record),

@@ -713,6 +713,10 @@ LEADBUS_API int leadbus_thread_get(leadbus *lb, const uint8_t *thread, leadbus_t
 LEADBUS_API int leadbus_thread_ask(leadbus *lb, const uint8_t *thread,
                                    struct leadbus_error *ret_error);
 LEADBUS_API void leadbus_thread_free(leadbus_thread *thread);
+/* Stages the deletion of the contents and files of all that came on the thread; headers and proofs
+ * stay, and each item says that it is deleted. leadbus_commit makes it durable. io, disk_full. */
+LEADBUS_API int leadbus_thread_erase(leadbus *lb, const uint8_t *thread,
+                                     struct leadbus_error *ret_error);
 LEADBUS_API int leadbus_thread_status(const leadbus_thread *thread); /* leadbus_thread_state */
 LEADBUS_API int leadbus_thread_listed(const leadbus_thread *thread); /* 1: under supervision */
 /* 1: it has more legs than are kept here (4,096; its own beyond that). The bus has them all. */
