@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "proto/base/check.h"
 #include "proto/host/file.h"
+#include "tests/lib/command.h"
 
 #define PASSPHRASE "a passphrase for tests"
 #define ROSTER     "from,to,rank,officer,name,contact\n2020-01-01,2099-12-31,duty,A7,Zhang,123\n"
@@ -95,15 +95,9 @@ int agents_run_in(const struct agents *agents, size_t which, const char *lang,
     char command[2048];
     char socket[AGENTS_PATH_LEN];
     agents_path(agents, which, "sock", socket);
-    snprintf(command, sizeof command,
-             "cd '%s' && LANG=%s LEADBUS_AGENT='%s' LEADBUS_OFFICER=A7 '%s' %s 2>&1",
-             agents->town.folder, lang, socket, LEADBUS_CLI, arguments);
-    FILE *pipe = popen(command, "r");
-    CHECK(pipe != NULL);
-    size_t len = fread(ret_output, 1, AGENTS_OUTPUT_LEN - 1, pipe);
-    ret_output[len] = 0;
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    snprintf(command, sizeof command, "LANG=%s LEADBUS_AGENT='%s' LEADBUS_OFFICER=A7 '%s' %s", lang,
+             socket, LEADBUS_CLI, arguments);
+    return command_run(agents->town.folder, command, ret_output, AGENTS_OUTPUT_LEN);
 }
 
 int agents_run(const struct agents *agents, size_t which, const char *arguments,
@@ -128,6 +122,36 @@ json_t *agents_must_json(const struct agents *agents, size_t which, const char *
     if (!answer) print_error("%s\n", output);
     assert_non_null(answer);
     return answer;
+}
+
+void agents_write_in(const struct agents *agents, const char *name, const char *text, mode_t mode)
+{
+    char path[AGENTS_PATH_LEN];
+    snprintf(path, sizeof path, "%s/%s", agents->town.folder, name);
+    CHECK(file_write_atomic(path, bytes_of_str(text), mode, NULL) == 0);
+}
+
+void agents_read_in(const struct agents *agents, const char *name, char ret[AGENTS_OUTPUT_LEN])
+{
+    struct buf text = {0};
+    char path[AGENTS_PATH_LEN];
+    snprintf(path, sizeof path, "%s/%s", agents->town.folder, name);
+    int r = file_read(path, AGENTS_OUTPUT_LEN - 1, &text, NULL);
+    assert_true(r == 0 || r == E_NOT_FOUND);
+    if (text.len) memcpy(ret, text.data, text.len);
+    ret[text.len] = 0;
+    buf_fini(&text);
+}
+
+void agents_configure(const struct agents *agents, size_t which, const char *more)
+{
+    struct buf config = {0};
+    char path[AGENTS_PATH_LEN];
+    agents_path(agents, which, "conf", path);
+    CHECK(file_read(path, AGENTS_OUTPUT_LEN, &config, NULL) == 0);
+    buf_append_str(&config, more);
+    CHECK(file_write_atomic(path, buf_bytes(&config), 0600, NULL) == 0);
+    buf_fini(&config);
 }
 
 long agents_port(const struct agents *agents)

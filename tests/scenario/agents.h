@@ -3,6 +3,7 @@
 #define TESTS_SCENARIO_AGENTS_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "tests/scenario/town.h"
 
@@ -37,6 +38,11 @@ void agents_must(const struct agents *agents, size_t which, const char *argument
                  char ret_output[AGENTS_OUTPUT_LEN]);
 json_t *agents_must_json(const struct agents *agents, size_t which, const char *arguments,
                          char output[AGENTS_OUTPUT_LEN]);
+/* A file of the town's folder; "" where there is none. */
+void agents_write_in(const struct agents *agents, const char *name, const char *text, mode_t mode);
+void agents_read_in(const struct agents *agents, const char *name, char ret[AGENTS_OUTPUT_LEN]);
+/* More at the end of a configuration, for the next start. */
+void agents_configure(const struct agents *agents, size_t which, const char *more);
 /* The port that the first one chose, from the newest line of its log that has one. */
 long agents_port(const struct agents *agents);
 /* Waits until the inbox has a message of that kind; its number. */

@@ -37,32 +37,17 @@ static char output[OUTPUT_LEN];
 
 static void write_in(const char *name, const char *text, mode_t mode)
 {
-    char path[PATH_LEN];
-    snprintf(path, sizeof path, "%s/%s", agents.town.folder, name);
-    CHECK(file_write_atomic(path, bytes_of_str(text), mode, NULL) == 0);
+    agents_write_in(&agents, name, text, mode);
 }
 
 static void read_in(const char *name, char ret[OUTPUT_LEN])
 {
-    struct buf text = {0};
-    char path[PATH_LEN];
-    snprintf(path, sizeof path, "%s/%s", agents.town.folder, name);
-    int r = file_read(path, OUTPUT_LEN - 1, &text, NULL);
-    assert_true(r == 0 || r == E_NOT_FOUND);
-    if (text.len) memcpy(ret, text.data, text.len);
-    ret[text.len] = 0;
-    buf_fini(&text);
+    agents_read_in(&agents, name, ret);
 }
 
 static void configure(size_t agent, const char *more)
 {
-    struct buf config = {0};
-    char path[PATH_LEN];
-    agents_path(&agents, agent, "conf", path);
-    CHECK(file_read(path, OUTPUT_LEN, &config, NULL) == 0);
-    buf_append_str(&config, more);
-    CHECK(file_write_atomic(path, buf_bytes(&config), 0600, NULL) == 0);
-    buf_fini(&config);
+    agents_configure(&agents, agent, more);
 }
 
 static void stop(size_t agent)

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <jansson.h>
 #include <cmocka.h>
 
 #include "proto/base/check.h"
 #include "proto/host/file.h"
+#include "tests/lib/command.h"
 #include "tests/scenario/agents.h"
 
 enum { SCHOOL, POLICE, CIVIL, AGENT_COUNT };
@@ -28,9 +28,7 @@ static struct agents agents;
 
 static void write_in(const char *name, const char *text)
 {
-    char path[AGENTS_PATH_LEN];
-    snprintf(path, sizeof path, "%s/%s", agents.town.folder, name);
-    CHECK(file_write_atomic(path, bytes_of_str(text), 0600, NULL) == 0);
+    agents_write_in(&agents, name, text, 0600);
 }
 
 static int set_up(void **state)
@@ -49,14 +47,7 @@ static int tear_down(void **state)
 
 static int run(const char *command, char output[OUTPUT_LEN])
 {
-    char line[4096];
-    snprintf(line, sizeof line, "cd '%s' && %s 2>&1", agents.town.folder, command);
-    FILE *pipe = popen(line, "r");
-    CHECK(pipe != NULL);
-    size_t len = fread(output, 1, OUTPUT_LEN - 1, pipe);
-    output[len] = 0;
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return command_run(agents.town.folder, command, output, OUTPUT_LEN);
 }
 
 /* The page stands up to check_print.py, with these words on it. */

@@ -30,21 +30,12 @@ static struct agents agents;
 
 static void write_in(const char *name, const char *text, mode_t mode)
 {
-    char path[PATH_LEN];
-    snprintf(path, sizeof path, "%s/%s", agents.town.folder, name);
-    CHECK(file_write_atomic(path, bytes_of_str(text), mode, NULL) == 0);
+    agents_write_in(&agents, name, text, mode);
 }
 
 static void read_in(const char *name, char ret[OUTPUT_LEN])
 {
-    struct buf text = {0};
-    char path[PATH_LEN];
-    snprintf(path, sizeof path, "%s/%s", agents.town.folder, name);
-    int r = file_read(path, OUTPUT_LEN - 1, &text, NULL);
-    assert_true(r == 0 || r == E_NOT_FOUND);
-    if (text.len) memcpy(ret, text.data, text.len);
-    ret[text.len] = 0;
-    buf_fini(&text);
+    agents_read_in(&agents, name, ret);
 }
 
 /* A program that writes its environment down, sorted, as one line. */
@@ -60,14 +51,11 @@ static void write_command(const char *more)
 
 static void configure(void)
 {
-    struct buf config = {0};
-    char path[PATH_LEN];
-    agents_path(&agents, POLICE, "conf", path);
-    CHECK(file_read(path, OUTPUT_LEN, &config, NULL) == 0);
-    buf_printf(&config, "[roster]\nfile = %s/roster.csv\ncommand = %s/tell\ncommand_timeout = 1s\n",
-               agents.town.folder, agents.town.folder);
-    CHECK(file_write_atomic(path, buf_bytes(&config), 0600, NULL) == 0);
-    buf_fini(&config);
+    char more[2 * PATH_LEN];
+    snprintf(more, sizeof more,
+             "[roster]\nfile = %s/roster.csv\ncommand = %s/tell\ncommand_timeout = 1s\n",
+             agents.town.folder, agents.town.folder);
+    agents_configure(&agents, POLICE, more);
 }
 
 static void restart(void)

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <jansson.h>
 #include <cmocka.h>
 
 #include "proto/base/check.h"
+#include "tests/lib/command.h"
 #include "tests/scenario/agents.h"
 #include "tests/scenario/bent.h"
 
@@ -63,14 +63,7 @@ static int tear_down(void **state)
 
 static int run(const char *command, char output[OUTPUT_LEN])
 {
-    char line[4096];
-    snprintf(line, sizeof line, "cd '%s' && %s 2>&1", agents.town.folder, command);
-    FILE *pipe = popen(line, "r");
-    CHECK(pipe != NULL);
-    size_t len = fread(output, 1, OUTPUT_LEN - 1, pipe);
-    output[len] = 0;
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return command_run(agents.town.folder, command, output, OUTPUT_LEN);
 }
 
 static void send(const char *kind, const char *file, char ret_id[37])
