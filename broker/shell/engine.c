@@ -47,6 +47,21 @@ static void release_effect(struct engine *engine, const struct core_effect *effe
     }
 }
 
+/* A lead that nobody who is here waits for is read back when it is wanted: a backlog is on the
+ * disk. */
+static void forget_unwanted(struct engine *engine, const struct group *group)
+{
+    bool wanted[GROUP_RECORD_COUNT_MAX] = {false};
+    for (size_t i = 0; i < group->effects.count; i++) {
+        const struct core_effect *effect = &group->effects.items[i];
+        if (effect->type != CORE_EFFECT_QUEUED) continue;
+        CHECK(effect->index >= group->first && effect->index - group->first < group->count);
+        if (session_by_unit(engine, effect->unit)) wanted[effect->index - group->first] = true;
+    }
+    for (size_t i = 0; i < group->count; i++)
+        if (!wanted[i]) lead_cache_forget(engine->leads, group->first + i);
+}
+
 static void release(struct engine *engine, struct group *group)
 {
     for (size_t i = 0; i < group->count; i++)
@@ -60,6 +75,7 @@ static void release(struct engine *engine, struct group *group)
     }
     for (size_t i = 0; i < group->effects.count; i++)
         release_effect(engine, &group->effects.items[i]);
+    forget_unwanted(engine, group);
     if (core_keys_index(engine->core) < tree_size(engine->tree))
         engine->keys_index = core_keys_index(engine->core);
     group_reset(group);

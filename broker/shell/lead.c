@@ -67,6 +67,14 @@ void lead_cache_free(struct lead_cache *cache)
     free(cache);
 }
 
+static void drop(struct lead_cache *cache, struct entry *entry)
+{
+    detach(cache, entry);
+    cache->bytes -= entry->bytes;
+    map_delete(&cache->by_index, &entry->lead.index, NULL);
+    entry_free(entry);
+}
+
 static void insert(struct lead_cache *cache, struct entry *entry)
 {
     entry->bytes = sizeof *entry + entry->arena.used_bytes + entry->record.cap;
@@ -74,13 +82,8 @@ static void insert(struct lead_cache *cache, struct entry *entry)
     cache->bytes += entry->bytes;
     attach(cache, entry);
     map_put_pointer(&cache->by_index, &entry->lead.index, entry);
-    while (cache->bytes > LEAD_CACHE_BYTES_MAX && cache->oldest != entry) {
-        struct entry *old = cache->oldest;
-        detach(cache, old);
-        cache->bytes -= old->bytes;
-        map_delete(&cache->by_index, &old->lead.index, NULL);
-        entry_free(old);
-    }
+    while (cache->bytes > LEAD_CACHE_BYTES_MAX && cache->oldest != entry)
+        drop(cache, cache->oldest);
 }
 
 void lead_cache_put(struct lead_cache *cache, uint64_t index, uint64_t time_ms,
@@ -100,6 +103,12 @@ void lead_cache_put(struct lead_cache *cache, uint64_t index, uint64_t time_ms,
     job->envelope = NULL;
     job->frame = NULL;
     insert(cache, entry);
+}
+
+void lead_cache_forget(struct lead_cache *cache, uint64_t index)
+{
+    struct entry *entry = (struct entry *)map_find_pointer(&cache->by_index, &index);
+    if (entry) drop(cache, entry);
 }
 
 static int load(struct lead_cache *cache, uint64_t index, struct entry *entry,

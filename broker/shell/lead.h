@@ -31,6 +31,8 @@ void lead_cache_free(struct lead_cache *cache);
  * caller's, without its arena. */
 void lead_cache_put(struct lead_cache *cache, uint64_t index, uint64_t time_ms,
                     uint32_t accepted_flags, uint32_t rules, struct job *job);
+/* Nobody is about to want it; what is borrowed of it ends. */
+void lead_cache_forget(struct lead_cache *cache, uint64_t index);
 /* E_NOT_FOUND: no accepted envelope stands there. Otherwise the store's errors. */
 int lead_cache_get(struct lead_cache *cache, uint64_t index, const struct lead **ret_lead,
                    struct error *ret_error) MUST_USE;
