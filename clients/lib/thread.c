@@ -458,7 +458,7 @@ static bool inherit_leg(struct thread *thread, const struct plan *plan, const st
     }
     if (!any) return false;
     if (path) origin = leg_find(thread, path->holders[0], message);
-    bool sure = path || open == 1;
+    bool sure = origin && (path || open == 1);
     struct thread_leg like = sure ? *origin : *any;
     if (sure) {
         size_t at = (size_t)(origin - thread->legs);
