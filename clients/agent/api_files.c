@@ -50,6 +50,7 @@ static json_t *summary(const struct casefile *file)
     render_set_id(object, "id", file->id);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         casefile_put(object, keys[i], casefile_text(file->record, keys[i]));
+    casefile_words(object);
     if (visit) {
         casefile_put(object, "next_visit_on", casefile_text(visit, "on"));
         json_object_set_new(object, "overdue",
@@ -200,6 +201,26 @@ static int note_look(struct casefile *file, const char *officer, const char *pur
     return 0;
 }
 
+/* The words of every code in a whole file, and of a visit that was planned and is not to come any
+ * more. */
+static void set_words(const struct agent *agent, json_t *file)
+{
+    static const char *const lists[] = {"access", "looks", "visits"};
+    casefile_words(file);
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        const json_t *list = json_object_get(file, lists[k]);
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            json_t *one = json_array_get(list, i);
+            char unit[64];
+            (void)snprintf(unit, sizeof unit, "%s", casefile_text(one, "unit"));
+            casefile_words(one);
+            render_set_unit(agent, one, "unit", unit);
+            if (k == 2 && casefile_ended(file) && !json_object_get(one, "visited_on"))
+                json_object_set_new(one, "cancelled", json_true());
+        }
+    }
+}
+
 int api_file(struct agent *agent, struct http_request *request, struct http_reply *reply,
              struct error *ret_error)
 {
@@ -214,6 +235,7 @@ int api_file(struct agent *agent, struct http_request *request, struct http_repl
     if (!status) status = casefile_save(agent, &file, ret_error);
     if (!status) {
         reply->json = json_deep_copy(file.record);
+        set_words(agent, reply->json);
         render_set_id(reply->json, "id", file.id);
     }
     casefile_fini(&file);

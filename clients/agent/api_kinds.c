@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "clients/agent/api.h"
+#include "clients/agent/example.h"
 #include "clients/agent/render.h"
 #include "proto/payload/payload_json.h"
 #include "proto/plan/route.h"
@@ -133,69 +134,17 @@ int api_kinds(struct agent *agent, struct http_request *request, struct http_rep
     return 0;
 }
 
-/* The street that the contents speak of, else the first one of the plan. */
-static const char *example_area(const struct agent *agent, const json_t *sections)
-{
-    static const char *const fields[] = {"street", "area"};
-    const char *name = NULL;
-    json_t *section = NULL;
-    union {
-        const json_t *in;
-        json_t *out;
-    } held = {.in = sections};
-    json_object_foreach(held.out, name, section) for (size_t i = 0; i < 2; i++)
-    {
-        const char *code = json_string_value(json_object_get(section, fields[i]));
-        const struct plan_area *area = code ? plan_area_find(agent->plan, code) : NULL;
-        if (area && area->street != PLAN_UNIT_NONE) return area->code;
-    }
-    for (size_t i = 0; i < plan_area_count(agent->plan); i++)
-        if (plan_area(agent->plan, i)->street != PLAN_UNIT_NONE)
-            return plan_area(agent->plan, i)->code;
-    return NULL;
-}
-
-static json_t *sections_json(const struct plan_kind *kind, const char *topic,
-                             json_t *(*make)(const struct payload_message *message))
+static json_t *templates_json(const struct plan_kind *kind, const char *topic)
 {
     json_t *sections = json_object();
     for (size_t i = 0; i < kind->section_count; i++) {
         const struct payload_message *message = payload_find(kind->sections[i].message);
         if (!message) continue;
-        json_t *section = make(message);
+        json_t *section = payload_json_template(message);
         if (topic) payload_json_set_topic(message, topic, section);
         json_object_set_new(sections, kind->sections[i].name, section);
     }
     return sections;
-}
-
-/* What has an end is valid until a time to come. */
-static void set_valid(const struct plan_kind *kind, json_t *sections)
-{
-    enum { AHEAD_MS = 48 * 3600 * 1000 };
-    const char *name = NULL;
-    json_t *section = NULL;
-    if (!kind->may_expire) return;
-    json_object_foreach(sections, name, section)
-    {
-        if (json_object_get(section, "valid_until"))
-            render_set_time(section, "valid_until", agent_now_ms() + AHEAD_MS);
-    }
-}
-
-/* The body of POST /v1/messages for this kind: one that passes. */
-static json_t *example_json(const struct agent *agent, const struct plan_kind *kind,
-                            const struct plan_topic *topic)
-{
-    json_t *object = json_object();
-    if (!topic && kind->topic_count) topic = &kind->topics[0];
-    json_t *sections = sections_json(kind, topic ? topic->slug : NULL, payload_json_example);
-    set_valid(kind, sections);
-    render_set(object, "kind", kind->slug);
-    if (topic) render_set(object, "topic", topic->slug);
-    render_set(object, "area", example_area(agent, sections));
-    json_object_set_new(object, "sections", sections);
-    return object;
 }
 
 /* The same to be filled in: it passes nowhere before it is. */
@@ -214,8 +163,7 @@ static json_t *template_json(const struct plan_kind *kind, const struct plan_top
     json_object_set_new(object, "area",
                         payload_json_blank(false, "街道代码", "street code",
                                            payload_check_text(PAYLOAD_AREA, LANG_ZH)));
-    json_object_set_new(object, "sections",
-                        sections_json(kind, topic ? topic->slug : NULL, payload_json_template));
+    json_object_set_new(object, "sections", templates_json(kind, topic ? topic->slug : NULL));
     return object;
 }
 
@@ -262,7 +210,8 @@ int api_kind(struct agent *agent, struct http_request *request, struct http_repl
                                   "https://json-schema.org/draft/2020-12/schema", "type", "object",
                                   "properties", properties, "required", required,
                                   "additionalProperties", 0));
-    json_object_set_new(reply->json, "example", example_json(agent, kind, topic));
+    json_object_set_new(reply->json, "example",
+                        example_json(agent->plan, kind, topic, agent_now_ms()));
     json_object_set_new(reply->json, "template", template_json(kind, topic));
     return 0;
 }

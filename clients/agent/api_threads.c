@@ -2,6 +2,8 @@
 
 #include "clients/agent/api.h"
 #include "clients/agent/render.h"
+#include "proto/plan/chains.h"
+#include "proto/plan/lifecycle.h"
 
 enum { THREAD_WAIT_MS = 10000 };
 
@@ -41,13 +43,31 @@ int api_threads(struct agent *agent, struct http_request *request, struct http_r
     return 0;
 }
 
+/* What it ended with: a topic of the act that ended it. */
+static const struct plan_topic *outcome_of(const struct agent *agent, const struct leadbus_leg *leg)
+{
+    static const struct {
+        enum lifecycle_state state;
+        enum plan_act act;
+    } rows[] = {{LIFECYCLE_RETURNED, PLAN_ACT_RETURN},
+                {LIFECYCLE_TRANSFERRED, PLAN_ACT_TRANSFER},
+                {LIFECYCLE_CLOSED, PLAN_ACT_CLOSE},
+                {LIFECYCLE_CLOSED, PLAN_ACT_HAND_IN}};
+    const struct plan_topic *found = NULL;
+    for (size_t i = 0; agent->plan && leg->outcome[0] && !found && i < sizeof rows / sizeof *rows;
+         i++) {
+        const struct plan_kind *kind = plan_kind_of_act(agent->plan, rows[i].act);
+        if (kind && (strcmp(leg->state, lifecycle_state_name(rows[i].state)) == 0 ||
+                     rows[i].act == PLAN_ACT_CLOSE))
+            found = plan_topic_find(kind, leg->outcome);
+    }
+    return found;
+}
+
 static json_t *leg_json(const struct agent *agent, const struct leadbus_leg *leg)
 {
     const struct plan_kind *kind = agent->plan ? plan_kind_find(agent->plan, leg->kind) : NULL;
-    const struct plan_kind *closing =
-        agent->plan ? plan_kind_of_act(agent->plan, PLAN_ACT_CLOSE) : NULL;
-    const struct plan_topic *outcome =
-        closing && leg->outcome[0] ? plan_topic_find(closing, leg->outcome) : NULL;
+    const struct plan_topic *outcome = outcome_of(agent, leg);
     json_t *object = json_object();
     render_set(object, "unit", leg->unit);
     render_set(object, "name_zh", leg->name_zh);
@@ -66,6 +86,7 @@ static json_t *leg_json(const struct agent *agent, const struct leadbus_leg *leg
     const struct render_due due = {leg->due_ms, leg->due,     leg->due_zh,
                                    leg->due_en, leg->overdue, leg->paused};
     render_set_due(object, &due);
+    if (!leg->done) render_set_close(object, leg->close_ms, leg->extended);
     if (leg->missed) json_object_set_new(object, "missed_count", json_integer(leg->missed));
     if (outcome) render_set(object, "outcome_zh", outcome->name_zh);
     if (outcome) render_set(object, "outcome_en", outcome->name_en);
@@ -99,7 +120,7 @@ static json_t *timeline_json(const struct agent *agent, const struct leadbus_ite
 }
 
 /* The steps of chains and who has the person in their care; nothing where there is neither. */
-static void chains_json(const leadbus_thread *thread, json_t *object)
+static void chains_json(const struct agent *agent, const leadbus_thread *thread, json_t *object)
 {
     struct leadbus_step step;
     struct leadbus_custody custody;
@@ -123,7 +144,12 @@ static void chains_json(const leadbus_thread *thread, json_t *object)
     if (strcmp(custody.holder, "nobody") == 0) return;
     json_t *one = json_object();
     render_set(one, "holder", custody.holder);
-    render_set(one, "unit", custody.unit);
+    for (int i = 0; i < CHAINS_HOLDER_COUNT; i++) {
+        if (strcmp(custody.holder, chains_holder_name((enum chains_holder)i)) != 0) continue;
+        render_set(one, "holder_zh", chains_holder_text((enum chains_holder)i, LANG_ZH));
+        render_set(one, "holder_en", chains_holder_text((enum chains_holder)i, LANG_EN));
+    }
+    render_set_unit(agent, one, "unit", custody.unit);
     render_set_time(one, "since", custody.since_ms);
     if (custody.gap_count > 0) {
         json_object_set_new(one, "gap_count", json_integer((json_int_t)custody.gap_count));
@@ -184,6 +210,16 @@ bool api_thread_waits(struct agent *agent, struct http_request *request, struct 
     return false;
 }
 
+/* What the bus said of a thread is no message of it. */
+static bool has_message(const leadbus_thread *thread)
+{
+    for (size_t i = 0; i < leadbus_thread_item_count(thread); i++) {
+        int type = leadbus_thread_item(thread, i)->type;
+        if (type != LEADBUS_ITEM_NOTICE) return true;
+    }
+    return false;
+}
+
 int api_thread(struct agent *agent, struct http_request *request, struct http_reply *reply,
                struct error *ret_error)
 {
@@ -195,7 +231,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
     if (leadbus_thread_get(agent->lb, id, &thread, &trouble))
         status = agent_error(&trouble, ret_error);
     /* A thread that this unit has no message of is known by what the bus said of it. */
-    if ((status == E_NOT_FOUND || (thread && leadbus_thread_item_count(thread) == 0)) &&
+    if ((status == E_NOT_FOUND || (thread && !has_message(thread))) &&
         api_thread_waits(agent, request, reply, id, &status, ret_error)) {
         leadbus_thread_free(thread);
         return 0;
@@ -215,7 +251,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
     if (leadbus_thread_raised(thread))
         json_object_set_new(reply->json, "urgency_raised",
                             json_integer(leadbus_thread_raised(thread)));
-    chains_json(thread, reply->json);
+    chains_json(agent, thread, reply->json);
     decisions_json(agent, thread, reply->json);
     deletion_json(agent, thread, reply->json);
     json_object_set_new(reply->json, "timeline", timeline);

@@ -1,6 +1,7 @@
 #include "clients/agent/casefile.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,15 +64,51 @@ int casefile_save(struct agent *agent, const struct casefile *file, struct error
     return status ? agent_error(&trouble, ret_error) : 0;
 }
 
+struct named {
+    const char *pseudonym;
+    uint8_t id[16];
+    size_t count;
+};
+
+static int name_one(void *ctx, const struct leadbus_local *local)
+{
+    struct named *named = ctx;
+    json_t *record = json_loadb(local->data, local->len, 0, NULL);
+    if (record && strcmp(casefile_text(record, "pseudonym"), named->pseudonym) == 0) {
+        memcpy(named->id, local->id, 16);
+        named->count++;
+    }
+    json_decref(record);
+    return 0;
+}
+
+/* A file is named by its id, or by its pseudonym where no other one has the same. */
+static int find(struct agent *agent, const char *text, uint8_t ret_id[16], struct error *ret_error)
+{
+    struct leadbus_error trouble = {0};
+    struct named named = {.pseudonym = text};
+    if (!uuid_parse_text(text, ret_id, NULL)) return 0;
+    if (leadbus_local_each(agent->lb, CASEFILES_MAX, name_one, &named, &trouble))
+        return agent_error(&trouble, ret_error);
+    if (named.count == 0)
+        return error_say(ret_error, E_NOT_FOUND, "id", "没有这个编号或代号的档案",
+                         "no file has this id or pseudonym");
+    if (named.count > 1)
+        return error_say(ret_error, E_BAD_VALUE, "id", "%zu 份档案用这个代号，请给出编号",
+                         "%zu files have this pseudonym: give the id", named.count);
+    memcpy(ret_id, named.id, 16);
+    return 0;
+}
+
 int casefile_load(struct agent *agent, const char *id, struct casefile *file,
                   struct error *ret_error)
 {
     struct leadbus_error trouble = {0};
     void *data = NULL;
     size_t len = 0;
-    if (uuid_parse_text(id, file->id, NULL))
-        return error_say(ret_error, E_BAD_VALUE, "id", "应为 UUID", "a UUID");
-    int status = leadbus_local_get(agent->lb, file->id, &data, &len, &trouble);
+    int status = find(agent, id, file->id, ret_error);
+    if (status) return status;
+    status = leadbus_local_get(agent->lb, file->id, &data, &len, &trouble);
     if (status) return agent_error(&trouble, ret_error);
     file->record = json_loadb(data, len, 0, NULL);
     sodium_memzero(data, len);
@@ -144,13 +181,46 @@ int casefile_want_day(const char *value, const char *field, bool needed, struct 
                      "a day, as 2026-01-01");
 }
 
+static const struct payload_list *codes_of(const char *message, const char *field)
+{
+    const struct payload_message *found = payload_find(message);
+    for (size_t i = 0; found && i < found->field_count; i++)
+        if (strcmp(found->fields[i].name, field) == 0) return found->fields[i].list;
+    return NULL;
+}
+
 int casefile_check_purpose(const char *purpose, struct error *ret_error)
 {
-    const struct payload_message *message = payload_find("FileAccess");
-    const struct payload_list *list = NULL;
-    for (size_t i = 0; i < message->field_count; i++)
-        if (strcmp(message->fields[i].name, "purpose") == 0) list = message->fields[i].list;
+    const struct payload_list *list = codes_of("FileAccess", "purpose");
+    struct buf texts[2] = {{0}, {0}};
     if (payload_code_find(list, purpose)) return 0;
-    return error_say(ret_error, E_BAD_VALUE, "purpose", "不是所列的用途",
-                     "none of the purposes there are");
+    for (size_t i = 0; i < list->count; i++) {
+        buf_printf(&texts[0], "%s%s %s", i ? "、" : "", list->codes[i].code,
+                   list->codes[i].text_zh);
+        buf_printf(&texts[1], "%s%s %s", i ? ", " : "", list->codes[i].code,
+                   list->codes[i].text_en);
+    }
+    buf_append_u8(&texts[0], 0);
+    buf_append_u8(&texts[1], 0);
+    (void)error_set(ret_error, E_BAD_VALUE, "purpose", "one of: %s", (const char *)texts[1].data);
+    (void)error_note_zh(ret_error, "可填：%s", (const char *)texts[0].data);
+    buf_fini(&texts[0]);
+    buf_fini(&texts[1]);
+    return E_BAD_VALUE;
+}
+
+void casefile_words(json_t *object)
+{
+    static const char *const keys[][2] = {{"purpose", "FileAccess"}, {"reason", "FileEnd"}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct payload_list *list = codes_of(keys[i][1], keys[i][0]);
+        const struct payload_code *code =
+            list ? payload_code_find(list, casefile_text(object, keys[i][0])) : NULL;
+        char name[32];
+        if (!code) continue;
+        (void)snprintf(name, sizeof name, "%s_zh", keys[i][0]);
+        casefile_put(object, name, code->text_zh);
+        (void)snprintf(name, sizeof name, "%s_en", keys[i][0]);
+        casefile_put(object, name, code->text_en);
+    }
 }

@@ -46,6 +46,8 @@ bool casefile_ended(const json_t *record);
 json_t *casefile_next_visit(const json_t *record);
 /* When its day is over; 0: nothing is to be done. */
 uint64_t casefile_due(const json_t *record);
+/* purpose_zh, purpose_en, reason_zh, reason_en beside the codes that the object has. */
+void casefile_words(json_t *object);
 /* The list of that name, made when absent. Borrowed. */
 json_t *casefile_list(json_t *record, const char *key);
 /* E_TOO_LARGE, of that field, where the list has `max`. */

@@ -94,11 +94,12 @@ static int stage(struct agent *agent, const struct letter *letter, uint8_t ret_i
     return status;
 }
 
-static void note_sent(struct casefile *file, const char *unit, const uint8_t id[16])
+static void note_sent(const struct agent *agent, struct casefile *file, const char *unit,
+                      const uint8_t id[16])
 {
     json_t *one = json_object();
     if (!file->sent) file->sent = json_array();
-    render_set(one, "unit", unit);
+    render_set_unit(agent, one, "unit", unit);
     render_set_id(one, "id", id);
     json_array_append_new(file->sent, one);
 }
@@ -124,7 +125,7 @@ static int grant(struct agent *agent, struct casefile *file, const char *unit, c
     casefile_now(at);
     json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s}", "unit", unit, "thread", thread,
                                           "purpose", purpose, "officer", officer, "at", at));
-    note_sent(file, unit, id);
+    note_sent(agent, file, unit, id);
     return 0;
 }
 
@@ -156,7 +157,7 @@ int casefile_inform(struct agent *agent, struct casefile *file, const struct cas
         const struct letter letter = {
             .kind = "file.update", .officer = news->officer, .parent = parent, .take_full = full};
         status = stage(agent, &letter, id, ret_error);
-        if (!status) note_sent(file, unit, id);
+        if (!status) note_sent(agent, file, unit, id);
     }
     return status;
 }
@@ -178,7 +179,7 @@ static int end_access(struct agent *agent, struct casefile *file, json_t *entry,
     casefile_now(at);
     casefile_put(entry, "ended_at", at);
     casefile_put(entry, "reason", reason);
-    note_sent(file, casefile_text(entry, "unit"), id);
+    note_sent(agent, file, casefile_text(entry, "unit"), id);
     return 0;
 }
 

@@ -1,11 +1,13 @@
 #include "clients/agent/render.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clients/agent/roster.h"
 #include "proto/payload/codes.h"
 #include "proto/payload/payload_json.h"
 #include "proto/plan/lifecycle.h"
+#include "proto/plan/route.h"
 #include "proto/schema/envelope.pb-c.h"
 
 void render_set(json_t *object, const char *key, const char *text)
@@ -92,6 +94,53 @@ void render_set_names(const struct agent *agent, json_t *object, const char *kin
     render_set(object, "from_en", plan_unit(agent->plan, from)->name_en);
 }
 
+void render_set_unit(const struct agent *agent, json_t *object, const char *key, const char *unit)
+{
+    char name[32];
+    uint16_t number = agent->plan ? plan_unit_find(agent->plan, unit) : PLAN_UNIT_NONE;
+    render_set(object, key, unit);
+    if (number == PLAN_UNIT_NONE) return;
+    (void)snprintf(name, sizeof name, "%s_zh", key);
+    render_set(object, name, plan_unit(agent->plan, number)->name_zh);
+    (void)snprintf(name, sizeof name, "%s_en", key);
+    render_set(object, name, plan_unit(agent->plan, number)->name_en);
+}
+
+/* What the thread of an answer or of a notice is about. Nothing where that is not known here. */
+static void set_about(const struct agent *agent, json_t *object, const struct leadbus_item *item)
+{
+    static const uint8_t none[16];
+    struct leadbus_opening opening;
+    const uint8_t *thread = item->thread;
+    bool own = memcmp(thread, item->id, 16) == 0;
+    if (memcmp(thread, none, 16) == 0 && item->missed_count) thread = item->missed[0].thread;
+    if (own || memcmp(thread, none, 16) == 0 ||
+        leadbus_thread_opening(agent->lb, thread, &opening, NULL) || !opening.kind[0])
+        return;
+    json_t *about = json_object();
+    render_set_id(about, "thread", thread);
+    render_set(about, "kind", opening.kind);
+    render_set(about, "topic", opening.topic);
+    render_set(about, "from", opening.from);
+    render_set_names(agent, about, opening.kind, opening.topic, opening.from);
+    json_object_set_new(object, "about", about);
+}
+
+/* By which rule of the plan it came here. */
+static void set_citation(const struct agent *agent, json_t *object, const char *citation)
+{
+    render_set(object, "citation", citation);
+    if (!agent->plan || !*citation) return;
+    render_set(object, "citation_zh", route_citation_text(agent->plan, citation, LANG_ZH));
+    render_set(object, "citation_en", route_citation_text(agent->plan, citation, LANG_EN));
+}
+
+void render_set_close(json_t *object, uint64_t close_ms, int extended)
+{
+    render_set_time(object, "close_due_at", close_ms);
+    if (extended) json_object_set_new(object, "extended", json_true());
+}
+
 /* Who was told of it here, by rank. */
 static json_t *told_json(const struct leadbus_item *item)
 {
@@ -124,6 +173,7 @@ static json_t *leg_json(const struct leadbus_item *item)
     const struct render_due due = {item->due_ms, item->due,     item->due_zh,
                                    item->due_en, item->overdue, item->paused};
     render_set_due(object, &due);
+    if (!item->leg_done) render_set_close(object, item->close_ms, item->extended);
     json_t *told = told_json(item);
     if (json_array_size(told))
         json_object_set_new(object, "told", told);
@@ -223,7 +273,9 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     render_set(object, "officer", item->officer);
     render_set(object, "area", item->area);
     render_set(object, "purpose", item->purpose);
-    render_set(object, "citation", item->citation);
+    set_citation(agent, object, item->citation);
+    render_set_unit(agent, object, "target", item->target);
+    set_about(agent, object, item);
     set_number(object, "urgency", item->urgency);
     if (item->raised && (unsigned)item->raised < item->urgency)
         set_number(object, "urgency_raised", (uint64_t)item->raised);
@@ -367,6 +419,22 @@ static void set_revision(const struct agent *agent, json_t *object, const uint8_
         json_object_set_new(object, "revision_expected", json_integer(expected));
 }
 
+/* The content went when this unit confirmed it, in the thread of its alert. */
+static void set_deleted(const struct agent *agent, json_t *object, const struct leadbus_item *item)
+{
+    leadbus_thread *thread = NULL;
+    json_object_set_new(object, "deleted", json_true());
+    if (!agent->plan || leadbus_thread_get(agent->lb, item->thread, &thread, NULL)) return;
+    for (size_t i = 0; i < leadbus_thread_item_count(thread); i++) {
+        const struct leadbus_item *one = leadbus_thread_item(thread, i);
+        const struct plan_kind *kind = plan_kind_find(agent->plan, one->kind);
+        if (one->type == LEADBUS_ITEM_SENT && one->state != LEADBUS_REFUSED && kind &&
+            kind->act == PLAN_ACT_CONFIRM_DELETION)
+            render_set_time(object, "deleted_at", one->created_ms);
+    }
+    leadbus_thread_free(thread);
+}
+
 json_t *render_message(const struct agent *agent, const leadbus_message *message)
 {
     const struct leadbus_item *item = leadbus_message_item(message);
@@ -378,7 +446,7 @@ json_t *render_message(const struct agent *agent, const leadbus_message *message
     json_object_set_new(object, "sections", sections);
     if (item->type == LEADBUS_ITEM_MESSAGE || item->type == LEADBUS_ITEM_SENT)
         set_revision(agent, object, item->id);
-    if (item->deleted) json_object_set_new(object, "deleted", json_true());
+    if (item->deleted) set_deleted(agent, object, item);
     json_object_set_new(object, "attachments", render_attachments(message));
     json_object_set_new(object, "recipients", recipients);
     return object;

@@ -17,6 +17,10 @@ struct render_due {
 };
 void render_set_due(json_t *object, const struct render_due *due);
 void render_set_id(json_t *object, const char *key, const uint8_t id[16]); /* nothing when zeros */
+/* The term to close, which runs beside what is owed next: close_due_at, extended. */
+void render_set_close(json_t *object, uint64_t close_ms, int extended);
+/* KEY, KEY_zh, KEY_en of a unit; nothing when empty. */
+void render_set_unit(const struct agent *agent, json_t *object, const char *key, const char *unit);
 /* kind_zh, topic_zh, from_zh and the English ones, as far as the plan has them. */
 void render_set_names(const struct agent *agent, json_t *object, const char *kind_slug,
                       const char *topic_slug, const char *from_key);

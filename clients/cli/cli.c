@@ -23,7 +23,7 @@ void cli_global_rows(struct cli *cli, struct options_row *ret_rows)
          NULL},
         {"token-file", 0, "文件", "FILE", "令牌文件（网址方式需要）",
          "file with the token (needed with a URL)", NULL, &cli->token_file, NULL},
-        {"officer", 'o', "代码", "CODE", "经办人代码（默认 $LEADBUS_OFFICER）",
+        {"officer", 'O', "代码", "CODE", "经办人代码（默认 $LEADBUS_OFFICER）",
          "officer code (default $LEADBUS_OFFICER)", NULL, &cli->officer, NULL},
         {"json", 'j', NULL, NULL, "输出 JSON（格式稳定）", "print JSON (stable)", &cli->json, NULL,
          NULL},

@@ -120,6 +120,12 @@ const char *cli_due(const json_t *leg);
 const char *cli_decision(const json_t *decision);
 /* The commands that give it, a line each. Nothing where another unit decides. */
 void cli_print_commands(const json_t *decision, int indent);
+/* The term to close of a leg where something else is owed before, or where it was extended; "".
+ * Not reentrant. */
+const char *cli_close(const json_t *leg);
+/* Which thread an answer or a notice is about: "线索：婚姻登记疑似情形  UUID"; "". Not reentrant.
+ */
+const char *cli_about(const json_t *item);
 /* Who in this unit was told of a leg: "已通知值班、副班"; "" where nobody was. Not reentrant. */
 const char *cli_told(const json_t *leg);
 /* Of an alert that nobody here has signed for: since when and how often it was shown; "". Static.
@@ -145,6 +151,12 @@ void cli_print_fields(const json_t *object, const json_t *schema, int indent);
 /* A message as the agent renders it. `kind` is what the agent says of its kind, for the words of
  * its fields and codes; NULL: the keys themselves. */
 void cli_print_message(const json_t *message, const json_t *kind);
+/* show_alert.c: is the thread of the API that of an alert, is the step of its timeline one that is
+ * counted by version instead of listed, and those lists: who has signed for each version and who
+ * has not, who has confirmed the deletion and who has not. */
+bool cli_is_alert(const json_t *answer);
+bool cli_alert_counts(const json_t *item);
+void cli_print_alert(const json_t *answer);
 /* The list of GET /v1/messages/{id}/attachments. */
 void cli_print_attachments(const json_t *list);
 /* "--set a.b[0].c=value". `schema` is the JSON Schema of the object, which says whether a value is

@@ -89,6 +89,37 @@ void cli_print_commands(const json_t *decision, int indent)
                cli_safe(json_string_value(json_array_get(commands, i))));
 }
 
+const char *cli_close(const json_t *leg)
+{
+    static char shown[2 * DUE_TEXT_LEN];
+    char moment[DUE_TEXT_LEN];
+    uint64_t close_ms = 0;
+    bool extended = cli_true(leg, "extended");
+    bool next = strcmp(cli_get(leg, "due"), "close") == 0;
+    if (cli_true(leg, "done") || (next && !extended) ||
+        !codes_time_parse(cli_get(leg, "close_due_at"), &close_ms))
+        return "";
+    if (next) return T("办结期限已延长", "the term to close was extended");
+    due_moment(close_ms, now_ms(), i18n_lang(), moment);
+    (void)snprintf(shown, sizeof shown, "%s%.60s%s",
+                   extended ? T("办结期限（已延长）：", "to be closed (extended) before ")
+                            : T("办结期限：", "to be closed before "),
+                   moment, T(" 前", ""));
+    return shown;
+}
+
+const char *cli_about(const json_t *item)
+{
+    static char shown[512];
+    const json_t *about = json_object_get(item, "about");
+    const char *topic = cli_label(about, "topic");
+    if (!*cli_get(about, "thread")) return "";
+    (void)snprintf(shown, sizeof shown, "%s%.160s%s%.120s  %.40s", T("线索：", "thread: "),
+                   cli_label(about, "kind"), *topic ? T("：", ": ") : "", topic,
+                   cli_get(about, "thread"));
+    return shown;
+}
+
 /* The ranks with one of the results, behind words for it. */
 static void told_part(const json_t *told, const char *const results[2], const char *words,
                       char *text, size_t cap)
@@ -285,6 +316,22 @@ static void line(const char *name, const char *value)
     printf(" %s\n", cli_safe(value));
 }
 
+/* The clause in words, and its code. */
+static const char *citation_of(const json_t *object)
+{
+    static char shown[512];
+    const char *code = cli_get(object, "citation");
+    const char *words = cli_label(object, "citation");
+    if (!*code || strcmp(words, code) == 0) return code;
+    (void)snprintf(shown, sizeof shown, T("%.300s（%.120s）", "%.300s (%.120s)"), words, code);
+    return shown;
+}
+
+static void print_citation(const json_t *message)
+{
+    line(T("依据", "under"), citation_of(message));
+}
+
 /* `signed_for`: nobody signs for a receipt, although it is addressed to its reader in full. */
 static void print_recipients(const json_t *recipients, bool signed_for)
 {
@@ -301,7 +348,7 @@ static void print_recipients(const json_t *recipients, bool signed_for)
                !sign        ? T("抄送", "copy")
                : signed_for ? T("须签收", "sign")
                             : T("收件", "to"),
-               cli_safe(cli_get(one, "citation")),
+               cli_safe(citation_of(one)),
                cli_true(one, "keyed")
                    ? ""
                    : T("  尚无密钥，暂不能打开", "  has no key yet, cannot open it"));
@@ -321,7 +368,9 @@ static bool expects_sign(const json_t *kind)
 static const char *flag_word(const char *flag)
 {
     if (!flag) return "";
-    if (strcmp(flag, "as_stated") == 0) return T("含按原样发送、校验不符的值", "values as stated");
+    if (strcmp(flag, "as_stated") == 0)
+        return T("有内容缺项或不合规，已照填写的原样发送",
+                 "something is missing or does not check; it went as it was stated");
     if (strcmp(flag, "late") == 0) return T("事后补录", "entered late");
     if (strcmp(flag, "readdressed") == 0) return T("无规则适用，已改发", "no rule matched");
     if (strcmp(flag, "early") == 0)
@@ -389,8 +438,10 @@ static void tell_outgoing(const json_t *outgoing)
                            : T("已保存，排队待发；leadbus outbox 可查看",
                                "kept here and queued; leadbus outbox shows how far it is"));
     for (size_t i = 0; i < json_array_size(remarks); i++)
-        printf("%s %s\n", T("按原样发送（校验不符）:", "as stated (does not check):"),
-               cli_safe(json_string_value(json_array_get(remarks, i))));
+        printf(
+            "%s %s\n",
+            T("缺项或不合规，已照原样发送：", "missing or does not check, went as it was stated:"),
+            cli_safe(json_string_value(json_array_get(remarks, i))));
     tell_unkeyed(json_object_get(outgoing, "unkeyed"));
 }
 
@@ -447,12 +498,12 @@ static void print_same(const json_t *message)
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *one = json_array_get(list, i);
         char text[160];
-        snprintf(text, sizeof text, T("%.60s 也见于线索 %.40s", "%.60s: also in thread %.40s"),
+        snprintf(text, sizeof text, T("%.60s 也出现在线索 %.40s", "%.60s: also in thread %.40s"),
                  cli_label(one, "what"), cli_get(one, "thread"));
-        line(T("同号", "same number"), text);
+        line(T("号码相同", "same number"), text);
     }
     if (cli_true(message, "same_number_more"))
-        line(T("同号", "same number"), T("还有其他线索", "and in others"));
+        line(T("号码相同", "same number"), T("还有其他线索", "and in others"));
 }
 
 static void print_revision(const json_t *message)
@@ -478,12 +529,15 @@ void cli_print_message(const json_t *message, const json_t *kind)
     line(T("种类", "kind"), head);
     line(T("主题", "topic"), cli_label(message, "topic"));
     line(T("编号", "id"), cli_get(message, "id"));
-    line(T("线索", "thread"), cli_get(message, "thread"));
+    const json_t *about = json_object_get(message, "about");
+    line(T("线索", "thread"), cli_get(about ? about : message, "thread"));
+    line(T("线索种类", "about"), cli_label(about, "kind"));
     print_revision(message);
     line(T("发自", "from"), cli_label(message, "from"));
+    line(T("对象单位", "to"), cli_label(message, "target"));
     line(T("经办人", "officer"), cli_get(message, "officer"));
     line(T("区划", "area"), cli_get(message, "area"));
-    line(T("依据", "citation"), cli_get(message, "citation"));
+    print_citation(message);
     line(T("创建", "created"), cli_time(message, "created_at"));
     line(T("入账", "recorded"), cli_time(message, "recorded_at"));
     line(T("收到", "received"), cli_time(message, "received_at"));
@@ -497,17 +551,11 @@ void cli_print_message(const json_t *message, const json_t *kind)
                  cli_label(leg, "next"));
     if (leg) line(T("本单位", "this unit"), cli_true(leg, "done") ? cli_label(leg, "state") : head);
     line(T("期限", "due"), cli_due(leg));
+    line("", cli_close(leg));
     line(T("通知", "told"), cli_told(leg));
     line(T("重复提醒", "told again"), cli_repeats(message));
     if (strcmp(cli_get(message, "notice"), "overdue") == 0)
         line(T("超期", "overdue"), missed_words(message));
-    if (cli_number(message, "missing_before")) {
-        snprintf(head, sizeof head,
-                 T("该单位此前有 %lld 条消息未到", "%lld messages of this sender before it "
-                                                   "have not arrived"),
-                 (long long)cli_number(message, "missing_before"));
-        line(T("注意", "note"), head);
-    }
     print_same(message);
     if (*cli_get(message, "recorded_at") && *cli_get(message, "type") == 'm' &&
         !cli_true(message, "proved"))
@@ -526,6 +574,14 @@ void cli_print_message(const json_t *message, const json_t *kind)
     const json_t *flags = json_object_get(message, "flags");
     for (size_t i = 0; i < json_array_size(flags); i++)
         line(i ? "" : T("标记", "flags"), flag_word(json_string_value(json_array_get(flags, i))));
+    if (cli_true(message, "deleted")) {
+        const char *when = cli_time(message, "deleted_at");
+        if (*when)
+            snprintf(head, sizeof head, T("已于 %s 删除", "deleted on %s"), when);
+        else
+            snprintf(head, sizeof head, "%s", T("已删除", "deleted"));
+        line(T("内容", "content"), head);
+    }
     const json_t *sections = json_object_get(message, "sections");
     if (json_object_size(sections)) {
         printf("%s\n", T("内容:", "content:"));

@@ -21,12 +21,13 @@ struct act {
     const char *list_zh, *list_en;
     const char *about_zh, *about_en;
     const char *done_zh, *done_en;
-    unsigned takes; /* options beyond those of all */
+    const char *codes; /* what --outcome or --reason may be, by spaces */
+    unsigned takes;    /* options beyond those of all */
 };
 
 static const struct act acts[] = {
-#define COMMAND(id, slug, list_zh, list_en, about_zh, about_en, done_zh, done_en, takes)           \
-    {slug, list_zh, list_en, about_zh, about_en, done_zh, done_en, takes},
+#define COMMAND(id, slug, list_zh, list_en, about_zh, about_en, done_zh, done_en, codes, takes)    \
+    {slug, list_zh, list_en, about_zh, about_en, done_zh, done_en, codes, takes},
 #include "clients/cli/acts.def"
 };
 
@@ -58,12 +59,36 @@ struct values {
     struct options_list sets;
 };
 
+enum { CODES_LEN_MAX = 256 };
+
+/* "原因代码：mistaken、other" and the same in English: what the option takes. */
+static void codes_words(const struct act *act, const char *name_zh, const char *name_en,
+                        char ret_zh[CODES_LEN_MAX], char ret_en[CODES_LEN_MAX])
+{
+    size_t zh = (size_t)snprintf(ret_zh, CODES_LEN_MAX, "%s", name_zh);
+    size_t en = (size_t)snprintf(ret_en, CODES_LEN_MAX, "%s", name_en);
+    const char *at = act->codes;
+    for (size_t len = strcspn(at, " "); len; len = strcspn(at, " ")) {
+        bool first = at == act->codes;
+        if (zh < CODES_LEN_MAX)
+            zh += (size_t)snprintf(ret_zh + zh, CODES_LEN_MAX - zh, "%s%.*s", first ? "：" : "、",
+                                   (int)len, at);
+        if (en < CODES_LEN_MAX)
+            en += (size_t)snprintf(ret_en + en, CODES_LEN_MAX - en, "%s%.*s", first ? ": " : ", ",
+                                   (int)len, at);
+        at += len + (at[len] == ' ');
+    }
+}
+
 static int read_values(struct cli *cli, const struct act *act, struct values *values, int argc,
                        char **argv, int *ret_first)
 {
     char program[32];
+    char zh[2][CODES_LEN_MAX], en[2][CODES_LEN_MAX];
     struct options_row rows[12];
     size_t count = 0;
+    codes_words(act, "结果代码", "outcome", zh[0], en[0]);
+    codes_words(act, "原因代码", "reason code", zh[1], en[1]);
     rows[count++] = (struct options_row){"set",
                                          's',
                                          "字段=值",
@@ -87,18 +112,11 @@ static int read_values(struct cli *cli, const struct act *act, struct values *va
                                          &values->message,
                                          NULL};
     if (act->takes & TAKES_OUTCOME)
-        rows[count++] = (struct options_row){"outcome",
-                                             0,
-                                             "代码",
-                                             "CODE",
-                                             "结果代码，如 unfounded、case-opened、solved",
-                                             "outcome: unfounded, case-opened, solved, ...",
-                                             NULL,
-                                             &values->outcome,
-                                             NULL};
+        rows[count++] = (struct options_row){"outcome", 0,    "代码",           "CODE", zh[0],
+                                             en[0],     NULL, &values->outcome, NULL};
     if (act->takes & TAKES_REASON)
-        rows[count++] = (struct options_row){
-            "reason", 'r', "代码", "CODE", "原因代码", "reason code", NULL, &values->reason, NULL};
+        rows[count++] = (struct options_row){"reason", 'r',  "代码",          "CODE", zh[1],
+                                             en[1],    NULL, &values->reason, NULL};
     if (act->takes & TAKES_TEXT)
         rows[count++] = (struct options_row){"text",     't',  "文字",        "TEXT", "说明",
                                              "in words", NULL, &values->text, NULL};

@@ -12,37 +12,89 @@ struct wanted {
 static void print_summary(const json_t *file)
 {
     printf("%s %s  ", cli_true(file, "overdue") ? "!" : " ", cli_safe(cli_get(file, "pseudonym")));
-    printf("%s  %s", cli_get(file, "id"), cli_safe(cli_get(file, "purpose")));
+    printf("%s  %s", cli_get(file, "id"), cli_safe(cli_label(file, "purpose")));
     if (*cli_get(file, "next_visit_on"))
         printf(T("  下次回访 %s", "  next visit %s"), cli_safe(cli_get(file, "next_visit_on")));
     if (*cli_get(file, "ended_at"))
-        printf(T("  已终止（%s）", "  ended (%s)"), cli_safe(cli_get(file, "reason")));
+        printf(T("  已终止（%s）", "  ended (%s)"), cli_safe(cli_label(file, "reason")));
     putchar('\n');
 }
 
+/* A field of a file or of a row of it: the key, its title, how its value is shown. */
+struct shown {
+    const char *key, *zh, *en;
+    enum { TEXT, WORDS, TIME } as;
+};
+
+static const char *value_of(const json_t *object, const struct shown *field)
+{
+    return field->as == TIME    ? cli_time(object, field->key)
+           : field->as == WORDS ? cli_label(object, field->key)
+                                : cli_get(object, field->key);
+}
+
+static void print_head(const json_t *file)
+{
+    static const struct shown fields[] = {
+        {"pseudonym", "代号", "pseudonym", TEXT},
+        {"id", "编号", "id", TEXT},
+        {"purpose", "用途", "purpose", WORDS},
+        {"opened_at", "建档", "opened", TIME},
+        {"officer", "建档人", "opened by", TEXT},
+        {"ended_at", "终止", "ended", TIME},
+        {"reason", "终止原因", "why", WORDS},
+        {"delete_on", "内容最迟删除", "contents deleted by", TEXT}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const char *value = value_of(file, &fields[i]);
+        if (!*value) continue;
+        i18n_pad(stdout, T(fields[i].zh, fields[i].en), 20);
+        printf(" %s\n", cli_safe(value));
+    }
+}
+
 static void print_list(const json_t *file, const char *key, const char *title,
-                       const char *const *fields)
+                       const struct shown *fields)
 {
     const json_t *list = json_object_get(file, key);
     printf("%s\n", title);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *one = json_array_get(list, i);
-        putchar(' ');
-        for (const char *const *field = fields; *field; field++)
-            if (*cli_get(one, *field)) printf(" %s", cli_safe(cli_get(one, *field)));
+        const char *gap = "  ";
+        for (const struct shown *field = fields; field->key; field++) {
+            const char *value = value_of(one, field);
+            if (!*value) continue;
+            printf("%s%s %s", gap, T(field->zh, field->en), cli_safe(value));
+            gap = T("；", "; ");
+        }
+        if (cli_true(one, "cancelled"))
+            printf("%s", T("；档案已终止，不再回访", "; not to be made: the file has ended"));
         putchar('\n');
     }
-    if (!json_array_size(list)) printf("  -\n");
+    if (!json_array_size(list)) printf("  %s\n", T("无", "none"));
 }
 
 static void print_file(const json_t *file)
 {
-    static const char *const threads[] = {"thread", "at", "officer", NULL};
-    static const char *const access[] = {"unit",    "purpose",  "thread", "at",
-                                         "officer", "ended_at", "reason", NULL};
-    static const char *const visits[] = {"on", "visited_on", "officer", "purpose", "text", NULL};
-    static const char *const looks[] = {"at", "officer", "purpose", NULL};
-    print_summary(file);
+    static const struct shown threads[] = {{"thread", "线索", "thread", TEXT},
+                                           {"at", "加入时间", "added", TIME},
+                                           {"officer", "经办人", "officer", TEXT},
+                                           {0}};
+    static const struct shown access[] = {
+        {"unit", "单位", "unit", WORDS},        {"purpose", "用途", "purpose", WORDS},
+        {"thread", "授权线索", "thread", TEXT}, {"at", "授权时间", "granted", TIME},
+        {"officer", "经办人", "officer", TEXT}, {"ended_at", "终止时间", "ended", TIME},
+        {"reason", "终止原因", "why", WORDS},   {0}};
+    static const struct shown visits[] = {{"on", "计划日期", "planned for", TEXT},
+                                          {"visited_on", "回访日期", "made on", TEXT},
+                                          {"officer", "经办人", "officer", TEXT},
+                                          {"purpose", "用途", "purpose", WORDS},
+                                          {"text", "说明", "in words", TEXT},
+                                          {0}};
+    static const struct shown looks[] = {{"at", "时间", "at", TIME},
+                                         {"officer", "查看人", "officer", TEXT},
+                                         {"purpose", "用途", "purpose", WORDS},
+                                         {0}};
+    print_head(file);
     print_list(file, "threads", T("线索:", "threads:"), threads);
     print_list(file, "access", T("查阅授权:", "access:"), access);
     print_list(file, "visits", T("回访:", "visits:"), visits);
@@ -87,8 +139,8 @@ static int read_wanted(struct cli *cli, struct wanted *wanted, int argc, char **
     };
     struct options_spec spec = {
         .program = "leadbus file",
-        .usage_zh = "[选项] open|list|show|add|grant|revoke|visit|end [编号]",
-        .usage_en = "[OPTIONS] open|list|show|add|grant|revoke|visit|end [ID]",
+        .usage_zh = "[选项] open|list|show|add|grant|revoke|visit|end [编号或代号]",
+        .usage_en = "[OPTIONS] open|list|show|add|grant|revoke|visit|end [ID|PSEUDONYM]",
         .about_zh =
             "受害人专门档案，由保管单位使用。open 以随机代号建档（--purpose，可加 --thread），"
             "另一保管单位即可查阅；add 加入本单位参与的线索（--thread）；grant 授权一个单位（--to、"
@@ -179,7 +231,7 @@ int cli_file(struct cli *cli, int argc, char **argv)
                           "open, list, show, add, grant, revoke, visit or end");
     bool needs_id = at >= 2;
     if (needs_id && first == argc)
-        return cli_misuse(cli, NULL, "请给出档案编号", "give the file's ID");
+        return cli_misuse(cli, NULL, "请给出档案编号或代号", "give the file's ID or pseudonym");
     const char *id = needs_id ? argv[first++] : NULL;
     if (first < argc) return cli_misuse(cli, argv[first], "多余的参数", "one operand too many");
     status = ask(cli, verb, id, &wanted, &answer, &error);

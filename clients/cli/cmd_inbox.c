@@ -18,7 +18,7 @@ static const char *state_of(const json_t *item)
     const char *type = cli_get(item, "type");
     if (strcmp(type, "notice") == 0) return T("通知", "notice");
     if (strcmp(type, "tombstone") == 0) return T("已失效", "expired");
-    if (strcmp(type, "exception") == 0) return T("未能打开", "unreadable");
+    if (strcmp(type, "exception") == 0) return T("无法打开", "unreadable");
     if (!leg)
         return strncmp(cli_get(item, "kind"), "receipt.", 8) == 0 ? T("回复", "answer")
                                                                   : T("抄送", "copy");
@@ -103,14 +103,19 @@ static void print_row(const json_t *item)
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
     printf(" %s", cli_time(item, "received_at"));
     if (*due) printf("  %s", cli_safe(due));
+    const char *close = cli_close(json_object_get(item, "leg"));
+    if (*close) printf("  %s", cli_safe(close));
+    const char *about = cli_about(item);
+    if (*about) printf("  %s", cli_safe(about));
     print_told(item);
     if (*code) printf("  %s", error_text(error_code_of(code), i18n_lang()));
     size_t same = json_array_size(json_object_get(item, "same_number"));
     if (same)
-        printf(T("  同号线索 %zu%s", "  same number in %zu%s"), same,
+        printf(T("  另有 %zu%s线索出现相同号码", "  same number in %zu%s"), same,
                cli_true(item, "same_number_more") ? T(" 条以上", " threads or more")
                                                   : T(" 条", same == 1 ? " thread" : " threads"));
-    if (missing) printf(T("  此前有 %lld 条未到", "  %lld before it have not arrived"), missing);
+    if (missing)
+        printf(T("  该单位此前另有 %lld 条尚未收到", "  %lld before it have not arrived"), missing);
     putchar('\n');
 }
 

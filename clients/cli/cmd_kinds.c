@@ -166,6 +166,29 @@ static void print_allowed(const json_t *schema, int indent)
     }
 }
 
+/* What a rule is about by its titles, the topics that it holds for, and what it says. */
+static void print_rule(const json_t *schema, const json_t *rule, int indent)
+{
+    const json_t *fields = json_object_get(rule, "fields");
+    const json_t *topics = json_object_get(rule, "topics");
+    const json_t *properties = json_object_get(schema, "properties");
+    struct buf text = {0};
+    for (size_t i = 0; i < json_array_size(fields); i++) {
+        const char *name = json_string_value(json_array_get(fields, i));
+        const char *title = cli_title(json_object_get(properties, name));
+        add(&text, title ? title : name);
+    }
+    for (size_t i = 0; i < json_array_size(topics); i++) {
+        buf_append_str(&text, i ? T("、", ", ") : T("（主题为 ", " (topic "));
+        buf_append_str(&text, json_string_value(json_array_get(topics, i)));
+    }
+    if (json_array_size(topics)) buf_append_str(&text, T(" 时）", ")"));
+    buf_append_u8(&text, 0);
+    printf("%*s! %s%s%s\n", indent, "", cli_safe((const char *)text.data), T("：", ": "),
+           cli_safe(cli_get(rule, T("zh", "en"))));
+    buf_fini(&text);
+}
+
 static void print_fields(const json_t *schema, const char *prefix, int indent)
 {
     const json_t *rules = json_object_get(schema, "x-rules");
@@ -186,10 +209,8 @@ static void print_fields(const json_t *schema, const char *prefix, int indent)
         else
             print_allowed(value, indent);
     }
-    for (size_t i = 0; i < json_array_size(rules); i++) {
-        const json_t *rule = json_array_get(rules, i);
-        printf("%*s! %s: %s\n", indent, "", cli_get(rule, "field"), cli_get(rule, T("zh", "en")));
-    }
+    for (size_t i = 0; i < json_array_size(rules); i++)
+        print_rule(schema, json_array_get(rules, i), indent);
 }
 
 static void print_sections(const json_t *kind)
@@ -217,10 +238,14 @@ static void print_kind(const json_t *kind)
     print_head(kind);
     print_topics(kind);
     print_sections(kind);
-    printf("%s\n", T("样例（可通过检查，内容为虚构；不要照发）:",
+    printf("%s\n", T("样例（可通过检查；内容为虚构，请勿照发）：",
                      "an example (it passes the checks, and is made up: do not send it):"));
     json_dumpf(json_object_get(kind, "example"), stdout, JSON_INDENT(2));
     putchar('\n');
+    if (json_array_size(json_object_get(kind, "topics")) > 1)
+        printf(T("其他主题的样例：leadbus kinds %s --topic 主题 --example\n",
+                 "an example of another topic: leadbus kinds %s --topic TOPIC --example\n"),
+               cli_get(kind, "kind"));
 }
 
 int cli_kinds(struct cli *cli, int argc, char **argv)

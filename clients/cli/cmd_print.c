@@ -9,7 +9,7 @@ static int read_operands(struct cli *cli, const char **output, int argc, char **
                          int *ret_first)
 {
     const struct options_row rows[] = {
-        {"output", 0, "文件", "FILE", "写入文件（已有的不覆盖）；默认写到标准输出",
+        {"output", 'o', "文件", "FILE", "写入文件（已有的不覆盖）；默认写到标准输出",
          "into a file, over nothing that is there; else on stdout", NULL, output, NULL},
     };
     struct options_spec spec = {

@@ -70,17 +70,21 @@ int cli_show(struct cli *cli, int argc, char **argv)
 static void print_leg(const json_t *leg, bool more)
 {
     const char *due = cli_due(leg);
+    const char *close = cli_close(leg);
+    const char *outcome = cli_label(leg, "outcome");
     long long missed = (long long)cli_number(leg, "missed_count");
     printf("  ");
     i18n_pad(stdout, cli_safe(cli_label(leg, "name")), 24);
     printf(" %s%s%s%s  %s%s%s", cli_true(leg, "primary") ? T("（主责）", "(primary) ") : "",
-           cli_safe(cli_label(leg, "state")), *cli_get(leg, "outcome") ? ": " : "",
-           cli_safe(cli_label(leg, "outcome")), cli_time(leg, "changed_at"), more ? "  " : "",
+           cli_safe(cli_label(leg, "state")), *outcome ? T("：", ": ") : "", cli_safe(outcome),
+           cli_time(leg, "changed_at"), more ? "  " : "",
            more ? cli_safe(cli_label(leg, "kind")) : "");
     if (*due) printf("  %s", cli_safe(due));
+    if (*close) printf("  %s", cli_safe(close));
     if (missed)
-        printf(T("  超期 %lld 次", missed == 1 ? "  %lld term not kept" : "  %lld terms not kept"),
-               missed);
+        printf(
+            T("  曾超期 %lld 次", missed == 1 ? "  %lld term not kept" : "  %lld terms not kept"),
+            missed);
     putchar('\n');
 }
 
@@ -123,14 +127,16 @@ static void print_step(struct known_kinds *known, const json_t *item)
     const char *officer = cli_get(item, "officer");
     const char *topic = cli_label(item, "topic");
     const char *late = cli_label(item, "late");
+    const char *target = cli_label(item, "target");
     const char *when = cli_time(item, "recorded_at");
     bool recorded = *when;
     bool refused = strcmp(cli_get(item, "state"), "refused") == 0;
     if (!recorded) when = cli_time(item, "created_at");
     printf("%c %s  ", *late ? '!' : ' ', when);
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
-    printf(" %s%s%s%s%s%s", cli_safe(cli_label(item, "kind")), *topic ? T("：", ": ") : "",
-           cli_safe(topic), *officer ? T("（经办 ", " (officer ") : "", cli_safe(officer),
+    printf(" %s%s%s%s%s%s%s%s", cli_safe(cli_label(item, "kind")), *topic ? T("：", ": ") : "",
+           cli_safe(topic), *target ? " → " : "", cli_safe(target),
+           *officer ? T("（经办 ", " (officer ") : "", cli_safe(officer),
            *officer ? T("）", ")") : "");
     if (*late) printf(T("  超期%s", "  late: %s"), cli_safe(late));
     printf("  %s%s\n", cli_get(item, "id"),
@@ -202,21 +208,27 @@ static void print_decisions(const json_t *decisions)
     }
 }
 
-/* Of a stand-down: who has confirmed the deletion, then who has not. */
-static void print_deletion(const json_t *deletion)
+/* Who has the person now, since when, and what is not known of the time before. */
+static void print_custody(const json_t *custody)
 {
-    const json_t *confirmed = json_object_get(deletion, "confirmed");
-    const json_t *missing = json_object_get(deletion, "missing");
-    size_t done = json_array_size(confirmed);
-    size_t rest = json_array_size(missing);
-    if (done + rest == 0) return;
-    printf(T("确认已撤回删除: %zu / %zu\n", "confirmed that it is deleted: %zu of %zu\n"), done,
-           done + rest);
-    for (size_t i = 0; i < rest; i++) {
-        const json_t *one = json_array_get(missing, i);
-        printf("  %s %s%s\n", json_is_true(json_object_get(one, "overdue")) ? "!" : "-",
-               T("未确认: ", "not yet: "), cli_safe(cli_label(one, "name")));
+    const char *holder = cli_get(custody, "holder");
+    const char *unit = cli_label(custody, "unit");
+    long long gaps = (long long)cli_number(custody, "gap_count");
+    if (!*holder) return;
+    printf("%s%s", T("现由谁照护：", "now in the care of: "),
+           cli_safe(*unit ? unit : cli_label(custody, "holder")));
+    if (*cli_get(custody, "since"))
+        printf(T("（自 %s）", " (since %s)"), cli_time(custody, "since"));
+    putchar('\n');
+    if (!gaps) return;
+    printf(T("  ! 交接有 %lld 处空档",
+             gaps == 1 ? "  ! %lld gap in custody" : "  ! %lld gaps in custody"),
+           gaps);
+    if (*cli_get(custody, "gap_from")) {
+        printf(T("，最近一处自 %s", "; the last one from %s"), cli_time(custody, "gap_from"));
+        printf(T(" 至 %s", " to %s"), cli_time(custody, "gap_until"));
     }
+    putchar('\n');
 }
 
 static void print_thread(struct cli *cli, const json_t *answer)
@@ -225,6 +237,7 @@ static void print_thread(struct cli *cli, const json_t *answer)
     const json_t *timeline = json_object_get(answer, "timeline");
     const json_t *legs = json_object_get(answer, "legs");
     const char *status = cli_get(answer, "status");
+    bool alert = cli_is_alert(answer);
     const char *label = strcmp(status, "open") == 0     ? T("办理中", "open")
                         : strcmp(status, "closed") == 0 ? T("已办结", "closed")
                                                         : T("无须办理", "nothing owed");
@@ -233,6 +246,7 @@ static void print_thread(struct cli *cli, const json_t *answer)
     print_cut(answer);
     for (size_t i = 0; i < json_array_size(timeline); i++) {
         const json_t *item = json_array_get(timeline, i);
+        if (alert && cli_alert_counts(item)) continue; /* counted below, by version */
         if (*cli_get(item, "notice"))
             print_notice(item);
         else
@@ -240,14 +254,18 @@ static void print_thread(struct cli *cli, const json_t *answer)
     }
     json_decref(known.by_slug);
     print_steps(json_object_get(answer, "steps"));
+    print_custody(json_object_get(answer, "custody"));
+    print_decisions(json_object_get(answer, "decisions"));
+    if (alert) {
+        cli_print_alert(answer);
+        return;
+    }
     bool more = false;
     for (size_t i = 1; i < json_array_size(legs); i++)
         more = more || strcmp(cli_get(json_array_get(legs, i), "message"),
                               cli_get(json_array_get(legs, 0), "message")) != 0;
     if (json_array_size(legs)) printf("%s\n", T("各单位进度:", "where each unit is:"));
     for (size_t i = 0; i < json_array_size(legs); i++) print_leg(json_array_get(legs, i), more);
-    print_decisions(json_object_get(answer, "decisions"));
-    print_deletion(json_object_get(answer, "deletion"));
 }
 
 int cli_thread(struct cli *cli, int argc, char **argv)

@@ -100,6 +100,8 @@ static void thread_legs(const leadbus *lb, leadbus_thread *thread)
         one->due_en = due.en;
         one->overdue = due.overdue;
         one->paused = leg->clocks.paused_s != 0;
+        one->close_ms = view_close_ms(leg);
+        one->extended = leg->clocks.extended;
         for (unsigned bit = 0; bit < PLAN_CLOCK_LEG_COUNT; bit++)
             one->missed += leg->clocks.missed >> bit & 1;
     }
@@ -294,6 +296,35 @@ const struct leadbus_leg *leadbus_thread_leg(const leadbus_thread *thread, size_
     return i < thread->thread.leg_count ? &thread->legs[i] : NULL;
 }
 
+/* Of a thread whose first message did not come here: what its units are about. */
+static const char *opening_kind(const struct thread *thread)
+{
+    if (thread->kind[0] || thread->leg_count == 0) return thread->kind;
+    return thread->legs[0].kind;
+}
+
+int leadbus_thread_opening(leadbus *lb, const uint8_t *id, struct leadbus_opening *ret_opening,
+                           struct leadbus_error *ret_error)
+{
+    struct error error = {0};
+    struct buf state = {0};
+    struct thread thread;
+    thread_init(&thread, id);
+    int r = box_thread_get(lb->box, id, NULL, &state, &error);
+    if (r == 0) r = thread_decode(buf_bytes(&state), &thread, &error);
+    if (r == 0) {
+        (void)snprintf(ret_opening->kind, sizeof ret_opening->kind, "%s", opening_kind(&thread));
+        (void)snprintf(ret_opening->topic, sizeof ret_opening->topic, "%s",
+                       thread.kind[0]     ? thread.topic
+                       : thread.leg_count ? thread.legs[0].topic
+                                          : "");
+        (void)snprintf(ret_opening->from, sizeof ret_opening->from, "%s", thread.from);
+    }
+    thread_fini(&thread);
+    buf_fini(&state);
+    return r < 0 ? client_failed(ret_error, &error) : 0;
+}
+
 struct thread_walk {
     struct {
         uint64_t changed_ms;
@@ -351,7 +382,7 @@ int leadbus_thread_each(leadbus *lb, size_t limit,
     bool going = r == 0;
     for (size_t i = 0; i < walk.count; i++) {
         struct thread *thread = &walk.rows[i].thread;
-        struct leadbus_thread_summary one = {.kind = thread->kind,
+        struct leadbus_thread_summary one = {.kind = opening_kind(thread),
                                              .topic = thread->topic,
                                              .area = thread->area,
                                              .from = thread->from,

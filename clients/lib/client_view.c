@@ -73,6 +73,7 @@ void view_item_of_in(const struct box_in *row, struct leadbus_item *ret)
     ret->leg = ret->leg_zh = ret->leg_en = "";
     ret->due = ret->due_zh = ret->due_en = "";
     ret->late = ret->late_zh = ret->late_en = "";
+    ret->target = "";
 }
 
 void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadbus_item *ret)
@@ -97,6 +98,7 @@ void view_item_of_out(const leadbus *lb, const struct box_out *row, struct leadb
     ret->leg = ret->leg_zh = ret->leg_en = "";
     ret->due = ret->due_zh = ret->due_en = "";
     ret->late = ret->late_zh = ret->late_en = "";
+    ret->target = "";
 }
 
 void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct leadbus_item *ret)
@@ -104,6 +106,7 @@ void view_item_of_head(const leadbus *lb, const Leadbus__Header *head, struct le
     ret->officer = head->officer;
     ret->area = head->area;
     ret->purpose = head->purpose;
+    ret->target = head->target;
     ret->urgency = head->urgency;
     ret->level = head->level;
     ret->flags = head->flags;
@@ -125,6 +128,14 @@ struct view_due view_due_of(const leadbus *lb, const struct thread_leg *leg)
     due.en = plan_clock_en(clock);
     due.overdue = client_now_ms(lb) >= due.due_ms;
     return due;
+}
+
+uint64_t view_close_ms(const struct thread_leg *leg)
+{
+    const struct clocks *clocks = &leg->clocks;
+    bool runs = clocks->due_s[PLAN_CLOCK_CLOSE] != 0 && clocks->at_s[PLAN_CLOCK_CLOSE] == 0 &&
+                clocks->ended_s == 0 && clocks->paused_s == 0;
+    return runs ? (uint64_t)clocks->due_s[PLAN_CLOCK_CLOSE] * CLOCKS_SECOND_MS : 0;
 }
 
 void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret)
@@ -151,6 +162,8 @@ void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct 
         ret->due_en = due.en;
         ret->overdue = due.overdue;
         ret->paused = leg->clocks.paused_s != 0;
+        ret->close_ms = view_close_ms(leg);
+        ret->extended = leg->clocks.extended;
     }
 }
 

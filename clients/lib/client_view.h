@@ -50,6 +50,8 @@ struct view_due {
     int overdue;
 };
 struct view_due view_due_of(const leadbus *lb, const struct thread_leg *leg);
+/* Before when it is to be closed; 0: that term does not run, or is paused. */
+uint64_t view_close_ms(const struct thread_leg *leg);
 /* Sets what the item says of our leg, from the thread as we know it. */
 void view_item_of_thread(const leadbus *lb, const struct thread *thread, struct leadbus_item *ret);
 /* The same, with the thread from the store. Errors: of reading it. */

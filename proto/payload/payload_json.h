@@ -41,7 +41,7 @@ int payload_json_write(const struct payload_message *message, struct bytes secti
 /* JSON Schema (2020-12) of a message: types, bounds, codes, labels in both languages. */
 json_t *payload_json_schema(const struct payload_message *message);
 /* An object with the example of every field that has one: it passes payload_check for every kind
- * and topic but those whose topic a field must repeat. */
+ * whose topics ask for nothing more; payload_json_fit_topic makes it one of a topic. */
 json_t *payload_json_example(const struct payload_message *message);
 
 /* An object to be filled in: every field has a blank, "<<必填 required: 性别 sex: 1 男 male |
@@ -54,6 +54,10 @@ json_t *payload_json_blank(bool required, const char *label_zh, const char *labe
 bool payload_json_is_blank(const char *text);
 /* The fields of an example or template that must repeat the topic. */
 void payload_json_set_topic(const struct payload_message *message, const char *topic,
+                            json_t *object);
+/* Makes an example that of a topic: what must repeat it does, what it excludes is left out, what it
+ * needs is there. It passes payload_check with that topic then. */
+void payload_json_fit_topic(const struct payload_message *message, const char *topic,
                             json_t *object);
 
 #endif

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "proto/base/check.h"
 #include "proto/payload/codes.h"
@@ -73,19 +74,49 @@ static json_t *field_schema(const struct payload_field *rule, const ProtobufCFie
     return schema;
 }
 
+/* "a|b" as a list. */
+static json_t *names_json(const char *names)
+{
+    json_t *list = json_array();
+    for (const char *at = names; *at; at += strcspn(at, "|") + (strchr(at, '|') != NULL))
+        json_array_append_new(list, json_stringn(at, strcspn(at, "|")));
+    return list;
+}
+
+/* What says the same of the same fields, for another topic; NULL: nothing does. */
+static json_t *rule_like(const json_t *rules, const char *field, const char *text_zh)
+{
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        json_t *one = json_array_get(rules, i);
+        if (strcmp(json_string_value(json_object_get(one, "field")), field) == 0 &&
+            strcmp(json_string_value(json_object_get(one, "zh")), text_zh) == 0)
+            return one;
+    }
+    return NULL;
+}
+
 /* The rules of rules.def that concern this message, in words. */
 static json_t *rules_json(const struct payload_message *message)
 {
     json_t *array = json_array();
     for (size_t i = 0; payload_rule_at(i); i++) {
         const struct payload_rule *rule = payload_rule_at(i);
+        bool other = rule->kind == PAYLOAD_RULE_NEEDS || rule->kind == PAYLOAD_RULE_EXCLUDES;
+        const char *field = other ? rule->other : rule->field;
         if (rule->message != message->descriptor) continue;
-        json_array_append_new(
-            array, json_pack("{s:s,s:s,s:s}", "field",
-                             rule->kind == PAYLOAD_RULE_NEEDS || rule->kind == PAYLOAD_RULE_EXCLUDES
-                                 ? rule->other
-                                 : rule->field,
-                             "zh", rule->text_zh, "en", rule->text_en));
+        json_t *one = rule_like(array, field, rule->text_zh);
+        if (!one) {
+            one = json_pack("{s:s,s:o,s:s,s:s}", "field", field, "fields", names_json(field), "zh",
+                            rule->text_zh, "en", rule->text_en);
+            json_array_append_new(array, one);
+        }
+        if (strcmp(rule->field, PAYLOAD_RULE_TOPIC) != 0) continue;
+        json_t *topics = json_object_get(one, "topics");
+        if (!topics) {
+            topics = json_array();
+            json_object_set_new(one, "topics", topics);
+        }
+        json_array_append_new(topics, json_string(rule->value));
     }
     return array;
 }

@@ -249,13 +249,16 @@ check(topical["topic"] == "legal-aid" == topical["sections"]["summary"]["service
 check(get("/v1/kinds/handoff.service-referral?topic=relief")["example"]["sections"]["summary"]["service"]
       == "relief", "example: topic")
 
-# The example of every kind that this unit may open passes its own checks.
+# The example of every kind, and of every topic, that this unit may open passes its own checks.
 for kind in kinds:
-    if not kind["may_send"] or kind["position"] == "follows":
+    if kind["position"] == "follows":
         continue
-    example = json.loads(call("GET", "/v1/kinds/" + kind["kind"])[2])["example"]
-    status, _, data = call("POST", "/v1/preview", example)
-    check(status == 200, f"example of {kind['kind']}: {status} {data[:300]}")
+    for topic in [""] + [one["topic"] for one in kind["topics"] if one["may_send"]]:
+        if not topic and not kind["may_send"]:
+            continue
+        path = "/v1/kinds/" + kind["kind"] + ("?topic=" + topic if topic else "")
+        status, _, data = call("POST", "/v1/preview", get(path)["example"])
+        check(status == 200, f"example of {path}: {status} {data[:300]}")
 
 # Errors.
 check_problem(call("GET", "/v1/nothing"), 404, "not_found", "unknown path")

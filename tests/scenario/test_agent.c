@@ -172,7 +172,7 @@ static void acts_follow_the_lifecycle_to_the_end(void **state)
     assert_int_equal(leadbus(POLICE, arguments, output), 75); /* not signed for yet */
     assert_non_null(strstr(output, "sign for it first, then accept it"));
     state_is(POLICE, number, "to sign");
-    snprintf(arguments, sizeof arguments, "sign %ld -o ''", number); /* nobody's */
+    snprintf(arguments, sizeof arguments, "sign %ld -O ''", number); /* nobody's */
     assert_int_equal(leadbus(POLICE, arguments, output), 65);
     if (!strstr(output, "missing_field") || !strstr(output, "--officer")) fail_msg("%s", output);
     state_is(POLICE, number, "to sign");
@@ -437,7 +437,7 @@ static void wrong_input_is_refused_with_its_path(void **state)
     assert_int_equal(leadbus(SCHOOL, "send lead.online --file report.json --officer 'a b'", output),
                      64);
     assert_int_equal(
-        leadbus(SCHOOL, "send lead.mandatory-report --file report.json -o 'a b'", output), 65);
+        leadbus(SCHOOL, "send lead.mandatory-report --file report.json -O 'a b'", output), 65);
     assert_non_null(strstr(output, "officer"));
     assert_int_equal(leadbus(SCHOOL, "status --agent /nowhere.sock", output), 69);
     assert_non_null(strstr(output, "nobody answers on this socket"));

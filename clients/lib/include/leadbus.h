@@ -522,6 +522,8 @@ struct leadbus_item {
     uint64_t due_ms;
     const char *due, *due_zh, *due_en; /* static */
     int overdue, paused;
+    uint64_t close_ms;
+    int extended;
     int raised; /* the urgency by which the thread's clocks run while it is under supervision; 0 */
     /* Of an act in a thread: the term that had passed when it was done; "" where it was in time. */
     const char *late, *late_zh, *late_en; /* static */
@@ -538,6 +540,7 @@ struct leadbus_item {
     /* Of what leadbus_inbox_due gives: this unit is to decide about it. It may have to be signed
      * for as well. */
     struct leadbus_decision decision;
+    const char *target; /* whom it is passed on or addressed to by name: a key; "" */
 };
 /* In order of number, from `after` (exclusive; 0 = the first), at most `limit`; without sections.
  * `each` returns 0 to go on. */
@@ -697,9 +700,11 @@ struct leadbus_leg {
     uint64_t due_ms;                 /* what it owes next is to be done before; 0: nothing runs */
     const char *due;                 /* "sign", "accept", "progress", "close", "deliver"; "" */
     const char *due_zh, *due_en;
-    int overdue; /* that moment has passed, by this machine's clock */
-    int missed;  /* how many of its terms were not kept so far */
-    int paused;  /* its clocks stand still */
+    int overdue;       /* that moment has passed, by this machine's clock */
+    int missed;        /* how many of its terms were not kept so far */
+    int paused;        /* its clocks stand still */
+    uint64_t close_ms; /* it is to be closed before, whatever comes first; 0: no such term runs */
+    int extended;      /* the unit itself has moved that moment, which it may once */
 };
 /* What this unit knows of the thread; each fact was in a message that it sent or got, or in what
  * leadbus_thread_ask brought. not_found. */
@@ -768,6 +773,15 @@ struct leadbus_thread_summary {
     const char *leg;
     const char *leg_zh, *leg_en;
 };
+/* What a thread began with, as far as known here: of one whose first message did not come here the
+ * kind of what its units are about. "" where that is not known either. */
+struct leadbus_opening {
+    char kind[64], topic[64], from[64];
+};
+/* not_found. One row. */
+LEADBUS_API int leadbus_thread_opening(leadbus *lb, const uint8_t *thread,
+                                       struct leadbus_opening *ret_opening,
+                                       struct leadbus_error *ret_error);
 /* Newest change first, at most `limit`. */
 LEADBUS_API int leadbus_thread_each(leadbus *lb, size_t limit,
                                     int (*each)(void *ctx,
