@@ -210,12 +210,14 @@ bool api_thread_waits(struct agent *agent, struct http_request *request, struct 
     return false;
 }
 
-/* What the bus said of a thread is no message of it. */
-static bool has_message(const leadbus_thread *thread)
+/* Is there more of it here than what the bus said, and than copies of what others did? */
+static bool is_known(const leadbus_thread *thread)
 {
     for (size_t i = 0; i < leadbus_thread_item_count(thread); i++) {
-        int type = leadbus_thread_item(thread, i)->type;
-        if (type != LEADBUS_ITEM_NOTICE) return true;
+        const struct leadbus_item *item = leadbus_thread_item(thread, i);
+        bool opening = memcmp(item->id, item->thread, 16) == 0;
+        bool message = item->type != LEADBUS_ITEM_NOTICE;
+        if (message && (opening || leadbus_thread_leg_count(thread) > 0)) return true;
     }
     return false;
 }
@@ -231,7 +233,7 @@ int api_thread(struct agent *agent, struct http_request *request, struct http_re
     if (leadbus_thread_get(agent->lb, id, &thread, &trouble))
         status = agent_error(&trouble, ret_error);
     /* A thread that this unit has no message of is known by what the bus said of it. */
-    if ((status == E_NOT_FOUND || (thread && !has_message(thread))) &&
+    if ((status == E_NOT_FOUND || (thread && !is_known(thread))) &&
         api_thread_waits(agent, request, reply, id, &status, ret_error)) {
         leadbus_thread_free(thread);
         return 0;

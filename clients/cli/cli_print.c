@@ -208,7 +208,9 @@ const char *cli_notice(const json_t *item)
     if (strcmp(notice, "again") == 0)
         return T("应只办一次的环节再次提出，请核对理由",
                  "what should come once came again: look at the reason");
-    if (strcmp(notice, "rewrapped") == 0) return T("对方补封了消息", "it sealed a message again");
+    if (strcmp(notice, "rewrapped") == 0)
+        return T("对方已为本单位补发密钥，消息可以打开",
+                 "it sealed a message again for this unit, which can open it now");
     return "";
 }
 

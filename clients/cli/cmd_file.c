@@ -108,7 +108,7 @@ static void print_answer(const json_t *answer)
     for (size_t i = 0; i < json_array_size(sent); i++)
         printf(T("  已交出，待总线入账：告知 %s  %s\n",
                  "  submitted, not in the journal yet: to %s  %s\n"),
-               cli_safe(cli_get(json_array_get(sent, i), "unit")),
+               cli_safe(cli_label(json_array_get(sent, i), "unit")),
                cli_get(json_array_get(sent, i), "id"));
 }
 

@@ -28,7 +28,9 @@ static void print_thread(const json_t *item)
                                              : "-",
              8);
     printf(" %s  ", cli_time(item, "changed_at"));
-    i18n_pad(stdout, cli_safe(cli_label(item, "kind")), 28);
+    const char *kind = cli_label(item, "kind");
+    i18n_pad(stdout, *kind ? cli_safe(kind) : T("（未收到首条消息）", "(its first is not here)"),
+             28);
     putchar(' ');
     i18n_pad(stdout, cli_safe(cli_label(item, "from")), 20);
     printf(" %s%s%s%s%s\n", cli_get(item, "id"), *topic ? "  " : "", cli_safe(topic),

@@ -215,10 +215,10 @@ static void print_custody(const json_t *custody)
     const char *unit = cli_label(custody, "unit");
     long long gaps = (long long)cli_number(custody, "gap_count");
     if (!*holder) return;
-    printf("%s%s", T("现由谁照护：", "now in the care of: "),
+    printf(T("现由%s照护", "now in the care of: %s"),
            cli_safe(*unit ? unit : cli_label(custody, "holder")));
     if (*cli_get(custody, "since"))
-        printf(T("（自 %s）", " (since %s)"), cli_time(custody, "since"));
+        printf(T("（自 %s 起）", " (since %s)"), cli_time(custody, "since"));
     putchar('\n');
     if (!gaps) return;
     printf(T("  ! 交接有 %lld 处空档",
@@ -231,6 +231,16 @@ static void print_custody(const json_t *custody)
     putchar('\n');
 }
 
+/* Did the message that it began with come here? */
+static bool has_opening(const json_t *answer)
+{
+    const json_t *timeline = json_object_get(answer, "timeline");
+    for (size_t i = 0; i < json_array_size(timeline); i++)
+        if (strcmp(cli_get(json_array_get(timeline, i), "id"), cli_get(answer, "id")) == 0)
+            return true;
+    return false;
+}
+
 static void print_thread(struct cli *cli, const json_t *answer)
 {
     struct known_kinds known = {cli, json_object()};
@@ -240,7 +250,11 @@ static void print_thread(struct cli *cli, const json_t *answer)
     bool alert = cli_is_alert(answer);
     const char *label = strcmp(status, "open") == 0     ? T("办理中", "open")
                         : strcmp(status, "closed") == 0 ? T("已办结", "closed")
-                                                        : T("无须办理", "nothing owed");
+                        : has_opening(answer)
+                            ? T("无须办理", "nothing owed")
+                            : T("本单位只收到部分消息，进度不详",
+                                "some of its messages came here: how far it is is not "
+                                "known");
     printf("%s %s  %s\n", T("线索", "thread"), cli_get(answer, "id"), label);
     print_listed(answer);
     print_cut(answer);

@@ -112,7 +112,7 @@ static void each_unit_reads_what_its_row_says(void **state)
     must(POLICE, arguments, output);
     assert_non_null(strstr(output, "needle in the payload"));
     assert_non_null(strstr(output, "Informant"));
-    assert_non_null(strstr(output, "values as stated"));
+    assert_non_null(strstr(output, "went as it was stated"));
     for (size_t unit = PROCURATORATE; unit <= CIVIL; unit++) {
         snprintf(arguments, sizeof arguments, "show %ld --json",
                  wait_for(unit, "lead.mandatory-report"));
@@ -228,6 +228,11 @@ static void acts_follow_the_lifecycle_to_the_end(void **state)
     assert_non_null(strstr(output, "found"));
     assert_non_null(strstr(output, "guardian confirmed"));
     assert_non_null(strstr(output, "officer A7"));
+    /* An answer says which thread it is on. */
+    must(SCHOOL, "inbox", output);
+    snprintf(arguments, sizeof arguments, "  %s", thread_id);
+    assert_non_null(strstr(output, "thread: "));
+    assert_non_null(strstr(output, arguments));
     snprintf(arguments, sizeof arguments, "thread %s --json", thread_id);
     json_t *thread = must_json(SCHOOL, arguments, output);
     assert_string_equal(json_string_value(json_object_get(thread, "status")), "closed");
@@ -289,6 +294,10 @@ static void what_is_passed_on_is_read_by_its_new_unit(void **state)
         json_t *thread = must_json(target, arguments, output);
         assert_string_equal(json_string_value(json_object_get(thread, "status")), "closed");
         json_decref(thread);
+        snprintf(arguments, sizeof arguments, "thread %s", id);
+        must(target, arguments, output); /* whom it was passed on to, and why, in words */
+        if (!strstr(output, "Agreed with that unit \u2192 ")) fail_msg("%s", output);
+        assert_non_null(strstr(output, "transferred: Agreed with that unit"));
     }
 }
 
@@ -767,7 +776,7 @@ static void the_same_number_in_two_threads_is_told(void **state)
         must(POLICE, "inbox", output);
         assert_non_null(strstr(output, "same number in 1 thread"));
         assert_int_equal(agents_run_in(&agents, POLICE, "zh", "inbox", output), 0);
-        assert_non_null(strstr(output, "同号线索 1 条"));
+        assert_non_null(strstr(output, "另有 1 条线索出现相同号码"));
         if (i > 0) break;
         process_kill(&agents.processes[POLICE]);
         agents_start(&agents, POLICE);

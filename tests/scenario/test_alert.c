@@ -486,6 +486,18 @@ static void an_alert_goes_from_issue_to_the_last_confirmation(void **state)
     must(CIVIL, "confirm-deletion", over);
     await_confirmed(ids[0], "civil-affairs", 2);
     must_be_deleted(CIVIL, ids, 2);
+    /* In words: by version and by what each unit has done, not line by line. */
+    snprintf(more, sizeof more, "thread %s", ids[0]);
+    agents_must(&agents, POLICE, more, output);
+    assert_non_null(strstr(output, "version 1 of the alert"));
+    assert_non_null(strstr(output, "version 3 of the alert"));
+    assert_null(strstr(output, "version 4"));
+    assert_non_null(strstr(output, "confirmed that it is deleted 2: "));
+    snprintf(more, sizeof more, "not confirmed yet %zu: ", all - 2);
+    assert_non_null(strstr(output, more));
+    snprintf(more, sizeof more, "show %s", ids[2]);
+    agents_must(&agents, CIVIL, more, output);
+    assert_non_null(strstr(output, "deleted on 20"));
     json_decref(await(PROCURATORATE, over));
     act_by_http("sign", ids[0], over);
     act_by_http("confirm-deletion", ids[0], over);

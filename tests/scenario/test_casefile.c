@@ -351,10 +351,24 @@ static void visits_fall_due_and_who_looks_leaves_a_record(void **state)
     snprintf(arguments, sizeof arguments, "show %s", id);
     refused(arguments, "purpose");
     snprintf(arguments, sizeof arguments, "show %s --purpose luck", id);
-    refused(arguments, "none of the purposes");
+    refused(arguments, "one of: follow-up");
     snprintf(arguments, sizeof arguments, "show %s --purpose aid", id);
     json_decref(file(arguments));
     json_t *answer = file(arguments);
+    /* Its pseudonym names it too, and what is shown has a name. */
+    char shown[256];
+    snprintf(shown, sizeof shown, "file show %s --purpose aid",
+             json_string_value(json_object_get(answer, "pseudonym")));
+    static const char *const labels[][2] = {{"en", "pseudonym"},
+                                            {"en", "made on 2026-01-02"},
+                                            {"zh", "用途"},
+                                            {"zh", "回访日期 2026-01-02"}};
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        assert_int_equal(agents_run_in(&agents, CIVIL, labels[i][0], shown, output), 0);
+        if (!strstr(output, labels[i][1])) fail_msg("no %s: %s", labels[i][1], output);
+        assert_null(strstr(output, "Z;")); /* local time */
+    }
+    refused("show F-NOSUCHFILES --purpose aid", "no file has this id or pseudonym");
     const json_t *looks = json_object_get(answer, "looks");
     assert_int_equal(json_array_size(looks), 2); /* this one is there too; those refused are not */
     assert_string_equal(json_string_value(json_object_get(json_array_get(looks, 0), "officer")),
