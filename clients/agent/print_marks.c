@@ -9,6 +9,7 @@
 #include "proto/merkle.h"
 #include "proto/payload/codes.h"
 #include "proto/plan/day.h"
+#include "proto/plan/route.h"
 #include "proto/sha256.h"
 #include "proto/tlogproof.h"
 
@@ -108,6 +109,19 @@ void print_proof_of(struct agent *agent, const struct leadbus_item *item, struct
     leadbus_free(receipt);
 }
 
+/* The clause in words, and its code. */
+static void print_citation(const struct agent *agent, const char *citation, struct buf *page)
+{
+    char text[700];
+    const char *zh = *citation ? route_citation_text(agent->plan, citation, LANG_ZH) : NULL;
+    const char *en = *citation ? route_citation_text(agent->plan, citation, LANG_EN) : NULL;
+    if (zh && en)
+        (void)snprintf(text, sizeof text, "%s\n%s\n%s", zh, en, citation);
+    else
+        (void)snprintf(text, sizeof text, "%s", citation);
+    print_row(page, "依据", "Under", text);
+}
+
 void print_message(struct agent *agent, const struct leadbus_item *item, struct buf *page)
 {
     struct print_proof proof;
@@ -138,7 +152,7 @@ void print_message(struct agent *agent, const struct leadbus_item *item, struct 
     print_row(page, "线索编号", "Thread", id);
     print_row(page, "发送单位", "Sent by", from);
     print_row(page, "经办人代码", "Officer code", item->officer);
-    print_row(page, "依据", "Under", item->citation);
+    print_citation(agent, item->citation, page);
     if (proof.proved) {
         print_row(page, "入账时间", "Journaled at", proof.time);
         print_row(page, "日志序号", "Journal index", proof.index);
