@@ -84,12 +84,10 @@ static void print_file(const json_t *file)
         {"thread", "授权线索", "thread", TEXT}, {"at", "授权时间", "granted", TIME},
         {"officer", "经办人", "officer", TEXT}, {"ended_at", "终止时间", "ended", TIME},
         {"reason", "终止原因", "why", WORDS},   {0}};
-    static const struct shown visits[] = {{"on", "计划日期", "planned for", TEXT},
-                                          {"visited_on", "回访日期", "made on", TEXT},
-                                          {"officer", "经办人", "officer", TEXT},
-                                          {"purpose", "用途", "purpose", WORDS},
-                                          {"text", "说明", "in words", TEXT},
-                                          {0}};
+    static const struct shown visits[] = {
+        {"on", "计划日期", "planned for", TEXT}, {"visited_on", "回访日期", "made on", TEXT},
+        {"officer", "经办人", "officer", TEXT},  {"purpose", "用途", "purpose", WORDS},
+        {"text", "说明", "in words", TEXT},      {0}};
     static const struct shown looks[] = {{"at", "时间", "at", TIME},
                                          {"officer", "查看人", "officer", TEXT},
                                          {"purpose", "用途", "purpose", WORDS},

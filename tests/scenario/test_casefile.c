@@ -205,7 +205,7 @@ static void an_end_has_its_reason_and_a_day_to_come(void **state)
              id);
     refused(arguments, "that day is over");
     snprintf(arguments, sizeof arguments, "visit %s --visited-on 2026-01-06 --purpose luck", id);
-    refused(arguments, "none of the purposes");
+    refused(arguments, "one of: follow-up");
     snprintf(arguments, sizeof arguments, "visit %s --visited-on 2026-01-06 --purpose aid", id);
     json_decref(file(arguments));
     snprintf(arguments, sizeof arguments, "file show %s --purpose follow-up", id);
