@@ -210,7 +210,8 @@ static void an_end_has_its_reason_and_a_day_to_come(void **state)
     json_decref(file(arguments));
     snprintf(arguments, sizeof arguments, "file show %s --purpose follow-up", id);
     agents_must(&agents, CIVIL, arguments, output);
-    assert_non_null(strstr(output, "2026-01-06 2026-01-06 A7 aid"));
+    assert_non_null(
+        strstr(output, "planned for 2026-01-06; made on 2026-01-06; officer A7; purpose aid"));
 
     /* The act, past the index. */
     snprintf(arguments, sizeof arguments,
