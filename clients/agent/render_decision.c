@@ -1,21 +1,8 @@
 /* What waits for a decision, and the commands that give it. */
-#include <stdio.h>
 #include <string.h>
 
 #include "clients/agent/render.h"
 #include "proto/plan/lifecycle.h"
-
-static void unit_json(const struct agent *agent, json_t *object, const char *key, const char *unit)
-{
-    char name[16];
-    uint16_t number = agent->plan ? plan_unit_find(agent->plan, unit) : PLAN_UNIT_NONE;
-    render_set(object, key, unit);
-    if (number == PLAN_UNIT_NONE) return;
-    (void)snprintf(name, sizeof name, "%s_zh", key);
-    render_set(object, name, plan_unit(agent->plan, number)->name_zh);
-    (void)snprintf(name, sizeof name, "%s_en", key);
-    render_set(object, name, plan_unit(agent->plan, number)->name_en);
-}
 
 static void add(json_t *list, const char *act, const char *id, const char *options)
 {
@@ -72,8 +59,8 @@ json_t *render_decision(const struct agent *agent, const struct leadbus_decision
     render_set(object, "asked_en", lifecycle_act_text(act, LANG_EN));
     render_set_id(object, "message", decision->message);
     render_set_id(object, "about", decision->about);
-    unit_json(agent, object, "unit", decision->unit);
-    unit_json(agent, object, "from", decision->from);
+    render_set_unit(agent, object, "unit", decision->unit);
+    render_set_unit(agent, object, "from", decision->from);
     render_set(object, "owed_zh", decision->owed_zh);
     render_set(object, "owed_en", decision->owed_en);
     render_set_time(object, "asked_at", decision->asked_ms);
