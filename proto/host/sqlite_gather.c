@@ -13,8 +13,10 @@ struct gather_file {
     unsigned char *held;
     int held_len;
     sqlite3_int64 held_at; /* offset of held[0] in the file */
-    int failed;            /* a write that failed where nobody asks for the result */
-    /* Of the file as it is, read ahead of who reads one page behind the other. */
+    int failed;            /* of a checkpoint that has still to be told of it */
+    /* Of the file as it is, read ahead of who reads one page behind the other; only of a file that
+     * nobody else may change. */
+    bool alone;
     unsigned char *ahead;
     int ahead_len;
     sqlite3_int64 ahead_at, read_end;
@@ -33,7 +35,6 @@ static sqlite3_file *real_of(sqlite3_file *file)
 
 static int flush(struct gather_file *file)
 {
-    if (file->failed) return file->failed;
     if (file->held_len == 0) return SQLITE_OK;
     sqlite3_file *real = real_of(&file->base);
     int result = real->pMethods->xWrite(real, file->held, file->held_len, file->held_at);
@@ -59,6 +60,7 @@ static void read_ahead(struct gather_file *file, sqlite3_int64 at)
 {
     sqlite3_file *real = real_of(&file->base);
     sqlite3_int64 size = 0;
+    file->ahead_len = 0;
     if (!file->ahead) file->ahead = (unsigned char *)malloc(GATHER_AHEAD_BYTES);
     if (!file->ahead || real->pMethods->xFileSize(real, &size) != SQLITE_OK || size <= at) return;
     int len = size - at < GATHER_AHEAD_BYTES ? (int)(size - at) : GATHER_AHEAD_BYTES;
@@ -77,8 +79,9 @@ static int gather_read(sqlite3_file *base, void *data, int len, sqlite3_int64 at
     struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
     int result = flush(file);
-    if (result) return result;
-    bool follows = at >= file->read_end && at - file->read_end <= FRAME_HEAD_LEN;
+    /* After a full disk SQLite may keep what the transaction did before, and this may be lost. */
+    if (result) return result == SQLITE_FULL ? SQLITE_IOERR_WRITE : result;
+    bool follows = file->alone && at >= file->read_end && at - file->read_end <= FRAME_HEAD_LEN;
     file->read_end = at + len;
     if (follows && !have_ahead(file, len, at)) read_ahead(file, at);
     if (!have_ahead(file, len, at)) return real->pMethods->xRead(real, data, len, at);
@@ -91,9 +94,8 @@ static int gather_write(sqlite3_file *base, const void *data, int len, sqlite3_i
     struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
     bool follows = file->held_len > 0 && at == file->held_at + file->held_len;
-    int result = file->failed;
+    int result = SQLITE_OK;
     file->ahead_len = 0;
-    if (result) return result;
     if (!follows || file->held_len + len > GATHER_BYTES_MAX) result = flush(file);
     if (result) return result;
     if (!file->held) file->held = (unsigned char *)malloc(GATHER_BYTES_MAX);
@@ -104,19 +106,30 @@ static int gather_write(sqlite3_file *base, const void *data, int len, sqlite3_i
     return SQLITE_OK;
 }
 
+/* What a checkpoint wrote and lost: it is told once, and writes the same again the next time. */
+static int take_failed(struct gather_file *file)
+{
+    int result = file->failed;
+    file->failed = SQLITE_OK;
+    return result;
+}
+
 static int gather_truncate(sqlite3_file *base, sqlite3_int64 size)
 {
     struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
     int result = flush(file);
+    if (!result) result = take_failed(file);
     file->ahead_len = 0;
     return result ? result : real->pMethods->xTruncate(real, size);
 }
 
 static int gather_sync(sqlite3_file *base, int flags)
 {
+    struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
-    int result = flush((struct gather_file *)(void *)base);
+    int result = flush(file);
+    if (!result) result = take_failed(file);
     return result ? result : real->pMethods->xSync(real, flags);
 }
 
@@ -127,16 +140,24 @@ static int gather_size(sqlite3_file *base, sqlite3_int64 *ret_size)
     return result ? result : real->pMethods->xFileSize(real, ret_size);
 }
 
+/* What was read before a lock was had may since have been changed by who had it. */
 static int gather_lock(sqlite3_file *base, int level)
 {
+    struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
-    return real->pMethods->xLock(real, level);
+    int result = real->pMethods->xLock(real, level);
+    file->ahead_len = 0;
+    return result;
 }
 
 static int gather_unlock(sqlite3_file *base, int level)
 {
+    struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
-    return real->pMethods->xUnlock(real, level);
+    int result = flush(file);
+    file->ahead_len = 0;
+    int unlocked = real->pMethods->xUnlock(real, level);
+    return result ? result : unlocked;
 }
 
 static int gather_check_lock(sqlite3_file *base, int *ret_held)
@@ -145,14 +166,15 @@ static int gather_check_lock(sqlite3_file *base, int *ret_held)
     return real->pMethods->xCheckReservedLock(real, ret_held);
 }
 
-/* SQLite says by it that a checkpoint has written its pages, and looks at no answer: a failure is
- * said by every call after it. */
+/* SQLite says by it that a checkpoint has written its pages, and looks at no answer: the cut or the
+ * sync that makes them count says it. Where there is none, the checkpoint has failed before. */
 static int gather_control(sqlite3_file *base, int op, void *arg)
 {
     struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
-    file->failed = flush(file);
-    return file->failed ? file->failed : real->pMethods->xFileControl(real, op, arg);
+    if (op == SQLITE_FCNTL_CKPT_START) file->failed = SQLITE_OK;
+    if (op == SQLITE_FCNTL_CKPT_DONE) file->failed = flush(file);
+    return real->pMethods->xFileControl(real, op, arg);
 }
 
 static int gather_sector(sqlite3_file *base)
@@ -193,7 +215,7 @@ static int gather_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, i
     if (!(flags & gathered)) return system_vfs->xOpen(system_vfs, name, base, flags, ret_flags);
     struct gather_file *file = (struct gather_file *)(void *)base;
     sqlite3_file *real = real_of(base);
-    *file = (struct gather_file){0};
+    *file = (struct gather_file){.alone = vfs == &gather_alone_vfs};
     memset(real, 0, (size_t)system_vfs->szOsFile);
     int result = system_vfs->xOpen(system_vfs, name, real, flags, ret_flags);
     /* SQLite closes what has methods, also after a failure. */

@@ -9,8 +9,9 @@
  *
  * A checkpoint reads the WAL and writes the database page by page. Who has a database to itself
  * (locking_mode=EXCLUSIVE) may have that gathered too, by sqlite_gather_alone: other connections
- * may be told of pages before SQLite syncs them, so it is not for them. Reads of one page behind
- * the other are read ahead in both.
+ * may be told of pages before SQLite syncs them, so it is not for them. Its reads of one page
+ * behind the other are read ahead, as nobody else changes what was read; what came before the lock
+ * is forgotten with it.
  *
  * Thread-safe: a file belongs to one connection. */
 #ifndef PROTO_HOST_SQLITE_GATHER_H

@@ -44,7 +44,7 @@ struct vfs_disk {
     char folder[VFS_PATH_LEN_MAX + 1];
     uint64_t random;
     struct file *files;
-    uint64_t count, fault_at, room;
+    uint64_t count, fault_at, read_fault_at, room;
     enum vfs_fault fault;
     bool lasting, faulted, lies, off;
 };
@@ -322,6 +322,12 @@ static int on_read(sqlite3_file *base, void *data, int len, sqlite3_int64 offset
 {
     const struct handle *handle = handle_of(base);
     if (dead(handle)) return SQLITE_IOERR_READ;
+    struct vfs_disk *disk = handle->file->disk;
+    if (disk->read_fault_at && --disk->read_fault_at == 0) {
+        disk->faulted = true;
+        memset(data, 0xa5, (size_t)len);
+        return SQLITE_IOERR_READ;
+    }
     const struct buf *now = &handle->file->now;
     size_t at = (size_t)offset, wanted = (size_t)len;
     size_t have = at >= now->len ? 0 : now->len - at < wanted ? now->len - at : wanted;
@@ -740,6 +746,11 @@ void vfs_disk_fault(struct vfs_disk *disk, enum vfs_fault fault, uint64_t at, bo
     disk->fault_at = disk->count + at;
     disk->lasting = lasting;
     disk->faulted = false;
+}
+
+void vfs_disk_fault_read(struct vfs_disk *disk, uint64_t at)
+{
+    disk->read_fault_at = at;
 }
 
 bool vfs_disk_faulted(const struct vfs_disk *disk)

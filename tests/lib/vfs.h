@@ -67,6 +67,8 @@ enum vfs_fault {
 /* The at-th thing that changes the disk from now on (write, cut, sync, removal; the first is 1)
  * goes wrong; lasting: and everything of its kind after it. Replaces what was set before. */
 void vfs_disk_fault(struct vfs_disk *disk, enum vfs_fault fault, uint64_t at, bool lasting);
+/* The at-th read from now on fails, and leaves rubbish where it was to read to. */
+void vfs_disk_fault_read(struct vfs_disk *disk, uint64_t at);
 /* Has it come to that? */
 bool vfs_disk_faulted(const struct vfs_disk *disk);
 /* Things done so far, since the disk was made or cleared. */

@@ -23,6 +23,7 @@
 #include "proto/host/log.h"
 #include "proto/host/options.h"
 #include "proto/host/sqlite.h"
+#include "proto/host/sqlite_gather.h"
 
 static char folder[64];
 
@@ -631,6 +632,60 @@ static void sqlite_of_one_connection_is_gathered_too(void **state)
     sqlite_close(db);
 }
 
+/* Two connections to one database: the log that one writes anew is what the other reads. */
+static void sqlite_that_others_write_is_not_read_ahead(void **state)
+{
+    (void)state;
+    const struct sqlite_options options = {.application_id = 4, .steps = steps, .step_count = 1};
+    sqlite3 *writer = NULL, *reader = NULL;
+    uint8_t written[32], read[32];
+    assert_int_equal(sqlite_open(path_of("g"), &options, &writer, NULL), 0);
+    assert_int_equal(sqlite_open(path_of("g"), &options, &reader, NULL), 0);
+    assert_int_equal(sqlite_exec(writer, some_rows, NULL), 0);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(sqlite_exec(writer, "UPDATE t SET b = randomblob(3000 + rowid % 3)", NULL),
+                         0);
+        hash_rows(writer, written);
+        hash_rows(reader, read);
+        assert_memory_equal(written, read, 32);
+        if (i % 3 == 1)
+            assert_int_equal(
+                sqlite3_wal_checkpoint_v2(writer, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL),
+                SQLITE_OK);
+    }
+    sqlite_close(reader);
+    sqlite_close(writer);
+}
+
+/* Opened while somebody else still had it: what was read before the lock does not count. */
+static void sqlite_forgets_what_it_read_before_its_lock(void **state)
+{
+    (void)state;
+    const struct sqlite_options options = {.application_id = 4,
+                                           .steps = steps,
+                                           .step_count = 1,
+                                           .exclusive = true,
+                                           .page_bytes = 1024};
+    sqlite3 *first = NULL, *second = NULL;
+    uint8_t before[32], after[32];
+    assert_int_equal(sqlite_open(path_of("e"), &options, &first, NULL), 0);
+    assert_int_equal(sqlite_exec(first, some_rows, NULL), 0);
+    assert_int_equal(sqlite3_wal_checkpoint_v2(first, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_open_v2(path_of("e"), &second, SQLITE_OPEN_READWRITE, sqlite_gather_alone()),
+        SQLITE_OK);
+    assert_int_equal(
+        sqlite_exec(first, "UPDATE t SET b = randomblob(700); CREATE TABLE more(x)", NULL), 0);
+    hash_rows(first, before);
+    sqlite_close(first);
+    assert_int_equal(sqlite_exec(second, "PRAGMA locking_mode=EXCLUSIVE", NULL), 0);
+    hash_rows(second, after);
+    assert_memory_equal(before, after, 32);
+    assert_int_equal(sqlite_exec(second, "INSERT INTO more VALUES(1)", NULL), 0);
+    sqlite_close(second);
+}
+
 static void sqlite_tells_at_the_commit_that_the_file_cannot_grow(void **state)
 {
     (void)state;
@@ -692,6 +747,8 @@ int main(void)
         TEST(sqlite_exclusive_admits_nobody_else),
         TEST(sqlite_gathered_writes_are_there_at_the_commit),
         TEST(sqlite_of_one_connection_is_gathered_too),
+        TEST(sqlite_that_others_write_is_not_read_ahead),
+        TEST(sqlite_forgets_what_it_read_before_its_lock),
         TEST(sqlite_tells_at_the_commit_that_the_file_cannot_grow),
         TEST(exit_codes_are_those_of_sysexits),
     };
