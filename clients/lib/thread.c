@@ -394,9 +394,20 @@ static const uint8_t *passed_message(const struct thread *thread, const struct m
     return only;
 }
 
+/* Is this unit said to have had what it still has, or never had? What it passed on itself it knows
+ * from its own transfers, and takes nobody's word for it. */
+static bool names_own(struct thread *thread, const struct thread_path *path, size_t count,
+                      const char *self)
+{
+    const struct thread_leg *own = leg_find(thread, self, path->message);
+    size_t at = 0;
+    while (at < count && strcmp(path->holders[at], self) != 0) at++;
+    return at < count && (!own || own->state != LIFECYCLE_TRANSFERRED);
+}
+
 /* The broker's word on how a transfer came about that led to this unit in the end, and how many had
  * it up to who sends it; NULL: it gave none. */
-static const struct thread_path *path_of(const struct thread *thread, const struct meant *meant,
+static const struct thread_path *path_of(struct thread *thread, const struct meant *meant,
                                          const Leadbus__Header *head, const char *self,
                                          size_t *ret_count)
 {
@@ -407,6 +418,7 @@ static const struct thread_path *path_of(const struct thread *thread, const stru
         if (message && memcmp(path->message, message, 16) != 0) continue;
         while (at < path->count && strcmp(path->holders[at], head->from) != 0) at++;
         if (at == path->count || !leg_find(thread, path->holders[0], path->message)) continue;
+        if (names_own(thread, path, at + 1, self)) continue;
         *ret_count = at + 1;
         const char *next = *ret_count < path->count ? path->holders[*ret_count] : self;
         if (strcmp(head->target, next) == 0) return path;
@@ -450,7 +462,7 @@ static bool inherit_leg(struct thread *thread, const struct plan *plan, const st
         const struct plan_kind *kind = plan_kind_find(plan, leg->kind);
         if (!kind || memcmp(leg->message, message, 16) != 0) continue;
         if (!any) any = leg;
-        if (strcmp(leg->unit, head->target) == 0 ||
+        if (strcmp(leg->unit, head->target) == 0 || strcmp(leg->unit, self) == 0 ||
             lifecycle_leg_done(kind, (enum lifecycle_state)leg->state))
             continue;
         origin = leg;

@@ -61,7 +61,7 @@ struct thread_act {
     uint16_t leg; /* THREAD_ACT_ALL: not on one alone */
 };
 /* An act that waits for somebody's decision: a request for a release, an objection, a return, or a
- * report that was asked for. Kept while it waits; of very many, the newest. */
+ * report that was asked for. Kept while it waits; of very many by one unit, the newest. */
 struct thread_question {
     uint8_t message[16], parent[16]; /* of the act */
     uint16_t leg;                    /* THREAD_ACT_ALL: not known here */

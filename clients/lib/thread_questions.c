@@ -18,6 +18,15 @@ static void question_drop(struct thread *thread, size_t at)
             (thread->question_count - at) * sizeof *thread->questions);
 }
 
+/* Room for one more: who asks very often loses what it asked first, and others lose nothing. */
+static void question_room(struct thread *thread, const char *from)
+{
+    size_t at = 0;
+    if (thread->question_count < THREAD_QUESTION_COUNT_MAX) return;
+    while (at < thread->question_count && strcmp(thread->questions[at].from, from) != 0) at++;
+    question_drop(thread, at < thread->question_count ? at : 0);
+}
+
 /* It waits as long as its leg is where it was left. */
 static bool question_waits(const struct thread *thread, const struct plan *plan,
                            const struct thread_question *question)
@@ -38,8 +47,8 @@ void thread_question_put(struct thread *thread, const struct plan *plan,
                          uint64_t time_ms)
 {
     struct thread_question *question = thread_question_find(thread, head->id.data);
-    if (!question && thread->question_count == THREAD_QUESTION_COUNT_MAX) question_drop(thread, 0);
     if (!question) {
+        question_room(thread, head->from);
         thread->questions = grown(thread->questions, &thread->question_cap, thread->question_count,
                                   sizeof *thread->questions);
         question = &thread->questions[thread->question_count++];
@@ -91,13 +100,12 @@ static bool settles(const struct thread *thread, const struct plan *plan,
                     const Leadbus__Header *head, const struct plan_kind *kind,
                     const struct thread_question *question)
 {
+    bool itself = head->parent.len == 16 && memcmp(head->parent.data, question->message, 16) == 0;
     bool answers =
-        head->parent.len == 16 && (memcmp(head->parent.data, question->message, 16) == 0 ||
-                                   memcmp(head->parent.data, question->parent, 16) == 0);
+        itself || (head->parent.len == 16 && memcmp(head->parent.data, question->parent, 16) == 0);
     bool known = question->leg < thread->leg_count;
     if (question->act == PLAN_ACT_ASK_RELEASE)
-        return (kind->act == PLAN_ACT_RELEASE &&
-                memcmp(head->parent.data, question->message, 16) == 0) ||
+        return (kind->act == PLAN_ACT_RELEASE && itself) ||
                (!known && kind->act == PLAN_ACT_TRANSFER &&
                 strcmp(head->from, question->from) == 0);
     if (question->act == PLAN_ACT_OBJECT)

@@ -219,6 +219,28 @@ static void the_broker_names_by_whom_it_came(void **state)
     }
 }
 
+/* A part that this unit has is its own until it passes it on itself: neither what the broker says
+ * nor what would fit takes it away. */
+static void nobody_passes_on_what_this_unit_has(void **state)
+{
+    const struct fake *fake = *state;
+    const uint8_t id[16] = {1};
+    static const char *const both[] = {police, civil}, *const alone[] = {civil};
+    char *by_us[] = {(char *)(uintptr_t)civil, (char *)(uintptr_t)health};
+    char *through_us[] = {(char *)(uintptr_t)police, (char *)(uintptr_t)civil,
+                          (char *)(uintptr_t)health};
+    for (int i = 0; i < 3; i++) {
+        struct thread thread;
+        thread_init(&thread, id);
+        fold_lead(&thread, fake, civil, 1, 0, i < 2 ? both : alone, i < 2 ? 2 : 1);
+        if (i < 2) thread_came_by(&thread, id, i == 0 ? by_us : through_us, i == 0 ? 2 : 3);
+        fold_transfer(&thread, fake, civil, 5, 1, health, women, 7);
+        assert_int_equal(thread_leg_of(&thread, civil, id)->state, LIFECYCLE_DELIVERED);
+        if (i < 2) leg_is(&thread, police, 1, LIFECYCLE_TRANSFERRED, true);
+        thread_fini(&thread);
+    }
+}
+
 /* What is on its way is no proof that there is such a leg, and what cannot be told is not guessed.
  */
 static void nothing_is_inherited_from_nothing(void **state)
@@ -352,6 +374,24 @@ static void what_is_overtaken_waits_no_more(void **state)
     thread_fini(&thread);
 }
 
+/* Other units' programs may send what ours do not: an answer to nothing answers nothing. */
+static void a_release_of_nothing_settles_nothing(void **state)
+{
+    const struct fake *fake = *state;
+    struct thread thread;
+    begin(&thread, fake, "education");
+    fold_act(&thread, fake, "education", "receipt.release-asked", "", civil, ASK, LEAD, 5);
+    Leadbus__Header head = LEADBUS__HEADER__INIT;
+    uint8_t ids[16] = {ANSWER};
+    head.id = fake_binary(ids, 16);
+    head.thread = fake_binary(thread.id, 16);
+    head.kind = (char *)(uintptr_t) "receipt.released";
+    head.from = (char *)(uintptr_t)civil;
+    thread_apply(&thread, plan_of(fake), "education", &head, 6, STEP_MS * 7);
+    assert_int_equal(own_decisions(&thread, fake, "education", NULL), 1);
+    thread_fini(&thread);
+}
+
 static void an_objection_waits_for_the_office(void **state)
 {
     const struct fake *fake = *state;
@@ -378,12 +418,13 @@ static void an_objection_waits_for_the_office(void **state)
     }
 }
 
-static void of_very_many_questions_the_newest_are_kept(void **state)
+static void of_very_many_questions_by_one_unit_its_newest_are_kept(void **state)
 {
     const struct fake *fake = *state;
     const uint8_t id[16] = {LEAD};
     struct thread thread;
     thread_init(&thread, id);
+    fold_act(&thread, fake, police, "receipt.objected", "", civil, 3, 2, 0);
     for (uint64_t i = 0; i < THREAD_QUESTION_COUNT_MAX + 10; i++) {
         Leadbus__Header head = LEADBUS__HEADER__INIT;
         uint8_t ids[16] = {ASK};
@@ -397,7 +438,8 @@ static void of_very_many_questions_the_newest_are_kept(void **state)
     }
     kept(&thread);
     assert_int_equal(thread.question_count, THREAD_QUESTION_COUNT_MAX);
-    assert_int_equal(thread.questions[0].index, 10);
+    assert_string_equal(thread.questions[0].from, civil);
+    assert_int_equal(thread.questions[1].index, 11);
     thread_fini(&thread);
 }
 
@@ -472,13 +514,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_two_who_could_have_passed_it_on_neither_is_said_to,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(the_broker_names_by_whom_it_came, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_passes_on_what_this_unit_has, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_inherited_from_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_release_waits_for_the_sender_and_then_for_the_office,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_overtaken_waits_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_release_of_nothing_settles_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_objection_waits_for_the_office, setup, teardown),
-        cmocka_unit_test_setup_teardown(of_very_many_questions_the_newest_are_kept, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(of_very_many_questions_by_one_unit_its_newest_are_kept,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(own_legs_are_kept_when_there_are_too_many, setup, teardown),
         cmocka_unit_test_setup_teardown(a_start_mends_what_was_folded_before, setup, teardown),
     };
