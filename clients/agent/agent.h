@@ -45,6 +45,7 @@ struct agent {
     unsigned changes;              /* leadbus_change bits since the loop last looked */
     uint64_t alarm_ms, trouble_ms; /* what of the library's troubles is in the log already */
     uint64_t sweep_ms;             /* UTC: when files of victims are looked for that are to go */
+    uint64_t sweep_look_ms;        /* monotonic: when to look again whether it is that late */
     uint64_t lonely_look_ms;       /* monotonic: when to look again for a connection */
     bool lonely;                   /* there was none the last time */
 };

@@ -98,10 +98,11 @@ int casefile_grant_keepers(struct agent *agent, struct casefile *file,
  *
  * What a unit was told of a file is deleted here once the day that its end names (delete_on) is
  * over: contents and files of the thread; headers, proofs and a line in the log stay. Looked for at
- * the start and when a day begins, so that what comes later than its day goes by the next. A
- * deletion that fails is logged, and tried again the next day. */
+ * the start and when a day begins, so that what comes later than its day goes by the next. A day is
+ * over when this machine and the bus both say so, as neither clock alone may delete what nobody can
+ * bring back: an agent without a connection waits for one. A deletion that fails is logged, and
+ * tried again the next day. */
 void casefile_sweep(struct agent *agent);
-uint64_t casefile_sweep_ms(const struct agent *agent); /* UTC: when the next is due */
 
 /* ---- acts ---------------------------------------------------------------------------------------
  */

@@ -9,6 +9,7 @@
 #include "proto/plan/day.h"
 
 #define DAY_MS 86400000ull
+enum { LOOK_MS = 1000 };
 
 struct threads {
     const struct agent *agent;
@@ -70,21 +71,34 @@ static void sweep_thread(struct agent *agent, const uint8_t id[16], uint64_t now
         log_info("file_deleted", log_text("thread", text));
 }
 
+/* Not where both clocks were put back behind the day on which it was done. */
+static bool sweep_waits(const struct agent *agent, uint64_t now_ms)
+{
+    return now_ms < agent->sweep_ms && agent->sweep_ms - now_ms <= DAY_MS;
+}
+
+/* The earlier one of this machine's time and the bus's, as it said it last; 0: it has not yet. */
+static uint64_t time_of_both(const struct agent *agent)
+{
+    uint64_t now_ms = agent_now_ms();
+    struct leadbus_stats stats = {.size = sizeof stats};
+    leadbus_stats(agent->lb, &stats);
+    return stats.bus_ms < now_ms ? stats.bus_ms : now_ms;
+}
+
 void casefile_sweep(struct agent *agent)
 {
     struct threads threads = {.agent = agent};
     struct leadbus_error trouble = {0};
     struct error error = {0};
-    uint64_t now_ms = agent_now_ms();
-    if (now_ms < agent->sweep_ms) return;
+    uint64_t steady_ms = agent_monotonic_ms();
+    if (sweep_waits(agent, agent_now_ms()) || steady_ms < agent->sweep_look_ms) return;
+    agent->sweep_look_ms = steady_ms + LOOK_MS;
+    uint64_t now_ms = time_of_both(agent);
+    if (now_ms == 0 || sweep_waits(agent, now_ms)) return;
     agent->sweep_ms = day_start_ms(day_number(now_ms) + 1);
     if (leadbus_thread_each(agent->lb, INT64_MAX, gather, &threads, &trouble))
         log_failure(LOG_LEVEL_ERROR, "file_not_deleted", agent_error(&trouble, &error), &error);
     for (size_t i = 0; i < threads.count; i++) sweep_thread(agent, threads.ids[i], now_ms);
     free(threads.ids);
-}
-
-uint64_t casefile_sweep_ms(const struct agent *agent)
-{
-    return agent->sweep_ms;
 }

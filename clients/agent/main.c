@@ -339,9 +339,6 @@ static int least_timeout(struct agent *agent)
         duty_ms = duty_ms > now_ms ? duty_ms - now_ms : 0;
         if (duty_ms < (uint64_t)least_ms) least_ms = (int)duty_ms;
     }
-    uint64_t sweep_ms = casefile_sweep_ms(agent), utc_ms = agent_now_ms();
-    sweep_ms = sweep_ms > utc_ms ? sweep_ms - utc_ms : 0;
-    if (sweep_ms < (uint64_t)least_ms) least_ms = (int)sweep_ms;
     return agent->lonely && look_ms < (uint64_t)least_ms ? (int)look_ms : least_ms;
 }
 

@@ -361,6 +361,7 @@ void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats)
     stats.connected_ms = own->connected_ms;
     stats.heard_ms = own->heard_ms;
     stats.clock_offset_ms = own->clock_offset_ms;
+    stats.bus_ms = own->bus_ms;
     stats.provisional = own->provisional;
     stats.queued = own->out_state[BOX_OUT_QUEUED];
     stats.sent = own->out_state[BOX_OUT_SENT];

@@ -250,6 +250,7 @@ struct engine_stats {
     uint64_t out_state[5], in_type[5];
     uint64_t connected_ms, heard_ms;
     int64_t clock_offset_ms;
+    uint64_t bus_ms;
     bool provisional;
     struct error last, alarm;
     uint64_t last_ms, alarm_ms;

@@ -205,6 +205,7 @@ int engine_welcome(struct engine *engine, struct moment *moment, const Leadbus__
     engine->stats.connected_ms = moment->now_ms;
     engine->stats.provisional = welcome->provisional;
     engine->stats.clock_offset_ms = (int64_t)(welcome->time_ms - moment->now_ms);
+    engine->stats.bus_ms = welcome->time_ms;
     engine->pinged_ms = engine->proof_ms = moment->now_ms;
     heard_of(engine, moment, welcome->bundle, welcome->keys_index);
     engine_tell(engine, ENGINE_CHANGED_CONNECTION, NULL);
@@ -239,6 +240,7 @@ static void give_up(struct engine *engine, const struct moment *moment, const ch
 void engine_pong(struct engine *engine, const struct moment *moment, const Leadbus__Pong *pong)
 {
     engine->stats.clock_offset_ms = (int64_t)(pong->time_ms - moment->now_ms);
+    engine->stats.bus_ms = pong->time_ms;
     if (engine->link == ENGINE_GREETED) heard_of(engine, moment, pong->bundle, pong->keys_index);
 }
 

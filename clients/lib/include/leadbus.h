@@ -894,6 +894,7 @@ struct leadbus_stats {
     uint64_t rewraps;  /* owed to recipients who had no key, or lost it, until they have one */
     uint64_t roomless; /* of `downloads`: those that wait for room */
     uint64_t owed, overdue; /* what this unit has yet to do, and of that what has passed its term */
+    uint64_t bus_ms;        /* the bus's time, as it said it last; 0: not since this was opened */
 };
 /* Fills up to ret_stats->size bytes. */
 LEADBUS_API void leadbus_stats(leadbus *lb, struct leadbus_stats *ret_stats);
