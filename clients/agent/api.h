@@ -101,7 +101,9 @@ int api_path_id(const struct http_request *request, uint8_t ret_id[16],
 /* A member of the request's object, by type; absent is not an error. E_BAD_VALUE names it. */
 int api_string(const json_t *object, const char *key, const char **ret_text,
                struct error *ret_error) MUST_USE;
-/* The member "officer": what the header takes. */
+/* Who acts, as the header takes it. E_BAD_VALUE, field "officer". */
+int api_officer_check(const char *text, struct error *ret_error) MUST_USE;
+/* The member "officer": the same. */
 int api_officer(const json_t *object, const char **ret_text, struct error *ret_error) MUST_USE;
 int api_time(const json_t *object, const char *key, uint64_t *ret_ms,
              struct error *ret_error) MUST_USE;

@@ -32,11 +32,8 @@ int api_string(const json_t *object, const char *key, const char **ret_text,
     return 0;
 }
 
-int api_officer(const json_t *object, const char **ret_text, struct error *ret_error)
+int api_officer_check(const char *text, struct error *ret_error)
 {
-    const char *text = NULL;
-    int status = api_string(object, "officer", &text, ret_error);
-    if (status || !text) return status;
     size_t len = strlen(text);
     for (size_t i = 0; i < len && len <= LIMIT_OFFICER_LEN_MAX; i++)
         if (text[i] <= ' ' || text[i] > '~') len = SIZE_MAX - 1;
@@ -46,8 +43,16 @@ int api_officer(const json_t *object, const char **ret_text, struct error *ret_e
             "经办人代码：至多 %d 个英文字母、数字或符号，无空格，如 dzg-4",
             "an officer code: at most %d letters, digits or signs, no blanks, as in dzg-4",
             LIMIT_OFFICER_LEN_MAX);
-    *ret_text = text;
     return 0;
+}
+
+int api_officer(const json_t *object, const char **ret_text, struct error *ret_error)
+{
+    const char *text = NULL;
+    int status = api_string(object, "officer", &text, ret_error);
+    if (!status && text) status = api_officer_check(text, ret_error);
+    if (!status && text) *ret_text = text;
+    return status;
 }
 
 int api_time(const json_t *object, const char *key, uint64_t *ret_ms, struct error *ret_error)

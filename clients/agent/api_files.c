@@ -229,6 +229,7 @@ int api_file(struct agent *agent, struct http_request *request, struct http_repl
     const char *purpose = http_query(request, "purpose");
     int status = casefile_load(agent, request->id, &file, ret_error);
     if (!status) status = casefile_want(officer, "officer", ret_error);
+    if (!status) status = api_officer_check(officer, ret_error);
     if (!status) status = casefile_want(purpose, "purpose", ret_error);
     if (!status) status = casefile_check_purpose(purpose, ret_error);
     if (!status) status = note_look(&file, officer, purpose, ret_error);

@@ -94,6 +94,17 @@ void thread_question_of_step(struct thread *thread, const struct plan *plan,
     thread_question_put(thread, plan, head, act, leg, index, time_ms);
 }
 
+/* Of a part that is not known here, as the office hears of a request alone: it is over, and nobody
+ * can answer any more. */
+static bool ends_unknown(const Leadbus__Header *head, const struct plan_kind *kind,
+                         const struct thread_question *question, bool answers)
+{
+    if (kind->act == PLAN_ACT_WITHDRAW) return answers;
+    if (strcmp(head->from, question->from) != 0) return false;
+    return kind->act == PLAN_ACT_TRANSFER ||
+           (answers && (kind->act == PLAN_ACT_CLOSE || kind->act == PLAN_ACT_RETURN));
+}
+
 /* Does the message, which was not folded before, settle the question? Who got something back
  * settles it by whatever it sends next on the thread about the matter. */
 static bool settles(const struct thread *thread, const struct plan *plan,
@@ -106,8 +117,7 @@ static bool settles(const struct thread *thread, const struct plan *plan,
     bool known = question->leg < thread->leg_count;
     if (question->act == PLAN_ACT_ASK_RELEASE)
         return (kind->act == PLAN_ACT_RELEASE && itself) ||
-               (!known && kind->act == PLAN_ACT_TRANSFER &&
-                strcmp(head->from, question->from) == 0);
+               (!known && ends_unknown(head, kind, question, answers));
     if (question->act == PLAN_ACT_OBJECT)
         return !known && answers && (kind->act == PLAN_ACT_UPHOLD || kind->act == PLAN_ACT_REOPEN);
     if (question->act != PLAN_ACT_RETURN || !known) return false;

@@ -358,6 +358,12 @@ static void visits_fall_due_and_who_looks_leaves_a_record(void **state)
 
     snprintf(arguments, sizeof arguments, "show %s", id);
     refused(arguments, "purpose");
+    /* Who cannot be written down does not look. */
+    static const char *const nobody[] = {"\xff", "王", "0123456789012345678901234567890123456789"};
+    for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
+        snprintf(arguments, sizeof arguments, "show %s --purpose aid --officer %s", id, nobody[i]);
+        refused(arguments, "officer");
+    }
     snprintf(arguments, sizeof arguments, "show %s --purpose luck", id);
     refused(arguments, "one of: follow-up");
     snprintf(arguments, sizeof arguments, "show %s --purpose aid", id);

@@ -374,6 +374,36 @@ static void what_is_overtaken_waits_no_more(void **state)
     thread_fini(&thread);
 }
 
+/* The office hears of a request, and of what comes of it, without the lead: what is over by other
+ * ways is not its to decide any more. */
+static void what_nobody_can_answer_any_more_is_not_owed(void **state)
+{
+    const struct fake *fake = *state;
+    static const char office[] = "joint-conference-office";
+    static const struct {
+        const char *kind, *topic, *from;
+        uint8_t parent;
+        bool over;
+    } rows[] = {{"receipt.closed", "unfounded", civil, LEAD, true},
+                {"receipt.returned", "insufficient", civil, LEAD, true},
+                {"notice.withdrawal", "", "education", LEAD, true},
+                {"receipt.transferred", "agreed", civil, LEAD, true},
+                {"receipt.closed", "unfounded", civil, 9, false}, /* another part of the same */
+                {"receipt.closed", "unfounded", police, LEAD, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const uint8_t id[16] = {LEAD};
+        struct thread thread;
+        thread_init(&thread, id);
+        fold_act(&thread, fake, office, "receipt.release-asked", "", civil, ASK, LEAD, 5);
+        assert_true(thread_unanswered(&thread, 5, "education", 9999));
+        assert_int_equal(own_decisions(&thread, fake, office, NULL), 1);
+        fold_act(&thread, fake, office, rows[i].kind, rows[i].topic, rows[i].from, 13,
+                 rows[i].parent, 8);
+        if (own_decisions(&thread, fake, office, NULL) != !rows[i].over) fail_msg("%zu", i);
+        thread_fini(&thread);
+    }
+}
+
 /* Other units' programs may send what ours do not: an answer to nothing answers nothing. */
 static void a_release_of_nothing_settles_nothing(void **state)
 {
@@ -519,6 +549,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_release_waits_for_the_sender_and_then_for_the_office,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_overtaken_waits_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_can_answer_any_more_is_not_owed, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_release_of_nothing_settles_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_objection_waits_for_the_office, setup, teardown),
         cmocka_unit_test_setup_teardown(of_very_many_questions_by_one_unit_its_newest_are_kept,
