@@ -1,7 +1,9 @@
 #include "broker/shell/journal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "broker/shell/clock.h"
 #include "broker/shell/disk.h"
@@ -365,14 +367,31 @@ static int install_bundle(struct opening *opening)
 
 /* A journal begins once, and somebody says so: a folder that is empty because its disk is not there
  * must not become a second bus of the same name. */
+static int no_journal(const struct opening *opening, const char *path)
+{
+    return error_say(opening->error, E_NOT_FOUND, path,
+                     "没有日志：首次启动请加 --begin；若应有日志，请检查磁盘是否已挂载",
+                     "no journal: the first start is leadbusd --begin; if there should be one, "
+                     "look whether its disk is mounted");
+}
+
+/* Before anything is made: SQLite would leave a -wal there, and take it for that of the journal
+ * that is put back. */
+static int check_there(const struct opening *opening, const char *path)
+{
+    struct stat state;
+    if (opening->settings->begin) return 0;
+    if (stat(path, &state) != 0) {
+        if (errno == ENOENT) return no_journal(opening, path);
+        return file_said(opening->error, E_IO, path, NULL, errno);
+    }
+    return S_ISREG(state.st_mode) && state.st_size == 0 ? no_journal(opening, path) : 0;
+}
+
 static int check_begin(const struct opening *opening, uint64_t size, const char *path)
 {
     bool begin = opening->settings->begin;
-    if (size == 0 && !begin)
-        return error_say(opening->error, E_NOT_FOUND, path,
-                         "没有日志：首次启动请加 --begin；若应有日志，请检查磁盘是否已挂载",
-                         "no journal: the first start is leadbusd --begin; if there should be one, "
-                         "look whether its disk is mounted");
+    if (size == 0 && !begin) return no_journal(opening, path);
     if (size > 0 && begin)
         return error_say(opening->error, E_USAGE, path, "日志已存在：请去掉 --begin 再启动",
                          "the journal exists: start without --begin");
@@ -399,7 +418,8 @@ static int own_records(struct opening *opening)
 
 static int open_files(struct opening *opening, const char *path)
 {
-    int code = file_make_folders(opening->settings->state, opening->error);
+    int code = check_there(opening, path);
+    if (!code) code = file_make_folders(opening->settings->state, opening->error);
     if (!code)
         code = file_read(opening->settings->root, LIMIT_NOTE_BYTES_MAX, &opening->root_note,
                          opening->error);
@@ -470,9 +490,9 @@ int journal_open(const struct settings *settings, const struct keyring *keyring,
         ret_journal->checkpoint = opening.group->checkpoint;
         opening.group->checkpoint = (struct buf){0};
     } else {
+        store_close(opening.reader); /* as journal_fini */
         writer_free(opening.writer);
         store_close(opening.store);
-        store_close(opening.reader);
         core_free(opening.core);
     }
     group_free(opening.group);

@@ -284,8 +284,8 @@ int store_open(const char *path, struct store **ret_store, struct error *ret_err
         r = failed(store, result, path, ret_error);
     else
         (void)sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
-    if (r == 0) r = open_writer(store, path, ret_error);
-    if (r == 0) r = prepare_all(store, ret_error);
+    if (r == 0) r = error_in(ret_error, open_writer(store, path, ret_error), path);
+    if (r == 0) r = error_in(ret_error, prepare_all(store, ret_error), path);
     return finish_open(store, r, ret_store);
 }
 

@@ -35,8 +35,15 @@ static int listen_local(struct http *http, const struct http_options *options, i
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return system_error(ret_error, "http.socket", "socket");
     struct stat there;
-    if (lstat(options->socket_path, &there) == 0 && S_ISSOCK(there.st_mode))
-        (void)unlink(options->socket_path);
+    bool taken = lstat(options->socket_path, &there) == 0;
+    if (taken && !S_ISSOCK(there.st_mode)) {
+        close(fd);
+        return error_say(ret_error, E_IO, options->socket_path,
+                         "http.socket 处已有别的文件或文件夹：请移走，或改用其他路径",
+                         "at http.socket there is something that is no socket: move it away, or "
+                         "choose another path");
+    }
+    if (taken) (void)unlink(options->socket_path);
     /* Nobody may connect before the mode is right. */
     mode_t mask = umask(0177);
     int status = bind(fd, (const struct sockaddr *)&address, sizeof address);

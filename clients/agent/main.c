@@ -188,6 +188,16 @@ static int read_bundle(const char *path, struct buf *bundle, struct error *ret_e
         "ask the authority for it");
 }
 
+/* An empty one would be said to be missing by the library, which does not know its name. */
+static int read_root(const char *path, struct buf *root, struct error *ret_error)
+{
+    int status = file_read(path, LIMIT_NOTE_BYTES_MAX, root, ret_error);
+    if (status || root->len) return status;
+    return error_say(ret_error, E_NOTE_INVALID, path,
+                     "空文件：trust.root 应为已签名的信任根，请向授权机构索取",
+                     "empty: trust.root should be the signed root; ask the authority for it");
+}
+
 static int read_material(const struct config *config, struct material *material,
                          struct error *ret_error)
 {
@@ -196,8 +206,7 @@ static int read_material(const struct config *config, struct material *material,
     int status = keyring_passphrase_read(*passphrase ? passphrase : NULL, "leadbus-passphrase",
                                          NULL, &material->passphrase, ret_error);
     if (!status)
-        status = file_read(config_text(config, "trust", "root"), LIMIT_NOTE_BYTES_MAX,
-                           &material->root, ret_error);
+        status = read_root(config_text(config, "trust", "root"), &material->root, ret_error);
     if (!status && *bundle) status = read_bundle(bundle, &material->bundle, ret_error);
     if (!status)
         status = read_token(config_text(config, "http", "token_file"), &material->token, ret_error);

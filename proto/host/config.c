@@ -405,12 +405,13 @@ static int load_drop_ins(struct config *config, const char *path, struct error *
     return rc;
 }
 
-static int check_whole(const struct config *config, struct error *ret_error)
+/* path: of the file, NULL without one. */
+static int check_whole(const struct config *config, const char *path, struct error *ret_error)
 {
     for (size_t i = 0; i < config->count; i++) {
         const struct config_key *key = &config->keys[i];
         if (key->required && !config->values[i].origin)
-            return error_say(ret_error, E_BAD_CONFIG, key->key, "缺少 [%s] %s",
+            return error_say(ret_error, E_BAD_CONFIG, path ? path : key->key, "缺少 [%s] %s",
                              "[%s] %s is missing", key->section, key->key);
         if (key->type == CONFIG_LIST && config->values[i].origin &&
             config->values[i].item_count < key->min)
@@ -441,7 +442,7 @@ int config_load(const struct config_key *keys, size_t count, const char *path,
             error_say(ret_error, E_BAD_CONFIG, path, "没有这个配置文件；--describe-config 打印样例",
                       "no such file; --describe-config prints an example");
     if (path && rc == 0) rc = load_drop_ins(config, path, ret_error);
-    if (rc == 0) rc = check_whole(config, ret_error);
+    if (rc == 0) rc = check_whole(config, path, ret_error);
     if (rc < 0) {
         config_free(config);
         return rc;
