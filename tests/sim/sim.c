@@ -11,6 +11,7 @@
 #include "proto/base/check.h"
 #include "proto/host/i18n.h"
 #include "proto/host/options.h"
+#include "tests/sim/memo.h"
 #include "tests/sim/town.h"
 
 enum { DEFAULT_MINUTES = 10, SECONDS_MAX = 1000000 };
@@ -209,6 +210,7 @@ int main(int argc, char **argv)
     program.terminal = isatty(STDERR_FILENO) && !program.loud;
     CHECK(signal(SIGABRT, on_abort) != SIG_ERR);
     bool all = true;
+    memo_warm();
     for (uint64_t i = 0; i < program.seeds; i++) all = run_apart(&program, program.seed + i) && all;
     return all ? 0 : 1;
 }
