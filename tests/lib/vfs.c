@@ -33,6 +33,7 @@ struct file {
     struct vfs_disk *disk;
     char path[VFS_PATH_LEN_MAX + 1];
     bool there, there_durably;
+    bool lost_one; /* while a power cut is settled: a write was not kept */
     struct buf now, durable;
     struct change *first, *last;
     struct handle *handles;
@@ -47,6 +48,7 @@ struct vfs_disk {
     uint64_t count, fault_at, read_fault_at, room;
     enum vfs_fault fault;
     bool lasting, faulted, lies, off;
+    struct vfs_settled settled;
 };
 
 struct handle {
@@ -252,6 +254,7 @@ static bool due(struct vfs_disk *disk)
 
 static void had(struct vfs_disk *disk)
 {
+    if (!disk->faulted && the.hooks.met) the.hooks.met(the.hooks.ctx, disk, disk->fault);
     disk->faulted = true;
     if (!disk->lasting && disk->fault != VFS_FAIL_DEAD) disk->fault = VFS_NO_FAULT;
 }
@@ -775,30 +778,43 @@ void vfs_disk_lie(struct vfs_disk *disk, bool lies)
 
 /* Of what was in doubt each sector is there or not, whatever came first: by one of three tempers of
  * the disk, so that all and nothing happen often enough. */
-static void settle_changes(struct file *file, uint64_t *random)
+static void settle_change(struct file *file, const struct change *change, unsigned keep_of_8)
 {
-    unsigned keep_of_8 = (unsigned[]){0, 4, 8, 7}[draw(random) % 4];
+    struct vfs_disk *disk = file->disk;
+    bool kept = false, dropped = false;
+    for (size_t at = 0; at < change->len;) {
+        size_t len = VFS_SECTOR_BYTES - (size_t)((change->offset + at) % VFS_SECTOR_BYTES);
+        if (len > change->len - at) len = change->len - at;
+        bool keep = draw(&disk->random) % 8 < keep_of_8;
+        if (keep) put(&file->durable, change->offset + at, change->data + at, len);
+        kept = kept || keep;
+        dropped = dropped || !keep;
+        at += len;
+    }
+    disk->settled.torn = disk->settled.torn || (kept && dropped);
+    disk->settled.reordered = disk->settled.reordered || (kept && file->lost_one);
+    if (dropped && !kept) disk->settled.lost = file->lost_one = true;
+}
+
+static void settle_changes(struct file *file)
+{
+    unsigned keep_of_8 = (unsigned[]){0, 4, 8, 7}[draw(&file->disk->random) % 4];
+    file->lost_one = false;
     for (const struct change *change = file->first; change; change = change->next) {
-        if (change->cut) {
-            if (draw(random) % 8 < keep_of_8) resize(&file->durable, change->offset);
-            continue;
-        }
-        for (size_t at = 0; at < change->len;) {
-            size_t len = VFS_SECTOR_BYTES - (size_t)((change->offset + at) % VFS_SECTOR_BYTES);
-            if (len > change->len - at) len = change->len - at;
-            if (draw(random) % 8 < keep_of_8)
-                put(&file->durable, change->offset + at, change->data + at, len);
-            at += len;
-        }
+        if (!change->cut)
+            settle_change(file, change, keep_of_8);
+        else if (draw(&file->disk->random) % 8 < keep_of_8)
+            resize(&file->durable, change->offset);
     }
     changes_drop(file);
 }
 
 void vfs_disk_power_cut(struct vfs_disk *disk)
 {
+    disk->settled = (struct vfs_settled){0};
     for (struct file *file = disk->files; file; file = file->next) {
         kill_where(file, true, 0);
-        settle_changes(file, &disk->random);
+        settle_changes(file);
         if (file->there != file->there_durably && draw(&disk->random) % 2)
             file->there_durably = file->there;
         file->there = file->there_durably;
@@ -808,6 +824,11 @@ void vfs_disk_power_cut(struct vfs_disk *disk)
     }
     disk->off = false;
     disk->fault = VFS_NO_FAULT;
+}
+
+struct vfs_settled vfs_disk_settled(const struct vfs_disk *disk)
+{
+    return disk->settled;
 }
 
 bool vfs_disk_in_doubt(const struct vfs_disk *disk)

@@ -31,11 +31,23 @@
 
 enum { VFS_SECTOR_BYTES = 512, VFS_PATH_LEN_MAX = 511 };
 
+struct vfs_disk;
+enum vfs_fault {
+    VFS_NO_FAULT,
+    VFS_FAIL_IO,   /* the thing is not done; of a write some sectors may be. What a failed sync was
+                      to make durable stays in doubt, whatever later syncs say, until it is written
+                      anew */
+    VFS_FAIL_FULL, /* no room: the next write from there on */
+    VFS_FAIL_DEAD, /* the machine is gone: neither this nor anything after it happens */
+};
+
 /* All may be NULL. `sync` is called before a sync takes effect, `sleep` where SQLite waits for a
- * lock; `now_ms` is what SQLite takes for the time (0 without it). */
+ * lock; `met` when it comes to a fault, the first time; `now_ms` is what SQLite takes for the time
+ * (0 without it). */
 struct vfs_hooks {
     void (*sync)(void *ctx, const char *path);
     void (*sleep)(void *ctx, uint64_t us);
+    void (*met)(void *ctx, const struct vfs_disk *disk, enum vfs_fault fault);
     uint64_t (*now_ms)(void *ctx);
     void *ctx;
 };
@@ -47,8 +59,6 @@ void vfs_process(uint64_t process);
 /* As after kill -9: what it wrote is there, its handles and locks are not. */
 void vfs_kill(uint64_t process);
 
-struct vfs_disk;
-
 /* Every file whose path begins with the folder and a slash. */
 struct vfs_disk *vfs_disk_new(const char *folder, uint64_t seed);
 /* Its handles must be closed, or never be used again. NULL accepted. */
@@ -56,14 +66,6 @@ void vfs_disk_free(struct vfs_disk *disk);
 /* Empty again, and without faults: a new disk. Handles are dead. */
 void vfs_disk_clear(struct vfs_disk *disk);
 
-enum vfs_fault {
-    VFS_NO_FAULT,
-    VFS_FAIL_IO,   /* the thing is not done; of a write some sectors may be. What a failed sync was
-                      to make durable stays in doubt, whatever later syncs say, until it is written
-                      anew */
-    VFS_FAIL_FULL, /* no room: the next write from there on */
-    VFS_FAIL_DEAD, /* the machine is gone: neither this nor anything after it happens */
-};
 /* The at-th thing that changes the disk from now on (write, cut, sync, removal; the first is 1)
  * goes wrong; lasting: and everything of its kind after it. Replaces what was set before. */
 void vfs_disk_fault(struct vfs_disk *disk, enum vfs_fault fault, uint64_t at, bool lasting);
@@ -80,6 +82,13 @@ void vfs_disk_lie(struct vfs_disk *disk, bool lies);
 
 /* The power goes and comes back: what was synced is there, of the rest any part. */
 void vfs_disk_power_cut(struct vfs_disk *disk);
+/* What the last power cut did to writes that were not synced. */
+struct vfs_settled {
+    bool lost;      /* one is not there at all */
+    bool torn;      /* one is there in part */
+    bool reordered; /* one is there, in part or whole, and one before it in that file is not */
+};
+struct vfs_settled vfs_disk_settled(const struct vfs_disk *disk);
 /* Is something on it not synced? */
 bool vfs_disk_in_doubt(const struct vfs_disk *disk);
 

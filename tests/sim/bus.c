@@ -126,21 +126,30 @@ static void gone(struct town *town, bool silent)
     bus->start_ms = fiber_now_ms() + RESTART_MS;
 }
 
+static void power_cut(struct town *town)
+{
+    vfs_disk_power_cut(town->bus.disk);
+    const struct vfs_settled settled = vfs_disk_settled(town->bus.disk);
+    cover_settled(town->cover, COVER_BUS, &settled);
+}
+
 void bus_kill(struct town *town, bool power)
 {
     struct bus *bus = &town->bus;
     if (!bus->process) return;
     history_note(town->history, "bus %s", power ? "lost its power" : "was killed");
+    cover_met(town->cover, power ? COVER_BUS_POWER : COVER_BUS_KILLED, COVER_BUS);
     gone(town, power);
     town->counts.crashes++;
     if (!power) return;
     town->counts.power_cuts++;
-    vfs_disk_power_cut(bus->disk);
+    power_cut(town);
 }
 
 void bus_stop(struct town *town)
 {
     town->bus.stop = true;
+    town->bus.restart = false; /* one that was told to start again may have been killed instead */
     fiber_wake(&town->bus.stop);
 }
 
@@ -157,7 +166,7 @@ static void ended(struct town *town, int code)
     if (start_code == E_NOT_FOUND) bus->began = false;
     if (start_code == E_USAGE) bus->began = true;
     bool disk = start_code == E_IO || start_code == E_DISK_FULL || (start_code == 0 && code != 0);
-    if (disk) vfs_disk_power_cut(bus->disk); /* its operator changes what is broken */
+    if (disk) power_cut(town); /* its operator changes what is broken */
     if (disk) vfs_disk_room(bus->disk, 0);
     if (start_code && !disk && start_code != E_NOT_FOUND && start_code != E_USAGE)
         history_fail(town->history, "start", "the broker does not start: %s %s %s",
@@ -200,6 +209,7 @@ void bus_start_second(struct town *town)
     second->process = process_new(&bus->machine, second->number, run_second, second);
     bus->second = second;
     history_note(town->history, "a second broker is started");
+    cover_met(town->cover, COVER_SECOND, COVER_BUS);
 }
 
 static void second_gone(struct bus *bus)

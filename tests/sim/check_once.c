@@ -19,23 +19,46 @@ static bool addressed(const struct envelope *envelope, const char *unit)
     return envelope_recipient_find(envelope, unit) >= 0;
 }
 
+/* A transfer brings its unit the original, which was sent to others. */
+static bool passed_on(const struct facts *facts, const struct envelope *original, const char *unit)
+{
+    const struct plan *plan = facts->town->district->plan;
+    for (size_t i = 0; i < facts->count; i++) {
+        if (!facts->records[i].envelope) continue;
+        const Leadbus__Header *head = facts->records[i].envelope->head;
+        const struct plan_kind *kind = plan_kind_find(plan, head->kind);
+        if (kind && kind->act == PLAN_ACT_TRANSFER && strcmp(head->target, unit) == 0 &&
+            memcmp(head->thread.data, original->head->thread.data, 16) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void see_order(struct inbox *inbox, const struct box_in *row)
+{
+    struct history *history = inbox->facts->town->history;
+    const char *key = inbox->unit->key;
+    if (row->position != inbox->position[row->lane] + 1)
+        history_fail(history, "once", "%s, lane %u: %llu comes after %llu", key, row->lane,
+                     (unsigned long long)row->position,
+                     (unsigned long long)inbox->position[row->lane]);
+    if (row->index < inbox->index[row->lane])
+        history_fail(history, "once", "%s, lane %u: record %llu comes after %llu", key, row->lane,
+                     (unsigned long long)row->index, (unsigned long long)inbox->index[row->lane]);
+    inbox->position[row->lane] = row->position;
+    inbox->index[row->lane] = row->index;
+}
+
 static int see(void *ctx, const struct box_in *row)
 {
     struct inbox *inbox = ctx;
     struct history *history = inbox->facts->town->history;
     const char *key = inbox->unit->key;
-    /* What is fetched once more comes behind what was there. */
-    bool whole = inbox->unit->generation == 0;
     if (row->lane >= ENVELOPE_LANE_COUNT) return 0;
-    if (whole && row->position != inbox->position[row->lane] + 1)
-        history_fail(history, "once", "%s, lane %u: %llu comes after %llu", key, row->lane,
-                     (unsigned long long)row->position,
-                     (unsigned long long)inbox->position[row->lane]);
-    if (whole && row->index < inbox->index[row->lane])
-        history_fail(history, "once", "%s, lane %u: record %llu comes after %llu", key, row->lane,
-                     (unsigned long long)row->index, (unsigned long long)inbox->index[row->lane]);
-    inbox->position[row->lane] = row->position;
-    inbox->index[row->lane] = row->index;
+    /* An original that was passed on stands beside the lane. What is fetched once more comes behind
+     * what was there. */
+    bool beside = row->position == 0;
+    if (!beside && inbox->unit->generation == 0) see_order(inbox, row);
     if (row->type == BOX_IN_NOTICE) return 0;
     if (row->index >= inbox->facts->count) {
         history_fail(history, "once", "%s has record %llu, which the journal lacks", key,
@@ -46,7 +69,9 @@ static int see(void *ctx, const struct box_in *row)
     if (!envelope || (row->type == BOX_IN_MESSAGE && memcmp(envelope->hash, row->hash, 32) != 0))
         history_fail(history, "once", "%s has as record %llu what is not that record", key,
                      (unsigned long long)row->index);
-    else if (row->type == BOX_IN_MESSAGE && !addressed(envelope, key))
+    else if (row->type == BOX_IN_MESSAGE && beside
+                 ? !passed_on(inbox->facts, envelope, key)
+                 : row->type == BOX_IN_MESSAGE && !addressed(envelope, key))
         history_fail(history, "once", "%s has record %llu, which is not for it", key,
                      (unsigned long long)row->index);
     inbox->times[row->index]++;

@@ -281,6 +281,7 @@ void history_frame(void *ctx, size_t unit, bool to_broker, struct bytes bytes)
         history_fail(history, "bounds", "a frame of %zu bytes", bytes.len);
     arena_reset(&history->arena);
     if (frame_decode(bytes, &history->arena, &frame, NULL) != 0) return;
+    cover_frame(history->town->cover, unit, frame);
     switch (frame->body_case) {
     case LEADBUS__FRAME__BODY_SUBMIT: see_submit(history, unit, frame->submit); return;
     case LEADBUS__FRAME__BODY_ACK: see_ack(history, unit, frame->ack); return;

@@ -33,6 +33,7 @@ static void stop_bus(struct town *town)
 {
     if (!town->bus.broker) return;
     history_note(town->history, "bus is restarted");
+    cover_met(town->cover, COVER_BUS_RESTART, COVER_BUS);
     bus_stop(town);
     town->bus.restart = true;
 }
@@ -58,6 +59,7 @@ static void crash_unit(struct town *town)
     history_note(town->history, "%s %s", unit->key, power ? "lost its power" : "was killed");
     town->counts.unit_crashes++;
     town->counts.unit_power_cuts += power;
+    cover_met(town->cover, power ? COVER_UNIT_POWER : COVER_UNIT_KILLED, unit->number);
     unit_kill(unit, power, later_ms(town, town->outage_ms));
 }
 
@@ -68,6 +70,7 @@ static void cut_off(struct town *town)
     history_note(town->history, "%s is %s", unit->key, cut ? "cut off" : "back");
     wire_partition(unit->number, cut);
     town->counts.partitions += cut;
+    if (cut) cover_met(town->cover, COVER_CUT_OFF, unit->number);
 }
 
 static void change_weather(struct town *town)
@@ -92,13 +95,16 @@ static void jump_clock(struct town *town)
 {
     static const int64_t jumps_ms[] = {-7200000, -90000, -30000, 30000, 90000, 7200000, 86400000};
     bool bus = random_below(&town->nemesis, 2) == 0;
-    struct machine *machine = bus ? &town->bus.machine : &some_unit(town)->machine;
+    struct unit *unit = bus ? NULL : some_unit(town);
+    struct machine *machine = bus ? &town->bus.machine : &unit->machine;
     if (bus && town->bus.clock_back_ms != FIBER_NEVER) return;
     machine->wall_offset_ms =
         machine->wall_offset_ms ? 0 : jumps_ms[random_below(&town->nemesis, 7)];
     history_note(town->history, "clock of %s is off by %lld ms", machine->name,
                  (long long)machine->wall_offset_ms);
     town->counts.jumps++;
+    cover_met(town->cover, bus ? COVER_BUS_CLOCK : COVER_UNIT_CLOCK,
+              bus ? COVER_BUS : unit->number);
     if (bus) town->bus.clock_back_ms = later_ms(town, town->outage_ms);
 }
 
@@ -124,6 +130,7 @@ static bool new_bundle(struct town *town, const char *why)
                  why);
     bus_write_bundle(town, district->bundle_version, true);
     town->counts.bundles++;
+    cover_met(town->cover, COVER_BUNDLE, COVER_BUS);
     return true;
 }
 
@@ -141,6 +148,7 @@ static void revoke(struct town *town)
         return;
     town->district->units[unit->number].revoked = unit->revoked = true;
     town->counts.revocations++;
+    cover_met(town->cover, COVER_REVOKED, unit->number);
     (void)new_bundle(town, unit->key);
 }
 
@@ -152,6 +160,8 @@ static void lose_disk(struct town *town)
         town->district->bundle_version + 1 >= DISTRICT_VERSION_MAX)
         return;
     history_note(town->history, "%s lost its disk", unit->key);
+    cover_met(town->cover, COVER_UNIT_DISK_GONE, unit->number);
+    cover_forgot(town->cover, unit->number);
     unit_kill(unit, false, later_ms(town, town->outage_ms));
     vfs_disk_clear(unit->disk);
     vfs_copy_free(unit->copy); /* of the keyring that is lost */
@@ -176,6 +186,8 @@ static void put_back(struct town *town)
         return;
     }
     history_note(town->history, "an older copy of its disk is put back at %s", unit->key);
+    cover_met(town->cover, COVER_UNIT_PUT_BACK, unit->number);
+    cover_forgot(town->cover, unit->number);
     unit_kill(unit, false, later_ms(town, town->outage_ms));
     vfs_disk_put_back(unit->disk, unit->copy);
     vfs_copy_free(unit->copy);

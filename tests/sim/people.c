@@ -99,12 +99,15 @@ static void send(struct unit *unit, const struct leadbus_draft *draft, bool exem
     struct leadbus_error error = {0};
     uint8_t id[16];
     unit_enter(unit);
+    cover_staging(unit->town->cover, unit->number, true);
     int code = leadbus_submit(unit->lb, draft, id, &error);
     if (code == 0) history_submit(unit->town->history, unit->number, id, exempt);
+    if (code == 0) cover_taken(unit->town->cover, unit->number, id);
     if (code)
         history_note(unit->town->history, "%s may not send %s: %s %s", unit->key, draft->kind,
                      error.name, error.field);
     unit_left(unit, code);
+    cover_staging(unit->town->cover, unit->number, false);
 }
 
 static void open_thread(struct town *town)

@@ -17,10 +17,11 @@
 enum { DEFAULT_MINUTES = 10, SECONDS_MAX = 1000000 };
 
 struct program {
-    uint64_t seed, minutes, units, seeds;
-    bool json, calm, loud, terminal;
+    uint64_t seed, minutes, units, seeds, leads;
+    bool json, calm, loud, terminal, cells;
     const char *name;
-    int folder; /* where it was started */
+    char again[128]; /* the options that make a seed's run */
+    int folder;      /* where it was started */
     uint64_t said_ms;
 };
 
@@ -37,10 +38,8 @@ static void on_abort(int number)
 static void set_last_words(const struct program *program, uint64_t seed)
 {
     (void)snprintf(last_words, sizeof last_words,
-                   "seed %" PRIu64 ": a CHECK failed; again: %s --seed %" PRIu64
-                   " --minutes %" PRIu64 " --units %" PRIu64 "%s\n",
-                   seed, program->name, seed, program->minutes, program->units,
-                   program->calm ? " --calm" : "");
+                   "seed %" PRIu64 ": a CHECK failed; again: %s --seed %" PRIu64 "%s\n", seed,
+                   program->name, seed, program->again);
 }
 
 static void progress(void *ctx, uint64_t now_ms, const struct town *town)
@@ -78,14 +77,18 @@ static void report(const struct program *program, const struct town *town)
                ",\"unit_crashes\":%" PRIu64 ",\"unit_power_cuts\":%" PRIu64
                ",\"disk_faults\":%" PRIu64 ",\"partitions\":%" PRIu64 ",\"clock_jumps\":%" PRIu64
                ",\"bundles\":%" PRIu64 ",\"revocations\":%" PRIu64 ",\"lost_disks\":%" PRIu64
-               ",\"digest\":\"%s\",\"checker\":\"%s\"}\n",
+               ",\"kinds\":%zu,\"crash_points\":%" PRIu64 ",\"drain_ms\":%" PRIu64
+               ",\"digest\":\"%s\",\"checker\":\"%s\",",
                town->options.seed, town->options.minutes, town->unit_count, lists->submitted_count,
                lists->receipt_count, town->records, town->envelopes, town->ticks, lists->deliveries,
                lists->refusals, wire.frames, wire.lost, wire.doubled, wire.overtook,
                town->counts.crashes, town->counts.power_cuts, town->counts.unit_crashes,
                town->counts.unit_power_cuts, town->counts.disk_faults, town->counts.partitions,
                town->counts.jumps, town->counts.bundles, town->counts.revocations,
-               town->counts.lost_disks, hex, failure->failed ? failure->checker : "");
+               town->counts.lost_disks, cover_kinds(town->cover), cover_crashes(town->cover),
+               town->drain_ms, hex, failure->failed ? failure->checker : "");
+        cover_print(town->cover, stdout);
+        printf("}\n");
         (void)fflush(stdout);
     } else {
         printf(T("种子 %" PRIu64
@@ -102,14 +105,11 @@ static void report(const struct program *program, const struct town *town)
     if (!failure->failed) return;
     (void)fprintf(stderr,
                   T("种子 %" PRIu64 " 在第 %" PRIu64 " 毫秒（第 %" PRIu64
-                    " 步）出错。检查项 %s：%s\n重现：%s --seed %" PRIu64 " --minutes %" PRIu64
-                    " --units %" PRIu64 "%s\n",
+                    " 步）出错。检查项 %s：%s\n重现：%s --seed %" PRIu64 "%s\n",
                     "seed %" PRIu64 " failed at %" PRIu64 " ms (step %" PRIu64
-                    "). Checker %s: %s\nagain: %s --seed %" PRIu64 " --minutes %" PRIu64
-                    " --units %" PRIu64 "%s\n"),
+                    "). Checker %s: %s\nagain: %s --seed %" PRIu64 "%s\n"),
                   town->options.seed, failure->at_ms, failure->step, failure->checker,
-                  failure->what, program->name, town->options.seed, program->minutes,
-                  program->units, program->calm ? " --calm" : "");
+                  failure->what, program->name, town->options.seed, program->again);
 }
 
 static bool run(struct program *program, uint64_t seed)
@@ -122,6 +122,7 @@ static bool run(struct program *program, uint64_t seed)
     const struct town_options options = {.seed = seed,
                                          .minutes = program->minutes,
                                          .unit_count = (size_t)program->units,
+                                         .lead_count = (size_t)program->leads,
                                          .calm = program->calm,
                                          .loud = program->loud,
                                          .progress = progress,
@@ -161,7 +162,7 @@ static bool number_of(const char *text, uint64_t *ret)
 int main(int argc, char **argv)
 {
     struct program program = {.minutes = DEFAULT_MINUTES, .seeds = 1, .name = "./run sim"};
-    const char *seed = NULL, *minutes = NULL, *units = NULL, *seeds = NULL;
+    const char *seed = NULL, *minutes = NULL, *units = NULL, *seeds = NULL, *leads = NULL;
     const struct options_row rows[] = {
         {"seed", 's', "数", "N", "用这个种子（默认取自时钟）", "this seed (one from the clock)",
          NULL, &seed, NULL},
@@ -171,11 +172,17 @@ int main(int argc, char **argv)
          &minutes, NULL},
         {"units", 'u', "数", "N", "只运行方案中的前 N 个单位（默认全部）",
          "only the first N units of the plan (all)", NULL, &units, NULL},
+        {"leads", 'l', "数", "N", "发出这么多件、出过三类故障就结束（至多十倍分钟数）",
+         "end once so many leads were sent and three kinds of fault have happened (after ten times "
+         "the minutes at the latest)",
+         NULL, &leads, NULL},
         {"calm", 0, NULL, NULL, "不出任何故障", "nothing is broken", &program.calm, NULL, NULL},
         {"loud", 0, NULL, NULL, "在标准错误上逐件说明发生了什么", "say on stderr what happens",
          &program.loud, NULL, NULL},
         {"json", 'j', NULL, NULL, "每个种子输出一行 JSON", "a line of JSON for each seed",
          &program.json, NULL, NULL},
+        {"cells", 0, NULL, NULL, "只输出故障与状态对照表的定义（JSON）",
+         "only say what the table of faults and states has (JSON)", &program.cells, NULL, NULL},
     };
     const struct options_spec spec = {
         "./run sim",
@@ -202,11 +209,20 @@ int main(int argc, char **argv)
     bool good = (!seed || number_of(seed, &program.seed)) &&
                 (!minutes || number_of(minutes, &program.minutes)) &&
                 (!units || number_of(units, &program.units)) &&
-                (!seeds || number_of(seeds, &program.seeds));
+                (!seeds || number_of(seeds, &program.seeds)) &&
+                (!leads || number_of(leads, &program.leads));
     if (!code && !good)
-        code = options_wrong(&spec, T("--seed、--seeds、--minutes、--units 应为整数",
-                                      "--seed, --seeds, --minutes and --units are whole numbers"));
+        code = options_wrong(&spec, T("--seed、--seeds、--minutes、--units、--leads 应为整数",
+                                      "--seed, --seeds, --minutes, --units and --leads are whole "
+                                      "numbers"));
     if (code) return options_exit_code(code);
+    if (program.cells) {
+        cover_print_names(stdout);
+        return 0;
+    }
+    (void)snprintf(program.again, sizeof program.again,
+                   " --minutes %" PRIu64 " --units %" PRIu64 " --leads %" PRIu64 "%s",
+                   program.minutes, program.units, program.leads, program.calm ? " --calm" : "");
     program.terminal = isatty(STDERR_FILENO) && !program.loud;
     CHECK(signal(SIGABRT, on_abort) != SIG_ERR);
     bool all = true;

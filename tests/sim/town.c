@@ -18,6 +18,7 @@ enum {
     OUTAGE_MS = 60000,
     LONG_MS = 15 * 60 * 1000,
     STEPS_AT_ONE_TIME = 200000,
+    LONGER = 10,
 };
 
 /* ---- what is drawn and what takes time ----------------------------------------------------------
@@ -50,15 +51,34 @@ static struct randombytes_implementation entropy = {
 
 static void on_sync(void *ctx, const char *path)
 {
-    struct random *random = ctx;
+    struct town *town = ctx;
     (void)path;
-    if (fiber_process()) fiber_sleep(random_below(random, SYNC_MOST_MS));
+    if (fiber_process()) fiber_sleep(random_below(&town->disk, SYNC_MOST_MS));
 }
 
 static void on_sleep(void *ctx, uint64_t us)
 {
     (void)ctx;
     if (fiber_process()) fiber_sleep(us / 1000 + 1);
+}
+
+static void on_met(void *ctx, const struct vfs_disk *disk, enum vfs_fault fault)
+{
+    struct town *town = ctx;
+    if (disk == town->bus.disk) cover_disk_met(town->cover, COVER_BUS, fault);
+    for (size_t i = 0; i < town->unit_count; i++)
+        if (disk == town->units[i].disk) cover_disk_met(town->cover, i, fault);
+}
+
+/* What the weather did to a frame. */
+static void on_weather(void *ctx, size_t unit, enum wire_fault fault)
+{
+    static const enum cover_fault faults[] = {
+        [WIRE_LOST] = COVER_LOST, [WIRE_DOUBLED] = COVER_DOUBLED, [WIRE_OVERTOOK] = COVER_OVERTOOK,
+        [WIRE_LATE] = COVER_LATE, [WIRE_BROKEN] = COVER_BROKEN,
+    };
+    struct town *town = ctx;
+    cover_met(town->cover, faults[fault], unit);
 }
 
 /* What the broker logs; and the state that it ended with. */
@@ -77,18 +97,18 @@ static void on_said(void *ctx, bool error, const char *event, const char *line)
 struct town *town_new(const struct town_options *options)
 {
     struct town *town = (struct town *)calloc(1, sizeof *town);
-    static struct random disk_random;
     CHECK(town != NULL);
     town->options = *options;
     random_init(&town->people, options->seed, "people");
     random_init(&town->nemesis, options->seed, "nemesis");
     random_init(&town->entropy, options->seed, "entropy");
-    random_init(&disk_random, options->seed, "disk");
+    random_init(&town->disk, options->seed, "disk");
     the_entropy = &town->entropy;
     CHECK(randombytes_set_implementation(&entropy) == 0);
     CHECK(sodium_init() >= 0);
     fiber_init(options->seed);
-    vfs_install(&(struct vfs_hooks){.sync = on_sync, .sleep = on_sleep, .ctx = &disk_random});
+    vfs_install(
+        &(struct vfs_hooks){.sync = on_sync, .sleep = on_sleep, .met = on_met, .ctx = town});
     town->district = district_new();
     town->history = history_new(town, options->loud);
     said_init(on_said, town);
@@ -98,10 +118,14 @@ struct town *town_new(const struct town_options *options)
     town->end_ms = options->minutes * 60000;
     uint64_t stretch = 1 + town->end_ms / LONG_MS;
     town->pause_ms = PAUSE_MS * stretch;
+    if (options->lead_count && town->end_ms / options->lead_count < town->pause_ms)
+        town->pause_ms = town->end_ms / options->lead_count;
     town->break_ms = BREAK_MS * stretch;
     town->trick_ms = TRICK_MS * stretch;
     town->outage_ms = OUTAGE_MS * stretch;
+    town->cover = cover_new(town);
     wire_init(options->seed, &town->bus.machine, town->unit_count, history_frame, town->history);
+    wire_watch(on_weather, town);
     bus_init(town);
     town->units = (struct unit *)calloc(town->unit_count, sizeof *town->units);
     CHECK(town->units != NULL);
@@ -120,6 +144,7 @@ void town_free(struct town *town)
     bus_fini(&town->bus);
     wire_fini();
     history_free(town->history);
+    cover_free(town->cover);
     district_free(town->district);
     people_fini(town);
     free(town->units);
@@ -183,13 +208,24 @@ static bool stopped(struct town *town)
     return !town->bus.process && town->bus.start_ms == FIBER_NEVER;
 }
 
+static bool much_happened(struct town *town)
+{
+    return history_lists(town->history)->submitted_count >= town->options.lead_count &&
+           cover_kinds(town->cover) >= TOWN_KINDS_LEAST;
+}
+
 void town_run(struct town *town)
 {
-    run_until(town, town->end_ms, NULL);
+    if (town->options.lead_count)
+        run_until(town, LONGER * town->end_ms, much_happened);
+    else
+        run_until(town, town->end_ms, NULL);
     if (history_failed(town->history)) return;
     town->healing = true;
     nemesis_heal(town);
-    run_until(town, fiber_now_ms() + DRAIN_MS, check_drained);
+    uint64_t mended_ms = fiber_now_ms();
+    run_until(town, mended_ms + DRAIN_MS, check_drained);
+    town->drain_ms = town->quiet_ms > mended_ms ? town->quiet_ms - mended_ms : 0;
     if (history_failed(town->history)) return;
     check_waiting(town);
     if (history_failed(town->history)) return;

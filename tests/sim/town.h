@@ -12,12 +12,13 @@
 #include "clients/lib/client.h"
 #include "tests/lib/district.h"
 #include "tests/lib/vfs.h"
+#include "tests/sim/cover.h"
 #include "tests/sim/fiber.h"
 #include "tests/sim/history.h"
 #include "tests/sim/random.h"
 #include "tests/sim/wire.h"
 
-enum { TOWN_PATH_LEN = 64 };
+enum { TOWN_PATH_LEN = 64, TOWN_KINDS_LEAST = 3 };
 /* Stands in every section that people write. */
 #define TOWN_CANARY "nobody-may-read-this"
 
@@ -74,6 +75,8 @@ struct town_options {
     uint64_t seed;
     uint64_t minutes;
     size_t unit_count; /* 0: every unit of the plan */
+    size_t lead_count; /* not 0: the time is over when so many were sent and TOWN_KINDS_LEAST kinds
+                          of fault have happened, or ten times the minutes */
     bool calm;         /* nothing is broken */
     bool loud;         /* what happens is said on stderr */
     void (*progress)(void *ctx, uint64_t now_ms, const struct town *town);
@@ -88,15 +91,17 @@ struct town {
     size_t unit_count;
     struct opening *openings;
     size_t opening_count;
-    struct random people, nemesis, entropy;
+    struct random people, nemesis, entropy, disk;
     uint64_t people_ms, nemesis_ms; /* their next deed */
     /* Between two deeds of people, of the nemesis and of the intruder, and of an outage, at most;
      * all grow with the run, so that a day has no more of them than a quarter of an hour. */
     uint64_t pause_ms, break_ms, trick_ms, outage_ms;
     bool healing;
     struct history *history;
+    struct cover *cover;
     struct intruder *intruder;
     uint64_t end_ms, look_ms, quiet_ms, drained_ms;
+    uint64_t drain_ms; /* how long it took, once everything was mended, until nothing waited */
     uint64_t steps;
     size_t records, envelopes, ticks; /* of the journal in the end */
     struct map custody_of;            /* check_custody.c: thread -> place */

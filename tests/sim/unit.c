@@ -118,6 +118,13 @@ static void changed(void *ctx, unsigned changes, const uint8_t *id)
     unit->due_ms = fiber_now_ms();
 }
 
+static void power_cut(struct unit *unit)
+{
+    vfs_disk_power_cut(unit->disk);
+    const struct vfs_settled settled = vfs_disk_settled(unit->disk);
+    cover_settled(unit->town->cover, unit->number, &settled);
+}
+
 static void start(struct unit *unit)
 {
     struct district *district = unit->town->district;
@@ -153,7 +160,7 @@ static void start(struct unit *unit)
     bool disk = code == E_IO || code == E_DISK_FULL;
     if (disk) {
         vfs_kill(unit->process);
-        vfs_disk_power_cut(unit->disk);
+        power_cut(unit);
         vfs_disk_room(unit->disk, 0);
     }
     bool may = disk || code == E_CERT_REVOKED || code == E_CERT_EXPIRED;
@@ -173,7 +180,7 @@ void unit_kill(struct unit *unit, bool power, uint64_t again_ms)
         leave();
         unit->lb = NULL;
     }
-    if (power) vfs_disk_power_cut(unit->disk);
+    if (power) power_cut(unit);
     unit->due_ms = FIBER_NEVER;
     unit->start_ms = again_ms;
 }

@@ -75,6 +75,8 @@ static struct {
     struct wire_weather weather;
     wire_seen seen;
     void *ctx;
+    void (*met)(void *ctx, size_t unit, enum wire_fault fault);
+    void *met_ctx;
     struct net *net; /* of the broker that serves; NULL: none */
     struct line *lines;
     uint64_t line_count;
@@ -96,6 +98,17 @@ void wire_init(uint64_t seed, const struct machine *broker, size_t unit_count, w
     the.rang = (bool *)calloc(unit_count, sizeof *the.rang);
     CHECK(the.cut && the.rang);
     the.weather = (struct wire_weather){.delay_least_ms = 1, .delay_most_ms = 5};
+}
+
+void wire_watch(void (*met)(void *ctx, size_t unit, enum wire_fault fault), void *ctx)
+{
+    the.met = met;
+    the.met_ctx = ctx;
+}
+
+static void met(const struct line *line, enum wire_fault fault)
+{
+    if (the.met) the.met(the.met_ctx, line->unit, fault);
 }
 
 /* ---- lines --------------------------------------------------------------------------------------
@@ -185,22 +198,28 @@ static void line_put(struct line *line, bool to_broker, struct bytes bytes)
     if (the.seen) the.seen(the.ctx, line->unit, to_broker, bytes);
     if (line->state != OPEN || the.cut[line->unit]) return;
     if (random_chance(&the.random, the.weather.breaking)) {
+        met(line, WIRE_BROKEN);
         line_break(line, fiber_now_ms() + delay_ms());
         return;
     }
     if (random_chance(&the.random, the.weather.lost)) {
         the.counts.lost++;
+        met(line, WIRE_LOST);
         return;
     }
     uint64_t at_ms = fiber_now_ms() + delay_ms();
-    if (random_chance(&the.random, the.weather.overtaking))
+    if (at_ms >= fiber_now_ms() + WIRE_LATE_MS) met(line, WIRE_LATE);
+    if (random_chance(&the.random, the.weather.overtaking)) {
         the.counts.overtook++;
-    else if (at_ms < way->last_ms)
+        if (at_ms < way->last_ms) met(line, WIRE_OVERTOOK);
+    } else if (at_ms < way->last_ms) {
         at_ms = way->last_ms;
+    }
     if (at_ms > way->last_ms) way->last_ms = at_ms;
     way_add(way, bytes, at_ms);
     if (!random_chance(&the.random, the.weather.doubled)) return;
     the.counts.doubled++;
+    met(line, WIRE_DOUBLED);
     way_add(way, bytes, at_ms + delay_ms());
 }
 

@@ -27,6 +27,10 @@ typedef void (*wire_seen)(void *ctx, size_t unit, bool to_broker, struct bytes f
 void wire_init(uint64_t seed, const struct machine *broker, size_t unit_count, wire_seen seen,
                void *ctx);
 void wire_fini(void);
+/* What the weather does to a frame, when it is put on the wire. LATE: by WIRE_LATE_MS or more. */
+enum wire_fault { WIRE_LOST, WIRE_DOUBLED, WIRE_OVERTOOK, WIRE_LATE, WIRE_BROKEN };
+enum { WIRE_LATE_MS = 100 };
+void wire_watch(void (*met)(void *ctx, size_t unit, enum wire_fault fault), void *ctx);
 void wire_weather(const struct wire_weather *weather);
 /* Nothing passes between the unit and the broker; what is on its way is lost. */
 void wire_partition(size_t unit, bool cut);
