@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Real processes in bad surroundings: leads flow between the units of a small district while broker and agents are killed
-and stopped, wires are cut, held, slowed and half closed, clocks jump, strangers hold thousands of connections, and
-everybody comes back at once. At the end everything heals, and then: every lead that an agent took is in every
-recipient's inbox once, the figures of the broker add up, and the replay agrees.
+and stopped, wires are cut, held, slowed and half closed, disks are full, clocks jump, strangers hold thousands of
+connections, and everybody comes back at once. At the end everything heals, and then: every lead that an agent took is in
+every recipient's inbox once, the figures of the broker add up, and the replay agrees.
 
-What happens follows from the seed; when the machine runs what in between is its own. The counts go to a file."""
+Two hands are at work at once: one kills, the other does everything else. What each does follows from the seed; when the
+machine runs what in between is its own. The counts go to a file."""
 import argparse
 import http.client
 import json
@@ -15,6 +16,7 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -25,6 +27,7 @@ sys.path.insert(0, str(HERE.parent / "demo"))
 import ceremony  # noqa: E402
 import leads  # noqa: E402
 from district import BIN, District, Failed, Process, Refused, UnixConnection, run  # noqa: E402
+from disks import Disks  # noqa: E402
 from nets import Nets  # noqa: E402
 from relay import Relay  # noqa: E402
 from words import t  # noqa: E402
@@ -35,6 +38,7 @@ SENDERS = {"education": leads.MANDATORY, "civil-affairs": leads.MARRIAGE, "women
            "health": leads.MANDATORY}
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 DRAIN_S = 120
+FULL_S = 15  # within which a program meets a full disk
 
 
 class Bus(District):
@@ -45,6 +49,7 @@ class Bus(District):
         self.units = [unit for unit in self.units if unit["key"] in UNITS]
         self.agents = {key: agent for key, agent in self.agents.items() if key in UNITS}
         self.nets = Nets(list(self.agents))
+        self.disks = Disks()
         with socket.create_server((self.nets.host, 0)) as free:
             self.port = free.getsockname()[1]
         self.endpoint = f"tcp://{self.nets.host}:{self.port}"
@@ -55,10 +60,17 @@ class Bus(District):
 
     def write_configs(self):
         super().write_configs()
+        self.disks.make(self.folder / "broker" / "state")
         for key, agent in self.agents.items():
             path = agent.folder / "agent.conf"
+            self.disks.make(agent.folder / "disk")
             path.write_text(path.read_text().replace(
-                f"endpoint = {self.endpoint}", f"endpoint = tcp://{self.nets.host}:{self.wires[key].port}"))
+                f"endpoint = {self.endpoint}", f"endpoint = tcp://{self.nets.host}:{self.wires[key].port}").replace(
+                    f"store = {agent.folder}/store.db", f"store = {agent.folder}/disk/store.db"))
+
+    def disk_of(self, key):
+        """Of an agent, or (None) of the broker."""
+        return self.agents[key].folder / "disk" if key else self.folder / "broker" / "state"
 
     def start_broker(self):
         folder = self.folder / "broker"
@@ -75,6 +87,15 @@ class Bus(District):
         agent.process = Process([*self.nets.within(key), BIN / "leadbus-agent", "--config", agent.folder / "agent.conf"],
                                 agent.folder / "agent.log")
         agent.process.wait_for("event=started")
+
+    def start(self, key):
+        if key:
+            self.start_agent(key)
+        else:
+            self.start_broker()
+
+    def process_of(self, key):
+        return self.agents[key].process if key else self.broker
 
     def close(self):
         super().close()
@@ -124,18 +145,27 @@ class Load:
 
 
 class Chaos:
-    """The acts, by name, with how often each is drawn. Each ends healed or says what has to heal later."""
+    """The acts of one hand, by name, with how often each is drawn. Each ends healed or says what has to heal later."""
 
-    def __init__(self, bus, seed):
-        self.bus, self.random = bus, random.Random(seed)
+    KILLS = {"kill_broker": 4, "kill_agent": 8, "storm": 1}
+    OTHERS = {"stop_broker": 2, "stop_agent": 4, "cut_wire": 6, "hold_wire": 4, "slow_wire": 4, "half_wire": 3, "strangers": 1}
+
+    def __init__(self, bus, seed, acts, pause_s):
+        self.bus, self.random, self.acts, self.pause_s = bus, random.Random(seed), dict(acts), pause_s
         self.counts = {}
         self.held = 0  # most connections that said nothing
-        self.acts = {"kill_broker": 4, "kill_agent": 8, "stop_broker": 2, "stop_agent": 4, "cut_wire": 6, "hold_wire": 4,
-                     "slow_wire": 4, "half_wire": 3, "strangers": 1, "storm": 1}
-        if bus.nets.ready:
-            self.acts["cut_net"] = 6
-        if FAKETIME:
-            self.acts["clock_jump"] = 2
+        self.last = ""
+        self.failure = None
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self._work, daemon=True)
+
+    def _work(self):
+        try:
+            while not self.ending.is_set():
+                self.last = " ".join(self.once())
+                self.pause(0.1 * self.pause_s, self.pause_s)
+        except Exception as why:  # pylint: disable=broad-exception-caught
+            self.failure = why  # the campaign ends with it
 
     def once(self):
         name = self.random.choices(list(self.acts), list(self.acts.values()))[0]
@@ -145,7 +175,7 @@ class Chaos:
         return name, key
 
     def pause(self, least, most):
-        time.sleep(self.random.uniform(least, most))  # what happens meanwhile is what this is for
+        self.ending.wait(self.random.uniform(least, most))  # what happens meanwhile is what this is for
 
     def kill_broker(self, _key):
         with self.bus.lock:
@@ -193,9 +223,44 @@ class Chaos:
         self.bus.nets.cut(key, False)
 
     def clock_jump(self, _key):
-        self.bus.clock.write_text(self.random.choice(("-2d\n", "+40d\n", "-1h\n", "+1h\n")))
-        self.pause(1, 4)
-        self.bus.clock.write_text("+0\n")
+        with self.bus.lock:  # a broker believes the clock that it is started with
+            self.bus.clock.write_text(self.random.choice(("-2d\n", "+40d\n", "-1h\n", "+1h\n")))
+            self.pause(1, 4)
+            self.bus.clock.write_text("+0\n")
+
+    def full_disk(self, key):
+        """The disk of an agent or of the broker is full until its program says so and ends, and has room again. What was
+        taken and receipted before is looked for in the end, as everything is."""
+        if self.random.randrange(3) == 0:
+            key = None
+        with self.bus.lock:
+            process, disk = self.bus.process_of(key), self.bus.disk_of(key)
+            deadline = time.monotonic() + FULL_S
+            while process.child.poll() is None:
+                self.bus.disks.fill(disk)
+                if time.monotonic() > deadline:  # it has found room in its own files so far
+                    process.stop(signal.SIGKILL)
+                    break
+                time.sleep(0.05)  # its next write is the event
+            process.stop()
+            said = any("disk_full" in line for line in process.lines)
+            if not said:
+                said = self._starts_full(key)
+            self.bus.disks.free(disk)
+            self.bus.start(key)
+        if not said:
+            raise Failed(f"{key or 'leadbusd'} met a full disk and did not say so")
+
+    def _starts_full(self, key):
+        """Started on it, or soon after: it says what is wrong and ends."""
+        try:
+            self.bus.start(key)
+            self.bus.disks.fill(self.bus.disk_of(key))
+            self.bus.process_of(key).child.wait(FULL_S)
+        except (Failed, subprocess.TimeoutExpired):
+            pass
+        self.bus.process_of(key).stop(signal.SIGKILL)
+        return any("disk_full" in line for line in self.bus.process_of(key).lines)
 
     def strangers(self, _key):
         """As many half-open connections as this machine lets us hold, up to 10,000: they say nothing."""
@@ -276,14 +341,35 @@ def balanced(unit):
     return unit["accepted"] == sum(unit[name] for name in ("delivered", "waiting", "expired", "undeliverable", "withdrawn"))
 
 
+def hands_of(bus, arguments):
+    """One kills, the other does everything else."""
+    others = dict(Chaos.OTHERS)
+    if bus.nets.ready:
+        others["cut_net"] = 8
+    if FAKETIME:
+        others["clock_jump"] = 5
+    if bus.disks.ready:
+        others["full_disk"] = 5
+    pause_s = arguments.act_pause_ms / 1000
+    return [Chaos(bus, arguments.seed, Chaos.KILLS, pause_s), Chaos(bus, arguments.seed + 1, others, pause_s)]
+
+
 def show(text):
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
+def replay(folder, result):
+    done = run("leadbus-replay", "replay", "--root", folder / "root.note", folder / "broker" / "state" / "journal.db", ok=None)
+    result["replay_agrees"] = done.returncode == 0
+    if done.returncode != 0:
+        result["replay_said"] = (done.out + done.err)[-2000:]
+
+
 def campaign(folder, arguments):
     bus = Bus(folder)
-    result = {"schema": 1, "seed": arguments.seed, "namespaces": bus.nets.ready, "clock_jumps": FAKETIME is not None}
+    result = {"schema": 1, "seed": arguments.seed, "namespaces": bus.nets.ready, "clock_jumps": FAKETIME is not None,
+              "small_disks": False}
     loads = []
     try:
         out, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")
@@ -292,20 +378,30 @@ def campaign(folder, arguments):
         finally:
             sys.stdout = out
         bus.write_configs()
+        result["small_disks"] = bus.disks.ready
         bus.start_broker()
         for key in bus.agents:
             bus.start_agent(key)
         for agent in bus.agents.values():
             agent.process.wait_for("event=connected")
         recipients = {key: recipients_of(bus, key, draft) for key, draft in SENDERS.items()}
-        chaos = Chaos(bus, arguments.seed)
+        hands = hands_of(bus, arguments)
         loads = [Load(bus, key, draft, arguments.pause_ms / 1000) for key, draft in SENDERS.items()]
         begun = time.monotonic()
-        while time.monotonic() - begun < arguments.minutes * 60:
-            name, key = chaos.once()
-            show(f"{time.monotonic() - begun:5.0f} s  {sum(len(load.taken) for load in loads)} leads  {name} {key}")
-            chaos.pause(0.1, 1.5)
+        for hand in hands:
+            hand.thread.start()
+        while time.monotonic() - begun < arguments.minutes * 60 and all(hand.thread.is_alive() for hand in hands):
+            time.sleep(0.2)  # the hands do what is to be done
+            show(f"{time.monotonic() - begun:5.0f} s  {sum(len(load.taken) for load in loads)} leads  "
+                 + ", ".join(hand.last for hand in hands))
+        for hand in hands:
+            hand.ending.set()
+        for hand in hands:
+            hand.thread.join(120)
         show("")
+        for hand in hands:
+            if hand.failure or hand.thread.is_alive():
+                raise hand.failure or Failed(f"{hand.last} and then nothing")
         for load in loads:
             load.ending.set()
         for load in loads:
@@ -316,20 +412,20 @@ def campaign(folder, arguments):
         result["drain_s"] = round(time.monotonic() - healed, 1)
         result["unbalanced_count"] = sum(not balanced(unit) for unit in figures.values())
         result["waiting_count"] = sum(figures[key]["waiting"] for key in UNITS if key in figures)
-        result["acts"] = dict(sorted(chaos.counts.items()))
-        result["stranger_connection_count"] = chaos.held
+        result["acts"] = dict(sorted(act for hand in hands for act in hand.counts.items()))
+        result["stranger_connection_count"] = max(hand.held for hand in hands)
         result["lead_count"] = sum(len(load.taken) for load in loads)
         result["refusals"] = [refusal for load in loads for refusal in load.refused][:20]
         result["seconds"] = round(time.monotonic() - begun, 1)
     finally:
         for load in loads:
             load.ending.set()
-        bus.close()
-    replay = run("leadbus-replay", "replay", "--root", folder / "root.note", folder / "broker" / "state" / "journal.db",
-                 ok=None)
-    result["replay_agrees"] = replay.returncode == 0
-    if replay.returncode != 0:
-        result["replay_said"] = (replay.out + replay.err)[-2000:]
+        try:
+            bus.close()
+            if "seconds" in result:
+                replay(folder, result)
+        finally:
+            bus.disks.close()
     return result
 
 
@@ -348,11 +444,13 @@ def main():
     parser.add_argument("--minutes", type=float, default=5, help=t("时长，默认 5", "how long (5)"))
     parser.add_argument("--seed", type=int, default=None, help=t("随机种子，默认新取", "of what happens; a new one by itself"))
     parser.add_argument("--pause-ms", type=int, default=100, help=t("各单位两次发送的间隔", "between two leads of a unit (100)"))
+    parser.add_argument("--act-pause-ms", type=int, default=1500,
+                        help=t("两次破坏之间最长的间隔", "the longest pause between two acts of a hand (1500)"))
     parser.add_argument("--out", default="reliability.json", help=t("结果文件", "where the counts go (reliability.json)"))
     parser.add_argument("--keep", action="store_true", help=t("保留运行目录", "keep the folder of the run"))
     arguments = parser.parse_args()
-    if arguments.minutes <= 0 or arguments.pause_ms < 0:
-        parser.error("--minutes, --pause-ms")
+    if arguments.minutes <= 0 or arguments.pause_ms < 0 or arguments.act_pause_ms < 0:
+        parser.error("--minutes, --pause-ms, --act-pause-ms")
     if arguments.seed is None:
         arguments.seed = random.SystemRandom().randrange(1 << 32)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
