@@ -14,7 +14,7 @@
 #include "proto/checkpoint.h"
 #include "tests/scenario/journal_maker.h"
 
-enum { ROW_COUNT_MAX = 64, LEAD_COUNT = 9, BLOB_MAX = 32 };
+enum { ROW_COUNT_MAX = 64, LEAD_COUNT = 15, BLOB_MAX = 32 };
 enum { ERASED_ROW = 4 }; /* the first lead: a section of it is erased */
 
 static struct {

@@ -33,18 +33,33 @@ static void look_inside(const Leadbus__Frame *frame, struct arena *arena)
     }
 }
 
+/* What is taken has one spelling but for the order of fields: as long as ours, and ours again when
+ * it is read. */
+static void spell_again(const Leadbus__Frame *frame, size_t len)
+{
+    struct arena arena;
+    struct buf again = {0}, once_more = {0};
+    const Leadbus__Frame *same;
+    arena_init(&arena, (size_t)8 << 20);
+    message_encode(&frame->base, &again);
+    CHECK(again.len == len);
+    CHECK(frame_decode(buf_bytes(&again), &arena, &same, NULL) == 0);
+    message_encode(&same->base, &once_more);
+    CHECK(bytes_equal(buf_bytes(&again), buf_bytes(&once_more)));
+    buf_fini(&again);
+    buf_fini(&once_more);
+    arena_fini(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct arena arena;
-    struct buf again = {0};
     const Leadbus__Frame *frame;
     arena_init(&arena, (size_t)8 << 20);
     if (frame_decode(bytes_of(data, len), &arena, &frame, NULL) == 0) {
-        message_encode(&frame->base, &again);
-        CHECK(bytes_equal(buf_bytes(&again), bytes_of(data, len)));
+        spell_again(frame, len);
         look_inside(frame, &arena);
     }
-    buf_fini(&again);
     arena_fini(&arena);
     return 0;
 }

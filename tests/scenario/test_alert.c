@@ -414,7 +414,7 @@ static void must_be_deleted(size_t agent, char ids[ALERT_COUNT][37], size_t from
 static void an_alert_goes_from_issue_to_the_last_confirmation(void **state)
 {
     (void)state;
-    static const char *const topics[ALERT_COUNT] = {"issue --area " AREA, "streets", "district"};
+    static const char *const topics[ALERT_COUNT] = {("issue --area " AREA), "streets", "district"};
     char ids[ALERT_COUNT][37], over[37], more[256], list[1024];
     struct buf sealed = {0};
     stop(SCHOOL);
