@@ -4,7 +4,7 @@
 
 #include "clients/agent/print.h"
 
-enum { PRINT_TIME_LEN = 40 };
+enum { PRINT_TIME_LEN = 40, PRINT_CLAUSE_LEN = 700 };
 
 void print_put(struct buf *page, const char *markup); /* ours, as it is */
 /* Everything else escapes. */
@@ -15,6 +15,9 @@ void print_row(struct buf *page, const char *zh, const char *en, const char *val
 void print_cell(struct buf *page, const char *value, bool code);
 /* Begins a table with a head; the caller ends tbody and table. */
 void print_columns(struct buf *page, const char *const names[][2], size_t count);
+/* The clause in words, where there are any, and its code. */
+void print_clause(const char *zh, const char *en, const char *citation,
+                  char ret_text[PRINT_CLAUSE_LEN]);
 /* In China Standard Time; "" where there is none. */
 void print_time(uint64_t ms, char ret_text[PRINT_TIME_LEN]);
 

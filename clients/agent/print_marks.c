@@ -109,16 +109,21 @@ void print_proof_of(struct agent *agent, const struct leadbus_item *item, struct
     leadbus_free(receipt);
 }
 
-/* The clause in words, and its code. */
+void print_clause(const char *zh, const char *en, const char *citation,
+                  char ret_text[PRINT_CLAUSE_LEN])
+{
+    if (zh && en && *zh)
+        (void)snprintf(ret_text, PRINT_CLAUSE_LEN, "%s\n%s\n%s", zh, en, citation);
+    else
+        (void)snprintf(ret_text, PRINT_CLAUSE_LEN, "%s", citation);
+}
+
 static void print_citation(const struct agent *agent, const char *citation, struct buf *page)
 {
-    char text[700];
+    char text[PRINT_CLAUSE_LEN];
     const char *zh = *citation ? route_citation_text(agent->plan, citation, LANG_ZH) : NULL;
     const char *en = *citation ? route_citation_text(agent->plan, citation, LANG_EN) : NULL;
-    if (zh && en)
-        (void)snprintf(text, sizeof text, "%s\n%s\n%s", zh, en, citation);
-    else
-        (void)snprintf(text, sizeof text, "%s", citation);
+    print_clause(zh, en, citation, text);
     print_row(page, "依据", "Under", text);
 }
 

@@ -132,12 +132,13 @@ void print_recipients(const leadbus_message *message, struct buf *page)
     print_columns(page, names, 3);
     for (size_t i = 0; i < leadbus_message_recipient_count(message); i++) {
         const struct leadbus_recipient *one = leadbus_message_recipient(message, i);
-        char text[300];
+        char text[300], under[PRINT_CLAUSE_LEN];
         (void)snprintf(text, sizeof text, "%s\n%s", one->name_zh, one->name_en);
+        print_clause(one->citation_zh, one->citation_en, one->citation, under);
         print_put(page, "<tr>");
         print_cell(page, text, false);
         print_cell(page, one->must_sign ? "须签收 signs for it" : "抄送 copy", false);
-        print_cell(page, one->citation, true);
+        print_cell(page, under, false);
         print_put(page, "</tr>\n");
     }
     print_put(page, "</tbody></table>\n");

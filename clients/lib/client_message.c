@@ -24,9 +24,18 @@ struct leadbus_message {
     char names[LIMIT_RECIPIENT_COUNT_MAX][2][128];
 };
 
+/* The message outlives the bundle: what the plan says is copied. */
+static const char *keep(leadbus_message *message, const char *text)
+{
+    size_t size = strlen(view_or_empty(text)) + 1;
+    char *copy = size > 1 ? arena_alloc(&message->arena, size) : NULL;
+    return copy ? memcpy(copy, text, size) : "";
+}
+
 static void message_recipients(const leadbus *lb, leadbus_message *message)
 {
     const struct plan *plan = trust_bundle_plan(lb->engine->bundle);
+    const struct plan_kind *kind = plan_kind_find(plan, message->head->kind);
     bool primary = true;
     message->recipient_count = message->head->n_recipients;
     for (size_t i = 0; i < message->recipient_count; i++) {
@@ -43,7 +52,12 @@ static void message_recipients(const leadbus *lb, leadbus_message *message)
         one->primary = one->must_sign && primary;
         if (one->must_sign) primary = false;
         one->citation = row->citation;
-        one->citation_zh = one->citation_en = one->reason_zh = one->reason_en = "";
+        one->citation_zh = keep(message, route_citation_text(plan, row->citation, LANG_ZH));
+        one->citation_en = keep(message, route_citation_text(plan, row->citation, LANG_EN));
+        one->reason_zh =
+            keep(message, kind ? route_reason(plan, kind, row->citation, LANG_ZH) : NULL);
+        one->reason_en =
+            keep(message, kind ? route_reason(plan, kind, row->citation, LANG_EN) : NULL);
         one->sections = row->sections;
         one->keyed = row->epoch != 0;
     }
