@@ -76,7 +76,7 @@ static void set_about(const struct agent *agent, json_t *object, const struct le
     static const uint8_t none[16];
     struct leadbus_opening opening;
     const uint8_t *thread = item->thread;
-    bool own = memcmp(thread, item->id, 16) == 0;
+    bool own = item->type != LEADBUS_ITEM_NOTICE && memcmp(thread, item->id, 16) == 0;
     if (memcmp(thread, none, 16) == 0 && item->missed_count) thread = item->missed[0].thread;
     if (own || memcmp(thread, none, 16) == 0 ||
         leadbus_thread_opening(agent->lb, thread, &opening, NULL) || !opening.kind[0])

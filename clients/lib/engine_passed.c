@@ -119,6 +119,7 @@ int engine_passed_on(struct engine *engine, struct moment *moment,
         r = store(engine, moment, in, delivery->original, &row, ret_error);
         memcpy(notice->id, row.id, 16);
         memcpy(notice->thread, row.thread, 16);
+        engine_copy(notice->from, sizeof notice->from, row.from);
     } else if (engine_own_trouble(r)) {
         if (ret_error) *ret_error = why;
     } else {

@@ -83,6 +83,26 @@ static size_t due_count(size_t agent, const char *id)
     return count;
 }
 
+/* The notice that it can be opened here says of which thread, and who sealed it. */
+static void notice_says_of_what(size_t agent, const char *id)
+{
+    static char output[OUTPUT_LEN];
+    size_t count = 0, i;
+    json_t *answer = agents_must_json(&agents, agent, "inbox --limit 500 --json", output);
+    const json_t *items = json_is_array(answer) ? answer : json_object_get(answer, "items"), *item;
+    json_array_foreach(items, i, item)
+    {
+        const char *notice = json_string_value(json_object_get(item, "notice"));
+        const char *of =
+            json_string_value(json_object_get(json_object_get(item, "about"), "thread"));
+        if (!notice || strcmp(notice, "rewrapped") != 0 || !of || strcmp(of, id) != 0) continue;
+        assert_string_equal(json_string_value(json_object_get(item, "from")), agents.keys[SCHOOL]);
+        count++;
+    }
+    json_decref(answer);
+    assert_int_equal(count, 1);
+}
+
 /* Passed on by agreement, where its sender must release it first, then too. */
 static void pass_on(size_t from, size_t to, const char *id)
 {
@@ -117,6 +137,7 @@ static void passed_along(const char *kind, const size_t chain[4], char id[37])
             for (size_t k = 0; k < i; k++)
                 wait_leg(at, id, agents.keys[chain[k]], "transferred", true);
         assert_int_equal(due_count(at, id), 1);
+        if (i > 0) notice_says_of_what(at, id);
         assert_int_equal(process_stop(&agents.processes[at], PROCESS_DEADLINE_MS), 0);
         agents_start(&agents, at);
         wait_leg(at, id, agents.keys[at], "delivered", true);
