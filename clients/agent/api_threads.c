@@ -49,10 +49,10 @@ static const struct plan_topic *outcome_of(const struct agent *agent, const stru
     static const struct {
         enum lifecycle_state state;
         enum plan_act act;
-    } rows[] = {{LIFECYCLE_RETURNED, PLAN_ACT_RETURN},
-                {LIFECYCLE_TRANSFERRED, PLAN_ACT_TRANSFER},
-                {LIFECYCLE_CLOSED, PLAN_ACT_CLOSE},
-                {LIFECYCLE_CLOSED, PLAN_ACT_HAND_IN}};
+    } rows[] = {
+        {LIFECYCLE_RETURNED, PLAN_ACT_RETURN},    {LIFECYCLE_TRANSFERRED, PLAN_ACT_TRANSFER},
+        {LIFECYCLE_WITHDRAWN, PLAN_ACT_WITHDRAW}, {LIFECYCLE_WITHDRAWN, PLAN_ACT_END_ACCESS},
+        {LIFECYCLE_CLOSED, PLAN_ACT_CLOSE},       {LIFECYCLE_CLOSED, PLAN_ACT_HAND_IN}};
     const struct plan_topic *found = NULL;
     for (size_t i = 0; agent->plan && leg->outcome[0] && !found && i < sizeof rows / sizeof *rows;
          i++) {
@@ -82,6 +82,7 @@ static json_t *leg_json(const struct agent *agent, const struct leadbus_leg *leg
     render_set(object, "state_zh", leg->state_zh);
     render_set(object, "state_en", leg->state_en);
     render_set_time(object, "changed_at", leg->changed_ms);
+    render_set_time(object, "signed_at", leg->signed_ms);
     render_set(object, "outcome", leg->outcome);
     const struct render_due due = {leg->due_ms, leg->due,     leg->due_zh,
                                    leg->due_en, leg->overdue, leg->paused};

@@ -159,7 +159,10 @@ const char *cli_repeats(const json_t *item)
     long long count = (long long)cli_number(repeats, "shown");
     if (!repeats || !codes_time_parse(cli_get(item, "received_at"), &from_ms)) return "";
     due_length(now_ms() > from_ms ? now_ms() - from_ms : 0, i18n_lang(), length);
-    if (count == 1 && i18n_lang() == LANG_EN)
+    if (count == 0)
+        (void)snprintf(shown, sizeof shown, T("%.60s未签收，尚未重复提醒", "not signed for %.60s"),
+                       length);
+    else if (count == 1 && i18n_lang() == LANG_EN)
         (void)snprintf(shown, sizeof shown, "not signed for %.60s, shown once", length);
     else
         (void)snprintf(shown, sizeof shown,

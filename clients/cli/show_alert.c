@@ -37,9 +37,11 @@ static bool is_stand_down(const json_t *answer, const json_t *leg)
     return deletion && strcmp(cli_get(leg, "kind"), "alert.missing-child-cancel") == 0;
 }
 
+/* A stand-down ends it for who has signed and for who has not. */
 static bool is_signed(const json_t *leg)
 {
     const char *state = cli_get(leg, "state");
+    if (strcmp(state, "stood-down") == 0) return *cli_get(leg, "signed_at") != 0;
     return strcmp(state, "submitted") != 0 && strcmp(state, "delivered") != 0;
 }
 
@@ -62,13 +64,31 @@ static size_t print_units(const json_t *answer, const char *message, bool stand_
     return count;
 }
 
+/* Nobody signs any more for what was stood down. */
+static bool is_over(const json_t *answer, const char *message)
+{
+    const json_t *legs = json_object_get(answer, "legs");
+    for (size_t i = 0; i < json_array_size(legs); i++) {
+        const json_t *leg = json_array_get(legs, i);
+        if (is_of(leg, message) && strcmp(cli_get(leg, "state"), "stood-down") == 0) return true;
+    }
+    return false;
+}
+
+static const char *group_words(bool stand_down, bool done, bool over)
+{
+    if (stand_down)
+        return done ? T("已确认删除", "confirmed that it is deleted")
+                    : T("未确认删除", "not confirmed yet");
+    if (done) return T("已签收", "signed for by");
+    return over ? T("解除前未签收", "not signed for before it was stood down by")
+                : T("未签收", "not signed for by");
+}
+
 static void print_group(const json_t *answer, const char *message, bool stand_down, bool done)
 {
     size_t count = print_units(answer, message, stand_down, done, true);
-    const char *words = stand_down ? done ? T("已确认删除", "confirmed that it is deleted")
-                                          : T("未确认删除", "not confirmed yet")
-                        : done ? T("已签收", "signed for by")
-                                   : T("未签收", "not signed for by");
+    const char *words = group_words(stand_down, done, is_over(answer, message));
     if (!count) return;
     printf("  %s %s %zu%s", done ? " " : "-", words, count, T("：", ": "));
     (void)print_units(answer, message, stand_down, done, false);

@@ -102,6 +102,7 @@ static void thread_legs(const leadbus *lb, leadbus_thread *thread)
         one->paused = leg->clocks.paused_s != 0;
         one->close_ms = view_close_ms(leg);
         one->extended = leg->clocks.extended;
+        one->signed_ms = (uint64_t)leg->clocks.at_s[PLAN_CLOCK_SIGN] * CLOCKS_SECOND_MS;
         for (unsigned bit = 0; bit < PLAN_CLOCK_LEG_COUNT; bit++)
             one->missed += leg->clocks.missed >> bit & 1;
     }

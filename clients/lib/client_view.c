@@ -127,6 +127,11 @@ struct view_due view_due_of(const leadbus *lb, const struct thread_leg *leg)
     due.zh = plan_clock_zh(clock);
     due.en = plan_clock_en(clock);
     due.overdue = client_now_ms(lb) >= due.due_ms;
+    const struct plan_kind *kind = plan_kind_find(trust_bundle_plan(lb->engine->bundle), leg->kind);
+    if (kind && kind->erased && clock == PLAN_CLOCK_CLOSE) { /* that is what closes it */
+        due.zh = "确认删除";
+        due.en = "confirmed as deleted";
+    }
     return due;
 }
 

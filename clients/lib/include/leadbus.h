@@ -602,8 +602,8 @@ LEADBUS_API size_t leadbus_message_section_count(const leadbus_message *message)
 /* 1, or 0 where i is out of range. Sections that we may not open are not listed. */
 LEADBUS_API int leadbus_message_section(const leadbus_message *message, size_t i,
                                         struct leadbus_section *ret_section);
-/* All recipients, as the header states them: unit, must_sign, citation, sections, keyed, primary.
- */
+/* All recipients, as the header states them: unit, must_sign, citation, sections, keyed, primary;
+ * the citation and its reason in the words of the plan in force. */
 LEADBUS_API size_t leadbus_message_recipient_count(const leadbus_message *message);
 LEADBUS_API const struct leadbus_recipient *
 leadbus_message_recipient(const leadbus_message *message, size_t i);
@@ -700,11 +700,12 @@ struct leadbus_leg {
     uint64_t due_ms;                 /* what it owes next is to be done before; 0: nothing runs */
     const char *due;                 /* "sign", "accept", "progress", "close", "deliver"; "" */
     const char *due_zh, *due_en;
-    int overdue;       /* that moment has passed, by this machine's clock */
-    int missed;        /* how many of its terms were not kept so far */
-    int paused;        /* its clocks stand still */
-    uint64_t close_ms; /* it is to be closed before, whatever comes first; 0: no such term runs */
-    int extended;      /* the unit itself has moved that moment, which it may once */
+    int overdue;        /* that moment has passed, by this machine's clock */
+    int missed;         /* how many of its terms were not kept so far */
+    int paused;         /* its clocks stand still */
+    uint64_t close_ms;  /* it is to be closed before, whatever comes first; 0: no such term runs */
+    int extended;       /* the unit itself has moved that moment, which it may once */
+    uint64_t signed_ms; /* when it was signed for; 0: it was not, or that did not come here */
 };
 /* What this unit knows of the thread; each fact was in a message that it sent or got, or in what
  * leadbus_thread_ask brought. not_found. */
