@@ -45,6 +45,42 @@ int seal_parent_find(struct engine *engine, const uint8_t *parent, char ret_from
                      "not in the inbox or outbox");
 }
 
+/* Of a thread, what came here first that is no act. */
+struct first {
+    const struct plan *plan;
+    struct box_in row;
+    bool found;
+};
+
+static int take_first(void *ctx, const struct box_in *row)
+{
+    struct first *first = ctx;
+    const struct plan_kind *kind = plan_kind_find(first->plan, row->kind);
+    bool message = row->type == BOX_IN_MESSAGE && kind && kind->act == PLAN_ACT_NONE;
+    if (message && (!first->found || row->number < first->row.number)) {
+        first->row = *row;
+        first->found = true;
+    }
+    return 0;
+}
+
+/* Who came to a thread later does not have the message that opened it, and goes on from its own
+ * first one. */
+static int first_find(struct engine *engine, const struct engine_draft *draft,
+                      struct seal_place *ret, struct error *ret_error)
+{
+    struct first first = {.plan = trust_bundle_plan(engine->bundle)};
+    int r = box_in_of_thread(engine->box, draft->thread, take_first, &first, NULL);
+    if (r < 0) return error_say(ret_error, r, "store", "读取收件箱", "reading the inbox");
+    if (!first.found)
+        return error_say(ret_error, E_THREAD_UNKNOWN, "thread", "本单位没有这条线索",
+                         "not known here");
+    memcpy(ret->parent, first.row.id, 16);
+    memcpy(ret->thread, draft->thread, 16);
+    engine_copy(ret->reference, sizeof ret->reference, first.row.from);
+    return 0;
+}
+
 static int check_position(const struct engine_draft *draft, const struct plan_kind *kind,
                           struct error *ret_error)
 {
@@ -78,10 +114,8 @@ int seal_place_find(struct engine *engine, const struct engine_draft *draft, str
     ret->follows = true;
     memcpy(ret->parent, draft->parent ? draft->parent : draft->thread, 16);
     r = seal_parent_find(engine, ret->parent, ret->reference, thread, ret_error);
-    if (r < 0)
-        return draft->parent ? r
-                             : error_say(ret_error, E_THREAD_UNKNOWN, "thread",
-                                         "本单位没有这条线索", "not known here");
+    if (r == E_PARENT_UNKNOWN && !draft->parent) return first_find(engine, draft, ret, ret_error);
+    if (r < 0) return r;
     if (draft->thread && memcmp(draft->thread, thread, 16) != 0)
         return error_say(ret_error, E_PARENT_UNKNOWN, "parent", "属于另一条线索",
                          "is on another thread");

@@ -252,6 +252,8 @@ static void leg_begin(const struct thread *thread, struct thread_leg *leg, const
     leg->changed_ms = time_ms;
     if (!terms.kind) return;
     clocks_begin(&leg->clocks, &terms, time_ms);
+    /* When another unit's machine had it is not told here; that it was late is a record. */
+    if (!own) leg->clocks.due_s[PLAN_CLOCK_DELIVER] = 0;
     if (own) clocks_delivered(&leg->clocks, terms.kind, time_ms);
 }
 

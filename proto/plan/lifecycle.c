@@ -408,9 +408,13 @@ int lifecycle_check_named(const struct plan_kind *kind, const char *topic, const
     if (names && !named)
         return error_say(ret_error, E_TARGET_NOT_ALLOWED, "target", "须写明发给哪个单位",
                          "name the unit that it is for");
-    if (!names && named)
-        return error_say(ret_error, E_BAD_VALUE, "target", "%s 不涉及其他承办单位",
-                         "%s is passed on to nobody", kind->slug);
+    if (!names && named) {
+        (void)error_set(ret_error, E_BAD_VALUE, "target",
+                        "who receives %s is derived from the plan: no unit is named", kind->slug);
+        (void)error_note_zh(ret_error, "“%s”发给谁由方案推导，不另指定单位",
+                            lifecycle_kind_zh(kind));
+        return E_BAD_VALUE;
+    }
     if (links && !other)
         return error_say(ret_error, E_OTHER_THREAD, "other", "须写明另一线索",
                          "name the other thread");

@@ -169,6 +169,54 @@ static void what_is_handed_over_is_on_paper(void **state)
 }
 
 /* The paper against a copy of the journal: hashes, places and the checkpoint that stands on it. */
+/* Civil affairs comes to the thread of somebody else's lead with a handover: what it sends on that
+ * thread goes on from there, without its being said. The recipients are shown by the clause's
+ * words.
+ */
+static void who_came_later_goes_on_from_its_own_first(void **state)
+{
+    (void)state;
+    static char output[OUTPUT_LEN];
+    char thread[37], id[37], arguments[600];
+    agents_must(&agents, SCHOOL, "kinds lead.suspected-trafficking --example > lead.json", output);
+    json_t *sent = agents_must_json(
+        &agents, SCHOOL, "send lead.suspected-trafficking --json --wait 20 --file lead.json",
+        output);
+    id_of(sent, "id", thread);
+    json_decref(sent);
+    wait_until(POLICE, thread, "\"proved\": true");
+    snprintf(arguments, sizeof arguments, "sign %s --wait 20", thread);
+    agents_must(&agents, POLICE, arguments, output);
+    snprintf(arguments, sizeof arguments, "accept %s --wait 20", thread);
+    agents_must(&agents, POLICE, arguments, output);
+    snprintf(arguments, sizeof arguments,
+             "send handoff.victim --json --wait 20 --file handoff.json --thread %s --set "
+             "full.gap_reason=emergency",
+             thread);
+    sent = agents_must_json(&agents, POLICE, arguments, output);
+    id_of(sent, "id", id);
+    json_decref(sent);
+    wait_until(CIVIL, thread, id);
+    snprintf(arguments, sizeof arguments, "sign %s --wait 20", thread);
+    agents_must(&agents, CIVIL, arguments, output);
+    snprintf(arguments, sizeof arguments, "accept %s --wait 20", thread);
+    agents_must(&agents, CIVIL, arguments, output);
+    agents_must(&agents, CIVIL, "kinds handoff.medical --topic request --example > medical.json",
+                output);
+    snprintf(arguments, sizeof arguments,
+             "send handoff.medical --json --wait 20 --file medical.json --thread %s", thread);
+    sent = agents_must_json(&agents, CIVIL, arguments, output);
+    snprintf(arguments, sizeof arguments, "show %s --json",
+             json_string_value(json_object_get(sent, "id")));
+    json_t *shown = agents_must_json(&agents, CIVIL, arguments, output);
+    assert_string_equal(json_string_value(json_object_get(shown, "parent")), id);
+    const json_t *one = json_array_get(json_object_get(shown, "recipients"), 0);
+    const char *words = json_string_value(json_object_get(one, "citation_zh"));
+    assert_true(words && *words);
+    json_decref(shown);
+    json_decref(sent);
+}
+
 static void the_paper_is_the_journals(void **state)
 {
     (void)state;
@@ -214,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_signed_is_on_paper_at_both_ends),
         cmocka_unit_test(what_is_handed_over_is_on_paper),
+        cmocka_unit_test(who_came_later_goes_on_from_its_own_first),
         cmocka_unit_test(the_paper_is_the_journals),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

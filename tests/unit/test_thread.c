@@ -422,6 +422,31 @@ static void a_release_of_nothing_settles_nothing(void **state)
     thread_fini(&thread);
 }
 
+/* Nobody tells a sender when another machine had it: who signs late did not get it late. */
+static void of_a_delivery_elsewhere_no_term_runs(void **state)
+{
+    const struct fake *fake = *state;
+    const uint8_t lead[16] = {LEAD};
+    enum plan_clock_index clock;
+    uint64_t due_ms = 0;
+    static const char *const signers[] = {civil};
+    struct thread thread;
+    thread_init(&thread, lead);
+    fold_lead(&thread, fake, "education", LEAD, 0, signers, 1);
+    const struct thread_leg *leg = thread_leg_of(&thread, civil, lead);
+    assert_non_null(leg);
+    assert_true(!clocks_next(&leg->clocks, &clock, &due_ms) || clock != PLAN_CLOCK_DELIVER);
+    fold_act(&thread, fake, "education", "receipt.signed", "", civil, 3, LEAD, 10000000);
+    leg = thread_leg_of(&thread, civil, lead);
+    assert_int_equal(leg->state, LIFECYCLE_SIGNED);
+    assert_false(leg->clocks.missed >> PLAN_CLOCK_DELIVER & 1);
+    thread_fini(&thread);
+    begin(&thread, fake, civil); /* its own machine knows */
+    leg = thread_leg_of(&thread, civil, lead);
+    assert_int_not_equal(leg->clocks.at_s[PLAN_CLOCK_DELIVER], 0);
+    thread_fini(&thread);
+}
+
 static void an_objection_waits_for_the_office(void **state)
 {
     const struct fake *fake = *state;
@@ -553,6 +578,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_release_of_nothing_settles_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_objection_waits_for_the_office, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_a_delivery_elsewhere_no_term_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(of_very_many_questions_by_one_unit_its_newest_are_kept,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(own_legs_are_kept_when_there_are_too_many, setup, teardown),
