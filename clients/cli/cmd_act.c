@@ -263,6 +263,17 @@ static int check_set(const char *officer, const struct act *act, const char *ass
     return 0;
 }
 
+/* A path as errors and `leadbus kinds` write it begins with the section, where that is the only
+ * one. */
+static const char *bare_path(const struct act *act, const char *assignment)
+{
+    static const char *const sections[] = {"receipt.", "notice.", "alert."};
+    for (size_t i = 0; !(act->takes & TAKES_FILE) && i < sizeof sections / sizeof *sections; i++)
+        if (strncmp(assignment, sections[i], strlen(sections[i])) == 0)
+            return assignment + strlen(sections[i]);
+    return assignment;
+}
+
 /* The fields of the act's section, or of each section by its name. */
 static int read_fields(const char *officer, const struct act *act, const struct values *values,
                        json_t *body, struct error *ret_error)
@@ -273,7 +284,7 @@ static int read_fields(const char *officer, const struct act *act, const struct 
     const json_t *own = json_object_get(sections, "officer");
     if (own) status = officer_again(officer, json_string_value(own), ret_error);
     for (size_t i = 0; !status && i < values->sets.count; i++)
-        status = check_set(officer, act, values->sets.items[i], ret_error);
+        status = check_set(officer, act, bare_path(act, values->sets.items[i]), ret_error);
     if (status) {
         json_decref(sections);
         return status;
@@ -288,7 +299,8 @@ static int read_fields(const char *officer, const struct act *act, const struct 
         sections = NULL;
     }
     for (size_t i = 0; !status && i < values->sets.count; i++)
-        status = cli_assign(sections ? sections : body, NULL, values->sets.items[i], ret_error);
+        status = cli_assign(sections ? sections : body, NULL, bare_path(act, values->sets.items[i]),
+                            ret_error);
     return status;
 }
 

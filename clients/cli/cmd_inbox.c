@@ -32,8 +32,13 @@ static const char *subject_of(const json_t *item)
 {
     const char *notice = cli_notice(item);
     if (*notice) return notice;
+    static char shown[400];
     const char *label = cli_label(item, "kind");
-    return *label ? label : cli_get(item, "type");
+    const char *topic = cli_label(item, "topic");
+    if (!*label) return cli_get(item, "type");
+    if (!*topic) return label;
+    (void)snprintf(shown, sizeof shown, T("%.250s：%.120s", "%.250s: %.120s"), label, topic);
+    return shown;
 }
 
 static bool is_overdue(const json_t *item)
