@@ -498,22 +498,53 @@ def forget_old_runs(folder, keep=3):
         shutil.rmtree(one, ignore_errors=True)
 
 
-def options_tour(arguments):
-    usage = t("用法：./run demo [--tour]\n  --tour   逐幕讲解，按回车继续",
-              "usage: ./run demo [--tour]\n  --tour   scene by scene, Enter between scenes")
+def options_of(arguments):
+    usage = t("用法：./run demo [--tour | --district]\n  --tour      逐幕讲解，按回车继续\n"
+              "  --district  只建起全区并保持运行，供自己动手；按 Ctrl-C 停止",
+              "usage: ./run demo [--tour | --district]\n  --tour      scene by scene, Enter between scenes\n"
+              "  --district  only the district, which keeps running for you to try it; Ctrl-C stops it")
     if arguments in (["-h"], ["--help"]):
         print(usage)
         sys.exit(0)
-    if arguments not in ([], ["--tour"]):
+    if arguments not in ([], ["--tour"], ["--district"]):
         print(usage, file=sys.stderr)
         sys.exit(64)
-    return bool(arguments)
+    return arguments[0] if arguments else ""
+
+
+def keep_running(district):
+    """Every unit is up and nothing has happened yet: the reader is who acts, from another terminal."""
+    say("全区建立中（密钥仪式、全部单位）……", "the district is being set up: key ceremony, every unit ...")
+    ceremony.hold(district)
+    district.write_configs()
+    district.start_broker()
+    district.start_agents()
+    at = district.sockets
+    say(f"\n{GREEN}全区已在运行{RESET}：{len(district.agents)} 个单位，各有一个套接字 {at}/单位代码.sock"
+        f"（单位代码见 proto/hedong-2022/units.tsv）。另开一个终端，例如：",
+        f"\n{GREEN}The district is running{RESET}: {len(district.agents)} units, each with its socket {at}/UNIT.sock "
+        f"(the units: proto/hedong-2022/units.tsv). In another terminal, for instance:")
+    print(f"\n  export PATH={BIN}:$PATH MANPATH={TOP}/docs/man:\n"
+          f"  export LEADBUS_AGENT={at}/civil-affairs.sock LEADBUS_OFFICER=ca-0312\n"
+          f"  leadbus kinds\n"
+          f"  leadbus kinds anomaly.marriage --example > lead.json\n"
+          f"  leadbus send anomaly.marriage --file lead.json --wait 10\n"
+          f"  leadbus -a {at}/police-hedong.sock inbox --due\n"
+          f"  curl --unix-socket {at}/civil-affairs.sock http://localhost/v1/status\n")
+    say(f"日志副本（供 leadbus-replay）：", "A copy of the journal, for leadbus-replay:")
+    print(f"\n  leadbusd --config {district.folder}/broker/leadbusd.conf --backup {district.folder}/journal.db\n"
+          f"  leadbus-replay list --root {district.folder}/root.note {district.folder}/journal.db\n")
+    say("Ctrl-C 停止；文件留在 " f"{district.folder}", f"Ctrl-C stops it; the files stay in {district.folder}")
+    sys.stdout.flush()
+    while True:
+        signal.pause()
 
 
 def main():
     os.environ.setdefault("TZ", "CST-8")  # the district's clock, also where no zone data is
     time.tzset()
-    tour = options_tour(sys.argv[1:])
+    mode = options_of(sys.argv[1:])
+    tour = mode == "--tour"
     for program in ("leadbusd", "leadbus-agent", "leadbus-ca", "leadbus-replay"):
         if not (BIN / program).exists():
             raise Failed(f"{BIN / program}: not built")
@@ -527,6 +558,8 @@ def main():
     day = Day(district, tour)
     started = time.monotonic()
     try:
+        if mode == "--district":
+            keep_running(district)
         lead = tell(day, stage)
         district.close()
         stage.scene("审计", "The audit")
