@@ -9,7 +9,9 @@
  * core_admit, which writes the record, and core_apply. Not counted is what others do before and
  * after it: decoding, hashes and the signature (the verify pool), the tree and the disk (the
  * writer). Of a lead it is folding from bytes, as at start. Of a term, the ticks that name those
- * that ran out, by their number. Memory is what the process grew by over the leads. */
+ * that ran out, by their number. Memory is what the process grew by over the leads, and what was
+ * allocated meanwhile: with few threads the process need not grow. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +46,13 @@ static uint64_t peak_kib(void)
     struct rusage usage;
     CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
     return (uint64_t)usage.ru_maxrss;
+}
+
+/* Given out by the allocator, large arrays with what they may still grow by. */
+static uint64_t allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
 }
 
 static uint64_t drawn(uint64_t below) /* splitmix64 */
@@ -303,25 +312,27 @@ int main(int argc, char **argv)
     district_accepted(bench.district, lead, 2);
     struct district_letter *sign = seal("receipt.signed", "police-hedong", lead);
     struct district_letter *accept = seal("receipt.accepted", "police-hedong", lead);
-    uint64_t before_kib = peak_kib(), start_ns = now_ns();
+    uint64_t before_kib = peak_kib(), before = allocated(), start_ns = now_ns();
     open_threads(lead, threads);
     double open_us = (double)(now_ns() - start_ns) / 1000 / (double)threads;
     uint64_t grown = (peak_kib() - before_kib) * 1024 / threads;
+    uint64_t heap = (allocated() - before) / threads;
     uint64_t *chosen = choose(threads, acts);
     double sign_us = act_all(sign, 1, chosen, acts), accept_us = act_all(accept, 2, chosen, acts);
     double term_us = run_out(acts);
     printf(
         json
             ? "{\"threads\":%llu,\"acts\":%llu,\"open_us\":%.2f,\"sign_us\":%.2f,"
-              "\"accept_us\":%.2f,\"term_us\":%.2f,\"bytes_per_thread\":%llu}\n"
+              "\"accept_us\":%.2f,\"term_us\":%.2f,\"bytes_per_thread\":%llu,"
+              "\"allocated_per_thread\":%llu}\n"
             : T("%llu 条线索，%llu 次签收与受理：建立 %.2f us，签收 %.2f us，受理 %.2f "
                 "us（判定并计入，"
-                "不含签名）；每个到期时限 %.2f us；每条线索 %llu 字节\n",
+                "不含签名）；每个到期时限 %.2f us；每条线索 %llu 字节，已分配 %llu 字节\n",
                 "%llu threads, %llu signed for and accepted: %.2f us to open one, %.2f us to sign, "
                 "%.2f us to accept (decided and folded, signatures aside); %.2f us a term that ran "
-                "out; %llu bytes a thread\n"),
+                "out; %llu bytes a thread, %llu allocated\n"),
         (unsigned long long)threads, (unsigned long long)acts, open_us, sign_us, accept_us, term_us,
-        (unsigned long long)grown);
+        (unsigned long long)grown, (unsigned long long)heap);
     free(chosen);
     district_letter_free(lead);
     district_letter_free(sign);

@@ -9,7 +9,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "proto/base/check.h"
 #include "proto/host/i18n.h"
@@ -17,7 +16,7 @@
 #include "tests/bench/ends.h"
 #include "tests/bench/measure.h"
 
-enum { WINDOW = 256, LEAD_COUNT_MAX = 10000000, STALLED_S = 120, LOOK_MS = 5 };
+enum { WINDOW = 256, LEAD_COUNT_MAX = 10000000, STALLED_S = 120 };
 
 static double seconds_since(uint64_t start_ns)
 {
@@ -44,22 +43,16 @@ static void send_all(struct ends *ends, size_t count)
 /* Ends the program when nothing came for STALLED_S. */
 static double drain_all(struct ends *ends, size_t count)
 {
-    const struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
     pid_t receivers = ends_receivers_start(ends, ENDS_TURN_EQUAL);
-    while (atomic_load(&ends->shared->ready) == 0) {
-        ends_receivers_check(receivers);
-        (void)nanosleep(&look, NULL);
-    }
-    uint64_t start_ns = measure_now_ns(), progress_ns = start_ns, seen = 0;
-    while (ends_received(ends) < ENDS_RECEIVERS * (uint64_t)count) {
-        ends_receivers_check(receivers);
-        (void)nanosleep(&look, NULL);
-        if (ends_received(ends) != seen) progress_ns = measure_now_ns();
-        seen = ends_received(ends);
-        if (seconds_since(progress_ns) > STALLED_S) {
-            (void)fprintf(stderr, "bench: nothing came for %d s\n", STALLED_S);
-            exit(1);
-        }
+    bool waiting = true;
+    while (waiting && atomic_load(&ends->shared->ready) == 0)
+        waiting = ends_receivers_wait(ends, STALLED_S * 1000);
+    uint64_t start_ns = measure_now_ns();
+    while (waiting && ends_received(ends) < ENDS_RECEIVERS * (uint64_t)count)
+        waiting = ends_receivers_wait(ends, STALLED_S * 1000);
+    if (!waiting) {
+        (void)fprintf(stderr, "bench: nothing came for %d s\n", STALLED_S);
+        exit(1);
     }
     double spent_s = seconds_since(start_ns);
     ends_receivers_stop(ends, receivers);
@@ -81,7 +74,7 @@ static size_t count_of(const char *text)
 
 int main(int argc, char **argv)
 {
-    struct ends ends = {0};
+    struct ends ends = ENDS_USUAL;
     const char *send_text = NULL, *drain_text = NULL;
     const struct options_row rows[] = {
         {"folder", 'd', "目录", "FOLDER", "密钥、信任根与方案包所在", "keyrings, root and bundle",

@@ -218,7 +218,7 @@ int main(int argc, char **argv)
 {
     const char *pid_text = NULL, *one_text = "1000", *many_text = "10000";
     bool json = false;
-    struct ends ends = {0};
+    struct ends ends = ENDS_USUAL;
     const struct options_row rows[] = {
         {"folder", 'd', "目录", "FOLDER", "密钥、信任根与方案包所在", "keyrings, root and bundle",
          NULL, &ends.folder, NULL},

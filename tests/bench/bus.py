@@ -14,7 +14,7 @@ from processes import end, rss_mib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.join(os.environ.get("LEADBUS_BUILD_DIR") or os.path.join(HERE, "../../build/release"), "bin")
-UNITS = ["sender"] + [f"receiver-{i}" for i in range(1, 7)]
+PLAN = os.path.join(HERE, "plan")
 READY_S = 600
 
 
@@ -35,11 +35,38 @@ def run_json(program, *arguments):
     return json.loads(run(program, *arguments))
 
 
-class Bus:
-    """with Bus(...) as bus: the folder and the broker end with it."""
+def receiver(number):
+    return f"receiver-{number}"
 
-    def __init__(self, ipc=False):
+
+def write_table(folder, name, rows):
+    """The table of that name with these rows under its head."""
+    with open(os.path.join(PLAN, name), encoding="utf-8") as file:
+        head = file.readline()
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+        file.write(head + "".join("\t".join(row) + "\n" for row in rows))
+
+
+def write_plan(folder, receivers, recipients):
+    """The bench's plan for so many receiving units, the first of which are the recipients of every lead."""
+    shutil.copytree(PLAN, folder)
+    duties = {1: "police", 2: "office"}
+    write_table(folder, "units.tsv", [("sender", "发送", "Sender", "-", "bureau", "-", "-", "-", "-")] +
+                [(receiver(i), f"接收{i}", f"Receiver {i}", "-", "bureau", "-", duties.get(i, "-"), "-", "-")
+                 for i in range(1, receivers + 1)])
+    names = [receiver(i) for i in range(1, recipients + 1)]
+    write_table(folder, "tasks.tsv", [("1.1.1", ",".join(names), "-", "负载", "Load", "-")])
+    write_table(folder, "routes.tsv", [("lead.bench", "*", "always", f"lead:1.1.1={name}", "one", "sign", "all", "负载",
+                                        "load") for name in names])
+
+
+class Bus:
+    """with Bus(...) as bus: the folder and the broker end with it. receivers: 2 to 511; recipients: of these, 1 to 64."""
+
+    def __init__(self, ipc=False, receivers=6, recipients=6, program="leadbusd", environment=None):
         self.broker = None
+        self.program, self.environment = program, {} if environment is None else environment
+        self.receivers, self.recipients = receivers, recipients
         self.folder = tempfile.mkdtemp(prefix="leadbus-bench.")
         self.endpoint = f"ipc://{self.folder}/broker" if ipc else f"tcp://127.0.0.1:{random.randint(20000, 29999)}"
         self.journal = os.path.join(self.folder, "state", "journal.db")
@@ -78,7 +105,8 @@ class Bus:
                        f"[listen]\nendpoint = {self.endpoint}\n[limits]\ncredit_max = 1024\n")
 
     def ceremony_steps(self, log):
-        plan = os.path.join(HERE, "plan")
+        plan, units = self.path("plan"), ["sender"] + [receiver(i) for i in range(1, self.receivers + 1)]
+        write_plan(plan, self.receivers, self.recipients)
 
         def step(*arguments):
             log.write(run("leadbus-ca", *arguments, cwd=self.folder, stderr=log))
@@ -87,9 +115,9 @@ class Bus:
         step("init", "--bus", "bench.leadbus", "--out", "authority", "--threshold", "2", *key)
         step("request", "--unit", "broker", "--role", "broker", "--keyring", "broker.keyring", "--out",
              "broker.request", *key)
-        for unit in UNITS:
+        for unit in units:
             step("request", "--unit", unit, "--keyring", f"{unit}.keyring", "--out", f"{unit}.request", *key)
-        everybody = ["broker", *UNITS]
+        everybody = ["broker", *units]
         step("issue", "--plan", plan, "--directory", "draft", *(f"{name}.request" for name in everybody))
         step("bundle", "--plan", plan, "--directory", "draft", "--root", "authority/root.note", "--broker",
              f"broker={self.endpoint}", "--out", "bundle")
@@ -106,8 +134,8 @@ class Bus:
         before = time.monotonic()
         with open(self.path("broker.log"), "ab") as log:
             self.broker = subprocess.Popen(
-                [os.path.join(BIN, "leadbusd"), "--config", self.path("broker.conf"), *(["--begin"] if begin else [])],
-                stderr=log, env={**os.environ, "NOTIFY_SOCKET": self.path("notify")})
+                [os.path.join(BIN, self.program), "--config", self.path("broker.conf"), *(["--begin"] if begin else [])],
+                stderr=log, env={**os.environ, **self.environment, "NOTIFY_SOCKET": self.path("notify")})
         try:
             while time.monotonic() - before < READY_S:
                 try:

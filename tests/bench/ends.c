@@ -1,6 +1,8 @@
 #include "tests/bench/ends.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,9 +16,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proto/base/check.h"
 #include "tests/bench/measure.h"
 
-enum { MAGIC = 0x6c62, STAGED_AT_ONCE = 64, FILE_LEN_MAX = 1 << 22 };
+enum {
+    MAGIC = 0x6c62,
+    STAGED_AT_ONCE = 64,
+    TOLD_EVERY = 256,
+    BUSY_MS = 20,
+    IDLE_MS = 1000,
+    FILE_LEN_MAX = LIMIT_BUNDLE_BYTES_MAX
+};
 #define DEADLINE_NS (ENDS_DEADLINE_S * 1000000000ull)
 
 static _Noreturn void fail(const char *what, const struct leadbus_error *error)
@@ -29,14 +39,16 @@ static _Noreturn void fail(const char *what, const struct leadbus_error *error)
 /* ---- what both know ---------------------------------------------------------------------------
  */
 
-static size_t shared_len(size_t lead_count)
+static size_t shared_len(const struct ends *ends, size_t lead_count)
 {
-    return sizeof(struct ends_shared) + sizeof(uint64_t) * lead_count * (2 + ENDS_RECEIVERS);
+    return sizeof(struct ends_shared) + sizeof(uint64_t) * lead_count * (2 + ends->recipients);
 }
 
 void ends_start(struct ends *ends, size_t lead_count)
 {
-    ends->shared = mmap(NULL, shared_len(lead_count), PROT_READ | PROT_WRITE,
+    CHECK(ends->receivers <= ENDS_RECEIVERS_MAX && ends->recipients <= ends->receivers);
+    CHECK(ends->recipients <= ENDS_RECIPIENTS_MAX && ends->body_len <= ENDS_BODY_LEN_MAX);
+    ends->shared = mmap(NULL, shared_len(ends, lead_count), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (ends->shared == MAP_FAILED) fail("mmap", NULL);
     ends->shared->lead_count = lead_count;
@@ -45,7 +57,7 @@ void ends_start(struct ends *ends, size_t lead_count)
 
 void ends_finish(struct ends *ends)
 {
-    (void)munmap(ends->shared, shared_len(ends->shared->lead_count));
+    (void)munmap(ends->shared, shared_len(ends, ends->shared->lead_count));
     ends->shared = NULL;
 }
 
@@ -67,14 +79,14 @@ uint64_t *ends_delivered_ns(const struct ends *ends, size_t receiver, size_t lea
 uint64_t ends_received(const struct ends *ends)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < ENDS_RECEIVERS; i++) sum += atomic_load(&ends->shared->received[i]);
+    for (size_t i = 0; i < ends->recipients; i++) sum += atomic_load(&ends->shared->received[i]);
     return sum;
 }
 
 uint64_t ends_taken_twice(const struct ends *ends)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < ENDS_RECEIVERS; i++) sum += atomic_load(&ends->shared->twice[i]);
+    for (size_t i = 0; i < ends->recipients; i++) sum += atomic_load(&ends->shared->twice[i]);
     return sum;
 }
 
@@ -105,9 +117,31 @@ static bool lead_of(const struct ends *ends, const uint8_t *id, size_t *ret_lead
 struct unit {
     leadbus *lb;
     struct ends *ends;
-    size_t receiver; /* ENDS_RECEIVERS: the sender */
-    size_t settled;  /* sender: receipted */
+    size_t receiver;       /* SENDER, or which */
+    size_t settled;        /* sender: receipted */
+    pthread_mutex_t *door; /* receivers: hundreds that connect at once keep each other from it */
 };
+#define SENDER SIZE_MAX
+
+/* A pipe that is full has news enough. */
+static void tell(const struct ends *ends)
+{
+    if (write(ends->told[1], "", 1) < 0 && errno != EAGAIN) fail("pipe", NULL);
+}
+
+static void received(struct unit *unit, size_t lead)
+{
+    struct ends_shared *shared = unit->ends->shared;
+    uint64_t *at = ends_delivered_ns(unit->ends, unit->receiver, lead);
+    bool twice = *at != 0;
+    *at = measure_now_ns();
+    if (twice) {
+        atomic_fetch_add(&shared->twice[unit->receiver], 1);
+        return;
+    }
+    uint64_t count = atomic_fetch_add(&shared->received[unit->receiver], 1) + 1;
+    if (count % TOLD_EVERY == 0 || count == shared->lead_count) tell(unit->ends);
+}
 
 static void receipted(struct unit *unit, const uint8_t *id, size_t lead)
 {
@@ -126,19 +160,11 @@ static void receipted(struct unit *unit, const uint8_t *id, size_t lead)
 static void changed(void *ctx, unsigned changes, const uint8_t *id)
 {
     struct unit *unit = ctx;
-    struct ends_shared *shared = unit->ends->shared;
     size_t lead;
     if (!lead_of(unit->ends, id, &lead)) return;
-    if (unit->receiver < ENDS_RECEIVERS && (changes & LEADBUS_CHANGED_INBOX)) {
-        uint64_t *at = ends_delivered_ns(unit->ends, unit->receiver, lead);
-        if (*at)
-            atomic_fetch_add(&shared->twice[unit->receiver], 1);
-        else
-            atomic_fetch_add(&shared->received[unit->receiver], 1);
-        *at = measure_now_ns();
-    }
-    if (unit->receiver == ENDS_RECEIVERS && (changes & LEADBUS_CHANGED_OUTBOX))
-        receipted(unit, id, lead);
+    if (unit->receiver < unit->ends->recipients && (changes & LEADBUS_CHANGED_INBOX))
+        received(unit, lead);
+    if (unit->receiver == SENDER && (changes & LEADBUS_CHANGED_OUTBOX)) receipted(unit, id, lead);
 }
 
 static uint8_t *read_file(const struct ends *ends, const char *name, size_t *ret_len)
@@ -194,39 +220,61 @@ static void *receiver_main(void *arg)
 {
     struct unit *unit = arg;
     char name[32];
+    bool recipient = unit->receiver < unit->ends->recipients;
     (void)snprintf(name, sizeof name, "receiver-%zu", unit->receiver + 1);
+    (void)pthread_mutex_lock(unit->door);
     unit_open(unit, name);
     unit_connect(unit);
+    (void)pthread_mutex_unlock(unit->door);
     atomic_fetch_add(&unit->ends->shared->ready, 1);
+    tell(unit->ends);
     struct leadbus_error error;
     while (!atomic_load(&unit->ends->shared->stop))
-        if (leadbus_wait(unit->lb, 20, &error) < 0) fail(name, &error);
+        if (leadbus_wait(unit->lb, recipient ? BUSY_MS : IDLE_MS, &error) < 0) fail(name, &error);
     leadbus_close(unit->lb);
     return NULL;
 }
 
 static int receivers_main(struct ends *ends, enum ends_turn turn)
 {
-    static pthread_t threads[ENDS_RECEIVERS];
-    static struct unit units[ENDS_RECEIVERS];
+    static pthread_t threads[ENDS_RECEIVERS_MAX];
+    static struct unit units[ENDS_RECEIVERS_MAX];
+    static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
     struct sched_param none = {0};
     if (turn == ENDS_TURN_YIELD && sched_setscheduler(0, SCHED_IDLE, &none) != 0)
         fail("SCHED_IDLE", NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a sender that fails takes them along */
-    for (size_t i = 0; i < ENDS_RECEIVERS; i++) {
-        units[i] = (struct unit){.ends = ends, .receiver = i};
+    for (size_t i = 0; i < ends->receivers; i++) {
+        units[i] = (struct unit){.ends = ends, .receiver = i, .door = &door};
         if (pthread_create(&threads[i], NULL, receiver_main, &units[i]) != 0) fail("thread", NULL);
     }
-    for (size_t i = 0; i < ENDS_RECEIVERS; i++) (void)pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < ends->receivers; i++) (void)pthread_join(threads[i], NULL);
     return 0;
 }
 
 pid_t ends_receivers_start(struct ends *ends, enum ends_turn turn)
 {
+    if (pipe2(ends->told, O_CLOEXEC) != 0 || fcntl(ends->told[1], F_SETFL, O_NONBLOCK) != 0)
+        fail("pipe", NULL);
     pid_t child = fork();
     if (child < 0) fail("fork", NULL);
-    if (child == 0) _exit(receivers_main(ends, turn));
+    if (child == 0) {
+        (void)close(ends->told[0]);
+        _exit(receivers_main(ends, turn));
+    }
+    (void)close(ends->told[1]); /* theirs alone: its end is theirs */
     return child;
+}
+
+bool ends_receivers_wait(const struct ends *ends, int timeout_ms)
+{
+    char news[TOLD_EVERY];
+    struct pollfd wait = {.fd = ends->told[0], .events = POLLIN};
+    int ready = poll(&wait, 1, timeout_ms);
+    if (ready < 0) fail("poll", NULL);
+    if (ready == 0) return false;
+    if (read(ends->told[0], news, sizeof news) <= 0) fail("the receivers ended early", NULL);
+    return true;
 }
 
 void ends_receivers_check(pid_t receivers)
@@ -240,6 +288,7 @@ void ends_receivers_stop(struct ends *ends, pid_t receivers)
     atomic_store(&ends->shared->stop, 1);
     if (waitpid(receivers, &status, 0) != receivers || status != 0)
         fail("the receivers failed", NULL);
+    (void)close(ends->told[0]);
 }
 
 /* ---- the sender -------------------------------------------------------------------------------
@@ -253,7 +302,7 @@ struct ends_sender *ends_sender_open(struct ends *ends)
 {
     struct ends_sender *sender = calloc(1, sizeof *sender);
     if (!sender) fail("memory", NULL);
-    sender->unit = (struct unit){.ends = ends, .receiver = ENDS_RECEIVERS};
+    sender->unit = (struct unit){.ends = ends, .receiver = SENDER};
     unit_open(&sender->unit, "sender");
     unit_connect(&sender->unit);
     return sender;
@@ -273,12 +322,13 @@ void ends_sender_wait(struct ends_sender *sender, int timeout_ms)
 
 void ends_send(struct ends_sender *sender, size_t window)
 {
-    static uint8_t body[ENDS_BODY_LEN], summary[64];
+    static uint8_t body[ENDS_BODY_LEN_MAX], summary[64];
     struct unit *unit = &sender->unit;
+    size_t body_len = unit->ends->body_len;
     size_t count = unit->ends->shared->lead_count, staged = 0;
-    randombytes_buf(body, sizeof body);
+    randombytes_buf(body, body_len);
     struct leadbus_section sections[] = {{"summary", summary, sizeof summary},
-                                         {"full", body, sizeof body}};
+                                         {"full", body, body_len}};
     struct leadbus_draft draft = {.size = sizeof draft,
                                   .kind = "lead.bench",
                                   .officer = "BENCH-1",

@@ -11,14 +11,14 @@
 uint64_t measure_now_ns(void); /* CLOCK_MONOTONIC */
 /* Sorts values_ns. share 0..1. */
 double measure_percentile_us(uint64_t *values_ns, size_t count, double share);
-/* User and system time of all its threads, to the kernel's tick (10 ms as a rule). */
+/* User and system time of all its threads. */
 double measure_process_cpu_s(pid_t pid);
 double measure_process_rss_mib(pid_t pid);
 
 /* What nothing that is durable and signed can go below. */
 struct measure_limits {
     double fdatasync_p50_us;   /* of an append of body_len, in folder */
-    double sign_us, verify_us; /* Ed25519 over body_len, one core */
+    double sign_us, verify_us; /* Ed25519 over body_len: time of the processor */
 };
 struct measure_limits measure_limits(const char *folder, size_t body_len);
 /* Ed25519 verifications over body_len in a second on all cores together, measured for duration_ms.
