@@ -35,8 +35,8 @@ def load_point(curve, value, leads, ipc, limits, receivers=USUAL_RECIPIENTS, rec
         done = run_json("leadbus-bench-point", "-d", bus.folder, "-e", bus.endpoint, "-p", str(bus.broker.pid),
                         "--receivers", str(receivers), "--recipients", str(recipients), "--body", str(body),
                         "--leads", str(leads))
-        journal_bytes = bus.journal_bytes()
         bus.stop()
+        journal_bytes = bus.journal_bytes()  # what stood in the write-ahead log is in the file now
     if done["deliveries"] != leads * recipients or done["twice"] != 0:
         raise Failed(f"{done['deliveries']} deliveries of {leads * recipients}, {done['twice']} twice")
     done.pop("receivers")
