@@ -34,10 +34,16 @@ void stages_init(const char *const *names, unsigned count, int in_children);
 void stages_begin(struct stages_span *span);
 void stages_end(struct stages_span *span, unsigned stage);
 
-/* int FUNCTION(PARAMETERS) is stage STAGE. */
+/* TYPE FUNCTION(PARAMETERS) is stage STAGE; its header has been included and says the same. */
+#define STAGES_SAME(function)                                                                      \
+    _Static_assert(                                                                                \
+        __builtin_types_compatible_p(__typeof__(function), __typeof__(__wrap_##function)),         \
+        #function " is declared otherwise");
+
 #define STAGES_WRAP(type, function, stage, parameters, arguments)                                  \
     type __real_##function parameters;                                                             \
     type __wrap_##function parameters;                                                             \
+    STAGES_SAME(function)                                                                          \
     type __wrap_##function parameters                                                              \
     {                                                                                              \
         struct stages_span span;                                                                   \
@@ -49,6 +55,7 @@ void stages_end(struct stages_span *span, unsigned stage);
 #define STAGES_WRAP_VOID(function, stage, parameters, arguments)                                   \
     void __real_##function parameters;                                                             \
     void __wrap_##function parameters;                                                             \
+    STAGES_SAME(function)                                                                          \
     void __wrap_##function parameters                                                              \
     {                                                                                              \
         struct stages_span span;                                                                   \
