@@ -24,6 +24,7 @@
 #include "certs/keyring/keyring.h"
 #include "proto/base/check.h"
 #include "proto/base/limits.h"
+#include "proto/host/descriptors.h"
 #include "proto/host/file.h"
 #include "proto/host/i18n.h"
 #include "proto/host/log.h"
@@ -59,24 +60,17 @@ static void guard_memory(void)
 static int make_room(uint32_t connection_count_max, struct error *ret_error)
 {
     enum { OWN_DESCRIPTORS = 64 };
-    struct rlimit limit;
-    rlim_t needed = (rlim_t)connection_count_max + OWN_DESCRIPTORS;
-    rlim_t wanted = 4 * (rlim_t)connection_count_max + OWN_DESCRIPTORS;
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return error_say(ret_error, E_IO, "descriptors", "上限无法提高", "limit");
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-        if (getrlimit(RLIMIT_NOFILE, &limit))
-            return error_say(ret_error, E_IO, "descriptors", "上限无法提高", "limit");
-    }
-    if (limit.rlim_cur >= needed) return 0;
+    uint64_t needed = (uint64_t)connection_count_max + OWN_DESCRIPTORS;
+    uint64_t limit = 0;
+    int code =
+        descriptors_raise(4 * (uint64_t)connection_count_max + OWN_DESCRIPTORS, &limit, ret_error);
+    if (code || limit >= needed) return code;
     return error_say(
         ret_error, E_BAD_CONFIG, "listen.connections",
         "%u 个连接需要 %llu 个描述符，上限为 %llu：请提高 LimitNOFILE（ulimit -n）或减少连接数",
         "%u connections need %llu descriptors and the limit is %llu: raise LimitNOFILE "
         "(ulimit -n) or lower the number",
-        connection_count_max, (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
+        connection_count_max, (unsigned long long)needed, (unsigned long long)limit);
 }
 
 static int open_keyring(struct program *program, struct error *ret_error)

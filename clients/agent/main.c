@@ -20,6 +20,7 @@
 #include "clients/agent/http.h"
 #include "proto/base/limits.h"
 #include "proto/host/config.h"
+#include "proto/host/descriptors.h"
 #include "proto/host/file.h"
 #include "proto/host/i18n.h"
 #include "proto/host/log.h"
@@ -400,12 +401,28 @@ static int run(struct agent *agent, int signal_fd, struct error *ret_error)
     return status;
 }
 
+/* Connections of the socket and of the port, and beside them the store, the bus, chunks of files
+ * and children: libzmq ends the process where there is none left. */
+static int make_room(struct error *ret_error)
+{
+    enum { OWN_DESCRIPTORS = 64, NEEDED = 2 * HTTP_CONNECTION_COUNT_MAX + OWN_DESCRIPTORS };
+    uint64_t limit = 0;
+    int status = descriptors_raise(NEEDED, &limit, ret_error);
+    if (status || limit >= NEEDED) return status;
+    return error_say(
+        ret_error, E_BAD_CONFIG, "descriptors",
+        "需要 %d 个描述符，上限为 %llu：请提高 LimitNOFILE（ulimit -n）",
+        "%d descriptors are needed and the limit is %llu: raise LimitNOFILE (ulimit -n)", NEEDED,
+        (unsigned long long)limit);
+}
+
 static int serve(const struct config *config, struct error *ret_error)
 {
     struct agent agent = {.started_ms = agent_now_ms()};
     struct material material = {0};
     int signal_fd = -1;
-    int status = signals_open(&signal_fd, ret_error);
+    int status = make_room(ret_error);
+    if (!status) status = signals_open(&signal_fd, ret_error);
     if (!status) status = read_material(config, &material, ret_error);
     if (!status) status = open_library(&agent, config, &material, ret_error);
     if (!status) status = open_http(&agent, config, &material, ret_error);
