@@ -20,7 +20,7 @@
 #include "tests/scenario/agents.h"
 
 enum {
-    FIRST = 4, /* one for the configuration */
+    FIRST = 16, /* for the loader, what is inherited, the configuration */
     AGENT_NEEDS = 576,
     BROKER_NEEDS = 1088, /* with 1,024 connections */
     LEADS = 3,
