@@ -81,7 +81,10 @@ struct store {
 static int failed(struct store *store, int result, const char *doing, struct error *ret_error)
 {
     store->dead = true;
-    return sqlite_result(store->db, result, doing, ret_error);
+    int r = sqlite_result(store->db, result, doing, ret_error);
+    if (r != E_STORE_CORRUPT) return r;
+    if (ret_error) ret_error->code = E_JOURNAL_CORRUPT;
+    return E_JOURNAL_CORRUPT;
 }
 
 static int is_dead(const struct store *store, struct error *ret_error)

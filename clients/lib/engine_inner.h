@@ -74,7 +74,8 @@ static inline struct engine_pending *engine_pending_find(struct engine *engine,
 /* Is an error that our own disk or memory gave, and not a peer? */
 static inline bool engine_own_trouble(int code)
 {
-    return code == E_IO || code == E_DISK_FULL || code == E_NO_MEMORY || code == E_STORE_LOCKED;
+    return code == E_IO || code == E_DISK_FULL || code == E_NO_MEMORY || code == E_STORE_LOCKED ||
+           code == E_STORE_CORRUPT;
 }
 
 /* ---- engine_base.c: what all stand on -----------------------------------------------------------

@@ -23,6 +23,7 @@ int options_exit_code(int code)
     case E_USAGE: return EX_USAGE;
     case E_BAD_CONFIG: return EX_CONFIG;
     case E_NOT_FOUND: return EX_NOINPUT;
+    case E_STORE_CORRUPT: return EX_DATAERR; /* a start anew does not help */
     case E_KEYRING_PERMISSIONS: return EX_NOPERM;
     case E_NO_MEMORY: return EX_OSERR;
     case E_DISK_FULL: return EX_CANTCREAT;

@@ -21,7 +21,7 @@ static int code_of(int result)
     case SQLITE_LOCKED: return E_STORE_LOCKED;
     case SQLITE_FULL: return E_DISK_FULL;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return E_JOURNAL_CORRUPT;
+    case SQLITE_NOTADB: return E_STORE_CORRUPT;
     case SQLITE_NOMEM: return E_NO_MEMORY;
     default: return E_IO;
     }

@@ -7,7 +7,7 @@
  * user_version how old: steps missing at the end are run, each in its own transaction; a newer file
  * is refused.
  *
- * After E_IO, E_DISK_FULL or E_JOURNAL_CORRUPT from a write or a commit: no retry on the same
+ * After E_IO, E_DISK_FULL or E_STORE_CORRUPT from a write or a commit: no retry on the same
  * handle. Close it, leave the process or stop accepting, open again. Impure. A handle belongs to
  * one thread at a time (SQLITE_OPEN_NOMUTEX). */
 #ifndef PROTO_HOST_SQLITE_H
@@ -37,7 +37,7 @@ struct sqlite_options {
     int busy_ms;        /* how long to wait for another's lock; 0 = not at all */
 };
 
-/* E_STORE_LOCKED, E_STORE_VERSION (newer, or another program's file), E_JOURNAL_CORRUPT (no
+/* E_STORE_LOCKED, E_STORE_VERSION (newer, or another program's file), E_STORE_CORRUPT (no
  * database, damaged), E_NOT_FOUND (read_only), E_DISK_FULL, E_IO. Field: the path. */
 int sqlite_open(const char *path, const struct sqlite_options *options, sqlite3 **ret_db,
                 struct error *ret_error) MUST_USE;

@@ -516,7 +516,7 @@ static void sqlite_refuses_what_is_no_database(void **state)
     assert_false(file_exists(path_of("none")));
     put("text", "this is not a database, but it is long enough to be looked at as one, surely....."
                 "................................................................................");
-    assert_int_equal(sqlite_open(path_of("text"), &writing, &db, &error), E_JOURNAL_CORRUPT);
+    assert_int_equal(sqlite_open(path_of("text"), &writing, &db, &error), E_STORE_CORRUPT);
     assert_non_null(strstr(error.field, "text"));
     assert_null(db);
 }
@@ -717,10 +717,19 @@ static void exit_codes_are_those_of_sysexits(void **state)
     (void)state;
     const struct {
         int code, wanted;
-    } rows[] = {
-        {0, 0},          {E_USAGE, 64},        {E_BAD_FORM, 65},         {E_NOT_FOUND, 66},
-        {E_NETWORK, 69}, {E_NO_MEMORY, 71},    {E_DISK_FULL, 73},        {E_IO, 74},
-        {E_BUSY, 75},    {E_NOTE_INVALID, 76}, {E_ROLE_NOT_ALLOWED, 77}, {E_BAD_CONFIG, 78}};
+    } rows[] = {{0, 0},
+                {E_USAGE, 64},
+                {E_BAD_FORM, 65},
+                {E_NOT_FOUND, 66},
+                {E_NETWORK, 69},
+                {E_NO_MEMORY, 71},
+                {E_DISK_FULL, 73},
+                {E_IO, 74},
+                {E_STORE_CORRUPT, 65},
+                {E_BUSY, 75},
+                {E_NOTE_INVALID, 76},
+                {E_ROLE_NOT_ALLOWED, 77},
+                {E_BAD_CONFIG, 78}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_int_equal(options_exit_code(rows[i].code), rows[i].wanted);
 }
