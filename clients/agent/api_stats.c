@@ -124,7 +124,7 @@ static json_t *leg_json(const struct stats *stats, const struct leadbus_own_leg 
     render_set(object, "from", leg->from);
     render_set_names(stats->agent, object, leg->kind, leg->topic, leg->from);
     render_set(object, "task", leg->clause);
-    render_set(object, "citation", leg->citation);
+    render_set_citation(stats->agent, object, leg->citation);
     render_set_time(object, "since", leg->since_ms);
     json_object_set_new(object, "record", json_integer((json_int_t)leg->index));
     render_set(object, "state", leg->state);

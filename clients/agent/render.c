@@ -70,28 +70,29 @@ void render_set_names(const struct agent *agent, json_t *object, const char *kin
     render_set(object, "from_en", plan_unit(agent->plan, from)->name_en);
 }
 
-/* What the thread of an answer or of a notice is about. Nothing where that is not known here. */
+/* What the thread of an answer or of a notice is about; of a notice its id alone where no more is
+ * known here. */
 static void set_about(const struct agent *agent, json_t *object, const struct leadbus_item *item)
 {
     static const uint8_t none[16];
-    struct leadbus_opening opening;
+    struct leadbus_opening opening = {0};
     const uint8_t *thread = item->thread;
     bool own = item->type != LEADBUS_ITEM_NOTICE && memcmp(thread, item->id, 16) == 0;
     if (memcmp(thread, none, 16) == 0 && item->missed_count) thread = item->missed[0].thread;
-    if (own || memcmp(thread, none, 16) == 0 ||
-        leadbus_thread_opening(agent->lb, thread, &opening, NULL) || !opening.kind[0])
-        return;
+    if (own || memcmp(thread, none, 16) == 0) return;
+    bool known = leadbus_thread_opening(agent->lb, thread, &opening, NULL) == 0 && opening.kind[0];
+    if (!known && item->type != LEADBUS_ITEM_NOTICE) return;
     json_t *about = json_object();
     render_set_id(about, "thread", thread);
+    json_object_set_new(object, "about", about);
+    if (!known) return;
     render_set(about, "kind", opening.kind);
     render_set(about, "topic", opening.topic);
     render_set(about, "from", opening.from);
     render_set_names(agent, about, opening.kind, opening.topic, opening.from);
-    json_object_set_new(object, "about", about);
 }
 
-/* By which rule of the plan it came here. */
-static void set_citation(const struct agent *agent, json_t *object, const char *citation)
+void render_set_citation(const struct agent *agent, json_t *object, const char *citation)
 {
     render_set(object, "citation", citation);
     if (!agent->plan || !*citation) return;
@@ -237,7 +238,7 @@ json_t *render_item(const struct agent *agent, const struct leadbus_item *item)
     render_set(object, "officer", item->officer);
     render_set(object, "area", item->area);
     render_set(object, "purpose", item->purpose);
-    set_citation(agent, object, item->citation);
+    render_set_citation(agent, object, item->citation);
     render_set_unit(agent, object, "target", item->target);
     set_about(agent, object, item);
     set_number(object, "urgency", item->urgency);

@@ -24,6 +24,8 @@ void render_set_unit(const struct agent *agent, json_t *object, const char *key,
 /* kind_zh, topic_zh, from_zh and the English ones, as far as the plan has them. */
 void render_set_names(const struct agent *agent, json_t *object, const char *kind_slug,
                       const char *topic_slug, const char *from_key);
+/* By which rule of the plan it came here, and what that rule is in words. */
+void render_set_citation(const struct agent *agent, json_t *object, const char *citation);
 /* What waits for a decision; `commands` where it is this unit's. */
 json_t *render_decision(const struct agent *agent, const struct leadbus_decision *decision);
 json_t *render_error(const struct leadbus_error *error);

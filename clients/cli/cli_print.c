@@ -114,9 +114,9 @@ const char *cli_about(const json_t *item)
     const json_t *about = json_object_get(item, "about");
     const char *topic = cli_label(about, "topic");
     if (!*cli_get(about, "thread")) return "";
-    (void)snprintf(shown, sizeof shown, "%s%.160s%s%.120s  %.40s", T("线索：", "thread: "),
-                   cli_label(about, "kind"), *topic ? T("：", ": ") : "", topic,
-                   cli_get(about, "thread"));
+    const char *kind = cli_label(about, "kind");
+    (void)snprintf(shown, sizeof shown, "%s%.160s%s%.120s%s%.40s", T("线索：", "thread: "), kind,
+                   *topic ? T("：", ": ") : "", topic, *kind ? "  " : "", cli_get(about, "thread"));
     return shown;
 }
 

@@ -142,6 +142,8 @@ static void print_step(struct known_kinds *known, const json_t *item)
     printf("  %s%s\n", cli_get(item, "id"),
            recorded || refused ? "" : T("  未入账", "  not in the journal yet"));
     if (refused) print_refusal(json_object_get(item, "error"));
+    if (*cli_get(item, "occurred_at"))
+        printf("        %s %s\n", T("发生于:", "it happened:"), cli_time(item, "occurred_at"));
     const char *name = NULL;
     json_t *section = NULL;
     const json_t *schemas = json_object_get(

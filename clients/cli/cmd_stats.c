@@ -48,12 +48,12 @@ static void print_csv(const json_t *answer)
     buf_fini(&text);
 }
 
-static void print_row(const json_t *json)
+static void print_row(const json_t *json, const char *unit)
 {
     struct assess_row row = row_of(json);
     struct buf text = {0};
     const char *task = cli_get(json, "task");
-    printf("  %s", cli_safe(row.unit));
+    printf("  %s", cli_safe(unit));
     if (json_object_get(json, "task")) {
         printf(T("  任务 %s", "  task %s"), *task ? cli_safe(task) : "-");
         printf(" %s", cli_safe(cli_label(json, "task")));
@@ -103,7 +103,8 @@ static void print_leg(const json_t *leg)
     printf("  %s  ", cli_time(leg, "since"));
     i18n_pad(stdout, cli_safe(cli_label(leg, "kind")), 28);
     printf(" %s", cli_get(leg, "id"));
-    printf(T("  任务 %s", "  task %s"), *task ? cli_safe(task) : "-");
+    printf(T("  依据 %s", "  under %s"), *task ? cli_safe(task) : "-");
+    if (json_object_get(leg, "citation_zh")) printf(" %s", cli_safe(cli_label(leg, "citation")));
     printf("  %s\n", cli_safe(cli_label(leg, "state")));
     for (size_t i = 0; i < json_array_size(terms); i++) print_term(json_array_get(terms, i));
     int64_t paused_s = cli_number(leg, "paused_for_s");
@@ -127,7 +128,8 @@ static void print_answer(const json_t *answer, const struct wanted *wanted)
              "Figures of %s (as of %s, the first %lld records of the journal)\n"),
            cli_safe(cli_label(answer, "unit")), cli_time(answer, "as_of"),
            (long long)cli_number(answer, "record_count"));
-    for (size_t i = 0; i < json_array_size(rows); i++) print_row(json_array_get(rows, i));
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        print_row(json_array_get(rows, i), cli_label(answer, "unit"));
     if (!json_array_size(rows)) puts(T("  此期间没有承办事项", "  nothing began in this period"));
     if (wanted->why) printf(T("由来（%s）：\n", "Counted from (%s):\n"), cli_safe(wanted->why));
     for (size_t i = 0; i < json_array_size(legs); i++) print_leg(json_array_get(legs, i));

@@ -99,6 +99,8 @@ int leadbus_preview_make(leadbus *lb, const struct leadbus_draft *given,
                                .sections = sections,
                                .section_count = count};
     int r = engine_route(lb->engine, &own, now_ms, &route, &query, participants, &thread, &error);
+    if (r == 0 && draft.target && *draft.target)
+        r = lifecycle_check_named(route.kind, own.topic, draft.target, draft.other != NULL, &error);
     const uint8_t *parent = draft.parent ? draft.parent : draft.thread;
     if (r == 0 && route.kind->act != PLAN_ACT_NONE && parent)
         r = thread_act_check(&thread, query.plan, route.kind, own.topic, lb->keyring.unit, parent,

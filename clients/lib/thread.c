@@ -530,6 +530,27 @@ static void apply_step(struct thread *thread, const struct plan *plan, size_t at
         move_leg(thread, plan, at, self, head->target, time_ms);
 }
 
+/* The journal has an act of the unit's own for which it must have signed, or accepted: that was not
+ * sent here, as not to who passed it on, and what follows from it is so all the same. */
+static bool caught_up(struct thread_leg *leg, enum plan_act act, const char *from,
+                      struct lifecycle_step *ret_step)
+{
+    bool behind = leg->state == LIFECYCLE_SUBMITTED || leg->state == LIFECYCLE_SIGNED;
+    if (!behind || strcmp(leg->unit, from) != 0) return false;
+    switch (act) {
+    case PLAN_ACT_ACCEPT: *ret_step = (struct lifecycle_step){LIFECYCLE_ACCEPTED, 0}; break;
+    case PLAN_ACT_PROGRESS: *ret_step = (struct lifecycle_step){LIFECYCLE_PROGRESS, 0}; break;
+    case PLAN_ACT_CLOSE:
+        *ret_step = (struct lifecycle_step){LIFECYCLE_CLOSED, LIFECYCLE_EFFECT_ENDS};
+        break;
+    default: return false;
+    }
+    /* When they were done is not known here: that they were late is a record. */
+    leg->clocks.due_s[PLAN_CLOCK_SIGN] = 0;
+    if (act != PLAN_ACT_ACCEPT) leg->clocks.due_s[PLAN_CLOCK_ACCEPT] = 0;
+    return true;
+}
+
 static void apply_act(struct thread *thread, const struct plan *plan, const char *self,
                       enum plan_act act, const Leadbus__Header *head, uint64_t index,
                       uint64_t time_ms)
@@ -556,6 +577,7 @@ static void apply_act(struct thread *thread, const struct plan *plan, const char
                                            LIFECYCLE_EFFECT_ENDS | LIFECYCLE_EFFECT_MOVES};
             taken = true;
         }
+        if (!taken && !pending) taken = caught_up(&thread->legs[i], act, head->from, &step);
         any |= taken;
         if (taken) apply_step(thread, plan, i, &step, act, head, self, time_ms);
         if (taken) thread_question_of_step(thread, plan, head, act, i, index, time_ms);

@@ -447,6 +447,33 @@ static void of_a_delivery_elsewhere_no_term_runs(void **state)
     thread_fini(&thread);
 }
 
+/* Who passed it on is sent the progress and the closing, not what was signed and accepted before.
+ */
+static void what_was_not_sent_here_came_before_all_the_same(void **state)
+{
+    const struct fake *fake = *state;
+    static const char *const signers[] = {civil};
+    const uint8_t lead[16] = {LEAD};
+    struct thread thread;
+    thread_init(&thread, lead);
+    fold_lead(&thread, fake, police, LEAD, 0, signers, 1);
+    fold_act(&thread, fake, police, "receipt.progress", "", women, 3, LEAD, 4);
+    leg_is(&thread, civil, LEAD, LIFECYCLE_SUBMITTED, true); /* another unit's word */
+    fold_act(&thread, fake, police, "receipt.progress", "", civil, 4, LEAD, THREAD_PENDING);
+    leg_is(&thread, civil, LEAD, LIFECYCLE_SUBMITTED, true);
+    fold_act(&thread, fake, police, "receipt.progress", "", civil, 4, LEAD, 5);
+    leg_is(&thread, civil, LEAD, LIFECYCLE_PROGRESS, true);
+    thread_fini(&thread);
+    thread_init(&thread, lead);
+    fold_lead(&thread, fake, police, LEAD, 0, signers, 1);
+    fold_act(&thread, fake, police, "receipt.closed", "unfounded", civil, 4, LEAD, 10000000);
+    leg_is(&thread, civil, LEAD, LIFECYCLE_CLOSED, true);
+    const struct thread_leg *leg = thread_leg_of(&thread, civil, lead);
+    assert_string_equal(leg->outcome, "unfounded");
+    assert_int_equal(leg->clocks.missed, 0);
+    thread_fini(&thread);
+}
+
 static void an_objection_waits_for_the_office(void **state)
 {
     const struct fake *fake = *state;
@@ -579,6 +606,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_release_of_nothing_settles_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_objection_waits_for_the_office, setup, teardown),
         cmocka_unit_test_setup_teardown(of_a_delivery_elsewhere_no_term_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_not_sent_here_came_before_all_the_same, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(of_very_many_questions_by_one_unit_its_newest_are_kept,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(own_legs_are_kept_when_there_are_too_many, setup, teardown),
