@@ -27,8 +27,9 @@ struct leadbus_message {
 /* The message outlives the bundle: what the plan says is copied. */
 static const char *keep(leadbus_message *message, const char *text)
 {
-    size_t size = strlen(view_or_empty(text)) + 1;
-    char *copy = size > 1 ? arena_alloc(&message->arena, size) : NULL;
+    if (!text || !*text) return "";
+    size_t size = strlen(text) + 1;
+    char *copy = arena_alloc(&message->arena, size);
     return copy ? memcpy(copy, text, size) : "";
 }
 
