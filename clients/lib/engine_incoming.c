@@ -123,6 +123,8 @@ static int check_route(struct engine *engine, const Leadbus__Header *head,
         if (follows && !known && strcmp(one->citation, "duty:sender-of-reference") == 0)
             query.reference_sender = one->unit;
     }
+    /* Nobody is named as who sent it: nobody is told because of that, or it was this sender. */
+    if (follows && !query.reference_sender) query.reference_sender = head->from;
     int r = route_compute(&query, &route, ret_error);
     if (r == 0)
         r = route_restrict(&route, (const char *const *)head->sections, head->n_sections,

@@ -493,6 +493,21 @@ static void an_act_that_names_no_officer_is_reported_by_who_receives_it(void **s
     district_letter_free(letter);
 }
 
+/* Whether the urging unit sent that message the bus alone can know: it decided so. */
+static void an_urge_about_what_never_came_here_is_read(void **state)
+{
+    struct fake *fake = *state;
+    struct district_draft report = {.kind = REPORT, .from = "health", .topic = "", .area = ""};
+    struct district_letter *letter = district_seal(fake->district, &report, &(int){0});
+    struct box_in in;
+    district_accepted(fake->district, letter, 1);
+    struct district_draft urge = {
+        .kind = "supervision.urge", .from = "health", .topic = "", .area = "", .parent = letter};
+    assert_int_equal(deliver_letter(fake, &urge, police, &in), 0);
+    assert_int_equal(in.type, BOX_IN_MESSAGE);
+    district_letter_free(letter);
+}
+
 static void what_is_not_for_us_is_an_exception(void **state)
 {
     struct fake *fake = *state;
@@ -1614,6 +1629,7 @@ int main(void)
         ONLINE(heads_are_trusted_for_good_only_with_a_consistency_proof),
         ONLINE(recipients_compute_the_route_again_and_report_a_wrong_one),
         ONLINE(an_act_that_names_no_officer_is_reported_by_who_receives_it),
+        ONLINE(an_urge_about_what_never_came_here_is_read),
         ONLINE(who_confirms_a_deletion_has_deleted_every_revision),
         ONLINE(revisions_rise_by_one_and_others_are_marked),
         ONLINE(an_act_names_its_officer_or_is_not_sealed),
