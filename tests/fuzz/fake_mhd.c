@@ -198,7 +198,7 @@ static void unescape(char *text)
     for (const char *at = text; *at; at++) {
         int high = *at == '%' ? hex_of(at[1]) : -1;
         int low = high >= 0 ? hex_of(at[2]) : -1;
-        *to++ = low >= 0 ? (char)(high << 4 | low) : *at;
+        *to++ = (char)(low >= 0 ? high << 4 | low : *at);
         if (low >= 0) at += 2;
     }
     *to = 0;
